@@ -1,0 +1,526 @@
+//! Commands: what is asked of the engine.
+//!
+//! The sequenced log of commands is the engine's only input. Each is a plain record; see
+//! [`crate::record`] for how it is laid out in bytes.
+
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, TryFromBytes};
+
+use crate::ids::{AccountId, AssetId, InstrumentId, OrderId, Timestamp, TradeId};
+use crate::instrument::{InstrumentSpec, InstrumentState};
+use crate::money::Money;
+use crate::order::{
+    AmendQtyMeaning, OrderKind, SelfTradePrevention, Side, SideScope, TimeInForce, code,
+};
+use crate::record::{COMMAND_HEADER_SIZE, CommandHeader, RECORD_SIZE_MAX, RecordError, read_body};
+use crate::text::{AssetCode, ClientOrderId};
+use crate::{Price, Qty, SCHEMA_VERSION};
+
+/// Enters an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct NewOrder {
+    /// Zero: the engine assigns an id. The bare book takes the caller's id instead.
+    pub order_id: OrderId,
+    /// Limit price. For a market order its protection price: it takes nothing beyond; zero = none.
+    pub price: Price,
+    /// How much; zero for a market order by quote amount.
+    pub qty: Qty,
+    /// Market orders: how much of the quote asset to spend or raise, instead of `qty`.
+    pub quote_qty: Qty,
+    /// Iceberg: the size of a visible slice; zero = all is visible.
+    pub display_qty: Qty,
+    /// Good-till-date: when it expires; zero otherwise.
+    pub expire_time: Timestamp,
+    /// What to trade.
+    pub instrument: InstrumentId,
+    /// Whose order.
+    pub account: AccountId,
+    /// The client's name for it; may be empty.
+    pub client_order_id: ClientOrderId,
+    /// Buy or sell.
+    pub side: Side,
+    /// How it meets the book.
+    pub kind: OrderKind,
+    /// How long it lives.
+    pub time_in_force: TimeInForce,
+    /// What happens instead of trading with oneself.
+    pub self_trade_prevention: SelfTradePrevention,
+    /// Zero.
+    pub reserved: [u8; 8],
+}
+
+impl NewOrder {
+    /// A good-till-cancelled limit order without a client order id.
+    pub fn limit(
+        instrument: InstrumentId,
+        account: AccountId,
+        side: Side,
+        price: Price,
+        qty: Qty,
+    ) -> Self {
+        Self {
+            order_id: OrderId::NONE,
+            price,
+            qty,
+            quote_qty: Qty::ZERO,
+            display_qty: Qty::ZERO,
+            expire_time: Timestamp(0),
+            instrument,
+            account,
+            client_order_id: ClientOrderId::EMPTY,
+            side,
+            kind: OrderKind::Limit,
+            time_in_force: TimeInForce::Gtc,
+            self_trade_prevention: SelfTradePrevention::None,
+            reserved: [0; 8],
+        }
+    }
+}
+
+/// Cancels a live order, named by `order_id`, or by `client_order_id` when that is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct CancelOrder {
+    /// Which order; zero: by client order id.
+    pub order_id: OrderId,
+    /// Whose order: another account's is unknown here.
+    pub account: AccountId,
+    /// Which order, when `order_id` is zero.
+    pub client_order_id: ClientOrderId,
+}
+
+/// Cancels a live order and enters another in its stead, both or neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ReplaceOrder {
+    /// Which order to cancel; zero: by client order id.
+    pub target_order_id: OrderId,
+    /// Which order to cancel, when `target_order_id` is zero.
+    pub target_client_order_id: ClientOrderId,
+    /// Zero.
+    pub reserved: [u8; 4],
+    /// The order that takes its place, of the same account.
+    pub order: NewOrder,
+}
+
+/// Changes a live order, which keeps its id.
+///
+/// Priority is kept when the price stays and the open quantity does not grow (and
+/// `lose_priority` is zero); otherwise the order goes to the back of its level, and may trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct AmendOrder {
+    /// Which order; zero: by client order id.
+    pub order_id: OrderId,
+    /// New limit price; zero: unchanged.
+    pub price: Price,
+    /// New quantity, as `qty_meaning` says; zero: unchanged.
+    pub qty: Qty,
+    /// Whose order.
+    pub account: AccountId,
+    /// Which order, when `order_id` is zero.
+    pub client_order_id: ClientOrderId,
+    /// New client order id; empty: unchanged.
+    pub new_client_order_id: ClientOrderId,
+    /// What `qty` counts.
+    pub qty_meaning: AmendQtyMeaning,
+    /// One: go to the back of the level whatever changes.
+    pub lose_priority: u8,
+    /// Zero.
+    pub reserved: [u8; 2],
+}
+
+/// Cancels every live order in a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct MassCancel {
+    /// Whose orders; [`AccountId::ALL`]: everybody's.
+    pub account: AccountId,
+    /// In which instrument; [`InstrumentId::ALL`]: in each.
+    pub instrument: InstrumentId,
+    /// On which sides.
+    pub sides: SideScope,
+    /// Zero.
+    pub reserved: [u8; 7],
+}
+
+/// Asks for a live order's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct QueryOrder {
+    /// Which order; zero: by client order id.
+    pub order_id: OrderId,
+    /// Whose order.
+    pub account: AccountId,
+    /// Which order, when `order_id` is zero.
+    pub client_order_id: ClientOrderId,
+}
+
+/// Undoes a trade: the ledger is reversed, orders are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct BustTrade {
+    /// Which trade.
+    pub trade_id: TradeId,
+    /// Of which instrument.
+    pub instrument: InstrumentId,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Changes a trade's price, and its quantity downwards, in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct CorrectTrade {
+    /// Which trade.
+    pub trade_id: TradeId,
+    /// What it should have printed at.
+    pub price: Price,
+    /// How much it should have been, at most what it was.
+    pub qty: Qty,
+    /// Of which instrument.
+    pub instrument: InstrumentId,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Makes an asset known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct AddAsset {
+    /// Its number.
+    pub asset: AssetId,
+    /// Its code.
+    pub code: AssetCode,
+}
+
+/// Makes an instrument known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct AddInstrument {
+    /// Its terms.
+    pub spec: InstrumentSpec,
+}
+
+/// Changes an instrument's terms. Assets never change; tick and lot only while no order rests.
+/// The state stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct UpdateInstrument {
+    /// Its new terms.
+    pub spec: InstrumentSpec,
+}
+
+/// Moves an instrument to another state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SetInstrumentState {
+    /// Which instrument.
+    pub instrument: InstrumentId,
+    /// The state to enter.
+    pub state: InstrumentState,
+    /// Zero.
+    pub reserved: [u8; 3],
+}
+
+code! {
+    /// Whether an account may enter orders.
+    AccountState {
+        /// It may.
+        Active = 0 => "active",
+        /// It may cancel and query only.
+        Blocked = 1 => "blocked",
+    }
+}
+
+/// Makes an account known, or changes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SetAccount {
+    /// Its number.
+    pub account: AccountId,
+    /// Accounts of one group count as one for self-trade prevention; zero: no group.
+    pub trade_group: u32,
+    /// Most live orders it may have; zero: no limit.
+    pub max_open_orders: u32,
+    /// Whether it may enter orders.
+    pub state: AccountState,
+    /// Zero.
+    pub reserved: [u8; 3],
+}
+
+/// Brings funds to an account from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Deposit {
+    /// Names this movement among all deposits, withdrawals and transfers: a repeated id does
+    /// nothing twice.
+    pub funding_id: u64,
+    /// Whose funds.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much; above zero.
+    pub amount: Money,
+}
+
+/// Takes free funds of an account outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Withdraw {
+    /// See [`Deposit::funding_id`].
+    pub funding_id: u64,
+    /// Whose funds.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much; above zero.
+    pub amount: Money,
+}
+
+/// Moves free funds from one account to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Transfer {
+    /// See [`Deposit::funding_id`].
+    pub funding_id: u64,
+    /// From whom.
+    pub from: AccountId,
+    /// To whom.
+    pub to: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// Zero.
+    pub reserved: u32,
+    /// How much; above zero.
+    pub amount: Money,
+}
+
+/// Lets time pass: what is due expires.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct AdvanceTime {
+    /// Zero.
+    pub reserved: u64,
+}
+
+/// Defines the command enum, its kinds and its byte form.
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident = $code:literal => $text:literal),+ $(,)?) => {
+        code! {
+            /// Which command a record holds.
+            Kind {
+                $($(#[$doc])* $name = $code => $text),+
+            }
+        }
+
+        /// A command: what is asked of the engine.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(clippy::large_enum_variant, reason = "plain records, never on the heap")]
+        pub enum Command {
+            $($(#[$doc])* $name($name)),+
+        }
+
+        $(
+            impl From<$name> for Command {
+                #[inline]
+                fn from(body: $name) -> Self {
+                    Self::$name(body)
+                }
+            }
+
+            const _: () = assert!(COMMAND_HEADER_SIZE + size_of::<$name>() <= RECORD_SIZE_MAX);
+            const _: () = assert!(size_of::<$name>() % 8 == 0 && align_of::<$name>() <= 8);
+        )+
+
+        impl Command {
+            /// Which command it is.
+            pub const fn kind(&self) -> Kind {
+                match self {
+                    $(Self::$name(_) => Kind::$name),+
+                }
+            }
+
+            /// The body's bytes.
+            pub fn body_bytes(&self) -> &[u8] {
+                match self {
+                    $(Self::$name(body) => body.as_bytes()),+
+                }
+            }
+
+            fn read(kind: u8, body: &[u8]) -> Result<Self, RecordError> {
+                match kind {
+                    $($code => read_body::<$name>(kind, body).map(Self::$name),)+
+                    _ => Err(RecordError::Kind { kind }),
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    /// Enters an order.
+    NewOrder = 1 => "new_order",
+    /// Cancels an order.
+    CancelOrder = 2 => "cancel_order",
+    /// Cancels an order and enters another.
+    ReplaceOrder = 3 => "replace_order",
+    /// Changes an order.
+    AmendOrder = 4 => "amend_order",
+    /// Cancels many orders.
+    MassCancel = 5 => "mass_cancel",
+    /// Asks for an order's state.
+    QueryOrder = 6 => "query_order",
+    /// Undoes a trade.
+    BustTrade = 7 => "bust_trade",
+    /// Corrects a trade.
+    CorrectTrade = 8 => "correct_trade",
+    /// Makes an asset known.
+    AddAsset = 9 => "add_asset",
+    /// Makes an instrument known.
+    AddInstrument = 10 => "add_instrument",
+    /// Changes an instrument's terms.
+    UpdateInstrument = 11 => "update_instrument",
+    /// Moves an instrument to another state.
+    SetInstrumentState = 12 => "set_instrument_state",
+    /// Makes an account known, or changes it.
+    SetAccount = 13 => "set_account",
+    /// Brings funds in.
+    Deposit = 14 => "deposit",
+    /// Takes funds out.
+    Withdraw = 15 => "withdraw",
+    /// Moves funds between accounts.
+    Transfer = 16 => "transfer",
+    /// Lets time pass.
+    AdvanceTime = 17 => "advance_time",
+}
+
+impl Command {
+    /// Bytes of the whole record.
+    pub fn encoded_size(&self) -> usize {
+        COMMAND_HEADER_SIZE + self.body_bytes().len()
+    }
+
+    /// Writes the whole record to the front of `out`; returns its size, or `None` when `out` is
+    /// too small ([`RECORD_SIZE_MAX`] always suffices).
+    pub fn encode(&self, sequence: u64, time: Timestamp, out: &mut [u8]) -> Option<usize> {
+        let body = self.body_bytes();
+        let size = COMMAND_HEADER_SIZE + body.len();
+        let out = out.get_mut(..size)?;
+        let header = CommandHeader {
+            length: size as u16,
+            kind: self.kind() as u8,
+            version: SCHEMA_VERSION as u8,
+            reserved: 0,
+            sequence,
+            time_ns: time.0,
+        };
+        out[..COMMAND_HEADER_SIZE].copy_from_slice(header.as_bytes());
+        out[COMMAND_HEADER_SIZE..].copy_from_slice(body);
+        Some(size)
+    }
+
+    /// Reads the record at the front of `bytes`; returns its header and itself.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the bytes are not one whole, known, well-formed record.
+    pub fn decode(bytes: &[u8]) -> Result<(CommandHeader, Self), RecordError> {
+        let short = |needed| RecordError::Short { needed, available: bytes.len() };
+        let head = bytes.get(..COMMAND_HEADER_SIZE).ok_or(short(COMMAND_HEADER_SIZE))?;
+        let mut header = CommandHeader::new_zeroed();
+        header.as_mut_bytes().copy_from_slice(head);
+        let length = usize::from(header.length);
+        if !(COMMAND_HEADER_SIZE..=RECORD_SIZE_MAX).contains(&length) || !length.is_multiple_of(8) {
+            return Err(RecordError::Length { length });
+        }
+        if u16::from(header.version) > SCHEMA_VERSION {
+            return Err(RecordError::Version { version: header.version });
+        }
+        let body = bytes.get(COMMAND_HEADER_SIZE..length).ok_or(short(length))?;
+        let command = Self::read(header.kind, body)?;
+        if command.texts_are_well_formed() {
+            Ok((header, command))
+        } else {
+            Err(RecordError::Field { kind: header.kind })
+        }
+    }
+
+    /// Whether every text in it is printable ASCII padded with zeros.
+    fn texts_are_well_formed(&self) -> bool {
+        match self {
+            Self::NewOrder(order) => order.client_order_id.is_well_formed(),
+            Self::CancelOrder(cancel) => cancel.client_order_id.is_well_formed(),
+            Self::QueryOrder(query) => query.client_order_id.is_well_formed(),
+            Self::ReplaceOrder(replace) => {
+                replace.target_client_order_id.is_well_formed()
+                    && replace.order.client_order_id.is_well_formed()
+            }
+            Self::AmendOrder(amend) => {
+                amend.client_order_id.is_well_formed() && amend.new_client_order_id.is_well_formed()
+            }
+            Self::AddAsset(add) => add.code.is_well_formed(),
+            Self::AddInstrument(AddInstrument { spec })
+            | Self::UpdateInstrument(UpdateInstrument { spec }) => spec.symbol.is_well_formed(),
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Command {
+        let mut order = NewOrder::limit(
+            InstrumentId(3),
+            AccountId(7),
+            Side::Sell,
+            Price::from_units(5),
+            Qty::from_units(9),
+        );
+        order.client_order_id = "abc-1".parse().unwrap();
+        order.into()
+    }
+
+    #[test]
+    fn a_record_reads_back_as_written() {
+        let mut bytes = [0; RECORD_SIZE_MAX];
+        let size = sample().encode(11, Timestamp(22), &mut bytes).unwrap();
+        assert_eq!(size, 128, "a new order fills two cache lines");
+        let (header, command) = Command::decode(&bytes[..size]).unwrap();
+        assert_eq!((header.sequence, header.time_ns), (11, 22));
+        assert_eq!(command, sample());
+    }
+
+    #[test]
+    fn damage_is_refused_by_kind() {
+        let mut good = [0; RECORD_SIZE_MAX];
+        let size = sample().encode(1, Timestamp(1), &mut good).unwrap();
+        assert!(matches!(Command::decode(&good[..10]), Err(RecordError::Short { .. })));
+        assert!(matches!(Command::decode(&good[..size - 1]), Err(RecordError::Short { .. })));
+        let damaged = |at: usize, byte: u8| {
+            let mut bytes = good;
+            bytes[at] = byte;
+            Command::decode(&bytes).unwrap_err()
+        };
+        assert!(matches!(damaged(0, 3), RecordError::Length { .. }));
+        assert!(matches!(damaged(2, 200), RecordError::Kind { kind: 200 }));
+        assert!(matches!(damaged(3, 9), RecordError::Version { version: 9 }));
+        let side_at = COMMAND_HEADER_SIZE + core::mem::offset_of!(NewOrder, side);
+        assert!(matches!(damaged(side_at, 2), RecordError::Field { kind: 1 }));
+        let id_at = COMMAND_HEADER_SIZE + core::mem::offset_of!(NewOrder, client_order_id);
+        assert!(matches!(damaged(id_at, 7), RecordError::Field { kind: 1 }));
+    }
+
+    #[test]
+    fn an_older_shorter_record_is_filled_with_zeros() {
+        let Command::NewOrder(order) = sample() else { unreachable!() };
+        let mut bytes = [0; RECORD_SIZE_MAX];
+        let size = sample().encode(1, Timestamp(1), &mut bytes).unwrap();
+        let shorter = size - 8; // without `reserved`, as if it had been appended later
+        bytes[0] = shorter as u8;
+        assert_eq!(Command::decode(&bytes[..shorter]).unwrap().1, Command::NewOrder(order));
+    }
+}

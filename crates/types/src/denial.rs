@@ -1,0 +1,161 @@
+//! Why a command is denied: stable codes, each naming the field at fault.
+
+use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
+
+/// Defines the denial reasons with code, text, field and meaning.
+macro_rules! denials {
+    ($($(#[$doc:meta])+ $name:ident = $code:literal, $text:literal, $field:literal;)+) => {
+        /// Why a command was denied.
+        ///
+        /// Numbers and texts are stable: they are never reused or renamed.
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+            TryFromBytes, IntoBytes, Immutable, KnownLayout,
+        )]
+        #[repr(u16)]
+        pub enum DenialReason {
+            $($(#[$doc])+ $name = $code),+
+        }
+
+        impl DenialReason {
+            /// Every reason, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The stable text code, such as `PRICE_NOT_ON_TICK`.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text),+
+                }
+            }
+
+            /// The command's field at fault; empty when none is.
+            pub const fn field(self) -> &'static str {
+                match self {
+                    $(Self::$name => $field),+
+                }
+            }
+        }
+    };
+}
+
+denials! {
+    /// No such instrument.
+    UnknownInstrument = 1, "UNKNOWN_INSTRUMENT", "instrument";
+    /// No such account.
+    UnknownAccount = 2, "UNKNOWN_ACCOUNT", "account";
+    /// No such asset.
+    UnknownAsset = 3, "UNKNOWN_ASSET", "asset";
+    /// No such live order of this account.
+    UnknownOrder = 4, "UNKNOWN_ORDER", "order_id";
+    /// No such trade, or one too old to be changed.
+    UnknownTrade = 5, "UNKNOWN_TRADE", "trade_id";
+    /// The account may only cancel and query.
+    AccountBlocked = 6, "ACCOUNT_BLOCKED", "account";
+    /// The instrument takes no orders now.
+    NotTrading = 7, "NOT_TRADING", "instrument";
+    /// The order id may not be given here, or has to be.
+    OrderIdNotAllowed = 8, "ORDER_ID_NOT_ALLOWED", "order_id";
+    /// A live order has this order id.
+    DuplicateOrderId = 9, "DUPLICATE_ORDER_ID", "order_id";
+    /// A live order of the account has this client order id.
+    DuplicateClientOrderId = 10, "DUPLICATE_CLIENT_ORDER_ID", "client_order_id";
+    /// A limit order needs a price; no price is negative.
+    PriceRequired = 11, "PRICE_REQUIRED", "price";
+    /// Not a multiple of the tick.
+    PriceNotOnTick = 12, "PRICE_NOT_ON_TICK", "price";
+    /// Below the instrument's lowest price.
+    PriceTooLow = 13, "PRICE_TOO_LOW", "price";
+    /// Above the instrument's highest price.
+    PriceTooHigh = 14, "PRICE_TOO_HIGH", "price";
+    /// Too far from the reference price.
+    PriceOutOfBand = 15, "PRICE_OUT_OF_BAND", "price";
+    /// No quantity given.
+    QtyRequired = 16, "QTY_REQUIRED", "qty";
+    /// Not a multiple of the lot.
+    QtyNotOnLot = 17, "QTY_NOT_ON_LOT", "qty";
+    /// Below the smallest order.
+    QtyTooSmall = 18, "QTY_TOO_SMALL", "qty";
+    /// Above the largest order.
+    QtyTooLarge = 19, "QTY_TOO_LARGE", "qty";
+    /// Worth less than the smallest order.
+    NotionalTooSmall = 20, "NOTIONAL_TOO_SMALL", "qty";
+    /// Worth more than the largest order.
+    NotionalTooLarge = 21, "NOTIONAL_TOO_LARGE", "qty";
+    /// A quote amount goes with market orders alone, and instead of a quantity.
+    QuoteQtyNotAllowed = 22, "QUOTE_QTY_NOT_ALLOWED", "quote_qty";
+    /// An iceberg rests: it is a limit or post-only order that is neither IOC nor FOK.
+    DisplayQtyNotAllowed = 23, "DISPLAY_QTY_NOT_ALLOWED", "display_qty";
+    /// The visible slice is no multiple of the lot, or exceeds the quantity.
+    DisplayQtyInvalid = 24, "DISPLAY_QTY_INVALID", "display_qty";
+    /// The iceberg would show too many slices.
+    TooManyIcebergParts = 25, "TOO_MANY_ICEBERG_PARTS", "display_qty";
+    /// This kind of order cannot live so long, or so short.
+    TimeInForceNotAllowed = 26, "TIME_IN_FORCE_NOT_ALLOWED", "time_in_force";
+    /// Good-till-date needs an expire time in the future; others none.
+    ExpireTimeInvalid = 27, "EXPIRE_TIME_INVALID", "expire_time";
+    /// A post-only order, or any order before the open, would trade.
+    WouldMatch = 28, "WOULD_MATCH", "price";
+    /// Market orders wait for the open.
+    MarketNotOpen = 29, "MARKET_NOT_OPEN", "kind";
+    /// Nothing to trade with: the opposite side is empty (within the protection price).
+    NoLiquidity = 30, "NO_LIQUIDITY", "kind";
+    /// The account has not enough free funds.
+    InsufficientFunds = 31, "INSUFFICIENT_FUNDS", "account";
+    /// The account has as many live orders as it may.
+    TooManyOpenOrders = 32, "TOO_MANY_OPEN_ORDERS", "account";
+    /// An amendment that changes nothing.
+    NothingToAmend = 33, "NOTHING_TO_AMEND", "qty";
+    /// The replacement is for another instrument or account than its target.
+    ReplacementMismatch = 34, "REPLACEMENT_MISMATCH", "order";
+    /// An asset, account or instrument number beyond its limit.
+    IdOutOfRange = 35, "ID_OUT_OF_RANGE", "id";
+    /// The asset exists.
+    DuplicateAsset = 36, "DUPLICATE_ASSET", "asset";
+    /// The instrument exists.
+    DuplicateInstrument = 37, "DUPLICATE_INSTRUMENT", "instrument";
+    /// The symbol or code is empty, or another has it.
+    SymbolInvalid = 38, "SYMBOL_INVALID", "symbol";
+    /// The terms contradict each other or lie outside what the engine can count.
+    TermsInvalid = 39, "TERMS_INVALID", "spec";
+    /// Assets never change, tick and lot only while no order rests.
+    TermsFixed = 40, "TERMS_FIXED", "spec";
+    /// The instrument is in that state.
+    StateUnchanged = 41, "STATE_UNCHANGED", "state";
+    /// Amounts are above zero and below 2^100 units.
+    AmountInvalid = 42, "AMOUNT_INVALID", "amount";
+    /// Older than the funding ids that are remembered: it may have been done.
+    FundingIdTooOld = 43, "FUNDING_ID_TOO_OLD", "funding_id";
+    /// Zero is no funding id.
+    FundingIdInvalid = 44, "FUNDING_ID_INVALID", "funding_id";
+    /// The trade was busted.
+    TradeBusted = 45, "TRADE_BUSTED", "trade_id";
+    /// The corrected quantity is more than what was traded.
+    CorrectionInvalid = 46, "CORRECTION_INVALID", "qty";
+    /// This engine keeps no accounts.
+    NoAccounts = 47, "NO_ACCOUNTS", "account";
+    /// A transfer goes from one account to another.
+    TransferToSelf = 48, "TRANSFER_TO_SELF", "to";
+    /// Order ids are used up (2^48 for a shard).
+    OrderIdsExhausted = 49, "ORDER_IDS_EXHAUSTED", "order_id";
+    /// A reserved field is not zero.
+    ReservedFieldSet = 50, "RESERVED_FIELD_SET", "reserved";
+}
+
+impl core::fmt::Display for DenialReason {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_texts_are_unique() {
+        let mut texts: Vec<_> = DenialReason::ALL.iter().map(|reason| reason.as_str()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), DenialReason::ALL.len());
+    }
+}

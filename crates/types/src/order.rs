@@ -1,0 +1,186 @@
+//! What an order says of itself.
+
+use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
+
+/// Defines a one-byte enum that is a checked record field, with its stable text.
+macro_rules! code {
+    (
+        $(#[$doc:meta])* $name:ident {
+            $($(#[$vdoc:meta])* $variant:ident = $value:literal => $text:literal),+ $(,)?
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+            TryFromBytes, IntoBytes, Immutable, KnownLayout,
+        )]
+        #[repr(u8)]
+        pub enum $name {
+            $($(#[$vdoc])* $variant = $value),+
+        }
+
+        impl $name {
+            /// Every value, in the order of their codes.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The stable text: what files and messages show.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text),+
+                }
+            }
+
+            /// The value whose stable text this is.
+            pub fn from_text(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use code;
+
+code! {
+    /// Which side of the market.
+    Side {
+        /// Bids.
+        Buy = 0 => "buy",
+        /// Asks.
+        Sell = 1 => "sell",
+    }
+}
+
+impl Side {
+    /// The other side.
+    #[inline]
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Buy => Self::Sell,
+            Self::Sell => Self::Buy,
+        }
+    }
+
+    /// 0 for buy, 1 for sell: an index into per-side pairs.
+    #[inline]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+code! {
+    /// How an order meets the book.
+    OrderKind {
+        /// Trades at its price or better; the rest waits at its price.
+        Limit = 0 => "limit",
+        /// Trades at the best prices there are, up to its protection price; never rests.
+        Market = 1 => "market",
+        /// A limit order that is denied if it would trade on entry.
+        PostOnly = 2 => "post_only",
+    }
+}
+
+code! {
+    /// How long an order lives.
+    TimeInForce {
+        /// Good till cancelled.
+        Gtc = 0 => "gtc",
+        /// Good for the day: expires when its instrument closes.
+        Day = 1 => "day",
+        /// Immediate or cancel: what does not trade at once ends.
+        Ioc = 2 => "ioc",
+        /// Fill or kill: trades in full at once, or not at all.
+        Fok = 3 => "fok",
+        /// Good till date: expires at its expire time.
+        Gtd = 4 => "gtd",
+    }
+}
+
+code! {
+    /// What happens instead of a trade between orders of one account or one trade group.
+    ///
+    /// The taker's mode decides, except that [`Transfer`](Self::Transfer) needs both orders to
+    /// ask for it. Names and meaning follow Binance's self-trade prevention FAQ.
+    SelfTradePrevention {
+        /// They trade.
+        None = 0 => "none",
+        /// The taker's remainder ends.
+        ExpireTaker = 1 => "expire_taker",
+        /// The maker ends; the taker goes on.
+        ExpireMaker = 2 => "expire_maker",
+        /// Both end.
+        ExpireBoth = 3 => "expire_both",
+        /// Both lose the smaller of the two quantities; what is left of the larger goes on.
+        Decrement = 4 => "decrement",
+        /// As decrement; between two accounts of one group the quantity changes hands, free of
+        /// fees and without a trade.
+        Transfer = 5 => "transfer",
+    }
+}
+
+code! {
+    /// Why an order's unfilled quantity ended.
+    EndReason {
+        /// Cancelled by its owner.
+        Cancelled = 0 => "cancelled",
+        /// Cancelled by a mass cancel.
+        MassCancelled = 1 => "mass_cancelled",
+        /// Replaced by another order.
+        Replaced = 2 => "replaced",
+        /// Immediate-or-cancel remainder.
+        ImmediateOrCancel = 3 => "immediate_or_cancel",
+        /// Fill-or-kill that could not be filled in full.
+        FillOrKill = 4 => "fill_or_kill",
+        /// A market order met no more liquidity within its protection price.
+        NoLiquidity = 5 => "no_liquidity",
+        /// A market order by quote amount whose rest buys less than one lot.
+        QuoteSpent = 6 => "quote_spent",
+        /// Its expire time came.
+        Expired = 7 => "expired",
+        /// The day ended.
+        DayEnded = 8 => "day_ended",
+        /// Self-trade prevention.
+        SelfTrade = 9 => "self_trade",
+        /// An amendment to no more than what was filled already.
+        AmendedToFilled = 10 => "amended_to_filled",
+        /// A market order whose account could not pay for more.
+        FundsExhausted = 11 => "funds_exhausted",
+    }
+}
+
+code! {
+    /// What the quantity of an amendment means.
+    AmendQtyMeaning {
+        /// The order's total quantity, fills included (as FIX `OrderQty`).
+        Total = 0 => "total",
+        /// The quantity left open.
+        Open = 1 => "open",
+    }
+}
+
+code! {
+    /// Which sides a mass cancel takes.
+    SideScope {
+        /// Bids and asks.
+        Both = 0 => "both",
+        /// Bids alone.
+        Buy = 1 => "buy",
+        /// Asks alone.
+        Sell = 2 => "sell",
+    }
+}
+
+impl SideScope {
+    /// Whether the scope takes `side`.
+    pub const fn takes(self, side: Side) -> bool {
+        matches!((self, side), (Self::Both, _) | (Self::Buy, Side::Buy) | (Self::Sell, Side::Sell))
+    }
+}
