@@ -112,7 +112,7 @@ pub struct ReplaceOrder {
 pub struct AmendOrder {
     /// Which order; zero: by client order id.
     pub order_id: OrderId,
-    /// New limit price; zero: unchanged.
+    /// New limit price; zero: unchanged (where prices may be negative: always meant).
     pub price: Price,
     /// New quantity, as `qty_meaning` says; zero: unchanged.
     pub qty: Qty,

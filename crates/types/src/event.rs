@@ -292,7 +292,7 @@ pub struct OrderStatus {
     pub order_id: OrderId,
     /// Its limit price.
     pub price: Price,
-    /// Its total quantity, fills included.
+    /// Its total quantity: what was filled and what is open.
     pub qty: Qty,
     /// What is open, hidden quantity included.
     pub open_qty: Qty,

@@ -151,8 +151,6 @@ code! {
         SelfTrade = 9 => "self_trade",
         /// An amendment to no more than what was filled already.
         AmendedToFilled = 10 => "amended_to_filled",
-        /// A market order whose account could not pay for more.
-        FundsExhausted = 11 => "funds_exhausted",
     }
 }
 
