@@ -20,6 +20,7 @@ pub mod event;
 pub mod ids;
 pub mod instrument;
 pub mod log;
+pub mod market;
 pub mod money;
 pub mod order;
 pub mod record;
