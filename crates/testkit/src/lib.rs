@@ -1,1 +1,20 @@
-//! To be written.
+//! What tests and benches judge the product by: reference models, judges, input generators and
+//! fuzz bodies. Used from `tests/` folders, benches and fuzz targets alone.
+//!
+//! ```text
+//!   commands (random, by seed) --+--> the engine --> events --+--> same_events
+//!                                +--> the model  --> events --+        |
+//!                                                    events -----> the auditor
+//! ```
+
+#![allow(clippy::expect_used, reason = "a test's helper fails by panicking")]
+
+pub mod binance_capture;
+pub mod binance_messages;
+pub mod binance_oracle;
+pub mod data;
+pub mod fuzz_binance;
+pub mod fuzz_itch;
+pub mod itch_messages;
+pub mod model;
+pub mod random;

@@ -1,1 +1,9 @@
-//! To be written.
+//! Codecs without I/O: bytes in, market data and messages out, and back.
+//!
+//! Architecture Invariant: nothing here reads a clock, a file or a socket, or allocates per
+//! message; bad input gets a typed error that names the field and the byte, never a panic.
+
+#![forbid(unsafe_code)]
+
+pub mod binance;
+pub mod itch;

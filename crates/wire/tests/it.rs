@@ -1,0 +1,9 @@
+//! Integration tests of the codecs.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+mod it {
+    mod binance;
+    mod itch;
+    mod itch_peer;
+}
