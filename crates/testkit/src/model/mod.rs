@@ -1,0 +1,460 @@
+//! The reference model of the matching engine: slow, plain, and written from `docs/matching.md`
+//! alone. Property tests hold the engine to it, event for event.
+//!
+//! It keeps orders in a map by id, levels in maps of price to a queue of ids, and finds everything
+//! else by looking at all of them. A rule is a few lines here, in the order of the page; where a
+//! rule says "as if the order were gone", the model takes the order out, looks, and puts it back.
+
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a judge of tests: a broken assumption must stop the test at once"
+)]
+
+mod amend;
+mod compare;
+mod entry;
+mod ledger;
+mod operator;
+mod orders;
+mod trading;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use tiercel_types::command::AccountState;
+use tiercel_types::event::{Denied, EventBody, FLAG_LAST, TimeAdvanced};
+use tiercel_types::{
+    AccountId, AssetCode, AssetId, ClientOrderId, Command, DenialReason, EndReason, Event,
+    EventHeader, InstrumentId, InstrumentSpec, Money, OrderId, OrderKind, Price, Qty,
+    SelfTradePrevention, Side, TimeInForce, Timestamp,
+};
+
+pub use compare::same_events;
+
+/// Which of the two builds of the engine is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// With accounts and funds.
+    Full,
+    /// The book alone.
+    Bare,
+}
+
+/// The events of one command.
+pub type Events = Vec<(EventHeader, Event)>;
+
+/// What a check yields: nothing, or why the command is denied.
+type Checked<T = ()> = Result<T, DenialReason>;
+
+/// The engine remembers so many trades for busts and corrections.
+const TRADES_REMEMBERED: usize = 65_536;
+/// The engine remembers so many funding ids.
+const FUNDING_IDS_REMEMBERED: usize = 65_536;
+/// Orders, corrections and movements of funds are worth less than this, in units of money.
+const AMOUNT_LIMIT: i128 = 1 << 100;
+/// A deposit or transfer may not lift free funds above this, in units of money.
+const FREE_LIMIT: i128 = 1 << 120;
+
+#[derive(Clone, Debug)]
+struct Order {
+    id: OrderId,
+    instrument: InstrumentId,
+    account: AccountId,
+    client_order_id: ClientOrderId,
+    side: Side,
+    kind: OrderKind,
+    time_in_force: TimeInForce,
+    self_trade_prevention: SelfTradePrevention,
+    /// Limit or protection price; of a market order without one: zero.
+    price: i64,
+    filled: u64,
+    /// Unfilled, hidden part included.
+    open: u64,
+    /// The visible part of `open`; zero while the order is not in the book.
+    displayed: u64,
+    /// The iceberg's slice; zero: all is visible.
+    display_qty: u64,
+    expire_time: u64,
+}
+
+impl Order {
+    fn hidden(&self) -> u64 {
+        self.open - self.displayed
+    }
+
+    /// What is visible when the order joins the back of a level.
+    fn next_slice(&self) -> u64 {
+        if self.display_qty == 0 { self.open } else { self.open.min(self.display_qty) }
+    }
+}
+
+/// The levels of one side: price to queue, first come first.
+type Levels = BTreeMap<i64, VecDeque<OrderId>>;
+
+#[derive(Clone, Debug)]
+struct Instrument {
+    /// The terms; `spec.state` is the state now.
+    spec: InstrumentSpec,
+    last_price: Option<i64>,
+    trades: u64,
+    update_id: u64,
+    /// Bids, asks.
+    levels: [Levels; 2],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Account {
+    trade_group: u32,
+    max_open_orders: u32,
+    state: AccountState,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Balance {
+    free: i128,
+    reserved: i128,
+}
+
+/// The reference model.
+#[derive(Clone, Debug)]
+pub struct Model {
+    mode: Mode,
+    shard: u16,
+    sequence: u64,
+    now: u64,
+    events: Events,
+    orders_accepted: u64,
+    assets: BTreeMap<AssetId, AssetCode>,
+    instruments: BTreeMap<InstrumentId, Instrument>,
+    accounts: BTreeMap<AccountId, Account>,
+    balances: BTreeMap<(AccountId, AssetId), Balance>,
+    /// Every live order, in the book or just being entered.
+    orders: BTreeMap<OrderId, Order>,
+    trades: VecDeque<ledger::TradeRecord>,
+    funding_ids: BTreeSet<u64>,
+    funding_id_forgotten: u64,
+}
+
+impl Model {
+    /// An empty venue. In full mode the venue's own account exists from the start.
+    pub fn new(shard: u16, mode: Mode) -> Self {
+        Self {
+            mode,
+            shard,
+            sequence: 0,
+            now: 0,
+            events: Events::new(),
+            orders_accepted: 0,
+            assets: BTreeMap::new(),
+            instruments: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            balances: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            trades: VecDeque::new(),
+            funding_ids: BTreeSet::new(),
+            funding_id_forgotten: 0,
+        }
+    }
+
+    /// Runs a command and returns its events. The headers' `length` is left zero: how events are
+    /// encoded is no matter of the model's.
+    pub fn apply(&mut self, sequence: u64, time: Timestamp, command: &Command) -> Events {
+        self.sequence = sequence;
+        self.now = self.now.max(time.0);
+        self.expire_due_orders();
+        let outcome = match command {
+            Command::NewOrder(new) => self.new_order(new),
+            Command::CancelOrder(cancel) => self.cancel_order(cancel),
+            Command::ReplaceOrder(replace) => self.replace_order(replace),
+            Command::AmendOrder(amend) => self.amend_order(amend),
+            Command::MassCancel(mass) => self.mass_cancel(mass),
+            Command::QueryOrder(query) => self.query_order(query),
+            Command::BustTrade(bust) => self.bust_trade(bust),
+            Command::CorrectTrade(correct) => self.correct_trade(correct),
+            Command::AddAsset(add) => self.add_asset(add),
+            Command::AddInstrument(add) => self.add_instrument(&add.spec),
+            Command::UpdateInstrument(update) => self.update_instrument(&update.spec),
+            Command::SetInstrumentState(set) => self.set_instrument_state(*set),
+            Command::SetAccount(set) => self.set_account(set),
+            Command::Deposit(deposit) => self.deposit(deposit),
+            Command::Withdraw(withdraw) => self.withdraw(withdraw),
+            Command::Transfer(transfer) => self.transfer(transfer),
+            Command::AdvanceTime(_) => {
+                self.emit(InstrumentId(0), AccountId(0), TimeAdvanced::default());
+                Ok(())
+            }
+        };
+        if let Err(reason) = outcome {
+            self.deny(command, reason);
+        }
+        let mut events = std::mem::take(&mut self.events);
+        events.last_mut().expect("every command yields an event").0.flags = FLAG_LAST;
+        events
+    }
+
+    fn expire_due_orders(&mut self) {
+        let mut due: Vec<(u64, OrderId)> = self
+            .orders
+            .values()
+            .filter(|order| order.time_in_force == TimeInForce::Gtd)
+            .filter(|order| order.expire_time <= self.now)
+            .map(|order| (order.expire_time, order.id))
+            .collect();
+        due.sort_unstable();
+        for (_, id) in due {
+            self.end_resting(id, EndReason::Expired);
+        }
+    }
+
+    fn emit<T: EventBody + Into<Event>>(
+        &mut self,
+        instrument: InstrumentId,
+        account: AccountId,
+        event: T,
+    ) {
+        let header = EventHeader {
+            length: 0,
+            kind: T::KIND as u8,
+            flags: 0,
+            index: self.events.len() as u32,
+            sequence: self.sequence,
+            time_ns: self.now,
+            instrument,
+            account,
+        };
+        self.events.push((header, event.into()));
+    }
+
+    fn deny(&mut self, command: &Command, reason: DenialReason) {
+        let (order_id, client_order_id) = match command {
+            Command::NewOrder(new) => (new.order_id, new.client_order_id),
+            Command::CancelOrder(cancel) => (cancel.order_id, cancel.client_order_id),
+            Command::ReplaceOrder(replace) => {
+                (replace.target_order_id, replace.order.client_order_id)
+            }
+            Command::AmendOrder(amend) => (amend.order_id, amend.client_order_id),
+            Command::QueryOrder(query) => (query.order_id, query.client_order_id),
+            _ => (OrderId::NONE, ClientOrderId::EMPTY),
+        };
+        let (instrument, account) = names(command);
+        self.emit(
+            instrument,
+            account,
+            Denied {
+                reason,
+                command: command.kind(),
+                reserved: [0; 5],
+                order_id,
+                client_order_id,
+                reserved_too: [0; 4],
+            },
+        );
+    }
+}
+
+/// The instrument and the account that a command names; zero where it names none.
+fn names(command: &Command) -> (InstrumentId, AccountId) {
+    let (no_instrument, no_account) = (InstrumentId(0), AccountId(0));
+    match command {
+        Command::NewOrder(new) => (new.instrument, new.account),
+        Command::ReplaceOrder(replace) => (replace.order.instrument, replace.order.account),
+        Command::CancelOrder(cancel) => (no_instrument, cancel.account),
+        Command::AmendOrder(amend) => (no_instrument, amend.account),
+        Command::QueryOrder(query) => (no_instrument, query.account),
+        Command::MassCancel(mass) => (mass.instrument, mass.account),
+        Command::BustTrade(bust) => (bust.instrument, no_account),
+        Command::CorrectTrade(correct) => (correct.instrument, no_account),
+        Command::AddInstrument(add) => (add.spec.instrument, no_account),
+        Command::UpdateInstrument(update) => (update.spec.instrument, no_account),
+        Command::SetInstrumentState(set) => (set.instrument, no_account),
+        Command::SetAccount(set) => (no_instrument, set.account),
+        Command::Deposit(deposit) => (no_instrument, deposit.account),
+        Command::Withdraw(withdraw) => (no_instrument, withdraw.account),
+        Command::Transfer(transfer) => (no_instrument, transfer.from),
+        Command::AddAsset(_) | Command::AdvanceTime(_) => (no_instrument, no_account),
+    }
+}
+
+/// What `qty` is worth at `price`, in units of money. Any price times any quantity fits.
+fn value(price: i64, qty: u64) -> i128 {
+    i128::from(price) * i128::from(qty)
+}
+
+/// A quantity (10^-8) in units of money (10^-16).
+fn money_of_qty(qty: u64) -> i128 {
+    i128::from(qty) * 100_000_000
+}
+
+/// Whether orders that live so long go to the book.
+fn may_rest(time_in_force: TimeInForce) -> bool {
+    matches!(time_in_force, TimeInForce::Gtc | TimeInForce::Day | TimeInForce::Gtd)
+}
+
+/// Whether an order of `side` with this limit takes an opposite `price`.
+fn within(side: Side, limit: Option<i64>, price: i64) -> bool {
+    match (side, limit) {
+        (_, None) => true,
+        (Side::Buy, Some(limit)) => price <= limit,
+        (Side::Sell, Some(limit)) => price >= limit,
+    }
+}
+
+/// The book.
+impl Model {
+    /// An instrument that was checked to exist.
+    fn instrument(&self, instrument: InstrumentId) -> &Instrument {
+        &self.instruments[&instrument]
+    }
+
+    fn instrument_mut(&mut self, instrument: InstrumentId) -> &mut Instrument {
+        self.instruments.get_mut(&instrument).expect("the instrument exists")
+    }
+
+    fn levels(&self, instrument: InstrumentId, side: Side) -> &Levels {
+        &self.instrument(instrument).levels[side.index()]
+    }
+
+    fn prices_best_first(&self, instrument: InstrumentId, side: Side) -> Vec<i64> {
+        let prices = self.levels(instrument, side).keys().copied();
+        match side {
+            Side::Buy => prices.rev().collect(),
+            Side::Sell => prices.collect(),
+        }
+    }
+
+    fn best_price(&self, instrument: InstrumentId, side: Side) -> Option<i64> {
+        let levels = self.levels(instrument, side);
+        match side {
+            Side::Buy => levels.last_key_value().map(|(price, _)| *price),
+            Side::Sell => levels.first_key_value().map(|(price, _)| *price),
+        }
+    }
+
+    /// The orders of a side, best level first, each level in queue order.
+    fn orders_best_first(&self, instrument: InstrumentId, side: Side) -> Vec<&Order> {
+        let levels = self.levels(instrument, side);
+        self.prices_best_first(instrument, side)
+            .iter()
+            .flat_map(|price| levels[price].iter().map(|id| &self.orders[id]))
+            .collect()
+    }
+
+    /// The displayed quantity of a level; zero where there is none.
+    fn level_qty(&self, instrument: InstrumentId, side: Side, price: i64) -> Qty {
+        let queue = self.levels(instrument, side).get(&price);
+        Qty::from_units(queue.into_iter().flatten().map(|id| self.orders[id].displayed).sum())
+    }
+
+    /// Counts one book update.
+    fn next_update(&mut self, instrument: InstrumentId) -> u64 {
+        let instrument = self.instrument_mut(instrument);
+        instrument.update_id += 1;
+        instrument.update_id
+    }
+
+    /// Puts an order at the back of its level.
+    fn join_level(&mut self, id: OrderId) {
+        let order = self.orders.get_mut(&id).expect("the order lives");
+        order.displayed = order.next_slice();
+        let (instrument, side, price) = (order.instrument, order.side, order.price);
+        let levels = &mut self.instrument_mut(instrument).levels[side.index()];
+        levels.entry(price).or_default().push_back(id);
+    }
+
+    /// Takes an order out of its level; returns the place it had in the queue.
+    fn leave_level(&mut self, id: OrderId) -> usize {
+        let (instrument, side, price) = {
+            let order = &self.orders[&id];
+            (order.instrument, order.side, order.price)
+        };
+        let levels = &mut self.instrument_mut(instrument).levels[side.index()];
+        let queue = levels.get_mut(&price).expect("a resting order has a level");
+        let place = queue.iter().position(|each| *each == id).expect("it stands in the queue");
+        queue.remove(place);
+        if queue.is_empty() {
+            levels.remove(&price);
+        }
+        place
+    }
+}
+
+/// What tests compare.
+impl Model {
+    /// The best price of a side and its displayed quantity.
+    pub fn best(&self, instrument: InstrumentId, side: Side) -> Option<(Price, Qty)> {
+        self.depth(instrument, side).first().map(|(price, qty, _)| (*price, *qty))
+    }
+
+    /// The levels of a side, best first: price, displayed quantity, number of orders. Empty for an
+    /// instrument that does not exist.
+    pub fn depth(&self, instrument: InstrumentId, side: Side) -> Vec<(Price, Qty, usize)> {
+        if !self.instruments.contains_key(&instrument) {
+            return Vec::new();
+        }
+        let levels = self.levels(instrument, side);
+        self.prices_best_first(instrument, side)
+            .into_iter()
+            .map(|price| {
+                let qty = self.level_qty(instrument, side, price);
+                (Price::from_units(price), qty, levels[&price].len())
+            })
+            .collect()
+    }
+
+    /// The orders of a level in queue order: id, displayed and hidden quantity.
+    pub fn queue(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+        price: Price,
+    ) -> Vec<(OrderId, Qty, Qty)> {
+        let queue = self.levels(instrument, side).get(&price.units());
+        let show = |id: &OrderId| {
+            let order = &self.orders[id];
+            (*id, Qty::from_units(order.displayed), Qty::from_units(order.hidden()))
+        };
+        queue.into_iter().flatten().map(show).collect()
+    }
+
+    /// What an account has free and reserved of an asset.
+    pub fn balance(&self, account: AccountId, asset: AssetId) -> (Money, Money) {
+        let balance = self.balances.get(&(account, asset)).copied().unwrap_or_default();
+        (Money::from_units(balance.free), Money::from_units(balance.reserved))
+    }
+
+    /// Every account that exists, the venue's own (full mode) included.
+    pub fn accounts(&self) -> Vec<AccountId> {
+        let venue = (self.mode == Mode::Full).then_some(AccountId::VENUE);
+        venue.into_iter().chain(self.accounts.keys().copied()).collect()
+    }
+
+    /// Every asset that exists.
+    pub fn assets(&self) -> Vec<AssetId> {
+        self.assets.keys().copied().collect()
+    }
+
+    /// Every instrument that exists.
+    pub fn instruments(&self) -> Vec<InstrumentId> {
+        self.instruments.keys().copied().collect()
+    }
+
+    /// How many orders live.
+    pub fn live_orders(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// The price of the instrument's last trade.
+    pub fn last_price(&self, instrument: InstrumentId) -> Option<Price> {
+        self.instrument(instrument).last_price.map(Price::from_units)
+    }
+
+    /// How many trades the instrument had.
+    pub fn trade_count(&self, instrument: InstrumentId) -> u64 {
+        self.instrument(instrument).trades
+    }
+
+    /// The instrument's last book update.
+    pub fn update_id(&self, instrument: InstrumentId) -> u64 {
+        self.instrument(instrument).update_id
+    }
+}

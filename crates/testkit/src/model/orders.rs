@@ -1,0 +1,152 @@
+//! Cancels, replacements, mass cancels and queries.
+
+use tiercel_types::command::{CancelOrder, MassCancel, QueryOrder, ReplaceOrder};
+use tiercel_types::event::{MassCancelDone, OrderEnded, OrderStatus};
+use tiercel_types::{
+    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, OrderId, Price, Qty, Side,
+    Timestamp,
+};
+
+use super::entry::require;
+use super::{Checked, Mode, Model};
+
+impl Model {
+    /// The live order of the account that a command names.
+    pub(super) fn find(
+        &self,
+        order_id: OrderId,
+        account: AccountId,
+        client_order_id: &ClientOrderId,
+    ) -> Checked<OrderId> {
+        let mut own = self.orders.values().filter(|order| order.account == account);
+        let found = if !order_id.is_none() {
+            own.find(|order| order.id == order_id)
+        } else if self.mode == Mode::Full && !client_order_id.is_empty() {
+            own.find(|order| order.client_order_id == *client_order_id)
+        } else {
+            None
+        };
+        found.map(|order| order.id).ok_or(DenialReason::UnknownOrder)
+    }
+
+    pub(super) fn cancel_order(&mut self, cancel: &CancelOrder) -> Checked {
+        let id = self.find(cancel.order_id, cancel.account, &cancel.client_order_id)?;
+        self.end_resting(id, EndReason::Cancelled);
+        Ok(())
+    }
+
+    pub(super) fn replace_order(&mut self, replace: &ReplaceOrder) -> Checked {
+        require(replace.reserved == [0; 4], DenialReason::ReservedFieldSet)?;
+        let new = &replace.order;
+        let id =
+            self.find(replace.target_order_id, new.account, &replace.target_client_order_id)?;
+        let target = &self.orders[&id];
+        let matches = target.instrument == new.instrument && target.side == new.side;
+        require(matches, DenialReason::ReplacementMismatch)?;
+        // As if the target were gone: it is taken out, and put back if a check fails.
+        let place = self.leave_level(id);
+        let target = self.orders.remove(&id).expect("it was found");
+        self.release(&target, target.open);
+        let checked = self.check_new_order(new);
+        self.reserve(&target);
+        let levels = &mut self.instrument_mut(target.instrument).levels[target.side.index()];
+        levels.entry(target.price).or_default().insert(place, id);
+        self.orders.insert(id, target);
+        checked?;
+        self.end_resting(id, EndReason::Replaced);
+        self.enter(new);
+        Ok(())
+    }
+
+    /// An order in the book ends.
+    pub(super) fn end_resting(&mut self, id: OrderId, reason: EndReason) {
+        self.leave_level(id);
+        let order = self.orders.remove(&id).expect("the order lives");
+        self.release(&order, order.open);
+        let level_qty = self.level_qty(order.instrument, order.side, order.price);
+        let update_id = self.next_update(order.instrument);
+        self.emit(
+            order.instrument,
+            order.account,
+            OrderEnded {
+                order_id: id,
+                price: Price::from_units(order.price),
+                unfilled_qty: Qty::from_units(order.open),
+                level_qty,
+                update_id,
+                reason,
+                side: order.side,
+                was_resting: 1,
+                reserved: [0; 5],
+            },
+        );
+    }
+
+    pub(super) fn mass_cancel(&mut self, mass: &MassCancel) -> Checked {
+        require(mass.reserved == [0; 7], DenialReason::ReservedFieldSet)?;
+        let all_instruments = mass.instrument == InstrumentId::ALL;
+        let known = all_instruments || self.instruments.contains_key(&mass.instrument);
+        require(known, DenialReason::UnknownInstrument)?;
+        let all_accounts = mass.account == AccountId::ALL;
+        if self.mode == Mode::Bare {
+            require(all_accounts, DenialReason::NoAccounts)?;
+        } else {
+            let known = all_accounts || self.account_exists(mass.account);
+            require(known, DenialReason::UnknownAccount)?;
+        }
+        let in_scope = |id: &OrderId| {
+            let order = &self.orders[id];
+            (all_instruments || order.instrument == mass.instrument)
+                && (all_accounts || order.account == mass.account)
+                && mass.sides.takes(order.side)
+        };
+        let ids: Vec<OrderId> = if all_accounts {
+            self.book_order().into_iter().filter(in_scope).collect()
+        } else {
+            self.orders.keys().copied().filter(in_scope).collect()
+        };
+        for id in &ids {
+            self.end_resting(*id, EndReason::MassCancelled);
+        }
+        let done = MassCancelDone { orders: ids.len() as u64 };
+        self.emit(mass.instrument, mass.account, done);
+        Ok(())
+    }
+
+    /// All orders by instrument number, buy side then sell side, best level first, in queue order.
+    fn book_order(&self) -> Vec<OrderId> {
+        let instruments = self.instruments.keys();
+        instruments.flat_map(|instrument| self.instrument_book_order(*instrument)).collect()
+    }
+
+    /// The orders of one instrument, buy side then sell side, best level first, in queue order.
+    pub(super) fn instrument_book_order(&self, instrument: InstrumentId) -> Vec<OrderId> {
+        let sides = [Side::Buy, Side::Sell].into_iter();
+        let orders = sides.flat_map(|side| self.orders_best_first(instrument, side));
+        orders.map(|order| order.id).collect()
+    }
+
+    pub(super) fn query_order(&mut self, query: &QueryOrder) -> Checked {
+        let id = self.find(query.order_id, query.account, &query.client_order_id)?;
+        let order = self.orders[&id].clone();
+        self.emit(
+            order.instrument,
+            order.account,
+            OrderStatus {
+                order_id: id,
+                price: Price::from_units(order.price),
+                qty: Qty::from_units(order.filled + order.open),
+                open_qty: Qty::from_units(order.open),
+                displayed_qty: Qty::from_units(order.displayed),
+                display_qty: Qty::from_units(order.display_qty),
+                expire_time: Timestamp(order.expire_time),
+                side: order.side,
+                kind: order.kind,
+                time_in_force: order.time_in_force,
+                self_trade_prevention: order.self_trade_prevention,
+                client_order_id: order.client_order_id,
+            },
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,664 @@
+//! The reference model against results computed by hand from `docs/matching.md`.
+
+use tiercel_testkit::model::{Mode, Model};
+use tiercel_types::command::{
+    AccountState, AddAsset, AddInstrument, AmendOrder, BustTrade, CancelOrder, CorrectTrade,
+    Deposit, NewOrder, ReplaceOrder, SetAccount, SetInstrumentState,
+};
+use tiercel_types::order::AmendQtyMeaning;
+use tiercel_types::{
+    AccountId, AssetId, ClientOrderId, Command, Event, InstrumentId, InstrumentSpec,
+    InstrumentState, Money, OrderId, OrderKind, Price, Qty, SelfTradePrevention, Side, TimeInForce,
+    Timestamp, TradeId,
+};
+
+const BTC: AssetId = AssetId(1);
+const USD: AssetId = AssetId(2);
+const BTCUSD: InstrumentId = InstrumentId(7);
+
+fn price(text: &str) -> Price {
+    text.parse().unwrap()
+}
+
+fn qty(text: &str) -> Qty {
+    text.parse().unwrap()
+}
+
+/// A venue with BTC/USD, tick and lot 1, and accounts 1 to 5 with 1,000 BTC and 100,000 USD each;
+/// accounts 4 and 5 share a trade group.
+struct Desk {
+    model: Model,
+    sequence: u64,
+    time: u64,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut InstrumentSpec)) -> Self {
+        let mut desk = Self { model: Model::new(0, Mode::Full), sequence: 0, time: 0 };
+        for (asset, code) in [(BTC, "BTC"), (USD, "USD")] {
+            desk.run(AddAsset { asset, code: code.parse().unwrap() });
+        }
+        let mut spec = InstrumentSpec::new(BTCUSD, BTC, USD, price("1"), qty("1"));
+        spec.symbol = "BTCUSD".parse().unwrap();
+        change(&mut spec);
+        desk.run(AddInstrument { spec });
+        for account in 1..=5 {
+            let trade_group = if account >= 4 { 9 } else { 0 };
+            desk.run(SetAccount {
+                account: AccountId(account),
+                trade_group,
+                max_open_orders: 0,
+                state: AccountState::Active,
+                reserved: [0; 3],
+            });
+            for (asset, whole) in [(BTC, 1_000), (USD, 100_000)] {
+                let events = desk.run(Deposit {
+                    funding_id: u64::from(account) * 10 + u64::from(asset.0),
+                    account: AccountId(account),
+                    asset,
+                    amount: Money::from_qty(Qty::from_units(whole * 100_000_000)),
+                });
+                assert!(events[0].starts_with("funds"), "{events:?}");
+            }
+        }
+        desk
+    }
+
+    /// Runs a command; its events in short.
+    fn run(&mut self, command: impl Into<Command>) -> Vec<String> {
+        self.sequence += 1;
+        let events = self.model.apply(self.sequence, Timestamp(self.time), &command.into());
+        events.iter().map(|(_, event)| short(event)).collect()
+    }
+
+    /// Enters a limit order, changed as the caller likes.
+    fn order(
+        &mut self,
+        account: u32,
+        side: Side,
+        at: &str,
+        quantity: &str,
+        change: impl FnOnce(&mut NewOrder),
+    ) -> Vec<String> {
+        let mut order = NewOrder::limit(BTCUSD, AccountId(account), side, price(at), qty(quantity));
+        change(&mut order);
+        self.run(order)
+    }
+
+    fn buy(&mut self, account: u32, quantity: &str, at: &str) -> Vec<String> {
+        self.order(account, Side::Buy, at, quantity, |_| {})
+    }
+
+    fn sell(&mut self, account: u32, quantity: &str, at: &str) -> Vec<String> {
+        self.order(account, Side::Sell, at, quantity, |_| {})
+    }
+
+    fn iceberg(&mut self, account: u32, side: Side, quantity: &str, slice: &str, at: &str) {
+        self.order(account, side, at, quantity, |order| order.display_qty = qty(slice));
+    }
+
+    fn amend(
+        &mut self,
+        account: u32,
+        id: u64,
+        change: impl FnOnce(&mut AmendOrder),
+    ) -> Vec<String> {
+        let mut amend = AmendOrder {
+            order_id: OrderId(id),
+            price: Price::ZERO,
+            qty: Qty::ZERO,
+            account: AccountId(account),
+            client_order_id: ClientOrderId::EMPTY,
+            new_client_order_id: ClientOrderId::EMPTY,
+            qty_meaning: AmendQtyMeaning::Total,
+            lose_priority: 0,
+            reserved: [0; 2],
+        };
+        change(&mut amend);
+        self.run(amend)
+    }
+
+    /// Ids, displayed and hidden quantities of a level, in queue order.
+    fn queue(&self, side: Side, at: &str) -> String {
+        let queue = self.model.queue(BTCUSD, side, price(at));
+        let orders =
+            queue.iter().map(|(id, displayed, hidden)| format!("{id}:{displayed}+{hidden}"));
+        orders.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Free and reserved funds.
+    fn balance(&self, account: u32, asset: AssetId) -> String {
+        let (free, reserved) = self.model.balance(AccountId(account), asset);
+        format!("{free} + {reserved}")
+    }
+}
+
+/// An event in a few words. Open quantities of a trade are taker's / maker's.
+fn short(event: &Event) -> String {
+    let rests = |flag: u8| if flag == 1 { " rests" } else { "" };
+    match event {
+        Event::OrderAccepted(e) => format!("accepted {}{}", e.order_id, rests(e.resting)),
+        Event::Denied(e) => format!("denied {}", e.reason),
+        Event::Trade(e) => format!(
+            "trade {} of {} at {}, {} takes {}, open {}/{}, level {}, fees {}/{}",
+            e.trade_id,
+            e.qty,
+            e.price,
+            e.taker_order_id,
+            e.maker_order_id,
+            e.taker_open_qty,
+            e.maker_open_qty,
+            e.level_qty,
+            e.taker_fee,
+            e.maker_fee
+        ),
+        Event::OrderRested(e) => {
+            format!("rested {} {} shows {} at {}", e.order_id, e.open_qty, e.displayed_qty, e.price)
+        }
+        Event::OrderReplenished(e) => {
+            format!("replenished {} shows {} hides {}", e.order_id, e.displayed_qty, e.hidden_qty)
+        }
+        Event::OrderEnded(e) => {
+            format!("ended {} {} left {}", e.order_id, e.reason, e.unfilled_qty)
+        }
+        Event::OrderAmended(e) => format!(
+            "amended {} {} at {}{}{}",
+            e.order_id,
+            e.open_qty,
+            e.price,
+            if e.priority_kept == 1 { " in place" } else { "" },
+            rests(e.resting)
+        ),
+        Event::SelfTradePrevented(e) => format!(
+            "prevented {} of {} meets {}: {}, open {}/{}",
+            e.qty, e.taker_order_id, e.maker_order_id, e.action, e.taker_open_qty, e.maker_open_qty
+        ),
+        Event::FundsMoved(e) => format!("funds {} free {}", e.amount, e.free),
+        other => other.kind().to_string(),
+    }
+}
+
+#[test]
+fn better_prices_trade_first_then_older_orders_and_a_partial_fill_keeps_its_place() {
+    let mut desk = Desk::new();
+    desk.sell(1, "5", "101"); // 1
+    desk.sell(2, "5", "100"); // 2
+    desk.sell(3, "5", "100"); // 3
+    assert_eq!(
+        desk.buy(4, "2", "101"),
+        ["accepted 4", "trade 1 of 2 at 100, 4 takes 2, open 0/3, level 8, fees 0/0"]
+    );
+    assert_eq!(desk.queue(Side::Sell, "100"), "2:3+0 3:5+0");
+    assert_eq!(
+        desk.buy(4, "12", "101"),
+        [
+            "accepted 5",
+            "trade 2 of 3 at 100, 5 takes 2, open 9/0, level 5, fees 0/0",
+            "trade 3 of 5 at 100, 5 takes 3, open 4/0, level 0, fees 0/0",
+            "trade 4 of 4 at 101, 5 takes 1, open 0/1, level 1, fees 0/0",
+        ]
+    );
+    // 4 bought 10 at 100 and 4 at 101: 1,404.
+    assert_eq!(desk.balance(4, USD), "98596 + 0");
+    assert_eq!(desk.balance(4, BTC), "1014 + 0");
+    assert_eq!(desk.balance(1, BTC), "995 + 1");
+}
+
+#[test]
+fn what_a_limit_order_reserved_above_the_trade_price_becomes_free() {
+    let mut desk = Desk::new();
+    desk.sell(1, "3", "90"); // 1
+    assert_eq!(
+        desk.buy(2, "5", "100"),
+        [
+            "accepted 2",
+            "trade 1 of 3 at 90, 2 takes 1, open 2/0, level 0, fees 0/0",
+            "rested 2 2 shows 2 at 100"
+        ]
+    );
+    // 270 paid, 200 reserved for what rests.
+    assert_eq!(desk.balance(2, USD), "99530 + 200");
+    let cancel = CancelOrder {
+        order_id: OrderId(2),
+        account: AccountId(2),
+        client_order_id: ClientOrderId::EMPTY,
+    };
+    assert_eq!(desk.run(cancel), ["ended 2 cancelled left 2"]);
+    assert_eq!(desk.balance(2, USD), "99730 + 0");
+}
+
+#[test]
+fn the_next_slice_of_an_iceberg_queues_behind_everybody_at_its_price() {
+    let mut desk = Desk::new();
+    desk.iceberg(1, Side::Sell, "10", "3", "100"); // 1
+    desk.sell(2, "4", "100"); // 2
+    assert_eq!(desk.queue(Side::Sell, "100"), "1:3+7 2:4+0");
+    assert_eq!(
+        desk.buy(3, "5", "100"),
+        [
+            "accepted 3",
+            "trade 1 of 3 at 100, 3 takes 1, open 2/7, level 4, fees 0/0",
+            "replenished 1 shows 3 hides 4",
+            "trade 2 of 2 at 100, 3 takes 2, open 0/2, level 5, fees 0/0",
+        ]
+    );
+    assert_eq!(desk.queue(Side::Sell, "100"), "2:2+0 1:3+4");
+    // The rest of the level, hidden part included: 2, 3, 3, 1.
+    assert_eq!(
+        desk.buy(3, "9", "100"),
+        [
+            "accepted 4",
+            "trade 3 of 2 at 100, 4 takes 2, open 7/0, level 3, fees 0/0",
+            "trade 4 of 3 at 100, 4 takes 1, open 4/4, level 0, fees 0/0",
+            "replenished 1 shows 3 hides 1",
+            "trade 5 of 3 at 100, 4 takes 1, open 1/1, level 0, fees 0/0",
+            "replenished 1 shows 1 hides 0",
+            "trade 6 of 1 at 100, 4 takes 1, open 0/0, level 0, fees 0/0",
+        ]
+    );
+    assert_eq!(desk.model.live_orders(), 0);
+}
+
+/// Account 4 has 5 offered at 100, account 1 offers 5 behind it; 4 or its group's 5 buys 8.
+fn self_trade(
+    mode: SelfTradePrevention,
+    maker: SelfTradePrevention,
+    taker: u32,
+) -> (Desk, Vec<String>) {
+    let mut desk = Desk::new();
+    desk.order(4, Side::Sell, "100", "5", |order| order.self_trade_prevention = maker); // 1
+    desk.sell(1, "5", "100"); // 2
+    let events =
+        desk.order(taker, Side::Buy, "100", "8", |order| order.self_trade_prevention = mode);
+    (desk, events)
+}
+
+#[test]
+fn without_prevention_an_account_trades_with_itself() {
+    let (desk, events) = self_trade(SelfTradePrevention::None, SelfTradePrevention::None, 4);
+    assert_eq!(events[1], "trade 1 of 5 at 100, 3 takes 1, open 3/0, level 5, fees 0/0");
+    // It sold 5 to itself, and bought 3 more for 300.
+    assert_eq!(desk.balance(4, BTC), "1003 + 0");
+    assert_eq!(desk.balance(4, USD), "99700 + 0");
+}
+
+#[test]
+fn expire_taker_ends_the_order_that_comes() {
+    let (desk, events) = self_trade(SelfTradePrevention::ExpireTaker, SelfTradePrevention::None, 5);
+    assert_eq!(
+        events,
+        [
+            "accepted 3",
+            "prevented 5 of 3 meets 1: expire_taker, open 8/5",
+            "ended 3 self_trade left 8"
+        ]
+    );
+    assert_eq!(desk.queue(Side::Sell, "100"), "1:5+0 2:5+0");
+    assert_eq!(desk.balance(5, USD), "100000 + 0");
+}
+
+#[test]
+fn expire_maker_ends_the_order_that_rests_and_trades_on() {
+    let (desk, events) = self_trade(SelfTradePrevention::ExpireMaker, SelfTradePrevention::None, 5);
+    assert_eq!(
+        events,
+        [
+            "accepted 3",
+            "prevented 5 of 3 meets 1: expire_maker, open 8/5",
+            "ended 1 self_trade left 5",
+            "trade 1 of 5 at 100, 3 takes 2, open 3/0, level 0, fees 0/0",
+            "rested 3 3 shows 3 at 100",
+        ]
+    );
+    assert_eq!(desk.balance(4, BTC), "1000 + 0");
+}
+
+#[test]
+fn expire_both_ends_the_maker_then_the_taker() {
+    let (desk, events) = self_trade(SelfTradePrevention::ExpireBoth, SelfTradePrevention::None, 4);
+    assert_eq!(
+        events,
+        [
+            "accepted 3",
+            "prevented 5 of 3 meets 1: expire_both, open 8/5",
+            "ended 1 self_trade left 5",
+            "ended 3 self_trade left 8"
+        ]
+    );
+    assert_eq!(desk.queue(Side::Sell, "100"), "2:5+0");
+    assert_eq!(desk.balance(4, USD), "100000 + 0");
+    assert_eq!(desk.balance(4, BTC), "1000 + 0");
+}
+
+#[test]
+fn decrement_takes_the_smaller_quantity_off_both() {
+    let (desk, events) = self_trade(SelfTradePrevention::Decrement, SelfTradePrevention::None, 5);
+    assert_eq!(
+        events,
+        [
+            "accepted 3",
+            "prevented 5 of 3 meets 1: decrement, open 3/0",
+            "ended 1 self_trade left 0",
+            "trade 1 of 3 at 100, 3 takes 2, open 0/2, level 2, fees 0/0",
+        ]
+    );
+    assert_eq!(desk.balance(5, USD), "99700 + 0");
+    assert_eq!(desk.balance(4, BTC), "1000 + 0");
+}
+
+#[test]
+fn decrement_shows_an_icebergs_next_slice_and_ends_a_used_up_taker() {
+    let mut desk = Desk::new();
+    desk.iceberg(4, Side::Sell, "6", "4", "100"); // 1
+    let events = desk.order(4, Side::Buy, "100", "5", |order| {
+        order.self_trade_prevention = SelfTradePrevention::Decrement;
+    });
+    assert_eq!(
+        events,
+        [
+            "accepted 2",
+            "prevented 4 of 2 meets 1: decrement, open 1/2",
+            "replenished 1 shows 2 hides 0",
+            "prevented 1 of 2 meets 1: decrement, open 0/1",
+            "ended 2 self_trade left 0",
+        ]
+    );
+    assert_eq!(desk.balance(4, BTC), "999 + 1");
+}
+
+#[test]
+fn transfer_moves_funds_within_the_group_and_is_no_trade() {
+    let (desk, events) =
+        self_trade(SelfTradePrevention::Transfer, SelfTradePrevention::Transfer, 5);
+    assert_eq!(
+        events[1..],
+        [
+            "prevented 5 of 3 meets 1: transfer, open 3/0",
+            "ended 1 self_trade left 0",
+            "trade 1 of 3 at 100, 3 takes 2, open 0/2, level 2, fees 0/0",
+        ]
+    );
+    assert_eq!(desk.balance(4, USD), "100500 + 0");
+    assert_eq!(desk.balance(4, BTC), "995 + 0");
+    assert_eq!(desk.balance(5, USD), "99200 + 0");
+    assert_eq!(desk.balance(5, BTC), "1008 + 0");
+}
+
+#[test]
+fn transfer_decrements_unless_both_orders_ask_and_the_accounts_differ() {
+    for (maker, taker) in [(SelfTradePrevention::Decrement, 5), (SelfTradePrevention::Transfer, 4)]
+    {
+        let (desk, events) = self_trade(SelfTradePrevention::Transfer, maker, taker);
+        assert_eq!(events[1], "prevented 5 of 3 meets 1: decrement, open 3/0");
+        assert_eq!(desk.balance(1, USD), "100300 + 0");
+    }
+}
+
+#[test]
+fn fill_or_kill_counts_nothing_behind_an_own_order_in_the_way() {
+    let mut desk = Desk::new();
+    desk.sell(1, "2", "99"); // 1
+    desk.iceberg(2, Side::Sell, "9", "3", "100"); // 2
+    desk.sell(4, "4", "100"); // 3
+    desk.sell(1, "5", "100"); // 4
+    let mut fok = |quantity: &str, mode: SelfTradePrevention| {
+        let events = desk.order(4, Side::Buy, "100", quantity, |order| {
+            order.time_in_force = TimeInForce::Fok;
+            order.self_trade_prevention = mode;
+        });
+        events.last().unwrap().clone()
+    };
+    // In reach without meeting order 3: 2 at 99, and the visible 3 of order 2.
+    for mode in [
+        SelfTradePrevention::ExpireTaker,
+        SelfTradePrevention::ExpireBoth,
+        SelfTradePrevention::Decrement,
+        SelfTradePrevention::Transfer,
+    ] {
+        assert!(fok("6", mode).ends_with("fill_or_kill left 6"), "{mode}");
+    }
+    // Passing over order 3: 2 + 9 + 5.
+    assert!(fok("17", SelfTradePrevention::ExpireMaker).ends_with("fill_or_kill left 17"));
+    assert_eq!(fok("5", SelfTradePrevention::ExpireTaker), "replenished 2 shows 3 hides 3");
+    assert_eq!(desk.queue(Side::Sell, "100"), "3:4+0 4:5+0 2:3+3");
+    let all = desk.order(4, Side::Buy, "100", "11", |order| {
+        order.time_in_force = TimeInForce::Fok;
+        order.self_trade_prevention = SelfTradePrevention::ExpireMaker;
+    });
+    assert_eq!(all[1], "prevented 4 of 11 meets 3: expire_maker, open 11/4");
+    assert_eq!(desk.model.live_orders(), 0);
+}
+
+#[test]
+fn a_market_order_by_quote_amount_takes_whole_lots() {
+    let mut desk = Desk::new();
+    desk.sell(1, "2", "100"); // 1
+    desk.sell(1, "9", "110"); // 2
+    let spend = |order: &mut NewOrder| {
+        order.kind = OrderKind::Market;
+        order.time_in_force = TimeInForce::Ioc;
+        order.quote_qty = qty("435");
+    };
+    // 2 at 100, then floor(235 / 110) = 2 at 110; 15 are not spent.
+    assert_eq!(
+        desk.order(3, Side::Buy, "0", "0", spend),
+        [
+            "accepted 3",
+            "trade 1 of 2 at 100, 3 takes 1, open 0/0, level 0, fees 0/0",
+            "trade 2 of 2 at 110, 3 takes 2, open 0/7, level 7, fees 0/0",
+            "ended 3 quote_spent left 0",
+        ]
+    );
+    assert_eq!(desk.balance(3, USD), "99580 + 0");
+    let more = |order: &mut NewOrder| {
+        spend(order);
+        order.quote_qty = qty("5000");
+    };
+    assert_eq!(desk.order(3, Side::Buy, "0", "0", more)[2], "ended 4 no_liquidity left 0");
+    assert_eq!(desk.order(3, Side::Buy, "0", "0", more), ["denied NO_LIQUIDITY"]);
+}
+
+#[test]
+fn a_market_order_stops_at_its_protection_price() {
+    let mut desk = Desk::with(|spec| spec.market_protection_ppm = 25_000);
+    desk.sell(1, "1", "100"); // 1
+    desk.sell(1, "1", "102"); // 2
+    desk.sell(1, "1", "103"); // 3
+    // 2.5 % above 100 is 102.5, rounded to 102.
+    assert_eq!(
+        desk.order(3, Side::Buy, "0", "5", |order| {
+            order.kind = OrderKind::Market;
+            order.time_in_force = TimeInForce::Ioc;
+        }),
+        [
+            "accepted 4",
+            "trade 1 of 1 at 100, 4 takes 1, open 4/0, level 0, fees 0/0",
+            "trade 2 of 1 at 102, 4 takes 2, open 3/0, level 0, fees 0/0",
+            "ended 4 no_liquidity left 3",
+        ]
+    );
+}
+
+#[test]
+fn fees_round_up_rebates_lose_the_fraction_and_the_venue_gets_the_rest() {
+    let mut desk = Desk::with(|spec| {
+        spec.lot = Qty::from_units(1);
+        (spec.taker_fee_ppm, spec.maker_fee_ppm) = (2_000, -1_000);
+    });
+    desk.sell(1, "0.00123457", "7"); // 1
+    // The maker receives 0.00864199 USD: a rebate of 0.00000864199. The taker receives
+    // 0.00123457 BTC: a fee of 0.00000246914.
+    assert_eq!(
+        desk.buy(2, "0.00123457", "7")[1],
+        "trade 1 of 0.00123457 at 7, 2 takes 1, open 0/0, level 0, fees 0.00000247/-0.00000864"
+    );
+    assert_eq!(desk.balance(1, USD), "100000.00865063 + 0");
+    assert_eq!(desk.balance(2, BTC), "1000.0012321 + 0");
+    assert_eq!(desk.balance(0, USD), "-0.00000864 + 0");
+    assert_eq!(desk.balance(0, BTC), "0.00000247 + 0");
+    // The smallest fee is one unit, and takes all that is received.
+    desk.sell(1, "0.00000001", "7"); // 3
+    assert!(desk.buy(2, "0.00000001", "7")[1].ends_with("fees 0.00000001/0"));
+}
+
+#[test]
+fn a_denied_replacement_keeps_its_place_and_a_replacement_goes_to_the_back() {
+    let mut desk = Desk::new();
+    desk.buy(1, "600", "100"); // 1: reserves 60,000 of 100,000
+    desk.buy(2, "1", "100"); // 2
+    let replace = |quantity: &str| ReplaceOrder {
+        target_order_id: OrderId(1),
+        target_client_order_id: ClientOrderId::EMPTY,
+        reserved: [0; 4],
+        order: NewOrder::limit(BTCUSD, AccountId(1), Side::Buy, price("100"), qty(quantity)),
+    };
+    assert_eq!(desk.run(replace("1001")), ["denied INSUFFICIENT_FUNDS"]);
+    assert_eq!(desk.queue(Side::Buy, "100"), "1:600+0 2:1+0");
+    assert_eq!(desk.balance(1, USD), "40000 + 60000");
+    // What the target had reserved counts as free.
+    assert_eq!(desk.run(replace("1000")), ["ended 1 replaced left 600", "accepted 3 rests"]);
+    assert_eq!(desk.queue(Side::Buy, "100"), "2:1+0 3:1000+0");
+    assert_eq!(desk.balance(1, USD), "0 + 100000");
+}
+
+#[test]
+fn an_amendment_keeps_priority_when_the_open_quantity_shrinks_and_loses_it_otherwise() {
+    let mut desk = Desk::new();
+    desk.iceberg(1, Side::Sell, "10", "4", "100"); // 1
+    desk.sell(2, "5", "100"); // 2
+    desk.sell(3, "5", "100"); // 3
+    // The hidden 6 go first, then what is visible.
+    assert_eq!(
+        desk.amend(1, 1, |amend| amend.qty = qty("3")),
+        ["amended 1 3 at 100 in place rests"]
+    );
+    assert_eq!(desk.queue(Side::Sell, "100"), "1:3+0 2:5+0 3:5+0");
+    assert_eq!(desk.amend(2, 2, |amend| amend.qty = qty("6")), ["amended 2 6 at 100 rests"]);
+    assert_eq!(desk.queue(Side::Sell, "100"), "1:3+0 3:5+0 2:6+0");
+    assert_eq!(desk.amend(3, 3, |amend| amend.lose_priority = 1), ["amended 3 5 at 100 rests"]);
+    assert_eq!(desk.queue(Side::Sell, "100"), "1:3+0 2:6+0 3:5+0");
+    assert_eq!(desk.amend(3, 3, |_| {}), ["denied NOTHING_TO_AMEND"]);
+    // Back in its level, the iceberg shows at most its slice.
+    assert_eq!(desk.amend(1, 1, |amend| amend.qty = qty("9")), ["amended 1 9 at 100 rests"]);
+    assert_eq!(desk.queue(Side::Sell, "100"), "2:6+0 3:5+0 1:4+5");
+}
+
+#[test]
+fn an_amendment_into_the_market_trades_as_a_taker() {
+    let mut desk = Desk::new();
+    desk.buy(1, "4", "99"); // 1
+    desk.sell(2, "6", "101"); // 2
+    assert_eq!(
+        desk.amend(2, 2, |amend| amend.price = price("99")),
+        [
+            "amended 2 6 at 99",
+            "trade 1 of 4 at 99, 2 takes 1, open 2/0, level 0, fees 0/0",
+            "rested 2 2 shows 2 at 99",
+        ]
+    );
+    // A total of at most what was filled ends the order.
+    assert_eq!(
+        desk.amend(2, 2, |amend| amend.qty = qty("4")),
+        ["ended 2 amended_to_filled left 2"]
+    );
+    desk.sell(2, "6", "101"); // 3
+    assert_eq!(
+        desk.amend(2, 3, |amend| {
+            amend.qty = qty("2");
+            amend.qty_meaning = AmendQtyMeaning::Open;
+        }),
+        ["amended 3 2 at 101 in place rests"]
+    );
+    assert_eq!(desk.balance(2, BTC), "994 + 2");
+}
+
+#[test]
+fn a_bust_reverses_a_trade_and_may_leave_a_debt() {
+    let mut desk = Desk::with(|spec| spec.taker_fee_ppm = 10_000);
+    desk.sell(1, "500", "100"); // 1
+    desk.buy(2, "500", "100"); // 2: the fee is 5 BTC
+    assert_eq!(desk.balance(2, BTC), "1495 + 0");
+    // 1 spends what it received.
+    desk.sell(3, "1000", "150"); // 3
+    desk.buy(1, "1000", "150"); // 4
+    assert_eq!(desk.balance(1, USD), "0 + 0");
+    let bust = BustTrade { trade_id: TradeId(1), instrument: BTCUSD, reserved: 0 };
+    assert_eq!(desk.run(bust), ["trade_busted"]);
+    assert_eq!(desk.balance(1, USD), "-50000 + 0");
+    assert_eq!(desk.balance(2, USD), "100000 + 0");
+    assert_eq!(desk.balance(2, BTC), "1000 + 0");
+    assert_eq!(desk.balance(0, BTC), "10 + 0");
+    assert_eq!(desk.run(bust), ["denied TRADE_BUSTED"]);
+}
+
+#[test]
+fn a_correction_books_the_trade_again_at_the_rates_of_its_time() {
+    let mut desk = Desk::with(|spec| spec.taker_fee_ppm = 10_000);
+    desk.buy(1, "10", "100"); // 1
+    desk.sell(2, "10", "100"); // 2: receives 1,000 less 10
+    assert_eq!(desk.balance(2, USD), "100990 + 0");
+    let correct = |at: &str, quantity: &str| CorrectTrade {
+        trade_id: TradeId(1),
+        price: price(at),
+        qty: qty(quantity),
+        instrument: BTCUSD,
+        reserved: 0,
+    };
+    assert_eq!(desk.run(correct("90", "11")), ["denied CORRECTION_INVALID"]);
+    assert_eq!(desk.run(correct("90", "8")), ["trade_corrected"]);
+    // 720 less 7.2, for 8.
+    assert_eq!(desk.balance(2, USD), "100712.8 + 0");
+    assert_eq!(desk.balance(2, BTC), "992 + 0");
+    assert_eq!(desk.balance(1, USD), "99280 + 0");
+    // A second correction may go up to what was traded.
+    assert_eq!(desk.run(correct("100", "10")), ["trade_corrected"]);
+    assert_eq!(desk.balance(2, USD), "100990 + 0");
+}
+
+#[test]
+fn good_till_date_orders_expire_before_the_next_command_by_time_then_id() {
+    let mut desk = Desk::new();
+    for expire_ns in [20, 10, 20] {
+        desk.order(1, Side::Buy, "99", "1", |order| {
+            order.time_in_force = TimeInForce::Gtd;
+            order.expire_time = Timestamp(expire_ns);
+        });
+    }
+    desk.time = 20;
+    assert_eq!(
+        desk.sell(2, "1", "99"),
+        [
+            "ended 2 expired left 1",
+            "ended 1 expired left 1",
+            "ended 3 expired left 1",
+            "accepted 4 rests"
+        ]
+    );
+}
+
+#[test]
+fn closing_ends_the_days_orders_and_before_the_open_nothing_trades() {
+    let mut desk = Desk::new();
+    for (side, at) in [(Side::Sell, "102"), (Side::Buy, "98"), (Side::Buy, "99")] {
+        desk.order(1, side, at, "1", |order| order.time_in_force = TimeInForce::Day);
+    }
+    desk.sell(2, "1", "100"); // 4
+    let state = |state| SetInstrumentState { instrument: BTCUSD, state, reserved: [0; 3] };
+    assert_eq!(
+        desk.run(state(InstrumentState::Closed)),
+        [
+            "ended 3 day_ended left 1",
+            "ended 2 day_ended left 1",
+            "ended 1 day_ended left 1",
+            "instrument_state_changed"
+        ]
+    );
+    assert_eq!(desk.buy(1, "1", "99"), ["denied NOT_TRADING"]);
+    desk.run(state(InstrumentState::PreOpen));
+    assert_eq!(desk.buy(1, "1", "100"), ["denied WOULD_MATCH"]);
+    assert_eq!(desk.buy(1, "1", "99"), ["accepted 5 rests"]);
+}
