@@ -27,8 +27,8 @@ pub mod messages;
 mod operation;
 
 pub use field::{
-    BreachedLevel, BuySell, Code, EventCode, FieldValue, HaltAction, Price4, Price8, Printable,
-    ReleaseQualifier, Reserved, ShortSaleAction, Text, Time, TradingState,
+    BreachedLevel, BuySell, Code, Coded, EventCode, FieldValue, HaltAction, Price4, Price8,
+    Printable, ReleaseQualifier, Reserved, ShortSaleAction, Text, Time, TradingState,
 };
 pub use frame::{FRAME_SIZE_MAX, FrameError, FrameReader, Frames};
 pub use messages::*;

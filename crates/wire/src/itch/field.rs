@@ -1,10 +1,11 @@
 //! The types of fields: big-endian integers, padded texts, prices and codes.
 
 use core::fmt;
+use core::marker::PhantomData;
 
 use tiercel_types::{Price, Side};
 use zerocopy::big_endian::{U16, U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// What a field holds, for listings and comparisons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,11 @@ impl fmt::Display for FieldValue<'_> {
 
 /// A type that a field can have.
 pub(super) trait Field {
+    /// Whether decoding accepts what the field holds.
+    #[inline(always)]
+    fn is_valid(&self) -> bool {
+        true
+    }
     /// The field as the checksum counts it.
     fn bits(&self) -> u64;
     /// The field as a listing shows it.
@@ -267,34 +273,112 @@ impl fmt::Debug for Reserved {
     }
 }
 
-/// Defines a one-byte code whose values are all known: any other byte is refused.
+/// A code whose values are all known, as its byte.
+pub trait KnownCode: Copy {
+    /// Whether the byte is one of the values.
+    fn knows(byte: u8) -> bool;
+    /// The value of the byte; the first value for a byte that is none.
+    fn from_known(byte: u8) -> Self;
+    /// The byte of the value.
+    fn byte(self) -> u8;
+}
+
+/// A field that holds one of the values of `E`: decoding refuses a message with any other.
+// A byte and not the enum itself, whose own check would branch on each value; see `knows`.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+)]
+#[repr(transparent)]
+pub struct Coded<E> {
+    byte: u8,
+    code: PhantomData<E>,
+}
+
+impl<E: KnownCode> Coded<E> {
+    /// The field with this value.
+    pub fn new(value: E) -> Self {
+        Self { byte: value.byte(), code: PhantomData }
+    }
+
+    /// The value.
+    #[inline(always)]
+    pub fn get(self) -> E {
+        E::from_known(self.byte)
+    }
+}
+
+impl<E: KnownCode> From<E> for Coded<E> {
+    fn from(value: E) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<E: KnownCode> Field for Coded<E> {
+    #[inline(always)]
+    fn is_valid(&self) -> bool {
+        E::knows(self.byte)
+    }
+
+    #[inline(always)]
+    fn bits(&self) -> u64 {
+        u64::from(self.byte)
+    }
+
+    fn show(&self) -> FieldValue<'_> {
+        FieldValue::Code(self.byte)
+    }
+}
+
+impl<E> fmt::Debug for Coded<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Code(self.byte).fmt(f)
+    }
+}
+
+/// Defines a one-byte code whose values are all known.
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident {
+        $(#[$firstdoc:meta])* $first:ident = $firstbyte:literal,
         $($(#[$vdoc:meta])* $variant:ident = $byte:literal),+ $(,)?
     })+) => {
         $($(#[$doc])*
-        #[derive(
-            Clone, Copy, Debug, PartialEq, Eq, Hash,
-            TryFromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
-        )]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum $name {
+            $(#[$firstdoc])* $first = $firstbyte,
             $($(#[$vdoc])* $variant = $byte),+
         }
 
         impl $name {
             /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            pub const ALL: &'static [Self] = &[Self::$first, $(Self::$variant),+];
         }
 
-        impl Field for $name {
+        impl KnownCode for $name {
             #[inline(always)]
-            fn bits(&self) -> u64 {
-                *self as u64
+            fn knows(byte: u8) -> bool {
+                // A table and not comparisons, which the compiler makes a branch for each value:
+                // the side of an order is as hard to predict as a coin.
+                const KNOWN: [bool; 256] = {
+                    let mut known = [false; 256];
+                    known[$firstbyte as usize] = true;
+                    $(known[$byte as usize] = true;)+
+                    known
+                };
+                KNOWN[byte as usize]
             }
 
-            fn show(&self) -> FieldValue<'_> {
-                FieldValue::Code(*self as u8)
+            #[inline(always)]
+            fn from_known(byte: u8) -> Self {
+                match byte {
+                    $($byte => Self::$variant,)+
+                    _ => Self::$first,
+                }
+            }
+
+            #[inline(always)]
+            fn byte(self) -> u8 {
+                self as u8
             }
         })+
     };

@@ -1,10 +1,10 @@
 //! The 23 messages: one table of their fields, and what is made from it.
 
 use zerocopy::big_endian::{U16, U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::field::{
-    BreachedLevel, BuySell, Code, EventCode, Field, FieldValue, HaltAction, Price4, Price8,
+    BreachedLevel, BuySell, Code, Coded, EventCode, Field, FieldValue, HaltAction, Price4, Price8,
     Printable, ReleaseQualifier, Reserved, ShortSaleAction, Text, Time, TradingState,
 };
 use super::{DecodeError, MESSAGE_SIZE_MAX};
@@ -72,7 +72,7 @@ macro_rules! messages {
         $($(#[$doc])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq,
-            TryFromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
+            FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
         )]
         #[repr(C)]
         pub struct $name {
@@ -84,17 +84,19 @@ macro_rules! messages {
         const _: () = assert!(1 + size_of::<$name>() == $size && $size <= MESSAGE_SIZE_MAX);
 
         impl $name {
+            /// The message in these bytes behind the type byte; `None` when it is not good.
+            #[inline(always)]
+            fn read(body: &[u8]) -> Option<&Self> {
+                let message = Self::ref_from_bytes(body).ok()?;
+                (true $(& message.$field.is_valid())+).then_some(message)
+            }
+
             /// The first field, by its order, that holds a code its type does not know.
             fn invalid_code(body: &[u8]) -> Option<(&'static str, u8)> {
-                let mut rest = body.get(size_of::<Head>()..)?;
-                $(
-                    let (field, behind) = rest.split_at_checked(size_of::<$type>())?;
-                    if <$type>::try_ref_from_bytes(field).is_err() {
-                        return Some((stringify!($field), field[0]));
-                    }
-                    rest = behind;
-                )+
-                let _ = rest;
+                let message = Self::ref_from_bytes(body).ok()?;
+                $(if !message.$field.is_valid() {
+                    return Some((stringify!($field), message.$field.bits() as u8));
+                })+
                 None
             }
         })+
@@ -117,9 +119,9 @@ macro_rules! messages {
                     return Err(DecodeError::Empty);
                 };
                 match kind {
-                    $($kind => match $name::try_ref_from_bytes(body) {
-                        Ok(message) => Ok(Self::$name(message)),
-                        Err(_) => Err(refusal(Kind::$name, bytes)),
+                    $($kind => match $name::read(body) {
+                        Some(message) => Ok(Self::$name(message)),
+                        None => Err(refusal(Kind::$name, bytes)),
                     },)+
                     _ => Err(DecodeError::UnknownType { kind }),
                 }
@@ -210,7 +212,7 @@ messages! {
     /// Where the day stands.
     b'S' SystemEvent 12 {
         /// What happened.
-        event_code: EventCode,
+        event_code: Coded<EventCode>,
     }
     /// An instrument and what is known of it, once a day before it trades.
     b'R' StockDirectory 39 {
@@ -248,7 +250,7 @@ messages! {
         /// The symbol.
         stock: Text<8>,
         /// The state from now on.
-        trading_state: TradingState,
+        trading_state: Coded<TradingState>,
         /// Nothing.
         reserved: Reserved,
         /// Why.
@@ -259,7 +261,7 @@ messages! {
         /// The symbol.
         stock: Text<8>,
         /// The restriction from now on.
-        reg_sho_action: ShortSaleAction,
+        reg_sho_action: Coded<ShortSaleAction>,
     }
     /// A market participant's standing in an instrument.
     b'L' MarketParticipantPosition 26 {
@@ -286,7 +288,7 @@ messages! {
     /// The market-wide circuit breaker was breached.
     b'W' MwcbStatus 12 {
         /// Which level.
-        breached_level: BreachedLevel,
+        breached_level: Coded<BreachedLevel>,
     }
     /// When an instrument new to the market can be quoted.
     b'K' IpoQuotingPeriodUpdate 28 {
@@ -295,7 +297,7 @@ messages! {
         /// The time of release, in seconds since midnight.
         ipo_quotation_release_time: U32,
         /// Whether the release is still to come.
-        ipo_quotation_release_qualifier: ReleaseQualifier,
+        ipo_quotation_release_qualifier: Coded<ReleaseQualifier>,
         /// The price of the offering.
         ipo_price: Price4,
     }
@@ -319,14 +321,14 @@ messages! {
         /// Which market: `Q` Nasdaq, `B` BX, `X` PSX.
         market_code: Code,
         /// Halt or resumption.
-        operational_halt_action: HaltAction,
+        operational_halt_action: Coded<HaltAction>,
     }
     /// A new displayed order, without attribution.
     b'A' AddOrder 36 {
         /// The order's number, unique within the day.
         order_reference_number: U64,
         /// Its side.
-        buy_sell_indicator: BuySell,
+        buy_sell_indicator: Coded<BuySell>,
         /// Its quantity.
         shares: U32,
         /// The symbol.
@@ -339,7 +341,7 @@ messages! {
         /// The order's number, unique within the day.
         order_reference_number: U64,
         /// Its side.
-        buy_sell_indicator: BuySell,
+        buy_sell_indicator: Coded<BuySell>,
         /// Its quantity.
         shares: U32,
         /// The symbol.
@@ -367,7 +369,7 @@ messages! {
         /// The trade.
         match_number: U64,
         /// Whether it counts in the volume.
-        printable: Printable,
+        printable: Coded<Printable>,
         /// At what price.
         execution_price: Price4,
     }
@@ -399,7 +401,7 @@ messages! {
         /// 0 since 2010: orders that are not displayed have no public number.
         order_reference_number: U64,
         /// The side of the order that was not displayed; `B` since 2014, whichever it was.
-        buy_sell_indicator: BuySell,
+        buy_sell_indicator: Coded<BuySell>,
         /// How much traded.
         shares: U32,
         /// The symbol.

@@ -19,7 +19,7 @@ impl Message<'_> {
                 &m.head,
                 OrderAction::Add {
                     reference: m.order_reference_number.get(),
-                    side: m.buy_sell_indicator.side(),
+                    side: m.buy_sell_indicator.get().side(),
                     qty: m.shares.get(),
                     price: m.price.get(),
                 },
@@ -28,7 +28,7 @@ impl Message<'_> {
                 &m.head,
                 OrderAction::Add {
                     reference: m.order_reference_number.get(),
-                    side: m.buy_sell_indicator.side(),
+                    side: m.buy_sell_indicator.get().side(),
                     qty: m.shares.get(),
                     price: m.price.get(),
                 },
@@ -48,7 +48,7 @@ impl Message<'_> {
                     qty: m.executed_shares.get(),
                     match_number: m.match_number.get(),
                     price: m.execution_price.get(),
-                    printable: m.printable == Printable::Yes,
+                    printable: m.printable.get() == Printable::Yes,
                 },
             ),
             Message::OrderCancel(m) => (
@@ -73,7 +73,7 @@ impl Message<'_> {
             Message::Trade(m) => (
                 &m.head,
                 OrderAction::Trade {
-                    side: m.buy_sell_indicator.side(),
+                    side: m.buy_sell_indicator.get().side(),
                     qty: m.shares.get(),
                     price: m.price.get(),
                     match_number: m.match_number.get(),

@@ -298,7 +298,7 @@ fn a_built_message_encodes_to_its_frame_and_becomes_an_operation() {
     let order = AddOrder {
         head,
         order_reference_number: 17.into(),
-        buy_sell_indicator: BuySell::Sell,
+        buy_sell_indicator: BuySell::Sell.into(),
         shares: 34.into(),
         stock: Text::new(b"TEST").unwrap(),
         price: Price4::new(123_456),
@@ -316,7 +316,7 @@ fn a_built_message_encodes_to_its_frame_and_becomes_an_operation() {
     };
     assert_eq!(side, BuySell::Sell.side());
 
-    let event = SystemEvent { head, event_code: EventCode::StartOfMarketHours };
+    let event = SystemEvent { head, event_code: EventCode::StartOfMarketHours.into() };
     assert_eq!(Message::from(&event).encode(&mut out[..11]), None, "too short");
     assert_eq!(Message::from(&event).operation(), None);
     assert_eq!(Time::new(Time::NS_MAX + 1), None);
