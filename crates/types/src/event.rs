@@ -713,7 +713,7 @@ impl<'a> IntoIterator for &'a EventBuffer {
 
 /// Walks packed event records. It ends at the first bytes that are not a record; what an
 /// [`EventBuffer`] holds always is one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct EventIter<'a> {
     bytes: &'a [u8],
 }

@@ -102,3 +102,14 @@ impl InstrumentSpec {
         }
     }
 }
+
+impl InstrumentSpec {
+    /// The asset that an order of `side` gives: quote if it buys, base if it sells.
+    #[inline]
+    pub const fn asset_given(&self, side: crate::Side) -> AssetId {
+        match side {
+            crate::Side::Buy => self.quote,
+            crate::Side::Sell => self.base,
+        }
+    }
+}

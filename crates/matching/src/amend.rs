@@ -1,0 +1,333 @@
+//! Amending orders: in place where priority allows, else out of the book and in again.
+
+use tiercel_types::command::{AmendOrder, Kind};
+use tiercel_types::event::{EventBuffer, OrderAmended};
+use tiercel_types::order::AmendQtyMeaning;
+use tiercel_types::{
+    ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentState, Money, OrderKind, Price,
+    Qty, Timestamp,
+};
+
+use crate::book::Book;
+use crate::engine::{Engine, Named, Progress};
+use crate::ledger::Ledger;
+use crate::orders::Order;
+use crate::take::{Demand, Taker};
+
+/// What a checked amendment does.
+enum Amendment {
+    /// What was filled already is all that the order shall be.
+    End,
+    Change(Change),
+}
+
+/// What an amendment asks for.
+struct Wish {
+    old_price: Price,
+    new_price: Price,
+    /// `None`: more than can be counted.
+    new_total: Option<Qty>,
+    reprices: bool,
+    resizes: bool,
+}
+
+/// An amendment that passed all checks, in ticks and lots.
+struct Change {
+    tick: i64,
+    old_price: Price,
+    new_price: Price,
+    total_lots: u64,
+    open_lots: u64,
+    keeps_priority: bool,
+    crosses: bool,
+    /// What it reserves more (or less).
+    reserve: i128,
+    renames: bool,
+}
+
+impl<L: Ledger> Engine<L> {
+    #[inline(always)]
+    pub(crate) fn amend_order(&mut self, amend: &AmendOrder, out: &mut EventBuffer) -> Progress {
+        let handle = match self.find_amended(amend) {
+            Ok(handle) => handle,
+            Err(reason) => return Self::deny_amend(amend, reason, out),
+        };
+        match self.check_amend(handle, amend) {
+            Ok(Amendment::Change(change)) => self.change(handle, amend, &change, out),
+            Ok(Amendment::End) => {
+                self.end_resting(handle, EndReason::AmendedToFilled, out);
+                Progress::Done
+            }
+            Err(reason) => Self::deny_amend(amend, reason, out),
+        }
+    }
+
+    #[cold]
+    fn deny_amend(amend: &AmendOrder, reason: DenialReason, out: &mut EventBuffer) -> Progress {
+        let named = Named {
+            order_id: amend.order_id,
+            client_order_id: amend.client_order_id,
+            ..Named::plain(Kind::AmendOrder, InstrumentId(0), amend.account)
+        };
+        named.deny(reason, out);
+        Progress::Done
+    }
+
+    /// Checks 1 and 2.
+    #[inline(always)]
+    fn find_amended(&self, amend: &AmendOrder) -> Result<u32, DenialReason> {
+        if amend.reserved != [0; 2] || amend.lose_priority > 1 {
+            return Err(DenialReason::ReservedFieldSet);
+        }
+        self.find(amend.account, amend.order_id, &amend.client_order_id)
+    }
+
+    /// Checks 3 to 12.
+    #[inline(always)]
+    fn check_amend(&self, handle: u32, amend: &AmendOrder) -> Result<Amendment, DenialReason> {
+        self.ledger.check_account(amend.account)?;
+        let order = self.orders.get(handle);
+        let book = self.book(order.book);
+        if matches!(book.state, InstrumentState::Halted | InstrumentState::Closed) {
+            return Err(DenialReason::NotTrading);
+        }
+        let Some(wish) = self.wish(handle, amend) else {
+            return Ok(Amendment::End);
+        };
+        let renames = L::ENABLED && self.renames(handle, amend);
+        if !wish.reprices && !wish.resizes && amend.lose_priority == 0 && !renames {
+            return Err(DenialReason::NothingToAmend);
+        }
+        if renames && self.find_client_id(amend.account, &amend.new_client_order_id).is_some() {
+            return Err(DenialReason::DuplicateClientOrderId);
+        }
+        let mut tick = book.levels.get(order.level).tick;
+        if wish.reprices {
+            tick = book.check_price(wish.new_price, true)?;
+        }
+        let mut total_lots = order.total;
+        if wish.resizes {
+            total_lots = book.check_qty(wish.new_total.ok_or(DenialReason::QtyTooLarge)?)?;
+        }
+        let open_lots = total_lots - (order.total - order.open());
+        if open_lots > order.open() {
+            book.check_side(order.side, open_lots - order.open(), 0)?;
+        }
+        let new_total = book.qty(total_lots);
+        if wish.reprices || wish.resizes {
+            book.check_value(Money::of(wish.new_price, new_total).units(), L::ENABLED)?;
+        }
+        if wish.resizes && order.slice != 0 {
+            book.check_parts(new_total, book.qty(order.slice))?;
+        }
+        let crosses = wish.reprices && book.crosses(order.side, tick);
+        if crosses && (order.kind == OrderKind::PostOnly || book.state == InstrumentState::PreOpen)
+        {
+            return Err(DenialReason::WouldMatch);
+        }
+        let mut reserve = 0;
+        if L::ENABLED {
+            reserve = Book::gives(order.side, wish.new_price, book.qty(open_lots))
+                - Book::gives(order.side, wish.old_price, book.qty(order.open()));
+            let asset = book.spec.asset_given(order.side);
+            if reserve > 0 && reserve > self.ledger.free(amend.account, asset) {
+                return Err(DenialReason::InsufficientFunds);
+            }
+        }
+        let in_place = !wish.reprices && open_lots <= order.open() && amend.lose_priority == 0;
+        Ok(Amendment::Change(Change {
+            tick,
+            old_price: wish.old_price,
+            new_price: wish.new_price,
+            total_lots,
+            open_lots,
+            keeps_priority: in_place,
+            crosses,
+            reserve,
+            renames,
+        }))
+    }
+
+    /// What the amendment asks for; `None`: no more than what was filled already.
+    #[inline(always)]
+    fn wish(&self, handle: u32, amend: &AmendOrder) -> Option<Wish> {
+        let order = self.orders.get(handle);
+        let book = self.book(order.book);
+        let old_price = book.price(book.levels.get(order.level).tick);
+        let price_meant = !amend.price.is_zero() || book.spec.min_price.units() < 0;
+        let new_price = if price_meant { amend.price } else { old_price };
+        let open = book.qty(order.open()).units();
+        let filled = book.qty(order.total).units() - open;
+        let qty = amend.qty.units();
+        let new_open = match (qty, amend.qty_meaning) {
+            (0, _) => open,
+            (_, AmendQtyMeaning::Total) if qty <= filled => return None,
+            (_, AmendQtyMeaning::Total) => qty - filled,
+            (_, AmendQtyMeaning::Open) => qty,
+        };
+        Some(Wish {
+            old_price,
+            new_price,
+            new_total: new_open.checked_add(filled).map(Qty::from_units),
+            reprices: new_price != old_price,
+            resizes: new_open != open,
+        })
+    }
+
+    /// Whether a new client order id is given that is not the order's already.
+    #[inline(always)]
+    fn renames(&self, handle: u32, amend: &AmendOrder) -> bool {
+        !amend.new_client_order_id.is_empty()
+            && amend.new_client_order_id != self.orders.extra(handle).client_order_id
+    }
+
+    #[inline(always)]
+    fn change(
+        &mut self,
+        handle: u32,
+        amend: &AmendOrder,
+        change: &Change,
+        out: &mut EventBuffer,
+    ) -> Progress {
+        if L::ENABLED {
+            if change.renames {
+                self.rename(handle, amend);
+            }
+            let order = self.orders.get(handle);
+            let asset = self.book(order.book).spec.asset_given(order.side);
+            self.ledger.reserve(amend.account, asset, change.reserve);
+        }
+        if change.keeps_priority {
+            self.shrink(handle, change, out);
+            return Progress::Done;
+        }
+        let index = self.orders.get(handle).book as usize;
+        let book = &mut self.books[index];
+        let mut old_level_lots = book.unlink(&mut self.orders, handle);
+        let order = self.orders.get_mut(handle);
+        order.total = change.total_lots;
+        if change.crosses {
+            return self.change_taking(handle, change, old_level_lots, out);
+        }
+        (order.displayed, order.hidden) = Order::split(change.open_lots, order.slice);
+        let level_lots = book.link(&mut self.orders, handle, change.tick);
+        if change.new_price == change.old_price {
+            old_level_lots = level_lots;
+        }
+        self.tell_amended(handle, change, level_lots, old_level_lots, out);
+        Progress::Done
+    }
+
+    /// Keeps the place in the queue: less is open, hidden lots go first.
+    fn shrink(&mut self, handle: u32, change: &Change, out: &mut EventBuffer) {
+        let order = self.orders.get_mut(handle);
+        let book = &mut self.books[order.book as usize];
+        let displayed = order.displayed.min(change.open_lots);
+        let hidden = change.open_lots - displayed;
+        let level = book.levels.get_mut(order.level);
+        level.displayed -= order.displayed - displayed;
+        level.hidden -= order.hidden - hidden;
+        book.open_lots[order.side.index()] -= order.open() - change.open_lots;
+        order.displayed = displayed;
+        order.hidden = hidden;
+        order.total = change.total_lots;
+        let level_lots = level.displayed;
+        self.tell_amended(handle, change, level_lots, level_lots, out);
+    }
+
+    /// Tells of an order that rests as amended.
+    #[inline(always)]
+    fn tell_amended(
+        &mut self,
+        handle: u32,
+        change: &Change,
+        level_lots: u64,
+        old_level_lots: u64,
+        out: &mut EventBuffer,
+    ) {
+        let client_order_id = self.client_order_id_of(handle);
+        let order = self.orders.get(handle);
+        let book = &mut self.books[order.book as usize];
+        let amended = OrderAmended {
+            order_id: order.id,
+            price: change.new_price,
+            open_qty: book.qty(change.open_lots),
+            displayed_qty: book.qty(order.displayed),
+            level_qty: book.qty(level_lots),
+            old_price: change.old_price,
+            old_level_qty: book.qty(old_level_lots),
+            update_id: book.next_update(),
+            side: order.side,
+            priority_kept: u8::from(change.keeps_priority),
+            resting: 1,
+            reserved: 0,
+            client_order_id,
+        };
+        push_amended(book, order, amended, out);
+    }
+
+    /// The order meets the other side at its new price: it trades as a taker, in its own slot.
+    #[inline(never)]
+    fn change_taking(
+        &mut self,
+        handle: u32,
+        change: &Change,
+        old_level_lots: u64,
+        out: &mut EventBuffer,
+    ) -> Progress {
+        let client_order_id = self.client_order_id_of(handle);
+        let order = *self.orders.get(handle);
+        let book = &mut self.books[order.book as usize];
+        let amended = OrderAmended {
+            order_id: order.id,
+            price: change.new_price,
+            open_qty: book.qty(change.open_lots),
+            displayed_qty: Qty::ZERO,
+            level_qty: Qty::ZERO,
+            old_price: change.old_price,
+            old_level_qty: book.qty(old_level_lots),
+            update_id: book.next_update(),
+            side: order.side,
+            priority_kept: 0,
+            resting: 0,
+            reserved: 0,
+            client_order_id,
+        };
+        push_amended(book, &order, amended, out);
+        let mut taker = Taker {
+            order: Order { displayed: change.open_lots, hidden: 0, ..order },
+            handle,
+            tick: change.tick,
+            limit_key: book.ladder(order.side.opposite()).key(change.tick),
+            price: change.new_price,
+            demand: Demand::Lots,
+            client_order_id: ClientOrderId::EMPTY,
+            expire_time: Timestamp(0),
+        };
+        self.take(&mut taker, out)
+    }
+
+    /// Gives an order its new client order id.
+    fn rename(&mut self, handle: u32, amend: &AmendOrder) {
+        let old = self.orders.extra(handle).client_order_id;
+        if !old.is_empty() {
+            let hash = self.hash_client_id(amend.account, &old);
+            self.client_ids.remove(hash, handle);
+        }
+        let hash = self.hash_client_id(amend.account, &amend.new_client_order_id);
+        self.client_ids.insert(hash, handle);
+        self.orders.extra_mut(handle).client_order_id = amend.new_client_order_id;
+    }
+}
+
+/// Writes an amendment, without the client order id where there is none.
+#[inline(always)]
+fn push_amended(book: &Book, order: &Order, amended: OrderAmended, out: &mut EventBuffer) {
+    let size = if amended.client_order_id.is_empty() {
+        // The flags before it share its first word.
+        core::mem::offset_of!(OrderAmended, side) + 8
+    } else {
+        size_of::<OrderAmended>()
+    };
+    out.push_cut(book.spec.instrument, order.account, amended, size);
+}

@@ -1,0 +1,366 @@
+//! Orders that end unfilled: cancelled, expired, one or many.
+
+use tiercel_types::command::{CancelOrder, Kind, MassCancel, QueryOrder, SetInstrumentState};
+use tiercel_types::event::{
+    EventBuffer, InstrumentStateChanged, MassCancelDone, OrderEnded, OrderStatus,
+};
+use tiercel_types::order::SideScope;
+use tiercel_types::{
+    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentState, Price, Qty,
+    Side, TimeInForce, Timestamp,
+};
+
+use crate::book::Book;
+use crate::engine::{Engine, Named, Pending, Progress};
+use crate::ledger::Ledger;
+use crate::orders::NONE;
+use crate::take::{Demand, Taker};
+
+/// Orders that are ending one by one, and what follows when they have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending {
+    cause: Cause,
+    /// The next order to look at; [`NONE`]: look at the next place.
+    next: u32,
+    /// The next place: twice the position in the directory, plus the side.
+    place: usize,
+    ended: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Cause {
+    /// A mass cancel of one account: its list is walked.
+    Account(MassCancel),
+    /// A mass cancel of everybody's: books are walked.
+    Everybody(MassCancel),
+    /// An instrument closes: its book is walked.
+    Close(SetInstrumentState),
+}
+
+impl<L: Ledger> Engine<L> {
+    #[inline(always)]
+    pub(crate) fn cancel_order(&mut self, cancel: &CancelOrder, out: &mut EventBuffer) -> Progress {
+        match self.find(cancel.account, cancel.order_id, &cancel.client_order_id) {
+            Ok(handle) => self.end_resting(handle, EndReason::Cancelled, out),
+            Err(reason) => {
+                let named = Named {
+                    order_id: cancel.order_id,
+                    client_order_id: cancel.client_order_id,
+                    ..Named::plain(Kind::CancelOrder, InstrumentId(0), cancel.account)
+                };
+                named.deny(reason, out);
+            }
+        }
+        Progress::Done
+    }
+
+    /// Ends a resting order: out of the book, its reservation released, and told.
+    #[inline(always)]
+    pub(crate) fn end_resting(&mut self, handle: u32, reason: EndReason, out: &mut EventBuffer) {
+        let order = *self.orders.get(handle);
+        let book = &mut self.books[order.book as usize];
+        let price = book.price(book.levels.get(order.level).tick);
+        let open = book.qty(order.open());
+        let level_lots = book.unlink(&mut self.orders, handle);
+        let ended = OrderEnded {
+            order_id: order.id,
+            price,
+            unfilled_qty: open,
+            level_qty: book.qty(level_lots),
+            update_id: book.next_update(),
+            reason,
+            side: order.side,
+            was_resting: 1,
+            reserved: [0; 5],
+        };
+        out.push(book.spec.instrument, order.account, ended);
+        if L::ENABLED {
+            let asset = book.spec.asset_given(order.side);
+            self.ledger.reserve(order.account, asset, -Book::gives(order.side, price, open));
+        }
+        self.forget(handle);
+    }
+
+    /// Takes a filled order out of the book and forgets it.
+    #[inline(always)]
+    pub(crate) fn remove(&mut self, handle: u32) {
+        let book = &mut self.books[self.orders.get(handle).book as usize];
+        book.unlink(&mut self.orders, handle);
+        self.forget(handle);
+    }
+
+    /// Forgets an order that is in no level: its ids, its timer, its place in its account.
+    #[inline(always)]
+    pub(crate) fn forget(&mut self, handle: u32) {
+        let order = self.orders.get(handle);
+        let (account, timed) = (order.account, order.time_in_force == TimeInForce::Gtd);
+        let hash = self.hash_id(order.id);
+        self.ids.remove(hash, handle);
+        if timed {
+            self.timers.remove(&mut self.orders, handle);
+        }
+        if L::ENABLED {
+            self.ledger.unlink(&mut self.orders, handle);
+            let client_order_id = self.orders.extra(handle).client_order_id;
+            if !client_order_id.is_empty() {
+                let hash = self.hash_client_id(account, &client_order_id);
+                self.client_ids.remove(hash, handle);
+            }
+        }
+        self.orders.remove(handle);
+    }
+
+    /// Ends a taker: what it reserves is released, and it is told.
+    pub(crate) fn end_taker(&mut self, taker: &Taker, reason: EndReason, out: &mut EventBuffer) {
+        let order = &taker.order;
+        let book = self.book(order.book);
+        let open = match taker.demand {
+            Demand::Lots => book.qty(order.displayed),
+            Demand::Amount(_) => Qty::ZERO,
+        };
+        let ended = OrderEnded {
+            order_id: order.id,
+            price: taker.price,
+            unfilled_qty: open,
+            level_qty: Qty::ZERO,
+            update_id: 0,
+            reason,
+            side: order.side,
+            was_resting: 0,
+            reserved: [0; 5],
+        };
+        out.push(book.spec.instrument, order.account, ended);
+        if L::ENABLED && order.kind != tiercel_types::OrderKind::Market {
+            let asset = book.spec.asset_given(order.side);
+            let given = Book::gives(order.side, taker.price, open);
+            self.ledger.reserve(order.account, asset, -given);
+        }
+        self.discard(taker);
+    }
+
+    /// Forgets a taker that has gone: only an amended one was ever known.
+    #[inline(always)]
+    pub(crate) fn discard(&mut self, taker: &Taker) {
+        if taker.handle != NONE {
+            self.forget(taker.handle);
+        }
+    }
+
+    /// Ends orders whose time has come, as far as the buffer takes them.
+    pub(crate) fn expire_due(&mut self, out: &mut EventBuffer) -> Progress {
+        while let Some(handle) = self.timers.due(self.time) {
+            if !out.has_room_for(1) {
+                return Progress::More;
+            }
+            self.end_resting(handle, EndReason::Expired, out);
+        }
+        Progress::Done
+    }
+
+    pub(crate) fn mass_cancel(&mut self, cancel: &MassCancel, out: &mut EventBuffer) -> Progress {
+        if let Err(reason) = self.check_mass_cancel(cancel) {
+            Named::plain(Kind::MassCancel, cancel.instrument, cancel.account).deny(reason, out);
+            return Progress::Done;
+        }
+        let (cause, next) = if cancel.account == AccountId::ALL {
+            (Cause::Everybody(*cancel), NONE)
+        } else {
+            (Cause::Account(*cancel), self.ledger.first_order(cancel.account))
+        };
+        self.end_orders(Ending { cause, next, place: 0, ended: 0 }, out)
+    }
+
+    fn check_mass_cancel(&self, cancel: &MassCancel) -> Result<(), DenialReason> {
+        if cancel.reserved != [0; 7] {
+            return Err(DenialReason::ReservedFieldSet);
+        }
+        if cancel.instrument != InstrumentId::ALL {
+            self.book_of(cancel.instrument)?;
+        }
+        if cancel.account != AccountId::ALL {
+            if !L::ENABLED {
+                return Err(DenialReason::NoAccounts);
+            }
+            if !self.ledger.knows(cancel.account) {
+                return Err(DenialReason::UnknownAccount);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_instrument_state(
+        &mut self,
+        change: SetInstrumentState,
+        out: &mut EventBuffer,
+    ) -> Progress {
+        if let Err(reason) = self.check_state_change(change) {
+            let named = Named::plain(Kind::SetInstrumentState, change.instrument, AccountId(0));
+            named.deny(reason, out);
+            return Progress::Done;
+        }
+        self.end_orders(Ending { cause: Cause::Close(change), next: NONE, place: 0, ended: 0 }, out)
+    }
+
+    fn check_state_change(&self, change: SetInstrumentState) -> Result<(), DenialReason> {
+        if change.reserved != [0; 3] {
+            return Err(DenialReason::ReservedFieldSet);
+        }
+        let book = self.book(self.book_of(change.instrument)?);
+        if book.state == change.state { Err(DenialReason::StateUnchanged) } else { Ok(()) }
+    }
+
+    /// Ends order after order until none is left or the buffer is full.
+    pub(crate) fn end_orders(&mut self, mut ending: Ending, out: &mut EventBuffer) -> Progress {
+        loop {
+            if !out.has_room_for(2) {
+                self.pending = Pending::Ending(ending);
+                return Progress::More;
+            }
+            if ending.next == NONE {
+                match self.next_place(&mut ending) {
+                    Some(handle) => ending.next = handle,
+                    None => break,
+                }
+            }
+            let handle = ending.next;
+            ending.next = match ending.cause {
+                Cause::Account(_) => self.orders.extra(handle).account_next,
+                _ => self.next_in_book(handle),
+            };
+            if let Some(reason) = self.ends(&ending.cause, handle) {
+                ending.ended += 1;
+                self.end_resting(handle, reason, out);
+            }
+        }
+        match ending.cause {
+            Cause::Account(cancel) | Cause::Everybody(cancel) => {
+                let done = MassCancelDone { orders: ending.ended };
+                out.push(cancel.instrument, cancel.account, done);
+            }
+            Cause::Close(change) => self.enter_state(change, out),
+        }
+        Progress::Done
+    }
+
+    fn enter_state(&mut self, change: SetInstrumentState, out: &mut EventBuffer) {
+        let Ok(index) = self.book_of(change.instrument) else { return };
+        let book = self.book_mut(index);
+        let old = core::mem::replace(&mut book.state, change.state);
+        book.spec.state = change.state;
+        let changed = InstrumentStateChanged { old, new: change.state, reserved: [0; 6] };
+        out.push(change.instrument, AccountId(0), changed);
+    }
+
+    /// Why an order ends, if the cause takes it.
+    fn ends(&self, cause: &Cause, handle: u32) -> Option<EndReason> {
+        let order = self.orders.get(handle);
+        match cause {
+            Cause::Close(_) => {
+                (order.time_in_force == TimeInForce::Day).then_some(EndReason::DayEnded)
+            }
+            Cause::Account(cancel) | Cause::Everybody(cancel) => {
+                let instrument = self.book(order.book).spec.instrument;
+                let in_scope = cancel.sides.takes(order.side)
+                    && (cancel.instrument == InstrumentId::ALL || cancel.instrument == instrument);
+                in_scope.then_some(EndReason::MassCancelled)
+            }
+        }
+    }
+
+    /// The order behind this one: in its level, or first in the next level of its side.
+    fn next_in_book(&self, handle: u32) -> u32 {
+        let order = self.orders.get(handle);
+        if order.next != NONE {
+            return order.next;
+        }
+        let book = self.book(order.book);
+        let ladder = book.ladder(order.side);
+        let key = ladder.key(book.levels.get(order.level).tick);
+        ladder.next_after(key).map_or(NONE, |(_, level)| book.levels.get(level).head)
+    }
+
+    /// The first order of the next side of a book that the cause walks.
+    fn next_place(&self, ending: &mut Ending) -> Option<u32> {
+        let (only, sides) = match ending.cause {
+            Cause::Everybody(cancel) => (cancel.instrument, cancel.sides),
+            Cause::Close(change) if change.state == InstrumentState::Closed => {
+                (change.instrument, SideScope::Both)
+            }
+            // An account's list was walked as a whole; other states end nothing.
+            Cause::Account(_) | Cause::Close(_) => return None,
+        };
+        if only != InstrumentId::ALL {
+            ending.place = ending.place.max(only.0 as usize * 2);
+        }
+        while ending.place < self.directory.len() * 2 {
+            let (number, side) = (ending.place / 2, [Side::Buy, Side::Sell][ending.place % 2]);
+            if only != InstrumentId::ALL && number != only.0 as usize {
+                return None;
+            }
+            ending.place += 1;
+            let index = self.directory[number];
+            if index == NONE || !sides.takes(side) {
+                continue;
+            }
+            let book = self.book(index);
+            let best = book.ladder(side).best;
+            if best != NONE {
+                return Some(book.levels.get(best).head);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn query_order(&self, query: &QueryOrder, out: &mut EventBuffer) {
+        let handle = match self.find(query.account, query.order_id, &query.client_order_id) {
+            Ok(handle) => handle,
+            Err(reason) => {
+                let named = Named {
+                    order_id: query.order_id,
+                    client_order_id: query.client_order_id,
+                    ..Named::plain(Kind::QueryOrder, InstrumentId(0), query.account)
+                };
+                return named.deny(reason, out);
+            }
+        };
+        let order = self.orders.get(handle);
+        let book = self.book(order.book);
+        let status = OrderStatus {
+            order_id: order.id,
+            price: self.price_of(handle),
+            qty: book.qty(order.total),
+            open_qty: book.qty(order.open()),
+            displayed_qty: book.qty(order.displayed),
+            display_qty: book.qty(order.slice),
+            expire_time: self.expire_time_of(handle),
+            side: order.side,
+            kind: order.kind,
+            time_in_force: order.time_in_force,
+            self_trade_prevention: order.self_trade_prevention,
+            client_order_id: self.client_order_id_of(handle),
+        };
+        out.push(book.spec.instrument, order.account, status);
+    }
+
+    /// A resting order's price.
+    #[inline(always)]
+    pub(crate) fn price_of(&self, handle: u32) -> Price {
+        let order = self.orders.get(handle);
+        let book = self.book(order.book);
+        book.price(book.levels.get(order.level).tick)
+    }
+
+    /// An order's expire time; zero if it has none.
+    pub(crate) fn expire_time_of(&self, handle: u32) -> Timestamp {
+        if self.orders.get(handle).time_in_force == TimeInForce::Gtd {
+            self.orders.extra(handle).expire_time
+        } else {
+            Timestamp(0)
+        }
+    }
+
+    /// An order's client order id; empty if it has none, and in the bare build.
+    pub(crate) fn client_order_id_of(&self, handle: u32) -> ClientOrderId {
+        if L::ENABLED { self.orders.extra(handle).client_order_id } else { ClientOrderId::EMPTY }
+    }
+}

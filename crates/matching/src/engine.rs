@@ -1,0 +1,454 @@
+//! The engine: its state, how a command runs, and what may be asked of it.
+
+use tiercel_types::command::{Command, Kind};
+use tiercel_types::event::{
+    BUFFER_RECORDS_MIN, Denied, Event, EventBuffer, EventHeader, TimeAdvanced,
+};
+use tiercel_types::{
+    AccountId, AssetCode, AssetId, ClientOrderId, DenialReason, InstrumentId, InstrumentSpec,
+    Money, OrderId, Price, Qty, Side, Timestamp,
+};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::accounts::Accounts;
+use crate::book::Book;
+use crate::end::Ending;
+use crate::ledger::Ledger;
+use crate::orders::{NONE, Orders};
+use crate::table::{HandleTable, hash_word};
+use crate::take::Taker;
+use crate::timers::Timers;
+
+/// How an engine is set up. None of it changes what happens, only `shard` shows, in order ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// Which shard this engine is.
+    pub shard: u16,
+    /// Seeds the hashes of ids that clients choose.
+    pub hash_seed: u64,
+    /// Live orders to make room for at the start; more are taken as they come.
+    pub orders: usize,
+    /// Ticks of the window round the touch in which levels are found by indexing: a power of two
+    /// from 64 to 262,144. Each side of each instrument takes four bytes a tick.
+    pub window_ticks: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { shard: 0, hash_seed: 0x5EED_7135_CE1A_11D5, orders: 4096, window_ticks: 32_768 }
+    }
+}
+
+/// Whether a command is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a command that is not complete has to be resumed"]
+pub enum Progress {
+    /// It is.
+    Done,
+    /// The event buffer is full: drain it, clear it, and call [`Engine::resume`].
+    More,
+}
+
+/// A price level as others see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// Its price.
+    pub price: Price,
+    /// Its visible quantity.
+    pub displayed: Qty,
+}
+
+/// What is left to do of a command that filled the event buffer.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one of it, inside the engine")]
+pub(crate) enum Pending {
+    /// Nothing.
+    Nothing,
+    /// Orders are expiring; then the command runs.
+    Expiring(Command),
+    /// An order is trading.
+    Taking(Taker),
+    /// Orders are ending.
+    Ending(Ending),
+}
+
+/// The matching engine: see the [crate's page](crate).
+#[derive(Clone, Debug)]
+pub struct Engine<L: Ledger> {
+    pub(crate) config: EngineConfig,
+    /// Where each instrument's book is, by instrument number; [`NONE`]: no such instrument.
+    pub(crate) directory: Vec<u32>,
+    pub(crate) books: Vec<Book>,
+    pub(crate) orders: Orders,
+    pub(crate) ids: HandleTable,
+    pub(crate) client_ids: HandleTable,
+    pub(crate) timers: Timers,
+    pub(crate) ledger: L,
+    /// Codes of the assets that are known, by asset number.
+    pub(crate) assets: Vec<Option<AssetCode>>,
+    pub(crate) time: Timestamp,
+    pub(crate) sequence: u64,
+    /// Order ids given so far.
+    pub(crate) orders_entered: u64,
+    pub(crate) pending: Pending,
+}
+
+impl<L: Ledger> Engine<L> {
+    /// An engine that knows no instrument, asset or account yet.
+    ///
+    /// # Panics
+    /// When `window_ticks` is not a power of two from 64 to 262,144.
+    pub fn new(config: EngineConfig) -> Self {
+        let window = config.window_ticks;
+        assert!(
+            window.is_power_of_two() && (64..=crate::bitmap::SLOTS_MAX).contains(&window),
+            "window_ticks is a power of two from 64 to 262,144"
+        );
+        Self {
+            config,
+            directory: Vec::new(),
+            books: Vec::new(),
+            orders: Orders::new(config.orders),
+            ids: HandleTable::new(config.orders),
+            client_ids: HandleTable::new(if L::ENABLED { config.orders } else { 0 }),
+            timers: Timers::default(),
+            ledger: L::default(),
+            assets: Vec::new(),
+            time: Timestamp(0),
+            sequence: 0,
+            orders_entered: 0,
+            pending: Pending::Nothing,
+        }
+    }
+
+    /// Runs one command: its events are appended to `out`.
+    ///
+    /// `time` below an earlier one counts as that one. On [`Progress::More`] the command is not
+    /// complete, and [`resume`](Self::resume) has to be called until it is.
+    ///
+    /// # Panics
+    /// When the last command is not complete, or `out` has no room for
+    /// [`BUFFER_RECORDS_MIN`] records (a cleared buffer always has).
+    #[inline]
+    pub fn apply(
+        &mut self,
+        sequence: u64,
+        time: Timestamp,
+        command: &Command,
+        out: &mut EventBuffer,
+    ) -> Progress {
+        assert!(matches!(self.pending, Pending::Nothing), "the last command is not complete");
+        assert!(out.has_room_for(BUFFER_RECORDS_MIN), "the event buffer was not cleared");
+        self.sequence = sequence;
+        if time > self.time {
+            self.time = time;
+        }
+        out.begin(sequence, self.time);
+        let progress = if self.timers.next_time().is_some_and(|due| due <= self.time) {
+            self.expire_then(command, out)
+        } else {
+            self.run(command, out)
+        };
+        if progress == Progress::Done {
+            out.mark_last();
+        }
+        progress
+    }
+
+    /// Goes on with a command that filled the event buffer.
+    ///
+    /// # Panics
+    /// When `out` was not cleared.
+    pub fn resume(&mut self, out: &mut EventBuffer) -> Progress {
+        assert!(out.has_room_for(BUFFER_RECORDS_MIN), "the event buffer was not cleared");
+        let progress = match core::mem::replace(&mut self.pending, Pending::Nothing) {
+            Pending::Nothing => return Progress::Done,
+            Pending::Expiring(command) => self.expire_then(&command, out),
+            Pending::Taking(mut taker) => self.take(&mut taker, out),
+            Pending::Ending(ending) => self.end_orders(ending, out),
+        };
+        if progress == Progress::Done {
+            out.mark_last();
+        }
+        progress
+    }
+
+    /// Runs one command to its end, handing each event to `sink`; `out` is left empty.
+    pub fn apply_all(
+        &mut self,
+        sequence: u64,
+        time: Timestamp,
+        command: &Command,
+        out: &mut EventBuffer,
+        mut sink: impl FnMut(EventHeader, Event),
+    ) {
+        let mut progress = self.apply(sequence, time, command, out);
+        loop {
+            for (header, event) in &*out {
+                sink(header, event);
+            }
+            out.clear();
+            if progress == Progress::Done {
+                return;
+            }
+            progress = self.resume(out);
+        }
+    }
+
+    /// Ends what is due, then runs the command.
+    #[cold]
+    fn expire_then(&mut self, command: &Command, out: &mut EventBuffer) -> Progress {
+        if self.expire_due(out) == Progress::More || !out.has_room_for(BUFFER_RECORDS_MIN) {
+            self.pending = Pending::Expiring(*command);
+            return Progress::More;
+        }
+        self.run(command, out)
+    }
+
+    #[inline(always)]
+    fn run(&mut self, command: &Command, out: &mut EventBuffer) -> Progress {
+        match command {
+            Command::NewOrder(order) => self.new_order(order, out),
+            Command::CancelOrder(cancel) => self.cancel_order(cancel, out),
+            Command::AmendOrder(amend) => self.amend_order(amend, out),
+            Command::ReplaceOrder(replace) => self.replace_order(replace, out),
+            _ => self.run_rare(command, out),
+        }
+    }
+
+    #[inline(never)]
+    fn run_rare(&mut self, command: &Command, out: &mut EventBuffer) -> Progress {
+        match command {
+            Command::MassCancel(cancel) => return self.mass_cancel(cancel, out),
+            Command::SetInstrumentState(change) => return self.set_instrument_state(*change, out),
+            Command::QueryOrder(query) => self.query_order(query, out),
+            Command::BustTrade(bust) => self.bust_trade(bust, out),
+            Command::CorrectTrade(correct) => self.correct_trade(correct, out),
+            Command::AddAsset(add) => self.add_asset(add, out),
+            Command::AddInstrument(add) => self.add_instrument(&add.spec, out),
+            Command::UpdateInstrument(update) => self.update_instrument(&update.spec, out),
+            Command::SetAccount(terms) => self.set_account(terms, out),
+            Command::Deposit(deposit) => self.deposit(deposit, out),
+            Command::Withdraw(withdraw) => self.withdraw(withdraw, out),
+            Command::Transfer(transfer) => self.transfer(transfer, out),
+            Command::AdvanceTime(_) => {
+                out.push(InstrumentId(0), AccountId(0), TimeAdvanced::default());
+            }
+            Command::NewOrder(_)
+            | Command::CancelOrder(_)
+            | Command::AmendOrder(_)
+            | Command::ReplaceOrder(_) => unreachable!("dispatched before"),
+        }
+        Progress::Done
+    }
+
+    /// Loads what `command` will need into the cache: for the commands behind the one being
+    /// applied. It changes nothing.
+    #[inline]
+    pub fn prefetch(&self, command: &Command) {
+        let id = match command {
+            Command::CancelOrder(cancel) => cancel.order_id,
+            Command::AmendOrder(amend) => amend.order_id,
+            Command::NewOrder(order) => order.order_id,
+            _ => return,
+        };
+        prefetch_line(self.ids.slot(self.hash_id(id)));
+    }
+
+    #[inline(always)]
+    pub(crate) fn hash_id(&self, id: OrderId) -> u32 {
+        hash_word(id.0, self.config.hash_seed)
+    }
+
+    #[inline]
+    pub(crate) fn hash_client_id(&self, account: AccountId, id: &ClientOrderId) -> u32 {
+        let seed = self.config.hash_seed ^ u64::from(account.0);
+        xxh3_64_with_seed(id.padded(), seed) as u32
+    }
+
+    /// The live order that a command names, if it is the account's.
+    #[inline(always)]
+    pub(crate) fn find(
+        &self,
+        account: AccountId,
+        order_id: OrderId,
+        client_order_id: &ClientOrderId,
+    ) -> Result<u32, DenialReason> {
+        let found = if order_id.is_none() {
+            self.find_client_id(account, client_order_id)
+        } else {
+            self.ids.find(self.hash_id(order_id), |handle| self.orders.get(handle).id == order_id)
+        };
+        found
+            .filter(|&handle| self.orders.get(handle).account == account)
+            .ok_or(DenialReason::UnknownOrder)
+    }
+
+    /// The account's live order of this client order id.
+    #[inline]
+    pub(crate) fn find_client_id(&self, account: AccountId, id: &ClientOrderId) -> Option<u32> {
+        if !L::ENABLED || id.is_empty() {
+            return None;
+        }
+        self.client_ids.find(self.hash_client_id(account, id), |handle| {
+            self.orders.get(handle).account == account
+                && self.orders.extra(handle).client_order_id == *id
+        })
+    }
+
+    /// The book of an instrument.
+    #[inline(always)]
+    pub(crate) fn book_of(&self, instrument: InstrumentId) -> Result<u32, DenialReason> {
+        match self.directory.get(instrument.0 as usize) {
+            Some(&book) if book != NONE => Ok(book),
+            _ => Err(DenialReason::UnknownInstrument),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn book(&self, index: u32) -> &Book {
+        &self.books[index as usize]
+    }
+
+    #[inline(always)]
+    pub(crate) fn book_mut(&mut self, index: u32) -> &mut Book {
+        &mut self.books[index as usize]
+    }
+
+    fn find_book(&self, instrument: InstrumentId) -> Option<&Book> {
+        self.book_of(instrument).ok().map(|index| self.book(index))
+    }
+
+    /// The best level of a side.
+    pub fn best(&self, instrument: InstrumentId, side: Side) -> Option<Level> {
+        self.depth(instrument, side).next()
+    }
+
+    /// The levels of a side, best first.
+    pub fn depth(&self, instrument: InstrumentId, side: Side) -> impl Iterator<Item = Level> + '_ {
+        let book = self.find_book(instrument);
+        let mut next = book.and_then(|book| {
+            let ladder = book.ladder(side);
+            (ladder.best != NONE).then_some((ladder.best_key, ladder.best))
+        });
+        core::iter::from_fn(move || {
+            let (key, level) = next?;
+            let book = book?;
+            next = book.ladder(side).next_after(key);
+            let level = book.levels.get(level);
+            Some(Level { price: book.price(level.tick), displayed: book.qty(level.displayed) })
+        })
+    }
+
+    /// The visible quantity at a price of a side; zero if there is none.
+    pub fn displayed_at(&self, instrument: InstrumentId, side: Side, price: Price) -> Qty {
+        let Some(book) = self.find_book(instrument) else { return Qty::ZERO };
+        let level =
+            book.tick.divide_signed(price.units()).and_then(|tick| book.ladder(side).find(tick));
+        level.map_or(Qty::ZERO, |level| book.qty(book.levels.get(level).displayed))
+    }
+
+    /// How many orders are live.
+    pub fn live_orders(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// An instrument's terms and present state.
+    pub fn spec(&self, instrument: InstrumentId) -> Option<&InstrumentSpec> {
+        self.find_book(instrument).map(|book| &book.spec)
+    }
+
+    /// All instruments, by number.
+    pub fn instruments(&self) -> impl Iterator<Item = &InstrumentSpec> + '_ {
+        self.directory
+            .iter()
+            .filter(|&&book| book != NONE)
+            .map(|&book| &self.books[book as usize].spec)
+    }
+
+    /// All assets with their codes, by number.
+    pub fn assets(&self) -> impl Iterator<Item = (AssetId, AssetCode)> + '_ {
+        (0..).zip(&self.assets).filter_map(|(number, code)| Some((AssetId(number), (*code)?)))
+    }
+
+    /// The price of an instrument's last trade.
+    pub fn last_price(&self, instrument: InstrumentId) -> Option<Price> {
+        self.find_book(instrument).and_then(|book| book.last_price)
+    }
+
+    /// The sequence of the last command.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The engine's time.
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+}
+
+impl Engine<Accounts> {
+    /// An account's free and reserved funds in an asset.
+    pub fn balance(&self, account: AccountId, asset: AssetId) -> Option<(Money, Money)> {
+        if !self.ledger.knows_asset(asset) {
+            return None;
+        }
+        let balance = self.ledger.balance(account, asset)?;
+        Some((Money::from_units(balance.free), Money::from_units(balance.reserved)))
+    }
+}
+
+/// Which command was denied, in the words of its [`Denied`] event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named {
+    pub(crate) command: Kind,
+    pub(crate) instrument: InstrumentId,
+    pub(crate) account: AccountId,
+    pub(crate) order_id: OrderId,
+    pub(crate) client_order_id: ClientOrderId,
+}
+
+impl Named {
+    /// A command that names no order.
+    pub(crate) const fn plain(command: Kind, instrument: InstrumentId, account: AccountId) -> Self {
+        Self {
+            command,
+            instrument,
+            account,
+            order_id: OrderId::NONE,
+            client_order_id: ClientOrderId::EMPTY,
+        }
+    }
+
+    /// Tells that it was denied.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn deny(self, reason: DenialReason, out: &mut EventBuffer) {
+        out.push(
+            self.instrument,
+            self.account,
+            Denied {
+                reason,
+                command: self.command,
+                reserved: [0; 5],
+                order_id: self.order_id,
+                client_order_id: self.client_order_id,
+                reserved_too: [0; 4],
+            },
+        );
+    }
+}
+
+/// Asks the processor for a cache line.
+#[inline(always)]
+pub(crate) fn prefetch_line<T>(target: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: prefetching is a hint; it neither faults nor changes anything, and SSE is part of
+    // every x86-64.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(target).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = target;
+}

@@ -1,0 +1,537 @@
+//! Snapshots and digests: the engine's state as bytes that say nothing of how it is held.
+//!
+//! ```text
+//! header | assets | instruments | orders | accounts | balances | trades | funding ids | checksum
+//! ```
+//!
+//! Everything is sorted: assets, instruments, accounts and balances by number, orders by
+//! instrument, side, level (best first) and place in the queue, trades as they happened. So two
+//! engines in the same state write the same bytes, whatever their capacities and seeds, and the
+//! digest is a hash of those bytes.
+
+use thiserror::Error;
+use tiercel_types::command::{AccountState, SetAccount};
+use tiercel_types::event::{Event, EventBuffer};
+use tiercel_types::{
+    AccountId, AssetCode, AssetId, ClientOrderId, InstrumentId, InstrumentSpec, Money, OrderId,
+    OrderKind, Price, Qty, RULES_VERSION, SelfTradePrevention, Side, TimeInForce, Timestamp,
+};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
+
+use crate::accounts::{Accounts, TradeRecord};
+use crate::engine::{Engine, EngineConfig, Pending};
+use crate::ledger::Ledger;
+use crate::orders::{NONE, Order};
+
+const MAGIC: [u8; 8] = *b"TIERSNAP";
+
+/// The version of the layout below.
+const SNAPSHOT_VERSION: u16 = 1;
+
+/// Why bytes are not a snapshot that this engine can start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SnapshotError {
+    /// No snapshot at all.
+    #[error("not a snapshot")]
+    Foreign,
+    /// Of a layout or of rules that this build does not know.
+    #[error(
+        "a snapshot of layout {layout} and rules version {rules}, which this build does not know"
+    )]
+    Version {
+        /// Its layout version.
+        layout: u16,
+        /// Its rules version.
+        rules: u16,
+    },
+    /// Of a full engine where a bare one starts, or the other way round.
+    #[error("a snapshot of the other build (with or without accounts)")]
+    Build,
+    /// Cut short or damaged.
+    #[error("the checksum does not match: the snapshot is cut short or damaged")]
+    Checksum,
+    /// Whole, but not the state of an engine.
+    #[error("the snapshot contradicts itself in its {part}")]
+    Contradiction {
+        /// Which part.
+        part: &'static str,
+    },
+}
+
+#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Header {
+    magic: [u8; 8],
+    layout: u16,
+    rules: u16,
+    shard: u16,
+    accounts_kept: u16,
+    time: Timestamp,
+    sequence: u64,
+    orders_entered: u64,
+    forgotten_funding: u64,
+    assets: u64,
+    instruments: u64,
+    orders: u64,
+    accounts: u64,
+    balances: u64,
+    trades: u64,
+    fundings: u64,
+}
+
+#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct AssetImage {
+    asset: AssetId,
+    code: AssetCode,
+}
+
+#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct InstrumentImage {
+    spec: InstrumentSpec,
+    last_price: Price,
+    traded: u64,
+    trades: u64,
+    updates: u64,
+}
+
+#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct OrderImage {
+    id: OrderId,
+    tick: i64,
+    displayed: u64,
+    hidden: u64,
+    total: u64,
+    slice: u64,
+    expire_time: Timestamp,
+    instrument: InstrumentId,
+    account: AccountId,
+    side: Side,
+    time_in_force: TimeInForce,
+    self_trade_prevention: SelfTradePrevention,
+    kind: OrderKind,
+    client_order_id: ClientOrderId,
+}
+
+#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct AccountImage {
+    account: AccountId,
+    trade_group: u32,
+    max_open_orders: u32,
+    state: AccountState,
+    reserved: [u8; 3],
+}
+
+#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct BalanceImage {
+    asset: AssetId,
+    account: AccountId,
+    free: Money,
+    reserved: Money,
+}
+
+#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct TradeImage {
+    instrument: InstrumentId,
+    base: AssetId,
+    quote: AssetId,
+    taker: AccountId,
+    maker: AccountId,
+    taker_fee_ppm: i32,
+    maker_fee_ppm: i32,
+    taker_side: Side,
+    busted: u8,
+    reserved: [u8; 2],
+    number: u64,
+    price: Price,
+    qty: Qty,
+    original_qty: Qty,
+    taker_fee: Money,
+    maker_fee: Money,
+}
+
+/// Where a snapshot's bytes go.
+trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+impl Sink for Xxh3 {
+    fn put(&mut self, bytes: &[u8]) {
+        self.update(bytes);
+    }
+}
+
+impl<L: Ledger> Engine<L> {
+    /// A 128-bit digest of the whole state. Equal states have equal digests, in any process and
+    /// build.
+    ///
+    /// # Panics
+    /// Within a command that is not complete.
+    pub fn digest(&self) -> u128 {
+        let mut hasher = Xxh3::new();
+        self.write(&mut hasher);
+        hasher.digest128()
+    }
+
+    /// Appends the whole state to `out`. An engine [restored](Self::restore) from it goes on
+    /// byte for byte as this one.
+    ///
+    /// # Panics
+    /// Within a command that is not complete.
+    pub fn snapshot(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.write(out);
+        let checksum = xxh3_64(&out[start..]);
+        out.extend_from_slice(&checksum.to_le_bytes());
+    }
+
+    fn write(&self, sink: &mut impl Sink) {
+        assert!(matches!(self.pending, Pending::Nothing), "a command is not complete");
+        let accounts = self.ledger.accounts();
+        let header = Header {
+            magic: MAGIC,
+            layout: SNAPSHOT_VERSION,
+            rules: RULES_VERSION,
+            shard: self.config.shard,
+            accounts_kept: u16::from(L::ENABLED),
+            time: self.time,
+            sequence: self.sequence,
+            orders_entered: self.orders_entered,
+            forgotten_funding: accounts.map_or(0, |accounts| accounts.forgotten_funding),
+            assets: self.assets().count() as u64,
+            instruments: self.books.len() as u64,
+            orders: self.orders.len() as u64,
+            accounts: accounts.map_or(0, |accounts| accounts.images().count() as u64),
+            balances: accounts.map_or(0, |accounts| accounts.balance_images().count() as u64),
+            trades: accounts.map_or(0, |accounts| accounts.trades.len() as u64),
+            fundings: accounts.map_or(0, |accounts| accounts.fundings.len() as u64),
+        };
+        sink.put(header.as_bytes());
+        for (asset, code) in self.assets() {
+            sink.put(AssetImage { asset, code }.as_bytes());
+        }
+        for &index in self.directory.iter().filter(|&&index| index != NONE) {
+            let book = self.book(index);
+            let image = InstrumentImage {
+                spec: book.spec,
+                last_price: book.last_price.unwrap_or(Price::ZERO),
+                traded: u64::from(book.last_price.is_some()),
+                trades: book.trades,
+                updates: book.updates,
+            };
+            sink.put(image.as_bytes());
+        }
+        self.write_orders(sink);
+        if let Some(accounts) = accounts {
+            accounts.write(sink);
+        }
+    }
+
+    fn write_orders(&self, sink: &mut impl Sink) {
+        for &index in self.directory.iter().filter(|&&index| index != NONE) {
+            let book = self.book(index);
+            for ladder in &book.ladders {
+                let mut next = (ladder.best != NONE).then_some((ladder.best_key, ladder.best));
+                while let Some((key, level)) = next {
+                    let level = book.levels.get(level);
+                    let mut handle = level.head;
+                    while handle != NONE {
+                        sink.put(self.order_image(handle, level.tick).as_bytes());
+                        handle = self.orders.get(handle).next;
+                    }
+                    next = ladder.next_after(key);
+                }
+            }
+        }
+    }
+
+    fn order_image(&self, handle: u32, tick: i64) -> OrderImage {
+        let order = self.orders.get(handle);
+        OrderImage {
+            id: order.id,
+            tick,
+            displayed: order.displayed,
+            hidden: order.hidden,
+            total: order.total,
+            slice: order.slice,
+            expire_time: self.expire_time_of(handle),
+            instrument: self.book(order.book).spec.instrument,
+            account: order.account,
+            side: order.side,
+            time_in_force: order.time_in_force,
+            self_trade_prevention: order.self_trade_prevention,
+            kind: order.kind,
+            client_order_id: self.client_order_id_of(handle),
+        }
+    }
+
+    /// An engine in the state of a snapshot. The shard is the snapshot's; the rest of `config` is
+    /// taken as it is.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] when the bytes are not a whole snapshot of this build.
+    pub fn restore(bytes: &[u8], config: EngineConfig) -> Result<Self, SnapshotError> {
+        let mut reader = Reader::new(bytes)?;
+        let header: Header = reader.read("header")?;
+        if header.accounts_kept != u16::from(L::ENABLED) {
+            return Err(SnapshotError::Build);
+        }
+        let mut engine = Self::new(EngineConfig { shard: header.shard, ..config });
+        engine.time = header.time;
+        engine.sequence = header.sequence;
+        engine.orders_entered = header.orders_entered;
+        let mut scratch = EventBuffer::with_capacity(1);
+        for _ in 0..header.assets {
+            let AssetImage { asset, code } = reader.read("assets")?;
+            engine.add_asset(&tiercel_types::command::AddAsset { asset, code }, &mut scratch);
+            accepted(&mut scratch, "assets")?;
+        }
+        for _ in 0..header.instruments {
+            let image: InstrumentImage = reader.read("instruments")?;
+            engine.add_instrument(&image.spec, &mut scratch);
+            accepted(&mut scratch, "instruments")?;
+            let book = engine.books.last_mut();
+            let book = book.ok_or(SnapshotError::Contradiction { part: "instruments" })?;
+            book.last_price = (image.traded == 1).then_some(image.last_price);
+            book.trades = image.trades;
+            book.updates = image.updates;
+        }
+        // Orders come before accounts in the bytes, but need them: they are read twice over.
+        let orders = reader.clone();
+        reader.skip::<OrderImage>(header.orders, "orders")?;
+        if let Some(accounts) = engine.ledger.accounts_mut() {
+            accounts.read(&header, &mut reader)?;
+        }
+        if !reader.is_at_end() {
+            return Err(SnapshotError::Contradiction { part: "end" });
+        }
+        engine.read_orders(header.orders, orders)?;
+        Ok(engine)
+    }
+
+    fn read_orders(&mut self, count: u64, mut reader: Reader<'_>) -> Result<(), SnapshotError> {
+        let wrong = SnapshotError::Contradiction { part: "orders" };
+        let mut placed = Vec::new();
+        for _ in 0..count {
+            let image: OrderImage = reader.read("orders")?;
+            let index = self.book_of(image.instrument).map_err(|_| wrong)?;
+            let open = image.displayed.checked_add(image.hidden).ok_or(wrong)?;
+            let sound = image.displayed > 0
+                && open <= image.total
+                && self.ledger.knows(image.account)
+                && self.book(index).check_side(image.side, open, 0).is_ok()
+                && self.find(image.account, image.id, &ClientOrderId::EMPTY).is_err();
+            if !sound {
+                return Err(wrong);
+            }
+            let handle = self.orders.insert(Order {
+                id: image.id,
+                displayed: image.displayed,
+                hidden: image.hidden,
+                total: image.total,
+                slice: image.slice,
+                next: NONE,
+                previous: NONE,
+                level: NONE,
+                account: image.account,
+                book: index,
+                side: image.side,
+                time_in_force: image.time_in_force,
+                self_trade_prevention: image.self_trade_prevention,
+                kind: image.kind,
+            });
+            let book = &mut self.books[index as usize];
+            if book.crosses(image.side, image.tick) {
+                return Err(wrong);
+            }
+            book.link(&mut self.orders, handle, image.tick);
+            placed.push((image.id, handle, image.client_order_id, image.expire_time));
+        }
+        // An account's orders are listed by age, which is by id.
+        placed.sort_unstable_by_key(|&(id, ..)| id);
+        for (_, handle, client_order_id, expire_time) in placed {
+            self.register(handle, client_order_id, expire_time);
+        }
+        Ok(())
+    }
+}
+
+/// Whether the last event in `scratch` is no denial; empties it.
+fn accepted(scratch: &mut EventBuffer, part: &'static str) -> Result<(), SnapshotError> {
+    let denied = scratch.iter().any(|(_, event)| matches!(event, Event::Denied(_)));
+    scratch.clear();
+    if denied { Err(SnapshotError::Contradiction { part }) } else { Ok(()) }
+}
+
+impl Accounts {
+    fn images(&self) -> impl Iterator<Item = AccountImage> + '_ {
+        // The venue's own account is always there.
+        (0..).zip(&self.table).skip(1).filter(|(_, account)| account.known).map(
+            |(number, account)| AccountImage {
+                account: AccountId(number),
+                trade_group: account.trade_group,
+                max_open_orders: account.max_open_orders,
+                state: if account.blocked { AccountState::Blocked } else { AccountState::Active },
+                reserved: [0; 3],
+            },
+        )
+    }
+
+    fn balance_images(&self) -> impl Iterator<Item = BalanceImage> + '_ {
+        (0..).zip(&self.balances).flat_map(|(asset, row)| {
+            (0..).zip(row).filter(|(_, balance)| balance.free != 0 || balance.reserved != 0).map(
+                move |(account, balance)| BalanceImage {
+                    asset: AssetId(asset),
+                    account: AccountId(account),
+                    free: Money::from_units(balance.free),
+                    reserved: Money::from_units(balance.reserved),
+                },
+            )
+        })
+    }
+
+    fn write(&self, sink: &mut impl Sink) {
+        for image in self.images() {
+            sink.put(image.as_bytes());
+        }
+        for image in self.balance_images() {
+            sink.put(image.as_bytes());
+        }
+        for trade in &self.trades {
+            let image = TradeImage {
+                instrument: trade.instrument,
+                base: trade.base,
+                quote: trade.quote,
+                taker: trade.taker,
+                maker: trade.maker,
+                taker_fee_ppm: trade.fees_ppm.0,
+                maker_fee_ppm: trade.fees_ppm.1,
+                taker_side: trade.taker_side,
+                busted: u8::from(trade.busted),
+                reserved: [0; 2],
+                number: trade.number,
+                price: trade.price,
+                qty: trade.qty,
+                original_qty: trade.original_qty,
+                taker_fee: trade.taker_fee,
+                maker_fee: trade.maker_fee,
+            };
+            sink.put(image.as_bytes());
+        }
+        for funding_id in &self.fundings {
+            sink.put(&funding_id.to_le_bytes());
+        }
+    }
+
+    fn read(&mut self, header: &Header, reader: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        for _ in 0..header.accounts {
+            let image: AccountImage = reader.read("accounts")?;
+            if image.account == AccountId::VENUE || image.account.0 >= AccountId::LIMIT {
+                return Err(SnapshotError::Contradiction { part: "accounts" });
+            }
+            self.set_account(&SetAccount {
+                account: image.account,
+                trade_group: image.trade_group,
+                max_open_orders: image.max_open_orders,
+                state: image.state,
+                reserved: [0; 3],
+            });
+        }
+        for _ in 0..header.balances {
+            let image: BalanceImage = reader.read("balances")?;
+            if self.balance(image.account, image.asset).is_none() {
+                return Err(SnapshotError::Contradiction { part: "balances" });
+            }
+            let balance = self.balance_mut(image.account, image.asset);
+            balance.free = image.free.units();
+            balance.reserved = image.reserved.units();
+        }
+        for _ in 0..header.trades {
+            let image: TradeImage = reader.read("trades")?;
+            let known = [image.base, image.quote].iter().all(|&asset| self.knows_asset(asset))
+                && [image.taker, image.maker].iter().all(|&account| self.knows(account));
+            if !known {
+                return Err(SnapshotError::Contradiction { part: "trades" });
+            }
+            self.trades.push_back(TradeRecord {
+                instrument: image.instrument,
+                base: image.base,
+                quote: image.quote,
+                number: image.number,
+                price: image.price,
+                qty: image.qty,
+                original_qty: image.original_qty,
+                taker: image.taker,
+                maker: image.maker,
+                taker_side: image.taker_side,
+                busted: image.busted == 1,
+                fees_ppm: (image.taker_fee_ppm, image.maker_fee_ppm),
+                taker_fee: image.taker_fee,
+                maker_fee: image.maker_fee,
+            });
+        }
+        for _ in 0..header.fundings {
+            self.fundings.insert(reader.read("funding ids")?);
+        }
+        self.forgotten_funding = header.forgotten_funding;
+        Ok(())
+    }
+}
+
+/// Walks a snapshot's bytes.
+#[derive(Clone)]
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// Checks magic, checksum and versions.
+    fn new(bytes: &'a [u8]) -> Result<Self, SnapshotError> {
+        if bytes.get(..MAGIC.len()) != Some(&MAGIC[..]) {
+            return Err(SnapshotError::Foreign);
+        }
+        let (body, checksum) = bytes.split_last_chunk::<8>().ok_or(SnapshotError::Checksum)?;
+        if body.len() < size_of::<Header>() {
+            return Err(SnapshotError::Checksum);
+        }
+        let word = |at: usize| u16::from_le_bytes([body[at], body[at + 1]]);
+        let (layout, rules) = (word(8), word(10));
+        if layout != SNAPSHOT_VERSION || rules != RULES_VERSION {
+            return Err(SnapshotError::Version { layout, rules });
+        }
+        if xxh3_64(body) != u64::from_le_bytes(*checksum) {
+            return Err(SnapshotError::Checksum);
+        }
+        Ok(Self { bytes: body })
+    }
+
+    fn read<T: TryFromBytes>(&mut self, part: &'static str) -> Result<T, SnapshotError> {
+        let wrong = SnapshotError::Contradiction { part };
+        let (head, rest) = self.bytes.split_at_checked(size_of::<T>()).ok_or(wrong)?;
+        self.bytes = rest;
+        T::try_read_from_bytes(head).map_err(|_| wrong)
+    }
+
+    fn skip<T>(&mut self, count: u64, part: &'static str) -> Result<(), SnapshotError> {
+        let size = usize::try_from(count).ok().and_then(|count| count.checked_mul(size_of::<T>()));
+        let rest = size.and_then(|size| self.bytes.get(size..));
+        self.bytes = rest.ok_or(SnapshotError::Contradiction { part })?;
+        Ok(())
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}

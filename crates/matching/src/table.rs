@@ -1,0 +1,162 @@
+//! The compact hash of live ids: from a key's hash to an order's handle.
+
+/// Handles by hash: open addressing with linear probing, half full at most.
+///
+/// An entry is eight bytes, 32 bits of hash and 32 of handle; keys live in the orders themselves.
+/// Removal shifts what follows back, so there are no tombstones and no slow decay. It is never
+/// iterated: nothing that happens depends on the seed or the capacity.
+#[derive(Clone, Debug)]
+pub(crate) struct HandleTable {
+    /// Zero: empty; else hash in the upper half, handle + 1 in the lower.
+    entries: Box<[u64]>,
+    len: usize,
+    /// 32 - log2(entries): the home of a hash is its top bits.
+    shift: u32,
+}
+
+#[inline(always)]
+fn handle_of(entry: u64) -> u32 {
+    (entry as u32).wrapping_sub(1)
+}
+
+impl HandleTable {
+    /// A table with room for `capacity` handles before it grows.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let size = (capacity.max(8) * 2).next_power_of_two().min(1 << 31);
+        Self { entries: vec![0; size].into(), len: 0, shift: 32 - size.trailing_zeros() }
+    }
+
+    #[inline(always)]
+    fn mask(&self) -> usize {
+        self.entries.len() - 1
+    }
+
+    #[inline(always)]
+    fn home(&self, hash: u32) -> usize {
+        (hash >> self.shift) as usize
+    }
+
+    /// Where the search for `hash` starts: for prefetching.
+    #[inline(always)]
+    pub(crate) fn slot(&self, hash: u32) -> &u64 {
+        &self.entries[self.home(hash)]
+    }
+
+    /// The handle with this hash that `is_it` recognises.
+    #[inline(always)]
+    pub(crate) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        let mask = self.mask();
+        let mut at = self.home(hash);
+        loop {
+            let entry = self.entries[at & mask];
+            if entry == 0 {
+                return None;
+            }
+            if (entry >> 32) as u32 == hash && is_it(handle_of(entry)) {
+                return Some(handle_of(entry));
+            }
+            at += 1;
+        }
+    }
+
+    /// Adds a handle.
+    #[inline]
+    pub(crate) fn insert(&mut self, hash: u32, handle: u32) {
+        if self.len * 2 >= self.entries.len() {
+            self.grow();
+        }
+        self.len += 1;
+        self.place(u64::from(hash) << 32 | u64::from(handle + 1));
+    }
+
+    #[inline(always)]
+    fn place(&mut self, entry: u64) {
+        let mask = self.mask();
+        let mut at = self.home((entry >> 32) as u32);
+        while self.entries[at & mask] != 0 {
+            at += 1;
+        }
+        self.entries[at & mask] = entry;
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let doubled = vec![0; self.entries.len() * 2].into();
+        let old = core::mem::replace(&mut self.entries, doubled);
+        self.shift -= 1;
+        for &entry in old.iter().filter(|&&entry| entry != 0) {
+            self.place(entry);
+        }
+    }
+
+    /// Removes a handle that is there.
+    #[inline]
+    pub(crate) fn remove(&mut self, hash: u32, handle: u32) {
+        let mask = self.mask();
+        let wanted = u64::from(hash) << 32 | u64::from(handle + 1);
+        let mut hole = self.home(hash);
+        while self.entries[hole] != wanted {
+            debug_assert!(self.entries[hole] != 0, "the handle is in the table");
+            if self.entries[hole] == 0 {
+                return;
+            }
+            hole = (hole + 1) & mask;
+        }
+        self.len -= 1;
+        let mut at = hole;
+        loop {
+            at = (at + 1) & mask;
+            let entry = self.entries[at];
+            if entry == 0 {
+                break;
+            }
+            // An entry may fill the hole unless its home lies behind the hole.
+            let home = self.home((entry >> 32) as u32);
+            if (at.wrapping_sub(home) & mask) >= (at.wrapping_sub(hole) & mask) {
+                self.entries[hole] = entry;
+                hole = at;
+            }
+        }
+        self.entries[hole] = 0;
+    }
+}
+
+/// A 32-bit hash of a number under a seed: a 128-bit multiplication folded.
+#[inline(always)]
+pub(crate) fn hash_word(word: u64, seed: u64) -> u32 {
+    let product = u128::from(word ^ seed) * 0x9E37_79B9_7F4A_7C15;
+    let folded = (product as u64) ^ ((product >> 64) as u64);
+    (folded >> 32) as u32 ^ folded as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn behaves_as_a_map_through_growth_and_collisions() {
+        let mut table = HandleTable::new(1);
+        let mut keys: Vec<u64> = Vec::new();
+        let mut map = HashMap::new();
+        let mut state = 3_u64;
+        // Few distinct hashes, so that probes run long and wrap.
+        let hash_of = |key: u64| hash_word(key % 300, 5) | 0xFF00_0000;
+        for handle in 0..20_000_u32 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            keys.push(state);
+            table.insert(hash_of(state), handle);
+            map.insert(state, handle);
+            if state >> 60 > 3 {
+                let gone = keys[(state >> 20) as usize % keys.len()];
+                if let Some(handle) = map.remove(&gone) {
+                    table.remove(hash_of(gone), handle);
+                }
+            }
+            let asked = keys[(state >> 30) as usize % keys.len()];
+            let found = table.find(hash_of(asked), |handle| keys[handle as usize] == asked);
+            assert_eq!(found, map.get(&asked).copied());
+        }
+        assert_eq!(table.len, map.len());
+    }
+}

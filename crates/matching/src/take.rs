@@ -1,0 +1,454 @@
+//! Trading: a taker walks the opposite side.
+
+use tiercel_types::event::{EventBuffer, OrderReplenished, OrderRested, SelfTradePrevented, Trade};
+use tiercel_types::{
+    ClientOrderId, EndReason, Money, OrderKind, Price, Qty, SelfTradePrevention, TimeInForce,
+    Timestamp, TradeId,
+};
+
+use crate::book::Book;
+use crate::engine::{Engine, Pending, Progress};
+use crate::entry::{may_rest, prevents};
+use crate::ledger::{Ledger, Settlement};
+use crate::orders::{NONE, Order};
+
+/// Records that one step of trading and the end of the taker write at most: a prevented
+/// self-trade, the maker's end or next slice, the taker's end.
+const STEP_RECORDS: usize = 4;
+
+/// How much a taker wants.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Demand {
+    /// The lots its order has open.
+    Lots,
+    /// What this amount of the quote asset pays for.
+    Amount(Money),
+}
+
+/// An order that is trading.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taker {
+    /// As it would rest; all that is open counts as displayed meanwhile.
+    pub(crate) order: Order,
+    /// An amended order's slot, which it keeps; [`NONE`] for a new order.
+    pub(crate) handle: u32,
+    /// Its limit; zero if it has none.
+    pub(crate) tick: i64,
+    /// Its limit as a key of the opposite ladder.
+    pub(crate) limit_key: i64,
+    /// Its limit or protection price; zero if it has none.
+    pub(crate) price: Price,
+    pub(crate) demand: Demand,
+    pub(crate) client_order_id: ClientOrderId,
+    pub(crate) expire_time: Timestamp,
+}
+
+impl Taker {
+    fn is_market(&self) -> bool {
+        self.order.kind == OrderKind::Market
+    }
+
+    /// Lots it wants at `price`.
+    #[inline(always)]
+    fn wants(&self, book: &Book, price: Price) -> u64 {
+        match self.demand {
+            Demand::Lots => self.order.displayed,
+            Demand::Amount(amount) => affordable(book, amount, price),
+        }
+    }
+
+    /// Takes what was traded or prevented off its demand.
+    #[inline(always)]
+    fn reduce(&mut self, lots: u64, cost: impl FnOnce() -> Money) {
+        match &mut self.demand {
+            Demand::Lots => self.order.displayed -= lots,
+            Demand::Amount(amount) => {
+                *amount = Money::from_units(amount.units() - cost().units());
+            }
+        }
+    }
+
+    /// Whether it has nothing left to want. By amount, only its next price tells.
+    #[inline(always)]
+    fn is_filled(&self) -> bool {
+        matches!(self.demand, Demand::Lots) && self.order.displayed == 0
+    }
+
+    /// What it has open, as its events tell.
+    #[inline(always)]
+    fn open_qty(&self, book: &Book) -> Qty {
+        match self.demand {
+            Demand::Lots => book.qty(self.order.displayed),
+            Demand::Amount(_) => Qty::ZERO,
+        }
+    }
+}
+
+/// Lots that `amount` pays for at `price`.
+fn affordable(book: &Book, amount: Money, price: Price) -> u64 {
+    let lot_cost = Money::of(price, book.qty(1)).units();
+    u64::try_from(amount.units() / lot_cost).unwrap_or(u64::MAX)
+}
+
+impl<L: Ledger> Engine<L> {
+    /// Trades until the taker has had enough, or there is nothing more for it; then lets it rest
+    /// or ends it.
+    pub(crate) fn take(&mut self, taker: &mut Taker, out: &mut EventBuffer) -> Progress {
+        let index = taker.order.book as usize;
+        let opposite = taker.order.side.opposite().index();
+        loop {
+            if taker.is_filled() {
+                self.discard(taker);
+                return Progress::Done;
+            }
+            if !out.has_room_for(STEP_RECORDS) {
+                self.pending = Pending::Taking(*taker);
+                return Progress::More;
+            }
+            let book = &self.books[index];
+            let ladder = &book.ladders[opposite];
+            if ladder.best == NONE || ladder.best_key > taker.limit_key {
+                break;
+            }
+            let level = book.levels.get(ladder.best);
+            let price = book.price(level.tick);
+            let handle = level.head;
+            let maker = self.orders.get(handle);
+            let lots = taker.wants(book, price).min(maker.displayed);
+            if lots == 0 {
+                break;
+            }
+            if prevents(taker.order.self_trade_prevention)
+                && self.ledger.same_group(taker.order.account, maker.account)
+            {
+                if self.prevent(taker, handle, price, lots, out) {
+                    return Progress::Done;
+                }
+                continue;
+            }
+            self.trade(taker, handle, price, lots, out);
+        }
+        self.finish(taker, out);
+        Progress::Done
+    }
+
+    /// Trades `lots` with the maker at the head of the best opposite level.
+    #[inline(always)]
+    fn trade(
+        &mut self,
+        taker: &mut Taker,
+        handle: u32,
+        price: Price,
+        lots: u64,
+        out: &mut EventBuffer,
+    ) {
+        let book = &mut self.books[taker.order.book as usize];
+        let maker = self.orders.get_mut(handle);
+        maker.displayed -= lots;
+        let level = book.levels.get_mut(maker.level);
+        level.displayed -= lots;
+        let level_lots = level.displayed;
+        book.open_lots[maker.side.index()] -= lots;
+        let maker = *maker;
+        taker.reduce(lots, || Money::of(price, book.qty(lots)));
+        book.last_price = Some(price);
+        book.trades += 1;
+        let qty = book.qty(lots);
+        let mut trade = Trade {
+            trade_id: TradeId(book.trades),
+            price,
+            qty,
+            taker_order_id: taker.order.id,
+            maker_order_id: maker.id,
+            taker_open_qty: taker.open_qty(book),
+            maker_open_qty: book.qty(maker.open()),
+            level_qty: book.qty(level_lots),
+            update_id: book.next_update(),
+            maker_account: maker.account,
+            taker_side: taker.order.side,
+            reserved: [0; 3],
+            taker_fee: Money::ZERO,
+            maker_fee: Money::ZERO,
+        };
+        let instrument = book.spec.instrument;
+        let mut size = core::mem::offset_of!(Trade, taker_fee);
+        if L::ENABLED {
+            let settlement = self.settlement(taker, &maker, price, qty, Some(trade.trade_id.0));
+            (trade.taker_fee, trade.maker_fee) = self.ledger.settle(&settlement);
+            size = size_of::<Trade>();
+        }
+        out.push_cut(instrument, taker.order.account, trade, size);
+        if maker.displayed == 0 {
+            if maker.hidden == 0 {
+                self.remove(handle);
+            } else {
+                self.replenish(handle, out);
+            }
+        }
+    }
+
+    fn settlement(
+        &self,
+        taker: &Taker,
+        maker: &Order,
+        price: Price,
+        qty: Qty,
+        trade: Option<u64>,
+    ) -> Settlement {
+        let spec = &self.book(taker.order.book).spec;
+        Settlement {
+            instrument: spec.instrument,
+            base: spec.base,
+            quote: spec.quote,
+            price,
+            qty,
+            taker: taker.order.account,
+            maker: maker.account,
+            taker_side: taker.order.side,
+            taker_limit: (!taker.is_market()).then_some(taker.price),
+            fees_ppm: (spec.taker_fee_ppm, spec.maker_fee_ppm),
+            trade,
+        }
+    }
+
+    /// An iceberg whose slice has gone shows the next.
+    fn replenish(&mut self, handle: u32, out: &mut EventBuffer) {
+        let book = &mut self.books[self.orders.get(handle).book as usize];
+        let level_lots = book.replenish(&mut self.orders, handle);
+        let order = self.orders.get(handle);
+        let replenished = OrderReplenished {
+            order_id: order.id,
+            price: book.price(book.levels.get(order.level).tick),
+            displayed_qty: book.qty(order.displayed),
+            hidden_qty: book.qty(order.hidden),
+            level_qty: book.qty(level_lots),
+            update_id: book.next_update(),
+            side: order.side,
+            reserved: [0; 7],
+        };
+        out.push(book.spec.instrument, order.account, replenished);
+    }
+
+    /// Keeps two orders of one owner from trading. Returns whether the taker has ended.
+    #[cold]
+    #[inline(never)]
+    fn prevent(
+        &mut self,
+        taker: &mut Taker,
+        handle: u32,
+        price: Price,
+        lots: u64,
+        out: &mut EventBuffer,
+    ) -> bool {
+        use SelfTradePrevention as Mode;
+        let maker = *self.orders.get(handle);
+        let action = match taker.order.self_trade_prevention {
+            Mode::Transfer
+                if maker.self_trade_prevention != Mode::Transfer
+                    || maker.account == taker.order.account =>
+            {
+                Mode::Decrement
+            }
+            mode => mode,
+        };
+        let decrements = matches!(action, Mode::Decrement | Mode::Transfer);
+        if decrements {
+            self.decrement(taker, handle, price, lots, action);
+        }
+        let book = &mut self.books[taker.order.book as usize];
+        let left = *self.orders.get(handle);
+        let prevented = SelfTradePrevented {
+            taker_order_id: taker.order.id,
+            maker_order_id: left.id,
+            price,
+            qty: book.qty(lots),
+            taker_open_qty: taker.open_qty(book),
+            maker_open_qty: book.qty(left.open()),
+            level_qty: book.qty(book.levels.get(left.level).displayed),
+            update_id: if decrements { book.next_update() } else { 0 },
+            maker_account: left.account,
+            action,
+            taker_side: taker.order.side,
+            reserved: [0; 2],
+        };
+        out.push(book.spec.instrument, taker.order.account, prevented);
+        match action {
+            Mode::ExpireMaker | Mode::ExpireBoth => {
+                self.end_resting(handle, EndReason::SelfTrade, out);
+            }
+            _ if decrements && left.open() == 0 => {
+                self.end_resting(handle, EndReason::SelfTrade, out);
+            }
+            _ if decrements && left.displayed == 0 => self.replenish(handle, out),
+            _ => {}
+        }
+        let ends = matches!(action, Mode::ExpireTaker | Mode::ExpireBoth) || taker.is_filled();
+        if ends {
+            self.end_taker(taker, EndReason::SelfTrade, out);
+        }
+        ends
+    }
+
+    /// Takes `lots` off both orders; under [`SelfTradePrevention::Transfer`] they change hands.
+    fn decrement(
+        &mut self,
+        taker: &mut Taker,
+        handle: u32,
+        price: Price,
+        lots: u64,
+        action: SelfTradePrevention,
+    ) {
+        let book = &mut self.books[taker.order.book as usize];
+        let maker = self.orders.get_mut(handle);
+        maker.displayed -= lots;
+        maker.total -= lots;
+        let level = book.levels.get_mut(maker.level);
+        level.displayed -= lots;
+        book.open_lots[maker.side.index()] -= lots;
+        let maker = *maker;
+        let qty = book.qty(lots);
+        taker.reduce(lots, || Money::of(price, qty));
+        if matches!(taker.demand, Demand::Lots) {
+            taker.order.total -= lots;
+        }
+        if !L::ENABLED {
+            return;
+        }
+        if action == SelfTradePrevention::Transfer {
+            let settlement = self.settlement(taker, &maker, price, qty, None);
+            self.ledger.settle(&settlement);
+            return;
+        }
+        let spec = self.book(taker.order.book).spec;
+        let given = Book::gives(maker.side, price, qty);
+        self.ledger.reserve(maker.account, spec.asset_given(maker.side), -given);
+        if !taker.is_market() {
+            let side = taker.order.side;
+            let given = Book::gives(side, taker.price, qty);
+            self.ledger.reserve(taker.order.account, spec.asset_given(side), -given);
+        }
+    }
+
+    /// Nothing more to trade with: the rest rests, or ends.
+    fn finish(&mut self, taker: &Taker, out: &mut EventBuffer) {
+        let reason = match (taker.order.kind, taker.demand) {
+            (OrderKind::Market, Demand::Lots) => EndReason::NoLiquidity,
+            (OrderKind::Market, Demand::Amount(_)) => {
+                let book = self.book(taker.order.book);
+                let ladder = book.ladder(taker.order.side.opposite());
+                if ladder.best != NONE && ladder.best_key <= taker.limit_key {
+                    EndReason::QuoteSpent
+                } else {
+                    EndReason::NoLiquidity
+                }
+            }
+            _ if may_rest(taker.order.time_in_force) => return self.rest(taker, out),
+            _ if taker.order.time_in_force == TimeInForce::Fok => EndReason::FillOrKill,
+            _ => EndReason::ImmediateOrCancel,
+        };
+        self.end_taker(taker, reason, out);
+    }
+
+    /// The rest of a taker joins the back of its level.
+    fn rest(&mut self, taker: &Taker, out: &mut EventBuffer) {
+        let (displayed, hidden) = Order::split(taker.order.displayed, taker.order.slice);
+        let order = Order { displayed, hidden, ..taker.order };
+        let handle = if taker.handle == NONE {
+            let handle = self.orders.insert(order);
+            self.register(handle, taker.client_order_id, taker.expire_time);
+            handle
+        } else {
+            *self.orders.get_mut(taker.handle) = order;
+            taker.handle
+        };
+        let book = &mut self.books[order.book as usize];
+        let level_lots = book.link(&mut self.orders, handle, taker.tick);
+        let rested = OrderRested {
+            order_id: order.id,
+            price: taker.price,
+            open_qty: book.qty(taker.order.displayed),
+            displayed_qty: book.qty(displayed),
+            level_qty: book.qty(level_lots),
+            update_id: book.next_update(),
+            side: order.side,
+            reserved: [0; 7],
+        };
+        out.push(book.spec.instrument, order.account, rested);
+    }
+
+    /// What a market order would take: quote if it buys, base if it sells, in units of money.
+    pub(crate) fn walk(&self, taker: &Taker) -> i128 {
+        let book = self.book(taker.order.book);
+        let ladder = book.ladder(taker.order.side.opposite());
+        let mut taker = *taker;
+        let mut taken = 0;
+        let mut next = (ladder.best != NONE).then_some((ladder.best_key, ladder.best));
+        while let Some((key, level)) = next.filter(|&(key, _)| key <= taker.limit_key) {
+            let price = book.price(book.levels.get(level).tick);
+            let wanted = taker.wants(book, price);
+            let lots = wanted.min(self.open_at(level, &taker));
+            taken += Book::gives(taker.order.side, price, book.qty(lots));
+            taker.reduce(lots, || Money::of(price, book.qty(lots)));
+            if lots == wanted {
+                break;
+            }
+            next = ladder.next_after(key);
+        }
+        taken
+    }
+
+    /// Open lots of a level; under `EXPIRE_MAKER` without those of the taker's own.
+    fn open_at(&self, level: u32, taker: &Taker) -> u64 {
+        let level = self.book(taker.order.book).levels.get(level);
+        if taker.order.self_trade_prevention != SelfTradePrevention::ExpireMaker {
+            return level.displayed + level.hidden;
+        }
+        let mut lots = 0;
+        let mut handle = level.head;
+        while handle != NONE {
+            let order = self.orders.get(handle);
+            if !self.ledger.same_group(taker.order.account, order.account) {
+                lots += order.open();
+            }
+            handle = order.next;
+        }
+        lots
+    }
+
+    /// Lots that a fill-or-kill order could trade at once, counted no further than it wants.
+    pub(crate) fn available(&self, taker: &Taker) -> u64 {
+        let book = self.book(taker.order.book);
+        let ladder = book.ladder(taker.order.side.opposite());
+        let mode = taker.order.self_trade_prevention;
+        let stops = prevents(mode) && mode != SelfTradePrevention::ExpireMaker;
+        let wanted = taker.order.displayed;
+        let mut lots = 0_u64;
+        let mut next = (ladder.best != NONE).then_some((ladder.best_key, ladder.best));
+        while let Some((key, level)) = next.filter(|&(key, _)| key <= taker.limit_key) {
+            if lots >= wanted {
+                break;
+            }
+            if stops && let Some(ahead) = self.displayed_ahead_of_own(level, taker) {
+                return lots + ahead;
+            }
+            lots += self.open_at(level, taker);
+            next = ladder.next_after(key);
+        }
+        lots
+    }
+
+    /// Displayed lots ahead of the first order of the taker's own; `None` if the level has none.
+    fn displayed_ahead_of_own(&self, level: u32, taker: &Taker) -> Option<u64> {
+        let mut ahead = 0;
+        let mut handle = self.book(taker.order.book).levels.get(level).head;
+        while handle != NONE {
+            let order = self.orders.get(handle);
+            if self.ledger.same_group(taker.order.account, order.account) {
+                return Some(ahead);
+            }
+            ahead += order.displayed;
+            handle = order.next;
+        }
+        None
+    }
+}
