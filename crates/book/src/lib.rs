@@ -1,1 +1,8 @@
-//! To be written.
+//! Books from market data.
+//!
+//! Architecture Invariant: nothing here reads a clock, a file or a socket, or allocates after a
+//! book is made; what shows a book to be wrong is reported, never passed over.
+
+#![forbid(unsafe_code)]
+
+pub mod l2;

@@ -154,24 +154,26 @@ fn string(text: &str) -> String {
     format!("\"{text}\"")
 }
 
+/// Values of unknown fields.
+const UNKNOWN: &[&str] = &[
+    "null",
+    "true",
+    "-0.5e-3",
+    "1E+300",
+    "\"\\u00e9\\ud83d\\ude00\\n\"",
+    "\"\u{5e01}\"",
+    "[]",
+    "{}",
+    "[[{\"b\":[1,2]}],\"]\"]",
+    "{\"e\":\"trade\",\"x\":{}}",
+];
+
 fn object(random: &mut Random, mut fields: Fields, layout: Layout) -> String {
     if layout == Layout::Venue {
         let pairs: Vec<_> =
             fields.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
         return format!("{{{}}}", pairs.join(","));
     }
-    const UNKNOWN: &[&str] = &[
-        "null",
-        "true",
-        "-0.5e-3",
-        "1E+300",
-        "\"\\u00e9\\ud83d\\ude00\\n\"",
-        "\"\u{5e01}\"",
-        "[]",
-        "{}",
-        "[[{\"b\":[1,2]}],\"]\"]",
-        "{\"e\":\"trade\",\"x\":{}}",
-    ];
     for key in ["zz", "bb", "\\u007a", "pu", "Event"] {
         if random.one_in(4) {
             fields.push((key, (*random.pick(UNKNOWN)).to_owned()));
@@ -190,7 +192,9 @@ fn object(random: &mut Random, mut fields: Fields, layout: Layout) -> String {
         } else {
             value.clone()
         };
-        text += &format!("{comma}{blank}\"{key}\"{blank}:{blank}{value}{blank}");
+        for piece in [comma, blank, "\"", &key, "\"", blank, ":", blank, &value, blank] {
+            text.push_str(piece);
+        }
     }
     text + "}"
 }

@@ -1,0 +1,250 @@
+//! Aggregated books: whole levels, from a snapshot and diffs.
+//!
+//! ```text
+//!   DepthSnapshot --+
+//!   DepthDiff ------+--> Synchroniser --> L2Book --> best, top levels, checksum
+//!                          (start and gap rule)          |
+//!   BestBidOffer -------------------------------> TickerAgreement
+//! ```
+//!
+//! [`L2Book`] is the book alone; [`Synchroniser`] keeps one true to the venue's update numbers,
+//! and shows it only while it is.
+
+mod agreement;
+mod ladder;
+mod pending;
+mod synchroniser;
+
+use core::fmt;
+
+use tiercel_types::market::{BestBidOffer, DepthDiff, DepthSnapshot, Level};
+use tiercel_types::{Price, Qty, Side};
+use xxhash_rust::xxh3::Xxh3Default;
+use zerocopy::IntoBytes;
+
+pub use agreement::{Disagreement, TickerAgreement, TradeContinuity};
+use ladder::Ladder;
+pub use synchroniser::{
+    Counts, DiffOutcome, SnapshotOutcome, State, Synchroniser, SynchroniserLimits,
+};
+use thiserror::Error;
+
+/// Something that shows a book to be wrong, or no longer to be kept right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Anomaly {
+    /// Updates are missing between the book and a diff.
+    #[error("updates {expected} to {} are missing", first - 1)]
+    Gap {
+        /// The update that should have been next.
+        expected: u64,
+        /// The first update of the diff that came.
+        first: u64,
+    },
+    /// A diff that ends before it begins.
+    #[error("a diff from update {first} back to {last}")]
+    Reversed {
+        /// The first update that it says it covers.
+        first: u64,
+        /// The last one.
+        last: u64,
+    },
+    /// The best bid is not below the best ask.
+    #[error("the book is crossed: bid {bid}, ask {ask}")]
+    Crossed {
+        /// The best bid.
+        bid: Price,
+        /// The best ask.
+        ask: Price,
+    },
+    /// A snapshot whose levels are not in strict order from the best on.
+    #[error("the snapshot's {side} side is out of order at {price}")]
+    Unordered {
+        /// Which side.
+        side: Side,
+        /// The level that should have come earlier.
+        price: Price,
+    },
+    /// More levels on one side than the book was made for.
+    #[error("more than {limit} levels on the {side} side")]
+    LevelLimit {
+        /// Which side.
+        side: Side,
+        /// The most levels allowed.
+        limit: usize,
+    },
+    /// More diffs before a snapshot than the synchroniser was made for.
+    #[error("the buffer of diffs before a snapshot overflowed")]
+    PendingLimit,
+}
+
+impl Anomaly {
+    /// A stable code for logs and counters.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Gap { .. } => "gap",
+            Self::Reversed { .. } => "reversed_diff",
+            Self::Crossed { .. } => "crossed",
+            Self::Unordered { .. } => "unordered_snapshot",
+            Self::LevelLimit { .. } => "level_limit",
+            Self::PendingLimit => "pending_limit",
+        }
+    }
+}
+
+/// The aggregated book of one instrument.
+///
+/// It applies what it is given; whether that is complete is for a [`Synchroniser`] to know. After
+/// an error it holds a part of the change and has to be loaded anew.
+#[derive(Clone)]
+pub struct L2Book {
+    bids: Ladder<true>,
+    asks: Ladder<false>,
+    update_id: u64,
+    levels_limit: usize,
+}
+
+impl L2Book {
+    /// An empty book for at most `levels_limit` levels a side: allocated now, and never later.
+    pub fn new(levels_limit: usize) -> Self {
+        let (bids, asks) = (Ladder::new(levels_limit), Ladder::new(levels_limit));
+        Self { bids, asks, update_id: 0, levels_limit }
+    }
+
+    /// Removes all levels.
+    pub fn clear(&mut self) {
+        self.bids.clear();
+        self.asks.clear();
+        self.update_id = 0;
+    }
+
+    /// Replaces all by a snapshot.
+    ///
+    /// # Errors
+    /// [`Anomaly::Unordered`], [`Anomaly::LevelLimit`] or [`Anomaly::Crossed`].
+    pub fn load(&mut self, snapshot: &DepthSnapshot<'_>) -> Result<(), Anomaly> {
+        self.update_id = snapshot.last_update_id;
+        let limit = self.levels_limit;
+        let error = |side, loaded: Result<Result<(), ladder::Full>, Price>| match loaded {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(ladder::Full)) => Err(Anomaly::LevelLimit { side, limit }),
+            Err(price) => Err(Anomaly::Unordered { side, price }),
+        };
+        error(Side::Buy, self.bids.load(snapshot.bids))?;
+        error(Side::Sell, self.asks.load(snapshot.asks))?;
+        self.check_crossed()
+    }
+
+    /// Applies a diff: quantities are absolute, zero removes the level.
+    ///
+    /// # Errors
+    /// [`Anomaly::LevelLimit`] or [`Anomaly::Crossed`].
+    #[inline]
+    pub fn apply(&mut self, diff: &DepthDiff<'_>) -> Result<(), Anomaly> {
+        let limit = self.levels_limit;
+        self.update_id = diff.last_update_id;
+        for &level in diff.bids {
+            let full = |_| Anomaly::LevelLimit { side: Side::Buy, limit };
+            self.bids.set(level).map_err(full)?;
+        }
+        for &level in diff.asks {
+            let full = |_| Anomaly::LevelLimit { side: Side::Sell, limit };
+            self.asks.set(level).map_err(full)?;
+        }
+        self.check_crossed()
+    }
+
+    #[inline]
+    fn check_crossed(&self) -> Result<(), Anomaly> {
+        match (self.bids.best(), self.asks.best()) {
+            (Some(bid), Some(ask)) if bid.price >= ask.price => {
+                Err(Anomaly::Crossed { bid: bid.price, ask: ask.price })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The last update that the book holds.
+    #[inline]
+    pub const fn update_id(&self) -> u64 {
+        self.update_id
+    }
+
+    /// The highest bid.
+    #[inline]
+    pub fn best_bid(&self) -> Option<Level> {
+        self.bids.best()
+    }
+
+    /// The lowest ask.
+    #[inline]
+    pub fn best_ask(&self) -> Option<Level> {
+        self.asks.best()
+    }
+
+    /// Both best levels, zero where a side is empty.
+    #[inline]
+    pub fn best(&self) -> BestBidOffer {
+        BestBidOffer {
+            update_id: self.update_id,
+            bid: self.best_bid().unwrap_or_default(),
+            ask: self.best_ask().unwrap_or_default(),
+        }
+    }
+
+    /// All levels of a side, the best **last**.
+    #[inline]
+    pub fn levels(&self, side: Side) -> &[Level] {
+        match side {
+            Side::Buy => self.bids.levels(),
+            Side::Sell => self.asks.levels(),
+        }
+    }
+
+    /// The best `count` levels of a side, fewer if there are fewer, the best **last**: iterate
+    /// with `rev()` to go from the touch into the book.
+    #[inline]
+    pub fn top(&self, side: Side, count: usize) -> &[Level] {
+        match side {
+            Side::Buy => self.bids.top(count),
+            Side::Sell => self.asks.top(count),
+        }
+    }
+
+    /// What rests at a price: zero when nothing does.
+    pub fn qty_at(&self, side: Side, price: Price) -> Qty {
+        let level = match side {
+            Side::Buy => self.bids.get(price),
+            Side::Sell => self.asks.get(price),
+        };
+        level.map_or(Qty::ZERO, |level| level.qty)
+    }
+
+    /// A checksum of the best `count` levels of each side, to compare two books of one
+    /// instrument.
+    ///
+    /// XXH3 (64 bits, seed 0) over, for bids and then for asks: the number of levels as a
+    /// little-endian `u64`, then of each level, best first, price and quantity in units of 10^-8
+    /// as little-endian 64-bit integers. The update id is not part of it.
+    pub fn checksum(&self, count: usize) -> u64 {
+        let mut hash = Xxh3Default::new();
+        for side in [Side::Buy, Side::Sell] {
+            let levels = self.top(side, count);
+            hash.update(&(levels.len() as u64).to_le_bytes());
+            for level in levels.iter().rev() {
+                hash.update(level.as_bytes());
+            }
+        }
+        hash.digest()
+    }
+}
+
+impl fmt::Debug for L2Book {
+    /// The ten best levels of each side.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("L2Book")
+            .field("update_id", &self.update_id)
+            .field("bids", &self.top(Side::Buy, 10))
+            .field("asks", &self.top(Side::Sell, 10))
+            .finish_non_exhaustive()
+    }
+}

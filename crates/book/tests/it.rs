@@ -1,0 +1,8 @@
+//! Integration tests of the books.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+mod it {
+    mod l2;
+    mod l2_capture;
+}

@@ -1,0 +1,319 @@
+//! The aggregated book against a plain model, and the synchroniser's rule.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use tiercel_book::l2::{
+    Anomaly, DiffOutcome, L2Book, SnapshotOutcome, State, Synchroniser, SynchroniserLimits,
+    TickerAgreement, TradeContinuity,
+};
+use tiercel_types::market::{BestBidOffer, DepthDiff, DepthSnapshot, Level};
+use tiercel_types::{Price, Qty, Side, TradeId};
+
+fn level(price: i64, qty: u64) -> Level {
+    Level { price: Price::from_units(price), qty: Qty::from_units(qty) }
+}
+
+fn levels(pairs: &[(i64, u64)]) -> Vec<Level> {
+    pairs.iter().map(|&(price, qty)| level(price, qty)).collect()
+}
+
+fn diff<'a>(ids: (u64, u64), bids: &'a [Level], asks: &'a [Level]) -> DepthDiff<'a> {
+    DepthDiff { first_update_id: ids.0, last_update_id: ids.1, bids, asks }
+}
+
+fn snapshot<'a>(id: u64, bids: &'a [Level], asks: &'a [Level]) -> DepthSnapshot<'a> {
+    DepthSnapshot { last_update_id: id, bids, asks }
+}
+
+/// The whole book as a model holds it: best last, as [`L2Book::levels`] gives it.
+fn apply(model: &mut BTreeMap<i64, u64>, changes: &[(i64, u64)]) {
+    for &(price, qty) in changes {
+        if qty == 0 {
+            model.remove(&price);
+        } else {
+            model.insert(price, qty);
+        }
+    }
+}
+
+/// Changes below or above 10,000, so that bids and asks never cross; some near, some far.
+fn changes(above: bool) -> impl Strategy<Value = Vec<(i64, u64)>> {
+    let distance = prop_oneof![3 => 1..20_i64, 1 => 1..2_000_i64];
+    let qty = prop_oneof![1 => Just(0), 2 => 1..5_u64];
+    let place =
+        move |(distance, qty): (i64, u64)| (10_000 + if above { distance } else { -distance }, qty);
+    prop::collection::vec((distance, qty).prop_map(place), 0..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_book_holds_what_a_sorted_map_holds(
+        diffs in prop::collection::vec((changes(false), changes(true)), 1..40),
+        count in 0..30_usize,
+    ) {
+        let mut book = L2Book::new(4_000);
+        let (mut bids, mut asks) = (BTreeMap::new(), BTreeMap::new());
+        for (id, (bid_changes, ask_changes)) in (1..).zip(&diffs) {
+            apply(&mut bids, bid_changes);
+            apply(&mut asks, ask_changes);
+            book.apply(&diff((id, id), &levels(bid_changes), &levels(ask_changes))).unwrap();
+
+            let expected_bids: Vec<_> = bids.iter().map(|(&p, &q)| level(p, q)).collect();
+            let expected_asks: Vec<_> = asks.iter().rev().map(|(&p, &q)| level(p, q)).collect();
+            prop_assert_eq!(book.levels(Side::Buy), &expected_bids[..]);
+            prop_assert_eq!(book.levels(Side::Sell), &expected_asks[..]);
+            prop_assert_eq!(book.best_bid(), expected_bids.last().copied());
+            prop_assert_eq!(book.best_ask(), expected_asks.last().copied());
+            let from = expected_bids.len().saturating_sub(count);
+            prop_assert_eq!(book.top(Side::Buy, count), &expected_bids[from..]);
+            for (side, model, price) in [(Side::Buy, &bids, 9_990), (Side::Sell, &asks, 10_500)] {
+                let qty = model.get(&price).copied().unwrap_or(0);
+                prop_assert_eq!(book.qty_at(side, Price::from_units(price)), Qty::from_units(qty));
+            }
+        }
+
+        // A snapshot of the book, best first, makes the same book.
+        let bids: Vec<_> = book.levels(Side::Buy).iter().rev().copied().collect();
+        let asks: Vec<_> = book.levels(Side::Sell).iter().rev().copied().collect();
+        let mut other = L2Book::new(4_000);
+        other.load(&snapshot(book.update_id(), &bids, &asks)).unwrap();
+        prop_assert_eq!(other.levels(Side::Buy), book.levels(Side::Buy));
+        prop_assert_eq!(other.levels(Side::Sell), book.levels(Side::Sell));
+        prop_assert_eq!(other.checksum(count), book.checksum(count));
+    }
+
+    /// Wherever a snapshot is taken and whenever it arrives, the book ends as the whole stream's.
+    #[test]
+    fn the_start_rule_never_loses_a_diff(
+        diffs in prop::collection::vec((changes(false), 1..4_u64), 4..30),
+        taken in 0..30_usize,
+        arrives in 0..30_usize,
+        start in 0..30_usize,
+    ) {
+        let taken = taken.min(diffs.len() - 1);
+        let start = start.min(diffs.len() - 1);
+        let arrives = arrives.clamp(taken.max(start), diffs.len() - 1);
+        let mut model = BTreeMap::new();
+        let mut taken_book = None;
+        let mut synchroniser = Synchroniser::default();
+        let mut id = 1;
+        for (index, (changes, width)) in diffs.iter().enumerate() {
+            apply(&mut model, changes);
+            let last = id + width - 1;
+            if index >= start {
+                let bids = levels(changes);
+                synchroniser.on_diff(&diff((id, last), &bids, &[])).unwrap();
+            }
+            if index == taken {
+                let bids: Vec<_> = model.iter().rev().map(|(&p, &q)| level(p, q)).collect();
+                taken_book = Some((last, bids));
+            }
+            if index == arrives {
+                let (held, bids) = taken_book.as_ref().unwrap();
+                let outcome = synchroniser.on_snapshot(&snapshot(*held, bids, &[])).unwrap();
+                let adopted = matches!(outcome, SnapshotOutcome::Adopted { .. });
+                prop_assert_eq!(adopted, start <= taken + 1, "{:?}", outcome);
+            }
+            id = last + 1;
+        }
+        let expected: Vec<_> = model.iter().map(|(&p, &q)| level(p, q)).collect();
+        match synchroniser.book() {
+            Some(book) => prop_assert_eq!(book.levels(Side::Buy), &expected[..]),
+            None => prop_assert!(start > taken + 1),
+        }
+    }
+}
+
+#[test]
+fn the_first_diff_must_reach_back_to_the_snapshot() {
+    let bids = levels(&[(100, 1)]);
+    for (ids, expected) in [
+        ((11, 12), Ok(SnapshotOutcome::Adopted { diffs: 1 })),
+        ((5, 11), Ok(SnapshotOutcome::Adopted { diffs: 1 })),
+        ((5, 10), Ok(SnapshotOutcome::Adopted { diffs: 0 })),
+        ((12, 13), Ok(SnapshotOutcome::TooOld { needed: 11 })),
+    ] {
+        let mut synchroniser = Synchroniser::default();
+        assert_eq!(synchroniser.on_diff(&diff(ids, &bids, &[])), Ok(DiffOutcome::Kept));
+        assert_eq!(synchroniser.on_snapshot(&snapshot(10, &bids, &[])), expected, "{ids:?}");
+        let synchronised = matches!(expected, Ok(SnapshotOutcome::Adopted { .. }));
+        assert_eq!(synchroniser.book().is_some(), synchronised);
+
+        // The same diffs after the snapshot.
+        let mut synchroniser = Synchroniser::default();
+        synchroniser.on_snapshot(&snapshot(10, &bids, &[])).unwrap();
+        let outcome = synchroniser.on_diff(&diff(ids, &bids, &[]));
+        match ids {
+            (12, 13) => assert_eq!(outcome, Err(Anomaly::Gap { expected: 11, first: 12 })),
+            (5, 10) => assert_eq!(outcome, Ok(DiffOutcome::Stale)),
+            _ => assert_eq!(outcome, Ok(DiffOutcome::Applied)),
+        }
+    }
+}
+
+#[test]
+fn a_gap_hides_the_book_until_a_snapshot_covers_it() {
+    let bids = levels(&[(100, 1)]);
+    let mut synchroniser = Synchroniser::default();
+    synchroniser.on_snapshot(&snapshot(10, &bids, &[])).unwrap();
+    synchroniser.on_diff(&diff((11, 15), &levels(&[(101, 7)]), &[])).unwrap();
+    let gap = Anomaly::Gap { expected: 16, first: 18 };
+    assert_eq!(synchroniser.on_diff(&diff((18, 20), &levels(&[(102, 7)]), &[])), Err(gap));
+    assert_eq!(synchroniser.state(), State::OutOfSync(gap));
+    assert!(synchroniser.book().is_none());
+    // What came with the gap is kept; a second gap drops it.
+    assert_eq!(synchroniser.on_diff(&diff((21, 22), &[], &[])), Ok(DiffOutcome::Kept));
+    let second = Anomaly::Gap { expected: 23, first: 30 };
+    assert_eq!(synchroniser.on_diff(&diff((30, 31), &levels(&[(103, 7)]), &[])), Err(second));
+    assert_eq!(synchroniser.on_diff(&diff((25, 31), &[], &[])), Ok(DiffOutcome::Stale));
+    let old = synchroniser.on_snapshot(&snapshot(28, &bids, &[])).unwrap();
+    assert_eq!(old, SnapshotOutcome::TooOld { needed: 29 });
+    let new = synchroniser.on_snapshot(&snapshot(30, &bids, &[])).unwrap();
+    assert_eq!(new, SnapshotOutcome::Adopted { diffs: 1 });
+    let book = synchroniser.book().unwrap();
+    assert_eq!((book.update_id(), book.best_bid()), (31, Some(level(103, 7))));
+    let again = synchroniser.on_snapshot(&snapshot(31, &bids, &[])).unwrap();
+    assert_eq!(again, SnapshotOutcome::Stale);
+    let counts = synchroniser.counts();
+    assert_eq!((counts.gaps, counts.snapshots_adopted, counts.snapshots_dropped), (2, 2, 2));
+    assert_eq!((counts.diffs_applied, counts.diffs_stale), (2, 1));
+    synchroniser.restart();
+    assert_eq!((synchroniser.state(), synchroniser.book().is_none()), (State::Buffering, true));
+}
+
+#[test]
+fn what_shows_the_book_to_be_wrong_is_reported() {
+    let (bids, asks) = (levels(&[(100, 1), (99, 1)]), levels(&[(101, 1), (102, 1)]));
+    let limits = SynchroniserLimits { levels: 3, pending_diffs: 2, pending_levels: 4 };
+    let synchronised = || {
+        let mut synchroniser = Synchroniser::new(limits);
+        synchroniser.on_snapshot(&snapshot(10, &bids, &asks)).unwrap();
+        synchroniser
+    };
+    let crossed =
+        |bid, ask| Anomaly::Crossed { bid: Price::from_units(bid), ask: Price::from_units(ask) };
+    let full = Anomaly::LevelLimit { side: Side::Sell, limit: 3 };
+    for (bid_changes, ask_changes, anomaly) in [
+        (levels(&[(101, 1)]), vec![], crossed(101, 101)),
+        (vec![], levels(&[(98, 1)]), crossed(100, 98)),
+        (vec![], levels(&[(103, 1), (104, 1)]), full),
+    ] {
+        let mut synchroniser = synchronised();
+        let result = synchroniser.on_diff(&diff((11, 11), &bid_changes, &ask_changes));
+        assert_eq!(result, Err(anomaly));
+        assert_eq!(synchroniser.state(), State::OutOfSync(anomaly));
+        assert_eq!(synchroniser.counts().other_anomalies, 1);
+        let bids = levels(&[(90, 1)]);
+        assert!(synchroniser.on_snapshot(&snapshot(11, &bids, &[])).is_ok());
+        assert!(synchroniser.book().is_some(), "a snapshot heals it");
+    }
+    let reversed = Anomaly::Reversed { first: 12, last: 11 };
+    assert_eq!(synchronised().on_diff(&diff((12, 11), &[], &[])), Err(reversed));
+    // A change that moves the market past the other side's old level within one diff is sound.
+    let moved = levels(&[(101, 0), (102, 0), (105, 1)]);
+    assert!(synchronised().on_diff(&diff((11, 12), &levels(&[(103, 1)]), &moved)).is_ok());
+}
+
+#[test]
+fn unsound_snapshots_are_refused() {
+    let good = levels(&[(100, 1), (99, 1)]);
+    let unordered = |side, price| Anomaly::Unordered { side, price: Price::from_units(price) };
+    for (bids, asks, anomaly) in [
+        (levels(&[(99, 1), (100, 1)]), vec![], unordered(Side::Buy, 100)),
+        (levels(&[(99, 1), (99, 1)]), vec![], unordered(Side::Buy, 99)),
+        (good.clone(), levels(&[(103, 1), (102, 1)]), unordered(Side::Sell, 102)),
+        (
+            good.clone(),
+            levels(&[(100, 1)]),
+            Anomaly::Crossed { bid: Price::from_units(100), ask: Price::from_units(100) },
+        ),
+        (
+            levels(&[(9, 1), (8, 1), (7, 1), (6, 1)]),
+            vec![],
+            Anomaly::LevelLimit { side: Side::Buy, limit: 3 },
+        ),
+    ] {
+        let limits = SynchroniserLimits { levels: 3, pending_diffs: 2, pending_levels: 4 };
+        let mut synchroniser = Synchroniser::new(limits);
+        assert_eq!(synchroniser.on_snapshot(&snapshot(10, &bids, &asks)), Err(anomaly));
+        assert_eq!(synchroniser.state(), State::OutOfSync(anomaly));
+        assert!(synchroniser.book().is_none());
+    }
+}
+
+#[test]
+fn the_buffer_before_a_snapshot_is_bounded() {
+    let limits = SynchroniserLimits { levels: 10, pending_diffs: 2, pending_levels: 4 };
+    let mut synchroniser = Synchroniser::new(limits);
+    let one = levels(&[(100, 1)]);
+    synchroniser.on_diff(&diff((1, 1), &one, &[])).unwrap();
+    synchroniser.on_diff(&diff((2, 2), &one, &[])).unwrap();
+    assert_eq!(synchroniser.on_diff(&diff((3, 3), &one, &[])), Err(Anomaly::PendingLimit));
+    // Keeping began anew with the third.
+    let old = synchroniser.on_snapshot(&snapshot(1, &[], &[])).unwrap();
+    assert_eq!(old, SnapshotOutcome::TooOld { needed: 2 });
+    let new = synchroniser.on_snapshot(&snapshot(2, &[], &[])).unwrap();
+    assert_eq!(new, SnapshotOutcome::Adopted { diffs: 1 });
+
+    let mut synchroniser = Synchroniser::new(limits);
+    let five = levels(&[(100, 1), (99, 1), (98, 1), (97, 1), (96, 1)]);
+    assert_eq!(synchroniser.on_diff(&diff((1, 1), &five, &[])), Err(Anomaly::PendingLimit));
+    assert_eq!(synchroniser.on_diff(&diff((2, 2), &one, &[])), Ok(DiffOutcome::Kept));
+    let old = synchroniser.on_snapshot(&snapshot(0, &[], &[])).unwrap();
+    assert_eq!(old, SnapshotOutcome::TooOld { needed: 1 });
+}
+
+#[test]
+fn a_checksum_is_over_the_named_levels_alone() {
+    let book = |bids: &[(i64, u64)], asks: &[(i64, u64)]| {
+        let mut book = L2Book::new(100);
+        book.apply(&diff((1, 1), &levels(bids), &levels(asks))).unwrap();
+        book
+    };
+    let base = book(&[(100, 1), (99, 1)], &[(101, 1)]);
+    assert_eq!(base.checksum(1), book(&[(100, 1), (99, 2)], &[(101, 1)]).checksum(1));
+    assert_ne!(base.checksum(2), book(&[(100, 1), (99, 2)], &[(101, 1)]).checksum(2));
+    assert_ne!(base.checksum(1), book(&[(100, 1)], &[(101, 2)]).checksum(1));
+    // A level on one side is not the same level on the other.
+    assert_ne!(book(&[(100, 1)], &[]).checksum(5), book(&[], &[(100, 1)]).checksum(5));
+    // The format, spelled out: one bid 100 x 1, no ask.
+    let mut bytes = Vec::new();
+    for word in [1_u64, 100, 1, 0] {
+        bytes.extend(word.to_le_bytes());
+    }
+    let expected = xxhash_rust::xxh3::xxh3_64(&bytes);
+    assert_eq!(book(&[(100, 1)], &[]).checksum(5), expected);
+}
+
+#[test]
+fn a_ticker_is_compared_whichever_comes_first() {
+    let best =
+        |update_id, bid, ask| BestBidOffer { update_id, bid: level(bid, 1), ask: level(ask, 1) };
+    let mut agreement = TickerAgreement::default();
+    agreement.on_book(&best(3, 99, 101)); // before all tickers: nothing to compare with
+    agreement.on_ticker(&best(5, 100, 101));
+    agreement.on_book(&best(6, 100, 101)); // waits: a ticker of 6 may still come
+    assert_eq!((agreement.compared(), agreement.not_compared()), (0, 1));
+    agreement.on_ticker(&best(7, 100, 102)); // settles 6
+    agreement.on_ticker(&best(8, 100, 103));
+    agreement.on_ticker(&best(12, 100, 104));
+    agreement.on_book(&best(11, 100, 103)); // settled at once, with 8
+    agreement.on_book(&best(11, 100, 104)); // not what 8 says
+    assert_eq!((agreement.compared(), agreement.agreed()), (3, 2));
+    assert_eq!(agreement.last_disagreement().unwrap().ticker.update_id, 8);
+    agreement.on_book(&best(13, 100, 104));
+    agreement.finish();
+    assert_eq!((agreement.compared(), agreement.agreed()), (4, 3));
+}
+
+#[test]
+fn missing_trades_are_counted() {
+    let mut trades = TradeContinuity::default();
+    let missing: Vec<_> =
+        [5, 6, 9, 9, 8, 10].into_iter().map(|id| trades.on_trade(TradeId(id))).collect();
+    assert_eq!(missing, [0, 0, 2, 0, 0, 0]);
+    assert_eq!((trades.trades(), trades.gaps(), trades.missing(), trades.repeated()), (6, 1, 2, 2));
+}
