@@ -4,5 +4,6 @@
 //! here reads a clock, opens a file or uses floating point.
 #![forbid(unsafe_code)]
 
+pub mod binance_flow;
 pub mod flow;
 pub mod rng;
