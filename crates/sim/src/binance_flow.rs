@@ -164,7 +164,7 @@ mod tests {
         let messages: Vec<_> = (0..50).map(|_| flow.depth_update(20)).collect();
         assert!(messages.iter().all(|message| *message == again.depth_update(20)));
         assert!(messages.windows(2).all(|pair| pair[0] != pair[1]));
-        assert_eq!(messages[0].matches("\",\"").count(), 41, "20 x 2 pairs and the symbol");
+        assert_eq!(messages[0].matches("\",\"").count(), 42, "40 pairs, e and s");
     }
 
     #[test]
