@@ -12,6 +12,8 @@
 pub mod binance_capture;
 pub mod binance_messages;
 pub mod binance_oracle;
+pub mod commands;
+pub mod coverage;
 pub mod data;
 pub mod fuzz_binance;
 pub mod fuzz_itch;

@@ -1,0 +1,194 @@
+//! What kind of market the generator makes.
+
+use crate::model::Mode;
+
+/// How often each command is drawn, relative to the others.
+#[derive(Clone, Copy, Debug)]
+pub struct Weights {
+    /// New orders.
+    pub new_order: u64,
+    /// Cancels.
+    pub cancel: u64,
+    /// Replacements.
+    pub replace: u64,
+    /// Amendments.
+    pub amend: u64,
+    /// Mass cancels.
+    pub mass_cancel: u64,
+    /// Queries.
+    pub query: u64,
+    /// Busts.
+    pub bust: u64,
+    /// Corrections.
+    pub correct: u64,
+    /// New assets and instruments.
+    pub list: u64,
+    /// Changed terms.
+    pub update: u64,
+    /// Changed instrument states.
+    pub state: u64,
+    /// Changed accounts.
+    pub account: u64,
+    /// Deposits, withdrawals, transfers.
+    pub funds: u64,
+    /// Time that passes.
+    pub time: u64,
+}
+
+/// A kind of market. Shares are per thousand of new orders, unless they say otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile {
+    /// Its name.
+    pub name: &'static str,
+    /// For which build.
+    pub mode: Mode,
+    /// Which commands.
+    pub weights: Weights,
+    /// About so many orders live at a time.
+    pub live_orders: usize,
+    /// Prices lie so many ticks from the middle, at most.
+    pub spread_ticks: u64,
+    /// Limit orders priced to trade.
+    pub crossing: u64,
+    /// Market orders.
+    pub market: u64,
+    /// Icebergs.
+    pub iceberg: u64,
+    /// IOC and FOK among limit orders.
+    pub immediate: u64,
+    /// Post-only orders.
+    pub post_only: u64,
+    /// Orders that ask for self-trade prevention.
+    pub self_trade_prevention: u64,
+    /// Commands (per thousand) with a field spoilt.
+    pub invalid: u64,
+    /// Prices far apart, up to the limits of their type, and negative ones; bare only.
+    pub wide_prices: bool,
+}
+
+const TRADING: Weights = Weights {
+    new_order: 600,
+    cancel: 120,
+    replace: 40,
+    amend: 90,
+    mass_cancel: 1,
+    query: 15,
+    bust: 6,
+    correct: 8,
+    list: 1,
+    update: 3,
+    state: 2,
+    account: 4,
+    funds: 25,
+    time: 10,
+};
+
+impl Profile {
+    /// A book that grows deep and trades little.
+    pub const CALM: Self = Self {
+        name: "calm",
+        mode: Mode::Full,
+        weights: TRADING,
+        live_orders: 400,
+        spread_ticks: 25,
+        crossing: 150,
+        market: 30,
+        iceberg: 60,
+        immediate: 60,
+        post_only: 150,
+        self_trade_prevention: 200,
+        invalid: 30,
+        wide_prices: false,
+    };
+    /// Sweeps and trades all the time.
+    pub const CROSSING: Self = Self {
+        name: "crossing",
+        live_orders: 120,
+        spread_ticks: 8,
+        crossing: 500,
+        market: 180,
+        iceberg: 100,
+        immediate: 250,
+        post_only: 30,
+        ..Self::CALM
+    };
+    /// Hidden quantity everywhere.
+    pub const ICEBERG_HEAVY: Self = Self {
+        name: "iceberg_heavy",
+        live_orders: 80,
+        spread_ticks: 4,
+        crossing: 350,
+        iceberg: 700,
+        ..Self::CALM
+    };
+    /// Few prices, and every order asks for self-trade prevention.
+    pub const STP_HEAVY: Self = Self {
+        name: "stp_heavy",
+        live_orders: 60,
+        spread_ticks: 3,
+        crossing: 450,
+        iceberg: 250,
+        market: 120,
+        immediate: 250,
+        self_trade_prevention: 1000,
+        ..Self::CALM
+    };
+    /// Terms, states, accounts, busts and corrections change all the time.
+    pub const ADMIN_HEAVY: Self = Self {
+        name: "admin_heavy",
+        weights: Weights {
+            new_order: 400,
+            mass_cancel: 20,
+            bust: 60,
+            correct: 80,
+            list: 25,
+            update: 60,
+            state: 40,
+            account: 50,
+            funds: 100,
+            time: 30,
+            ..TRADING
+        },
+        live_orders: 40,
+        crossing: 400,
+        spread_ticks: 6,
+        invalid: 150,
+        ..Self::CALM
+    };
+    /// Funds move until funding ids are forgotten.
+    pub const FUNDING_HEAVY: Self = Self {
+        name: "funding_heavy",
+        weights: Weights { new_order: 60, funds: 2_000, ..TRADING },
+        live_orders: 30,
+        ..Self::CALM
+    };
+    /// The book alone.
+    pub const BARE: Self = Self { name: "bare", mode: Mode::Bare, crossing: 300, ..Self::CALM };
+    /// The book alone, with terms and states that change all the time.
+    pub const BARE_ADMIN: Self = Self { name: "bare_admin", mode: Mode::Bare, ..Self::ADMIN_HEAVY };
+    /// The book alone, at its edges: prices up to the limits of their type, and below zero.
+    pub const WIDE_PRICES: Self = Self {
+        name: "wide_prices",
+        mode: Mode::Bare,
+        crossing: 350,
+        live_orders: 150,
+        spread_ticks: 3,
+        iceberg: 150,
+        market: 80,
+        wide_prices: true,
+        ..Self::CALM
+    };
+
+    /// Every profile.
+    pub const ALL: [Self; 9] = [
+        Self::CALM,
+        Self::CROSSING,
+        Self::ICEBERG_HEAVY,
+        Self::STP_HEAVY,
+        Self::ADMIN_HEAVY,
+        Self::FUNDING_HEAVY,
+        Self::BARE,
+        Self::BARE_ADMIN,
+        Self::WIDE_PRICES,
+    ];
+}
