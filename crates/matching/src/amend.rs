@@ -209,8 +209,10 @@ impl<L: Ledger> Engine<L> {
         if change.crosses {
             return self.change_taking(handle, change, old_level_lots, out);
         }
-        (order.displayed, order.hidden) = Order::split(change.open_lots, order.slice);
-        let level_lots = book.link(&mut self.orders, handle, change.tick);
+        let lots = Order::split(change.open_lots, order.slice);
+        (order.displayed, order.hidden) = lots;
+        let side = order.side;
+        let level_lots = book.link(&mut self.orders, handle, change.tick, side, lots);
         if change.new_price == change.old_price {
             old_level_lots = level_lots;
         }
@@ -263,7 +265,7 @@ impl<L: Ledger> Engine<L> {
             reserved: 0,
             client_order_id,
         };
-        push_amended(book, order, amended, out);
+        out.push(book.spec.instrument, order.account, amended);
     }
 
     /// The order meets the other side at its new price: it trades as a taker, in its own slot.
@@ -293,7 +295,7 @@ impl<L: Ledger> Engine<L> {
             reserved: 0,
             client_order_id,
         };
-        push_amended(book, &order, amended, out);
+        out.push(book.spec.instrument, order.account, amended);
         let mut taker = Taker {
             order: Order { displayed: change.open_lots, hidden: 0, ..order },
             handle,
@@ -318,16 +320,4 @@ impl<L: Ledger> Engine<L> {
         self.client_ids.insert(hash, handle);
         self.orders.extra_mut(handle).client_order_id = amend.new_client_order_id;
     }
-}
-
-/// Writes an amendment, without the client order id where there is none.
-#[inline(always)]
-fn push_amended(book: &Book, order: &Order, amended: OrderAmended, out: &mut EventBuffer) {
-    let size = if amended.client_order_id.is_empty() {
-        // The flags before it share its first word.
-        core::mem::offset_of!(OrderAmended, side) + 8
-    } else {
-        size_of::<OrderAmended>()
-    };
-    out.push_cut(book.spec.instrument, order.account, amended, size);
 }

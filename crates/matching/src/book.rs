@@ -1,6 +1,6 @@
 //! One instrument's book: two ladders, its terms in ticks and lots, its counters.
 
-use tiercel_types::{InstrumentSpec, InstrumentState, Price, Qty, Side};
+use tiercel_types::{InstrumentSpec, InstrumentState, Money, Price, Qty, Side};
 
 use crate::ladder::{Ladder, Levels};
 use crate::orders::{NONE, Orders};
@@ -22,7 +22,46 @@ pub(crate) struct Book {
     /// Book updates so far.
     pub(crate) updates: u64,
     pub(crate) state: InstrumentState,
+    pub(crate) bounds: Bounds,
     pub(crate) spec: InstrumentSpec,
+}
+
+/// What the terms bound, as the checks compare it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) price_min: Price,
+    pub(crate) price_max: Price,
+    pub(crate) qty_min: Qty,
+    pub(crate) qty_max: Qty,
+    /// Whether values are bounded at all.
+    pub(crate) values: bool,
+    pub(crate) value_min: i128,
+    pub(crate) value_max: i128,
+    /// Most open lots on a side, so that their quantity stays countable.
+    pub(crate) side_lots_max: u64,
+}
+
+impl Bounds {
+    fn new(spec: &InstrumentSpec) -> Self {
+        let limit = |qty: Qty| if qty.is_zero() { Qty::MAX } else { qty };
+        let value_max = match spec.max_notional {
+            Qty::ZERO => i128::MAX,
+            most => Money::from_qty(most).units(),
+        };
+        Self {
+            price_min: if spec.min_price.is_zero() { spec.tick } else { spec.min_price },
+            price_max: if spec.max_price.is_zero() { Price::MAX } else { spec.max_price },
+            qty_min: spec.min_qty,
+            qty_max: limit(spec.max_qty),
+            values: !spec.min_notional.is_zero() || !spec.max_notional.is_zero(),
+            value_min: match spec.min_notional {
+                Qty::ZERO => i128::MIN,
+                least => Money::from_qty(least).units(),
+            },
+            value_max,
+            side_lots_max: u64::MAX / spec.lot.units(),
+        }
+    }
 }
 
 impl Book {
@@ -37,6 +76,7 @@ impl Book {
             trades: 0,
             updates: 0,
             state: spec.state,
+            bounds: Bounds::new(&spec),
             spec,
         }
     }
@@ -45,6 +85,7 @@ impl Book {
     pub(crate) fn set_terms(&mut self, spec: InstrumentSpec) {
         self.tick = Step::new(spec.tick.units().cast_unsigned());
         self.lot = Step::new(spec.lot.units());
+        self.bounds = Bounds::new(&spec);
         self.spec = InstrumentSpec { state: self.state, ..spec };
     }
 
@@ -82,54 +123,64 @@ impl Book {
     }
 
     /// Appends an order to the back of its level; returns the level's displayed lots.
+    ///
+    /// The order's side and lots are handed in, not read back: they were written just before,
+    /// and a wide load of narrow stores would stall.
     #[inline(always)]
-    pub(crate) fn link(&mut self, orders: &mut Orders, handle: u32, tick: i64) -> u64 {
-        let order = *orders.get(handle);
-        let side = order.side.index();
-        let level_handle = self.ladders[side].level_at(tick, &mut self.levels);
+    pub(crate) fn link(
+        &mut self,
+        orders: &mut Orders,
+        handle: u32,
+        tick: i64,
+        side: Side,
+        (displayed, hidden): (u64, u64),
+    ) -> u64 {
+        let level_handle = self.ladders[side.index()].level_at(tick, &mut self.levels);
+        self.open_lots[side.index()] += displayed + hidden;
         let level = self.levels.get_mut(level_handle);
-        level.displayed += order.displayed;
-        level.hidden += order.hidden;
+        level.displayed += displayed;
+        level.hidden += hidden;
         let tail = level.tail;
         level.tail = handle;
+        let level_lots = level.displayed;
         if tail == NONE {
             level.head = handle;
         } else {
             orders.get_mut(tail).next = handle;
         }
-        let slot = orders.get_mut(handle);
-        slot.level = level_handle;
-        slot.previous = tail;
-        slot.next = NONE;
-        self.open_lots[side] += order.open();
-        level.displayed
+        let order = orders.get_mut(handle);
+        order.level = level_handle;
+        order.previous = tail;
+        order.next = NONE;
+        level_lots
     }
 
     /// Takes an order out of its level, and the level out of the book if it was the last;
     /// returns the level's displayed lots.
     #[inline(always)]
     pub(crate) fn unlink(&mut self, orders: &mut Orders, handle: u32) -> u64 {
-        let order = *orders.get(handle);
+        let order = orders.get(handle);
         let side = order.side.index();
-        let level = self.levels.get_mut(order.level);
+        let (level_handle, previous, next) = (order.level, order.previous, order.next);
+        let level = self.levels.get_mut(level_handle);
         level.displayed -= order.displayed;
         level.hidden -= order.hidden;
-        let displayed = level.displayed;
+        let level_lots = level.displayed;
         self.open_lots[side] -= order.open();
-        if order.previous == NONE {
-            level.head = order.next;
+        if previous == NONE {
+            level.head = next;
         } else {
-            orders.get_mut(order.previous).next = order.next;
+            orders.get_mut(previous).next = next;
         }
-        if order.next == NONE {
-            level.tail = order.previous;
+        if next == NONE {
+            level.tail = previous;
         } else {
-            orders.get_mut(order.next).previous = order.previous;
+            orders.get_mut(next).previous = previous;
         }
-        if order.previous == NONE && order.next == NONE {
-            self.ladders[side].remove(order.level, &mut self.levels);
+        if previous == NONE && next == NONE {
+            self.ladders[side].remove(level_handle, &mut self.levels);
         }
-        displayed
+        level_lots
     }
 
     /// Sends the head of a level to its back with a new visible slice; returns the level's

@@ -3,8 +3,8 @@
 use tiercel_types::command::{Kind, NewOrder, ReplaceOrder};
 use tiercel_types::event::{EventBuffer, OrderAccepted};
 use tiercel_types::{
-    DenialReason, EndReason, InstrumentState, Money, OrderId, OrderKind, Price, Qty,
-    SelfTradePrevention, Side, TimeInForce,
+    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentState, Money, OrderId, OrderKind,
+    Price, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp,
 };
 
 use crate::book::Book;
@@ -51,36 +51,39 @@ impl Book {
     /// Checks 15 to 18: a price that is given. Returns it in ticks.
     #[inline(always)]
     pub(crate) fn check_price(&self, price: Price, in_band: bool) -> Result<i64, DenialReason> {
-        let spec = &self.spec;
         let tick = self.tick.divide_signed(price.units()).ok_or(DenialReason::PriceNotOnTick)?;
-        let lowest = if spec.min_price.is_zero() { spec.tick } else { spec.min_price };
-        if price < lowest {
+        if price < self.bounds.price_min {
             return Err(DenialReason::PriceTooLow);
         }
-        if !spec.max_price.is_zero() && price > spec.max_price {
+        if price > self.bounds.price_max {
             return Err(DenialReason::PriceTooHigh);
         }
-        if in_band && spec.band_ppm != 0 {
-            let reference = self.last_price.unwrap_or(spec.reference_price).units();
-            let distance = i128::from(price.units()) - i128::from(reference);
-            if reference != 0
-                && distance.abs() * 1_000_000 > i128::from(reference) * i128::from(spec.band_ppm)
-            {
-                return Err(DenialReason::PriceOutOfBand);
-            }
+        if in_band && self.spec.band_ppm != 0 {
+            self.check_band(price)?;
         }
         Ok(tick)
+    }
+
+    /// Check 18.
+    #[inline(always)]
+    fn check_band(&self, price: Price) -> Result<(), DenialReason> {
+        let reference = self.last_price.unwrap_or(self.spec.reference_price).units();
+        let distance = i128::from(price.units()) - i128::from(reference);
+        let reach = i128::from(reference) * i128::from(self.spec.band_ppm);
+        if reference != 0 && distance.abs() * 1_000_000 > reach {
+            return Err(DenialReason::PriceOutOfBand);
+        }
+        Ok(())
     }
 
     /// Checks 19 to 21: a quantity. Returns it in lots.
     #[inline(always)]
     pub(crate) fn check_qty(&self, qty: Qty) -> Result<u64, DenialReason> {
-        let spec = &self.spec;
         let lots = self.lot.divide(qty.units()).ok_or(DenialReason::QtyNotOnLot)?;
-        if !qty.is_zero() && qty < spec.min_qty {
+        if qty < self.bounds.qty_min && !qty.is_zero() {
             return Err(DenialReason::QtyTooSmall);
         }
-        if !spec.max_qty.is_zero() && qty > spec.max_qty {
+        if qty > self.bounds.qty_max {
             return Err(DenialReason::QtyTooLarge);
         }
         Ok(lots)
@@ -89,24 +92,24 @@ impl Book {
     /// Check 22: whether `lots` more on a side stay countable, `gone` lots less on it.
     #[inline(always)]
     pub(crate) fn check_side(&self, side: Side, lots: u64, gone: u64) -> Result<(), DenialReason> {
-        let most = u64::MAX / self.lot.units();
         let open = self.open_lots[side.index()] - gone;
-        if lots > most - open { Err(DenialReason::QtyTooLarge) } else { Ok(()) }
+        if lots > self.bounds.side_lots_max - open {
+            Err(DenialReason::QtyTooLarge)
+        } else {
+            Ok(())
+        }
     }
 
     /// Checks 23 and 24: a value in units of money.
     #[inline(always)]
     pub(crate) fn check_value(&self, value: i128, bounded: bool) -> Result<(), DenialReason> {
-        let spec = &self.spec;
-        let least = spec.min_notional;
-        if !least.is_zero() && value < Money::from_qty(least).units() {
-            return Err(DenialReason::NotionalTooSmall);
-        }
-        let most = spec.max_notional;
-        if (!most.is_zero() && value > Money::from_qty(most).units())
-            || (bounded && value >= MONEY_LIMIT)
-        {
-            return Err(DenialReason::NotionalTooLarge);
+        if bounded || self.bounds.values {
+            if value < self.bounds.value_min {
+                return Err(DenialReason::NotionalTooSmall);
+            }
+            if value > self.bounds.value_max || (bounded && value >= MONEY_LIMIT) {
+                return Err(DenialReason::NotionalTooLarge);
+            }
         }
         Ok(())
     }
@@ -395,9 +398,16 @@ impl<L: Ledger> Engine<L> {
             self_trade_prevention: order.self_trade_prevention,
             kind: order.kind,
         });
-        self.register(handle, order.client_order_id, order.expire_time);
+        let timed = order.time_in_force == TimeInForce::Gtd;
+        self.register(handle, (id, order.account), timed, order.client_order_id, order.expire_time);
         let book = &mut self.books[entry.book as usize];
-        let level_lots = book.link(&mut self.orders, handle, entry.tick.unwrap_or(0));
+        let level_lots = book.link(
+            &mut self.orders,
+            handle,
+            entry.tick.unwrap_or(0),
+            order.side,
+            (displayed, hidden),
+        );
         let accepted = OrderAccepted {
             order_id: id,
             level_qty: book.qty(level_lots),
@@ -405,7 +415,7 @@ impl<L: Ledger> Engine<L> {
             resting: 1,
             ..accepted(order, order.price)
         };
-        announce(order, accepted, out);
+        out.push(order.instrument, order.account, accepted);
         Progress::Done
     }
 
@@ -419,7 +429,7 @@ impl<L: Ledger> Engine<L> {
     ) -> Progress {
         let mut taker = self.taker(order, entry, id);
         let accepted = OrderAccepted { order_id: id, ..accepted(order, taker.price) };
-        announce(order, accepted, out);
+        out.push(order.instrument, order.account, accepted);
         if order.time_in_force == TimeInForce::Fok && self.available(&taker) < entry.lots {
             self.end_taker(&taker, EndReason::FillOrKill, out);
             return Progress::Done;
@@ -432,12 +442,11 @@ impl<L: Ledger> Engine<L> {
     pub(crate) fn register(
         &mut self,
         handle: u32,
-        client_order_id: tiercel_types::ClientOrderId,
-        expire_time: tiercel_types::Timestamp,
+        (id, account): (OrderId, AccountId),
+        timed: bool,
+        client_order_id: ClientOrderId,
+        expire_time: Timestamp,
     ) {
-        let order = self.orders.get(handle);
-        let (id, account) = (order.id, order.account);
-        let timed = order.time_in_force == TimeInForce::Gtd;
         let hash = self.hash_id(id);
         self.ids.insert(hash, handle);
         if L::ENABLED || timed {
@@ -542,21 +551,6 @@ fn accepted(order: &NewOrder, price: Price) -> OrderAccepted {
         display_qty: order.display_qty,
         expire_time: order.expire_time,
     }
-}
-
-/// Writes an acceptance, without its tail where that is all zeros.
-#[inline(always)]
-fn announce(order: &NewOrder, accepted: OrderAccepted, out: &mut EventBuffer) {
-    let plain = order.client_order_id.is_empty()
-        && order.quote_qty.is_zero()
-        && order.display_qty.is_zero()
-        && order.expire_time.0 == 0;
-    let size = if plain {
-        core::mem::offset_of!(OrderAccepted, client_order_id)
-    } else {
-        size_of::<OrderAccepted>()
-    };
-    out.push_cut(order.instrument, order.account, accepted, size);
 }
 
 /// Whether the mode can keep an order from trading at all.

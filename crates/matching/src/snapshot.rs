@@ -356,13 +356,16 @@ impl<L: Ledger> Engine<L> {
             if book.crosses(image.side, image.tick) {
                 return Err(wrong);
             }
-            book.link(&mut self.orders, handle, image.tick);
-            placed.push((image.id, handle, image.client_order_id, image.expire_time));
+            let lots = (image.displayed, image.hidden);
+            book.link(&mut self.orders, handle, image.tick, image.side, lots);
+            placed.push((handle, image));
         }
         // An account's orders are listed by age, which is by id.
-        placed.sort_unstable_by_key(|&(id, ..)| id);
-        for (_, handle, client_order_id, expire_time) in placed {
-            self.register(handle, client_order_id, expire_time);
+        placed.sort_unstable_by_key(|(_, image)| image.id);
+        for (handle, image) in placed {
+            let timed = image.time_in_force == TimeInForce::Gtd;
+            let named = (image.id, image.account);
+            self.register(handle, named, timed, image.client_order_id, image.expire_time);
         }
         Ok(())
     }

@@ -171,13 +171,11 @@ impl<L: Ledger> Engine<L> {
             maker_fee: Money::ZERO,
         };
         let instrument = book.spec.instrument;
-        let mut size = core::mem::offset_of!(Trade, taker_fee);
         if L::ENABLED {
             let settlement = self.settlement(taker, &maker, price, qty, Some(trade.trade_id.0));
             (trade.taker_fee, trade.maker_fee) = self.ledger.settle(&settlement);
-            size = size_of::<Trade>();
         }
-        out.push_cut(instrument, taker.order.account, trade, size);
+        out.push(instrument, taker.order.account, trade);
         if maker.displayed == 0 {
             if maker.hidden == 0 {
                 self.remove(handle);
@@ -355,14 +353,17 @@ impl<L: Ledger> Engine<L> {
         let order = Order { displayed, hidden, ..taker.order };
         let handle = if taker.handle == NONE {
             let handle = self.orders.insert(order);
-            self.register(handle, taker.client_order_id, taker.expire_time);
+            let timed = order.time_in_force == TimeInForce::Gtd;
+            let named = (order.id, order.account);
+            self.register(handle, named, timed, taker.client_order_id, taker.expire_time);
             handle
         } else {
             *self.orders.get_mut(taker.handle) = order;
             taker.handle
         };
         let book = &mut self.books[order.book as usize];
-        let level_lots = book.link(&mut self.orders, handle, taker.tick);
+        let level_lots =
+            book.link(&mut self.orders, handle, taker.tick, order.side, (displayed, hidden));
         let rested = OrderRested {
             order_id: order.id,
             price: taker.price,

@@ -1,8 +1,7 @@
 //! Events: what happened.
 //!
 //! The engine writes events into an [`EventBuffer`] as packed records: a 32-byte [`EventHeader`]
-//! and a body. A record may leave out a tail of zeros of its body (an absent client order id, the
-//! fees of a venue without accounts), so records are as long as what they say.
+//! and a body, so that a reader can look at them where they lie ([`EventBuffer::refs`]).
 //!
 //! An event's id is (shard, command sequence, index); the shard is the log's. The last event of a
 //! command carries [`FLAG_LAST`], and every command has at least one event.
@@ -497,6 +496,29 @@ macro_rules! events {
             const _: () = assert!(size_of::<$name>() % 8 == 0 && align_of::<$name>() <= 8);
         )+
 
+        /// An event's body where it lies in a buffer.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum EventRef<'a> {
+            $($(#[$doc])* $name(&'a $name)),+
+        }
+
+        impl<'a> EventRef<'a> {
+            /// The body as a value.
+            pub const fn to_event(self) -> Event {
+                match self {
+                    $(Self::$name(body) => Event::$name(*body)),+
+                }
+            }
+
+            #[inline(always)]
+            fn view(kind: u8, body: &'a [u8]) -> Option<Self> {
+                match kind {
+                    $($code => $name::try_ref_from_bytes(body).ok().map(Self::$name),)+
+                    _ => None,
+                }
+            }
+        }
+
         impl Event {
             /// Which event it is.
             pub const fn kind(&self) -> Kind {
@@ -625,26 +647,10 @@ impl EventBuffer {
     /// When the buffer is full: the engine asks [`has_room_for`](Self::has_room_for) first.
     #[inline(always)]
     pub fn push<T: EventBody>(&mut self, instrument: InstrumentId, account: AccountId, body: T) {
-        self.push_cut(instrument, account, body, size_of::<T>());
-    }
-
-    /// Appends an event and leaves out its body's bytes from `body_size` on, which are zero or of
-    /// no meaning. For the engine.
-    ///
-    /// # Panics
-    /// When the buffer is full, or `body_size` is no multiple of eight within the body.
-    #[inline(always)]
-    pub fn push_cut<T: EventBody>(
-        &mut self,
-        instrument: InstrumentId,
-        account: AccountId,
-        body: T,
-        body_size: usize,
-    ) {
-        const { assert!(align_of::<T>() <= 8 && size_of::<T>() + EVENT_HEADER_SIZE <= RECORD_SIZE_MAX) };
+        const { assert!(align_of::<T>() <= 8 && size_of::<T>().is_multiple_of(8)) };
+        const { assert!(size_of::<T>() + EVENT_HEADER_SIZE <= RECORD_SIZE_MAX) };
         assert!(self.has_room_for(1), "event buffer overrun");
-        debug_assert!(body_size.is_multiple_of(8) && body_size <= size_of::<T>());
-        let length = EVENT_HEADER_SIZE + body_size;
+        let length = EVENT_HEADER_SIZE + size_of::<T>();
         let header = EventHeader {
             length: length as u16,
             kind: T::KIND as u8,
@@ -700,6 +706,12 @@ impl EventBuffer {
     pub fn iter(&self) -> EventIter<'_> {
         EventIter { bytes: self.as_bytes() }
     }
+
+    /// The events, in order, where they lie: for readers that count nanoseconds.
+    #[inline]
+    pub fn refs(&self) -> EventRefs<'_> {
+        EventRefs { bytes: self.as_bytes() }
+    }
 }
 
 impl<'a> IntoIterator for &'a EventBuffer {
@@ -708,6 +720,27 @@ impl<'a> IntoIterator for &'a EventBuffer {
 
     fn into_iter(self) -> EventIter<'a> {
         self.iter()
+    }
+}
+
+/// Walks packed event records of this build where they lie; they are 8-byte aligned. It ends at
+/// the first bytes that are not such a record; what an [`EventBuffer`] holds always is.
+#[derive(Clone, Debug)]
+pub struct EventRefs<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Iterator for EventRefs<'a> {
+    type Item = (&'a EventHeader, EventRef<'a>);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (header, rest) = EventHeader::ref_from_prefix(self.bytes).ok()?;
+        let size = usize::from(header.length).checked_sub(EVENT_HEADER_SIZE)?;
+        let (body, rest) = rest.split_at_checked(size)?;
+        let event = EventRef::view(header.kind, body)?;
+        self.bytes = rest;
+        Some((header, event))
     }
 }
 
@@ -749,7 +782,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cut_record_reads_back_with_zeros() {
+    fn what_is_pushed_reads_back_by_value_and_in_place() {
         let mut buffer = EventBuffer::with_capacity(1);
         buffer.begin(9, Timestamp(5));
         let trade = Trade {
@@ -768,8 +801,7 @@ mod tests {
             taker_fee: Money::ZERO,
             maker_fee: Money::ZERO,
         };
-        let cut = core::mem::offset_of!(Trade, taker_fee);
-        buffer.push_cut(InstrumentId(1), AccountId(2), trade, cut);
+        buffer.push(InstrumentId(1), AccountId(2), trade);
         buffer.push(InstrumentId(1), AccountId(2), MassCancelDone { orders: 8 });
         buffer.mark_last();
         let events: Vec<_> = buffer.iter().collect();
@@ -778,6 +810,8 @@ mod tests {
         assert_eq!((events[0].0.index, events[0].0.is_last()), (0, false));
         assert_eq!((events[1].0.index, events[1].0.is_last()), (1, true));
         assert_eq!((events[1].0.sequence, events[1].0.time_ns), (9, 5));
+        let in_place = buffer.refs().map(|(header, event)| (*header, event.to_event()));
+        assert!(in_place.eq(buffer.iter()));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub mod text;
 pub use command::Command;
 pub use decimal::{DecimalError, Price, Qty};
 pub use denial::DenialReason;
-pub use event::{Event, EventBuffer, EventHeader};
+pub use event::{Event, EventBuffer, EventHeader, EventRef};
 pub use ids::{AccountId, AssetId, InstrumentId, OrderId, Timestamp, TradeId};
 pub use instrument::{InstrumentSpec, InstrumentState};
 pub use money::Money;

@@ -3,7 +3,7 @@
 //! A record is a header and a body, both `#[repr(C)]`, little-endian, a multiple of eight bytes
 //! and at most [`RECORD_SIZE_MAX`]. The header's length covers both. Fields are only ever
 //! appended to a body: a reader fills what an older, shorter record lacks with zeros, and ignores
-//! what a newer, longer one adds. The same rule lets a writer leave out a tail of zeros.
+//! what a newer, longer one adds.
 
 use thiserror::Error;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
@@ -74,7 +74,7 @@ pub struct CommandHeader {
 /// Bytes of a [`CommandHeader`].
 pub const COMMAND_HEADER_SIZE: usize = size_of::<CommandHeader>();
 
-/// Reads a body that may be shorter (older, or cut of zeros) or longer (newer) than `T`.
+/// Reads a body that may be shorter (older) or longer (newer) than `T`.
 ///
 /// # Errors
 /// [`RecordError::Field`] when a checked field has no such value.
