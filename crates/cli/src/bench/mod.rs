@@ -1,0 +1,184 @@
+//! `tiercel bench`: how fast it is, on this machine, now.
+//!
+//! Each case prints a row: see [`row::Row`]. Peers are measured by the binary of `benches/peers`,
+//! an excluded workspace, which runs the same cases with [`run_with`] and adds its subjects.
+
+pub mod clock;
+pub mod contest;
+pub mod driver;
+pub mod engine;
+pub mod matching;
+pub mod row;
+
+use std::io::Write;
+
+use thiserror::Error;
+
+use clock::Clock;
+use contest::{Case, CaseSpec};
+use row::Row;
+
+/// Every case, in the order they run.
+///
+/// The memory cases come first: they need a heap that nothing was freed on.
+pub const CASES: &[&[CaseSpec]] = &[matching::CASES];
+
+/// Why a bench cannot run.
+#[derive(Debug, Error)]
+pub enum BenchError {
+    /// No case has this name.
+    #[error("no such bench or case: {0}; there are: {1}")]
+    Unknown(String, String),
+    /// The subject did not do what is measured.
+    #[error("{subject} did not do the work: {what}")]
+    Wrong {
+        /// Which subject.
+        subject: String,
+        /// What it did instead.
+        what: String,
+    },
+    /// This machine or build cannot measure it.
+    #[error("not available here: {0}")]
+    NotAvailable(&'static str),
+    /// The system refused: pinning, or printing.
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+    /// The result could not be made JSON.
+    #[error("cannot make JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// How rows are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// A table for people.
+    #[default]
+    Table,
+    /// One JSON object a line.
+    Json,
+    /// The rows of a table in BENCHMARKS.md.
+    Markdown,
+}
+
+/// What to measure and for how long.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Which bench: matching, or all of them
+    #[arg(default_value = "all")]
+    pub name: String,
+    /// Only this case
+    #[arg(long)]
+    pub case: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// The rows of a Markdown table
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+    /// Rounds of each case; the median counts
+    #[arg(long, default_value_t = 7)]
+    pub rounds: usize,
+    /// Measure each case for at least so long, instead of so many rounds
+    #[arg(long)]
+    pub seconds: Option<f64>,
+    /// Operations of a round, where the case lets one choose
+    #[arg(short = 'n', long, default_value_t = 400_000)]
+    pub operations: usize,
+    /// Which core to run on; the last one if not given
+    #[arg(long)]
+    pub cpu: Option<usize>,
+    /// Seeds the loads
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            name: "all".to_owned(),
+            case: None,
+            json: false,
+            markdown: false,
+            rounds: 7,
+            seconds: None,
+            operations: 400_000,
+            cpu: None,
+            seed: 1,
+        }
+    }
+}
+
+impl Options {
+    fn takes(&self, spec: &CaseSpec) -> bool {
+        (self.name == "all" || self.name == spec.bench)
+            && self.case.as_ref().is_none_or(|case| case == spec.name)
+    }
+
+    fn format(&self) -> Format {
+        match (self.json, self.markdown) {
+            (true, _) => Format::Json,
+            (false, true) => Format::Markdown,
+            (false, false) => Format::Table,
+        }
+    }
+}
+
+/// Runs the chosen cases and prints their rows to `out`.
+///
+/// # Errors
+/// [`BenchError`] when a name is unknown, a case cannot run, or `out` cannot be written.
+pub fn run(options: &Options, out: &mut dyn Write) -> Result<(), BenchError> {
+    run_with(options, out, &mut |_, _| {})
+}
+
+/// As [`run`], with peers: `add` may append subjects to each case before it runs.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    options: &Options,
+    out: &mut dyn Write,
+    add: &mut dyn FnMut(&CaseSpec, &mut Case),
+) -> Result<(), BenchError> {
+    let chosen: Vec<&CaseSpec> =
+        CASES.iter().copied().flatten().filter(|spec| options.takes(spec)).collect();
+    if chosen.is_empty() {
+        let asked = options.case.as_ref().unwrap_or(&options.name).clone();
+        let known: Vec<String> = CASES
+            .iter()
+            .copied()
+            .flatten()
+            .map(|spec| format!("{} {}", spec.bench, spec.name))
+            .collect();
+        return Err(BenchError::Unknown(asked, known.join(", ")));
+    }
+    let cpu = match options.cpu {
+        Some(cpu) => cpu,
+        None => tiercel_host::allowed_cpus()?.last().copied().unwrap_or(0),
+    };
+    tiercel_host::pin_current_thread(cpu)?;
+    let clock = Clock::calibrate();
+    let machine = tiercel_host::machine().to_string();
+    let format = options.format();
+    if format == Format::Table {
+        writeln!(
+            out,
+            "{machine}; pinned to core {cpu}; empty timer pair {:.1} ns",
+            clock.empty_pair_ns()
+        )?;
+        writeln!(out, "{}", Row::heading())?;
+    }
+    for spec in chosen {
+        let mut case = (spec.build)(options)?;
+        add(spec, &mut case);
+        let row = case.run(spec, options, &clock, &machine)?;
+        let line = match format {
+            Format::Table => row.line(),
+            Format::Json => serde_json::to_string(&row)?,
+            Format::Markdown => row.markdown(),
+        };
+        writeln!(out, "{line}")?;
+        out.flush()?;
+    }
+    Ok(())
+}
