@@ -6,3 +6,4 @@
 #![forbid(unsafe_code)]
 
 pub mod l2;
+pub mod l3;

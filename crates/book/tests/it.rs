@@ -5,4 +5,7 @@
 mod it {
     mod l2;
     mod l2_capture;
+    mod allocations;
+    mod l3;
+    mod l3_allocation;
 }

@@ -6,4 +6,5 @@
 
 pub mod binance_flow;
 pub mod flow;
+pub mod itch_flow;
 pub mod rng;

@@ -19,4 +19,5 @@ pub mod fuzz_binance;
 pub mod fuzz_itch;
 pub mod itch_messages;
 pub mod model;
+pub mod naive_l3;
 pub mod random;

@@ -128,6 +128,11 @@ impl<const N: usize> Text<N> {
         Some(Self(bytes))
     }
 
+    /// Padding alone: no text.
+    pub const fn padding() -> Self {
+        Self([b' '; N])
+    }
+
     /// All bytes, padding included.
     #[inline]
     pub const fn padded(&self) -> &[u8; N] {
