@@ -1,1 +1,73 @@
-fn main() {}
+//! `tiercel`: the binary. It reads arguments, opens files and terminals, and leaves every
+//! decision to the pure crates.
+
+mod exit;
+mod session;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tiercel_cli::bench;
+
+use crate::exit::Exit;
+
+/// A low-latency matching engine, and real market data through it
+#[derive(Parser, Debug)]
+#[command(name = "tiercel", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Run>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all was done
+  1    a failure at run time (a file that cannot be opened, a check that failed)
+  2    the arguments make no sense
+  3    the input is damaged, cut off or foreign; what was good of it was printed
+  130  interrupted before the work was done";
+
+#[derive(Subcommand, Debug)]
+enum Run {
+    /// Run a scripted session through the engine: one command a line in, one event a line out
+    Match(session::MatchArgs),
+    /// Measure: time per operation of the engine, the books and the decoders
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Some(Run::Match(args)) => session::run(&args),
+        Some(Run::Bench(options)) => run_bench(&options),
+        None => Ok(Exit::Ok),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) if is_broken_pipe(&error) => Exit::Ok.into(),
+        Err(error) => {
+            eprintln!("tiercel: {error:#}");
+            Exit::Failed.into()
+        }
+    }
+}
+
+fn run_bench(options: &bench::Options) -> anyhow::Result<Exit> {
+    match bench::run(options, &mut std::io::stdout().lock()) {
+        Ok(()) => Ok(Exit::Ok),
+        Err(error @ bench::BenchError::Unknown(..)) => {
+            eprintln!("tiercel: {error}");
+            Ok(Exit::Usage)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the reader of our output went away, as `head` does: no failure of ours.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
