@@ -9,6 +9,7 @@
 
 #![allow(clippy::expect_used, reason = "a test's helper fails by panicking")]
 
+pub mod auditor;
 pub mod binance_capture;
 pub mod binance_messages;
 pub mod binance_oracle;
@@ -17,6 +18,7 @@ pub mod coverage;
 pub mod data;
 pub mod fuzz_binance;
 pub mod fuzz_itch;
+pub mod harness;
 pub mod itch_messages;
 pub mod model;
 pub mod naive_l3;

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod it {
+    mod audit;
     mod generator;
+    mod harness;
     mod scenarios;
 }

@@ -1,0 +1,124 @@
+//! The auditor agrees with the model over many seeds, and notices what is wrong with a stream.
+
+use tiercel_testkit::auditor::Auditor;
+use tiercel_testkit::commands::{Generator, Profile};
+use tiercel_testkit::harness::{SHARD, run_side_by_side};
+use tiercel_testkit::model::{Events, Mode, Model};
+use tiercel_types::{Event, Money, Price, Qty, TradeId};
+
+#[test]
+fn the_auditor_arrives_at_the_models_books_and_balances() {
+    for profile in Profile::ALL {
+        for seed in 0..12 {
+            let mut model = Model::new(SHARD, profile.mode);
+            if let Err(failure) = run_side_by_side(&mut model, profile, seed, 2_500) {
+                panic!("{failure}");
+            }
+        }
+    }
+}
+
+/// The events of some commands of a profile.
+fn stream(profile: Profile, commands: u64) -> Vec<Events> {
+    let mut generator = Generator::new(profile, 11);
+    let mut model = Model::new(SHARD, profile.mode);
+    (1..=commands)
+        .map(|sequence| {
+            let step = generator.next_step();
+            let events = model.apply(sequence, step.time, &step.command);
+            for (header, event) in &events {
+                generator.observe(header, event);
+            }
+            events
+        })
+        .collect()
+}
+
+/// Whether the auditor refuses a stream of which `change` changed one event (it returns true for
+/// the event that it changed).
+fn is_noticed(profile: Profile, mut change: impl FnMut(&mut Event) -> bool) -> bool {
+    let mut auditor = Auditor::new(profile.mode);
+    let mut changed = false;
+    for events in stream(profile, 4_000) {
+        for (header, mut event) in events {
+            changed = changed || change(&mut event);
+            if auditor.observe(&header, &event).is_err() {
+                assert!(changed, "an unchanged stream is refused");
+                return true;
+            }
+        }
+        if auditor.verify().is_err() {
+            assert!(changed, "an unchanged stream is refused");
+            return true;
+        }
+    }
+    assert!(changed, "there was nothing to change");
+    false
+}
+
+#[test]
+fn an_untouched_stream_passes() {
+    for profile in Profile::ALL {
+        let mut auditor = Auditor::new(profile.mode);
+        for (header, event) in stream(profile, 4_000).concat() {
+            auditor.observe(&header, &event).unwrap();
+        }
+        auditor.verify().unwrap();
+    }
+}
+
+/// Changes one field of the first event of a kind that it applies to.
+macro_rules! notices {
+    ($test:ident, $profile:ident, $kind:ident($event:ident) $(if $guard:expr)? => $change:expr) => {
+        #[test]
+        fn $test() {
+            let noticed = is_noticed(Profile::$profile, |event| match event {
+                Event::$kind($event) $(if $guard)? => {
+                    $change;
+                    true
+                }
+                _ => false,
+            });
+            assert!(noticed);
+        }
+    };
+}
+
+notices!(a_wrong_level_qty_of_a_trade_is_noticed, CROSSING, Trade(e) =>
+    e.level_qty = Qty::from_units(e.level_qty.units() + 1));
+notices!(a_gap_in_trade_ids_is_noticed, CROSSING, Trade(e) => e.trade_id = TradeId(e.trade_id.0 + 1));
+notices!(a_gap_in_update_ids_is_noticed, CALM, OrderAccepted(e) if e.resting == 1 => e.update_id += 1);
+notices!(a_trade_off_the_makers_price_is_noticed, CROSSING, Trade(e) =>
+    e.price = Price::from_units(e.price.units() - 1));
+notices!(a_trade_of_too_much_is_noticed, CROSSING, Trade(e) => e.qty = Qty::from_units(e.qty.units() * 2));
+notices!(a_trade_with_another_maker_is_noticed, CROSSING, Trade(e) =>
+    e.maker_order_id.0 -= 1);
+notices!(a_fee_off_by_a_unit_is_noticed, CROSSING, Trade(e) if e.taker_fee != Money::ZERO =>
+    e.taker_fee = Money::from_units(e.taker_fee.units() + 100_000_000));
+notices!(a_slice_too_large_is_noticed, ICEBERG_HEAVY, OrderReplenished(e) =>
+    e.displayed_qty = Qty::from_units(e.displayed_qty.units() + 1));
+notices!(a_kept_priority_that_was_lost_is_noticed, CALM, OrderAmended(e) if e.priority_kept == 0 =>
+    e.priority_kept = 1);
+notices!(a_wrong_amount_free_is_noticed, FUNDING_HEAVY, FundsMoved(e) =>
+    e.free = Money::from_units(e.free.units() + 1));
+notices!(a_forgotten_mass_cancel_is_noticed, ADMIN_HEAVY, MassCancelDone(e) => e.orders += 1);
+notices!(an_end_with_the_wrong_rest_is_noticed, CALM, OrderEnded(e) if e.was_resting == 1 =>
+    e.unfilled_qty = Qty::from_units(e.unfilled_qty.units() + 1));
+notices!(a_decrement_of_too_little_is_noticed, STP_HEAVY, SelfTradePrevented(e) =>
+    e.qty = Qty::from_units(e.qty.units() - 1));
+notices!(a_busted_trade_at_another_price_is_noticed, ADMIN_HEAVY, TradeBusted(e) =>
+    e.price = Price::from_units(e.price.units() + 1));
+
+#[test]
+fn a_missing_event_is_noticed_wherever_it_is() {
+    let whole = stream(Profile::CROSSING, 1_500).concat();
+    let refused = |skipped: usize| {
+        let mut auditor = Auditor::new(Mode::Full);
+        let rest = whole.iter().enumerate().filter(|(at, _)| *at != skipped);
+        rest.into_iter().any(|(_, (header, event))| auditor.observe(header, event).is_err())
+    };
+    // All but the very first event, which may be where a stream begins, and the very last.
+    for skipped in (1..whole.len() - 1).step_by(7) {
+        assert!(refused(skipped), "event {skipped} is not missed");
+    }
+}
