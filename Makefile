@@ -1,0 +1,115 @@
+# Everything that is done with this project, by name. `make help` lists it.
+#
+# It needs rustup's toolchain (Rust 1.95 or newer) and a C linker. Tools that some
+# targets need beside it are installed once, pinned, under $(TOOLS).
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+CARGO ?= cargo
+TOOLS ?= $(HOME)/.cache/tiercel/tools
+export PATH := $(TOOLS)/bin:$(PATH)
+
+DENY_VERSION := 0.20.2
+MUTANTS_VERSION := 27.1.0
+LLVM_COV_VERSION := 0.9.1
+FUZZ_VERSION := 0.13.2
+
+# Tests run in their own folders: a relative path to the data is made absolute for them.
+ifneq ($(TIERCEL_DATA),)
+override TIERCEL_DATA := $(abspath $(TIERCEL_DATA))
+export TIERCEL_DATA
+endif
+
+# The pure crates: what coverage is asked of.
+PURE := types wire book matching sim
+
+# $(call tool,NAME,VERSION): installs a cargo tool once, pinned, unless it is there.
+tool = cargo $(1:cargo-%=%) --version >/dev/null 2>&1 || \
+	$(CARGO) install --quiet --locked --root $(TOOLS) $(1)@$(2)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## The demo: a simulated market through the engine, as a live table
+	$(CARGO) run --release --
+
+.PHONY: build
+build: ## Build the binary for people: target/release/tiercel
+	$(CARGO) build --release
+
+.PHONY: dist
+dist: ## Build the binary that is measured and shipped: target/dist/tiercel
+	$(CARGO) build --profile dist -p tiercel-cli
+
+.PHONY: test
+test: ## All tests; set TIERCEL_DATA to a folder of real market data to include those on it
+	$(CARGO) test --workspace --locked
+
+.PHONY: check
+check: fmt-check lint docs deny ## Formatting, lints, documentation and dependencies
+
+.PHONY: fmt-check
+fmt-check:
+	$(CARGO) fmt --all -- --check
+
+.PHONY: lint
+lint:
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: docs
+docs: ## The documentation of every crate, in target/doc
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+.PHONY: deny
+deny: ## Licences, duplicate and unwanted dependencies, sources
+	$(call tool,cargo-deny,$(DENY_VERSION))
+	cargo deny --log-level error --locked check bans licenses sources
+
+.PHONY: bench benchmark
+bench benchmark: ## Measure. BENCH=name for one bench (JSON=1: one JSON object a line); all rewrite BENCHMARKS.md
+ifneq ($(BENCH),)
+	@$(CARGO) run --quiet --profile dist --manifest-path benches/peers/Cargo.toml -- \
+		$(BENCH) $(if $(JSON),--json)
+else
+	@.ci/bench-tables
+endif
+
+.PHONY: integration-test
+integration-test: ## The tests that run the built binary, and each crate's integration tests
+	$(CARGO) test --workspace --locked --test '*'
+
+.PHONY: soak
+soak: ## Long random tests: every seed, 100 million commands with flat memory
+	TIERCEL_SOAK=1 $(CARGO) test --workspace --locked --release -- --nocapture soak
+
+.PHONY: load-test
+load-test: build ## The engine at full load for LOAD_SECONDS, with its books balanced at the end
+	target/release/tiercel demo --rate max --plain --seconds $(or $(LOAD_SECONDS),60)
+
+.PHONY: fuzz
+fuzz: ## Fuzz each target for FUZZ_SECONDS (60)
+	$(call tool,cargo-fuzz,$(FUZZ_VERSION))
+	cd fuzz && for target in $$(cargo fuzz list); do \
+		cargo fuzz run --sanitizer none "$$target" -- \
+			-max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=4096; \
+	done
+
+.PHONY: mutants
+mutants: ## Break the matching crate in every way cargo-mutants knows; 90% must be noticed
+	$(call tool,cargo-mutants,$(MUTANTS_VERSION))
+	cargo mutants -p tiercel-matching --test-workspace=true --jobs $(or $(MUTANTS_JOBS),1) \
+		--profile release $(MUTANTS_ARGS)
+
+.PHONY: coverage
+coverage: ## Line coverage of the pure crates, at least 90% (needs llvm-tools or Debian's llvm-22)
+	$(call tool,cargo-llvm-cov,$(LLVM_COV_VERSION))
+	.ci/coverage $(PURE)
+
+.PHONY: clean
+clean: ## Delete what was built
+	$(CARGO) clean
+	rm -rf benches/peers/target fuzz/target
