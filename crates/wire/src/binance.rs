@@ -81,8 +81,11 @@ impl Decoder {
     /// [`DecodeError`]: the first thing found wrong, with its place and field.
     #[inline]
     pub fn decode<'a>(&'a mut self, message: &'a [u8]) -> Result<Decoded<'a>, DecodeError> {
+        // Two steps, because a result that borrows the buffers would keep them from the other path.
         match fast::decode(message, &mut self.buffers, self.ns_per_time_unit) {
-            Some(parts) => parts.assemble(&mut self.buffers),
+            Some(decoded) => {
+                Ok(decoded.with_levels(self.buffers.bids.levels(), self.buffers.asks.levels()))
+            }
             None => self.decode_general(message),
         }
     }
@@ -90,8 +93,8 @@ impl Decoder {
     /// Decodes one message by the fast path alone; none where that leaves it to the general path.
     /// Tells whether a venue's messages are written as the fast path expects.
     pub fn decode_fast<'a>(&'a mut self, message: &'a [u8]) -> Option<Decoded<'a>> {
-        let parts = fast::decode(message, &mut self.buffers, self.ns_per_time_unit)?;
-        parts.assemble(&mut self.buffers).ok()
+        let decoded = fast::decode(message, &mut self.buffers, self.ns_per_time_unit)?;
+        Some(decoded.with_levels(self.buffers.bids.levels(), self.buffers.asks.levels()))
     }
 
     /// Decodes one message by the general path alone: the same result, later. Tests judge the
@@ -99,6 +102,7 @@ impl Decoder {
     ///
     /// # Errors
     /// As [`Decoder::decode`].
+    #[inline(never)]
     pub fn decode_general<'a>(&'a mut self, message: &'a [u8]) -> Result<Decoded<'a>, DecodeError> {
         general::decode(message, &mut self.buffers, self.ns_per_time_unit)?
             .assemble(&mut self.buffers)

@@ -38,9 +38,37 @@ impl LevelBuffer {
         fits
     }
 
+    /// Starts over, for one pass that keeps its place out of the buffer until it ends.
+    #[inline(always)]
+    pub(super) fn writer(&mut self) -> LevelWriter<'_> {
+        let limit = self.slots.len();
+        LevelWriter { slots: self.slots.iter_mut(), len: &mut self.len, limit }
+    }
+
     #[inline]
     pub(super) fn levels(&self) -> &[Level] {
         &self.slots[..self.len]
+    }
+}
+
+/// Fills a [`LevelBuffer`]; what it wrote counts once it is finished.
+pub(super) struct LevelWriter<'a> {
+    slots: core::slice::IterMut<'a, Level>,
+    len: &'a mut usize,
+    limit: usize,
+}
+
+impl LevelWriter<'_> {
+    /// Appends a level; none when the buffer is full.
+    #[inline(always)]
+    pub(super) fn push(&mut self, level: Level) -> Option<()> {
+        *self.slots.next()? = level;
+        Some(())
+    }
+
+    #[inline(always)]
+    pub(super) fn finish(self) {
+        *self.len = self.limit - self.slots.len();
     }
 }
 

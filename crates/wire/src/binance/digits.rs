@@ -22,6 +22,12 @@ pub(super) const fn not_digits(values: u64) -> u64 {
     (values.wrapping_add(0x7676_7676_7676_7676) | values) & HIGH
 }
 
+/// How many of the first values are digits.
+#[inline]
+pub(super) const fn count(values: u64) -> usize {
+    (not_digits(values).trailing_zeros() / 8) as usize
+}
+
 /// The number of eight digits.
 ///
 /// Neighbours are joined to pairs, pairs to fours, fours to eight (after Lemire, "Quickly parsing
@@ -38,7 +44,7 @@ pub(super) const fn eight(values: u64) -> u64 {
 /// Moves the first `count` (1 to 8) values to the end of the word, zeros before them.
 #[inline]
 pub(super) const fn leading(values: u64, count: usize) -> u64 {
-    values << (64 - 8 * count)
+    values.wrapping_shl(64 - 8 * count as u32)
 }
 
 /// How many of the first characters of `text` are ordinary: neither a quote, a backslash, a

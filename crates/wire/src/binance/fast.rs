@@ -11,49 +11,43 @@
 //! level's place in the message depends on how long the numbers before it were; guessing that the
 //! next is as long as the last lets the processor run ahead of the digits.
 
-use tiercel_types::market::{BestBidOffer, Level, MarketTrade};
+use tiercel_types::decimal::ONE;
+use tiercel_types::market::{BestBidOffer, DepthDiff, DepthSnapshot, Level, MarketTrade};
 use tiercel_types::{Price, Qty, Side, Timestamp, TradeId};
 
 use super::buffer::{Buffers, LevelBuffer};
 use super::digits;
-use super::json::RawText;
-use super::parts::{Body, Parts};
+use super::message::{AggregateTrade, BookTicker, Decoded, DepthUpdate, Message, Trade};
 
-/// Decodes one message, or gives up. Levels are left in `buffers`.
-#[inline]
+/// Decodes one message, or gives up. Levels are left in `buffers`, and none are in the message.
+#[inline(always)]
 pub(super) fn decode<'m>(
     message: &'m [u8],
     buffers: &mut Buffers,
     ns_per_time_unit: u64,
-) -> Option<Parts<'m>> {
-    let mut scanner = Scanner { message, rest: message };
-    let stream = if scanner.take(br#"{"stream":""#).is_some() {
-        let stream = scanner.text()?;
-        scanner.take(br#","data":"#)?;
-        Some(stream)
-    } else {
-        None
-    };
-    let body = scanner.body(buffers, ns_per_time_unit)?;
-    if stream.is_some() {
-        scanner.take(b"}")?;
+) -> Option<Decoded<'m>> {
+    let mut scanner = Scanner { rest: message };
+    if scanner.take(br#"{"stream":""#).is_none() {
+        let message = scanner.message(buffers, ns_per_time_unit)?;
+        return scanner.rest.is_empty().then_some(Decoded { stream: None, message });
     }
-    scanner.rest.is_empty().then_some(Parts { stream, body })
+    let stream = scanner.text()?;
+    scanner.take(br#","data":"#)?;
+    let message = scanner.message(buffers, ns_per_time_unit)?;
+    (scanner.rest == b"}").then_some(Decoded { stream: Some(stream), message })
 }
 
 /// What is left of a message.
+///
+/// All that takes it by reference is inlined, so that it lives in registers: otherwise its place
+/// would be written back to memory at each step that may give up.
 struct Scanner<'m> {
-    message: &'m [u8],
     rest: &'m [u8],
 }
 
-/// How many digits the last decimal had before its point: 1 to 7.
-#[derive(Clone, Copy)]
-struct Guess(usize);
-
 impl<'m> Scanner<'m> {
-    #[inline]
-    fn body(&mut self, buffers: &mut Buffers, ns_per_time_unit: u64) -> Option<Body<'m>> {
+    #[inline(always)]
+    fn message(&mut self, buffers: &mut Buffers, ns_per_time_unit: u64) -> Option<Message<'m>> {
         // The first eight bytes tell the messages apart.
         match self.rest.first_chunk::<8>()? {
             br#"{"e":"de"# => self.depth(buffers, ns_per_time_unit),
@@ -64,8 +58,8 @@ impl<'m> Scanner<'m> {
         }
     }
 
-    #[inline]
-    fn depth(&mut self, buffers: &mut Buffers, ns_per_time_unit: u64) -> Option<Body<'m>> {
+    #[inline(always)]
+    fn depth(&mut self, buffers: &mut Buffers, ns_per_time_unit: u64) -> Option<Message<'m>> {
         self.take(br#"{"e":"depthUpdate","E":"#)?;
         let event_time = self.time(ns_per_time_unit)?;
         self.take(br#","s":""#)?;
@@ -75,48 +69,49 @@ impl<'m> Scanner<'m> {
         self.take(br#","u":"#)?;
         let last_update_id = self.unsigned()?;
         self.take(br#","b":"#)?;
-        self.levels(&mut buffers.bids)?;
+        self.rest = levels(self.rest, &mut buffers.bids)?;
         self.take(br#","a":"#)?;
-        self.levels(&mut buffers.asks)?;
+        self.rest = levels(self.rest, &mut buffers.asks)?;
         self.take(b"}")?;
-        Some(Body::Depth { event_time, symbol, first_update_id, last_update_id })
+        let diff = DepthDiff { first_update_id, last_update_id, bids: &[], asks: &[] };
+        Some(Message::Depth(DepthUpdate { event_time, symbol, diff }))
     }
 
-    #[inline]
-    fn snapshot(&mut self, buffers: &mut Buffers) -> Option<Body<'m>> {
+    #[inline(always)]
+    fn snapshot(&mut self, buffers: &mut Buffers) -> Option<Message<'m>> {
         self.take(br#"{"lastUpdateId":"#)?;
         let last_update_id = self.unsigned()?;
         self.take(br#","bids":"#)?;
-        self.levels(&mut buffers.bids)?;
+        self.rest = levels(self.rest, &mut buffers.bids)?;
         self.take(br#","asks":"#)?;
-        self.levels(&mut buffers.asks)?;
+        self.rest = levels(self.rest, &mut buffers.asks)?;
         self.take(b"}")?;
-        Some(Body::Snapshot { last_update_id })
+        Some(Message::Snapshot(DepthSnapshot { last_update_id, bids: &[], asks: &[] }))
     }
 
-    #[inline]
-    fn book_ticker(&mut self) -> Option<Body<'m>> {
-        let (mut price, mut qty) = (Guess(5), Guess(1));
+    #[inline(always)]
+    fn book_ticker(&mut self) -> Option<Message<'m>> {
         self.take(br#"{"u":"#)?;
         let update_id = self.unsigned()?;
         self.take(br#","s":""#)?;
         let symbol = self.text()?;
         self.take(br#","b":""#)?;
-        let bid_price = self.price(&mut price)?;
+        let bid_price = self.price()?;
         self.take(br#"","B":""#)?;
-        let bid_qty = self.qty(&mut qty)?;
+        let bid_qty = self.qty()?;
         self.take(br#"","a":""#)?;
-        let ask_price = self.price(&mut price)?;
+        let ask_price = self.price()?;
         self.take(br#"","A":""#)?;
-        let ask_qty = self.qty(&mut qty)?;
+        let ask_qty = self.qty()?;
         self.take(br#""}"#)?;
         let bid = Level { price: bid_price, qty: bid_qty };
         let ask = Level { price: ask_price, qty: ask_qty };
-        Some(Body::BookTicker { symbol, best: BestBidOffer { update_id, bid, ask } })
+        let best = BestBidOffer { update_id, bid, ask };
+        Some(Message::BookTicker(BookTicker { symbol, best }))
     }
 
-    #[inline]
-    fn trade(&mut self, ns_per_time_unit: u64) -> Option<Body<'m>> {
+    #[inline(always)]
+    fn trade(&mut self, ns_per_time_unit: u64) -> Option<Message<'m>> {
         self.take(br#"{"e":"trade","E":"#)?;
         let event_time = self.time(ns_per_time_unit)?;
         self.take(br#","s":""#)?;
@@ -124,18 +119,18 @@ impl<'m> Scanner<'m> {
         self.take(br#","t":"#)?;
         let trade_id = TradeId(self.unsigned()?);
         self.take(br#","p":""#)?;
-        let price = self.price(&mut Guess(5))?;
+        let price = self.price()?;
         self.take(br#"","q":""#)?;
-        let qty = self.qty(&mut Guess(1))?;
+        let qty = self.qty()?;
         self.take(br#"","T":"#)?;
         let time = self.time(ns_per_time_unit)?;
         let aggressor = self.aggressor()?;
         let trade = MarketTrade { trade_id, price, qty, time, aggressor };
-        Some(Body::Trade { event_time, symbol, trade })
+        Some(Message::Trade(Trade { event_time, symbol, trade }))
     }
 
-    #[inline]
-    fn aggregate_trade(&mut self, ns_per_time_unit: u64) -> Option<Body<'m>> {
+    #[inline(always)]
+    fn aggregate_trade(&mut self, ns_per_time_unit: u64) -> Option<Message<'m>> {
         self.take(br#"{"e":"aggTrade","E":"#)?;
         let event_time = self.time(ns_per_time_unit)?;
         self.take(br#","s":""#)?;
@@ -143,9 +138,9 @@ impl<'m> Scanner<'m> {
         self.take(br#","a":"#)?;
         let trade_id = TradeId(self.unsigned()?);
         self.take(br#","p":""#)?;
-        let price = self.price(&mut Guess(5))?;
+        let price = self.price()?;
         self.take(br#"","q":""#)?;
-        let qty = self.qty(&mut Guess(1))?;
+        let qty = self.qty()?;
         self.take(br#"","f":"#)?;
         let first_trade_id = self.unsigned()?;
         self.take(br#","l":"#)?;
@@ -154,55 +149,39 @@ impl<'m> Scanner<'m> {
         let time = self.time(ns_per_time_unit)?;
         let aggressor = self.aggressor()?;
         let trade = MarketTrade { trade_id, price, qty, time, aggressor };
-        Some(Body::AggregateTrade { event_time, symbol, trade, first_trade_id, last_trade_id })
+        Some(Message::AggregateTrade(AggregateTrade {
+            event_time,
+            symbol,
+            trade,
+            first_trade_id,
+            last_trade_id,
+        }))
     }
 
     /// The end of both trades: `,"m":true,"M":true}`.
-    #[inline]
+    #[inline(always)]
     fn aggressor(&mut self) -> Option<Side> {
+        const TRUE: u64 = u64::from_le_bytes(*b"true\0\0\0\0");
+        const FALSE: u64 = u64::from_le_bytes(*b"false\0\0\0");
         self.take(br#","m":"#)?;
-        let aggressor = if self.take(b"true").is_some() {
-            Side::Sell
-        } else {
-            self.take(b"false")?;
-            Side::Buy
-        };
+        // Which it is cannot be foreseen, so nothing branches on it: the next place is computed.
+        let word = self.word(0)?;
+        let buyer_is_maker = word & 0xffff_ffff == TRUE;
+        if !(buyer_is_maker | (word & 0xff_ffff_ffff == FALSE)) {
+            return None;
+        }
+        let aggressor = if buyer_is_maker { Side::Sell } else { Side::Buy };
+        self.rest = self.rest.get(5 - usize::from(buyer_is_maker)..)?;
         if self.take(br#","M":true}"#).is_none() {
             self.take(br#","M":false}"#)?;
         }
         Some(aggressor)
     }
 
-    /// Reads `[["price","quantity"],...]`.
-    #[inline]
-    fn levels(&mut self, side: &mut LevelBuffer) -> Option<()> {
-        let (mut price, mut qty) = (Guess(5), Guess(1));
-        side.clear();
-        if self.take(b"[]").is_some() {
-            return Some(());
-        }
-        self.take(br#"[[""#)?;
-        loop {
-            let price = self.price(&mut price)?;
-            self.take(br#"",""#)?;
-            let qty = self.qty(&mut qty)?;
-            if !side.push(Level { price, qty }) {
-                return None;
-            }
-            if self.take(br#""],[""#).is_none() {
-                return self.take(br#""]]"#);
-            }
-        }
-    }
-
     /// Steps over `expected`, if that is what comes.
     #[inline(always)]
     fn take<const N: usize>(&mut self, expected: &[u8; N]) -> Option<()> {
-        let (head, rest) = self.rest.split_first_chunk::<N>()?;
-        if head != expected {
-            return None;
-        }
-        self.rest = rest;
+        self.rest = skip(self.rest, expected)?;
         Some(())
     }
 
@@ -213,8 +192,8 @@ impl<'m> Scanner<'m> {
     }
 
     /// Reads a text of plain ASCII, and its closing quote.
-    #[inline]
-    fn text(&mut self) -> Option<RawText<'m>> {
+    #[inline(always)]
+    fn text(&mut self) -> Option<&'m str> {
         let mut length = 0;
         loop {
             let ordinary = digits::ordinary(self.word(length)?);
@@ -223,23 +202,22 @@ impl<'m> Scanner<'m> {
                 break;
             }
         }
-        let (bytes, rest) = self.rest.split_at_checked(length)?;
-        let offset = self.message.len() - self.rest.len();
+        let (text, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         self.take(b"\"")?;
-        Some(RawText { bytes, escaped: false, offset })
+        core::str::from_utf8(text).ok()
     }
 
-    #[inline]
+    #[inline(always)]
     fn time(&mut self, ns_per_time_unit: u64) -> Option<Timestamp> {
         self.unsigned()?.checked_mul(ns_per_time_unit).map(Timestamp)
     }
 
     /// Reads an integer of at most sixteen digits.
-    #[inline]
+    #[inline(always)]
     fn unsigned(&mut self) -> Option<u64> {
         let values = digits::values(self.word(0)?);
-        let count = (digits::not_digits(values).trailing_zeros() / 8) as usize;
+        let count = digits::count(values);
         if count == 0 || (values & 0xff == 0 && count > 1) {
             return None;
         }
@@ -249,7 +227,7 @@ impl<'m> Scanner<'m> {
             return Some(high);
         }
         let values = digits::values(self.word(8)?);
-        let count = (digits::not_digits(values).trailing_zeros() / 8) as usize;
+        let count = digits::count(values);
         self.rest = self.rest.get(8 + count..)?;
         if count == 0 {
             return Some(high);
@@ -259,64 +237,168 @@ impl<'m> Scanner<'m> {
         Some(high * POWERS[count] + low)
     }
 
-    #[inline]
-    fn price(&mut self, guess: &mut Guess) -> Option<Price> {
-        i64::try_from(self.decimal(guess)?).ok().map(Price::from_units)
+    #[inline(always)]
+    fn price(&mut self) -> Option<Price> {
+        i64::try_from(self.decimal()?).ok().map(Price::from_units)
     }
 
-    #[inline]
-    fn qty(&mut self, guess: &mut Guess) -> Option<Qty> {
-        self.decimal(guess).map(Qty::from_units)
+    #[inline(always)]
+    fn qty(&mut self) -> Option<Qty> {
+        self.decimal().map(Qty::from_units)
     }
 
     /// Reads a decimal with exactly eight places, in units of 10^-8, up to its closing quote.
     #[inline(always)]
-    fn decimal(&mut self, guess: &mut Guess) -> Option<u64> {
-        const POINT: u64 = (b'.' ^ b'0') as u64;
-        let count = guess.0 & 7;
+    fn decimal(&mut self) -> Option<u64> {
         let whole = digits::values(self.word(0)?);
-        if (whole >> (8 * count)) & 0xff != POINT || count == 0 {
-            return self.decimal_of_other_length(guess);
+        let count = digits::count(whole);
+        if count == 0 || count == 8 {
+            let (units, count) = decimal_of_any_length(self.rest)?;
+            self.rest = self.rest.get(count + 9..)?;
+            return Some(units);
         }
-        let whole_part = digits::leading(whole, count);
         let fraction = digits::values(self.word(count + 1)?);
-        let bad = digits::not_digits(whole_part) | digits::not_digits(fraction);
-        if bad != 0 || (whole & 0xff == 0 && count > 1) {
+        if (whole >> (8 * count)) & 0xff != POINT
+            || digits::not_digits(fraction) != 0
+            || (whole & 0xff == 0 && count > 1)
+        {
             return None;
         }
         self.rest = self.rest.get(count + 9..)?;
-        Some(digits::eight(whole_part) * 100_000_000 + digits::eight(fraction))
-    }
-
-    /// Reads a decimal without a guess, up to eleven digits before the point, and corrects the
-    /// guess. Not inlined, so that the guess stays a branch that the processor predicts.
-    #[cold]
-    #[inline(never)]
-    fn decimal_of_other_length(&mut self, guess: &mut Guess) -> Option<u64> {
-        let digits = self.rest.iter().take(12).position(|&byte| byte == b'.')?;
-        let (head, rest) = self.rest.split_at_checked(digits)?;
-        if head.is_empty() || (head[0] == b'0' && digits > 1) {
-            return None;
-        }
-        let mut whole = 0_u64;
-        for &byte in head {
-            if !byte.is_ascii_digit() {
-                return None;
-            }
-            whole = whole * 10 + u64::from(byte - b'0');
-        }
-        let fraction = digits::values(u64::from_le_bytes(*rest.get(1..)?.first_chunk::<8>()?));
-        if digits::not_digits(fraction) != 0 {
-            return None;
-        }
-        self.rest = rest.get(9..)?;
-        if digits < 8 {
-            guess.0 = digits;
-        }
-        // Eleven nines and eight places stay below 2^64.
-        Some(whole * 100_000_000 + digits::eight(fraction))
+        Some(digits::eight(digits::leading(whole, count)) * ONE + digits::eight(fraction))
     }
 }
 
+/// A decimal point, as [`digits::values`] shows it.
+const POINT: u64 = (b'.' ^ b'0') as u64;
+
 /// Powers of ten.
 const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// What follows after `expected`.
+#[inline(always)]
+fn skip<'m, const N: usize>(text: &'m [u8], expected: &[u8; N]) -> Option<&'m [u8]> {
+    let (head, rest) = text.split_first_chunk::<N>()?;
+    (head == expected).then_some(rest)
+}
+
+/// Reads a decimal with exactly eight places and up to eleven digits before the point; gives its
+/// units of 10^-8 and how many digits are before the point.
+#[cold]
+#[inline(never)]
+fn decimal_of_any_length(text: &[u8]) -> Option<(u64, usize)> {
+    let count = text.iter().take(12).position(|&byte| byte == b'.')?;
+    let (whole, fraction) = text.split_at_checked(count)?;
+    if whole.is_empty() || (whole[0] == b'0' && count > 1) {
+        return None;
+    }
+    let mut units = 0_u64;
+    for &byte in whole {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        units = units * 10 + u64::from(byte - b'0');
+    }
+    let fraction = u64::from_le_bytes(*fraction.get(1..)?.first_chunk::<8>()?);
+    let fraction = digits::values(fraction);
+    // Eleven nines and eight places stay below 2^64.
+    (digits::not_digits(fraction) == 0).then(|| (units * ONE + digits::eight(fraction), count))
+}
+
+/// How many digits a level's price and quantity have before the point: 1 to 7 each.
+#[derive(Clone, Copy)]
+struct Lengths {
+    price: usize,
+    qty: usize,
+}
+
+/// Reads `[["price","quantity"],...]`; gives what follows.
+#[inline(never)]
+fn levels<'m>(text: &'m [u8], side: &mut LevelBuffer) -> Option<&'m [u8]> {
+    side.clear();
+    if let Some(rest) = skip(text, b"[]") {
+        return Some(rest);
+    }
+    let mut rest = skip(text, br#"[[""#)?;
+    let mut lengths = Lengths { price: 5, qty: 1 };
+    let mut writer = side.writer();
+    loop {
+        let guessed = rest.first_chunk().and_then(|window| level_of_lengths(window, lengths));
+        let level = match guessed {
+            Some(level) => level,
+            None => {
+                let (level, actual) = level_of_any_lengths(rest)?;
+                lengths = actual;
+                level
+            }
+        };
+        writer.push(level)?;
+        rest = rest.get(lengths.price + lengths.qty + 21..)?;
+        match skip(rest, br#""],[""#) {
+            Some(next) => rest = next,
+            None => break,
+        }
+    }
+    writer.finish();
+    skip(rest, br#""]]"#)
+}
+
+/// The bytes that [`level_of_lengths`] may look at.
+const WINDOW: usize = 48;
+
+/// Reads `61837.63000000","0.32332000`, if the parts before the points have these lengths.
+///
+/// One branch for all that may be wrong; the loads and the next level's place do not depend on
+/// what is read.
+#[inline(always)]
+fn level_of_lengths(window: &[u8; WINDOW], lengths: Lengths) -> Option<Level> {
+    const BETWEEN: u64 = u32::from_le_bytes(*b"\",\"\0") as u64;
+    // Masked so that no load can be outside the window.
+    let (price, qty) = (lengths.price & 7, lengths.qty & 7);
+    let word = |at: usize| {
+        let bytes = window[at..].first_chunk::<8>();
+        bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    };
+    let price_whole = digits::values(word(0));
+    let price_fraction = digits::values(word(price + 1));
+    let qty_whole = digits::values(word(price + 12));
+    let qty_fraction = digits::values(word(price + qty + 13));
+    let between = word(price + 9) & 0xff_ffff;
+    let points =
+        (((price_whole >> (8 * price)) ^ POINT) | ((qty_whole >> (8 * qty)) ^ POINT)) & 0xff;
+
+    let (price_digits, qty_digits) =
+        (digits::leading(price_whole, price), digits::leading(qty_whole, qty));
+    let not_digits = digits::not_digits(price_digits)
+        | digits::not_digits(price_fraction)
+        | digits::not_digits(qty_digits)
+        | digits::not_digits(qty_fraction);
+    let (price_units, qty_units) = (digits::eight(price_digits), digits::eight(qty_digits));
+    if not_digits | points | (between ^ BETWEEN) != 0
+        || price_units < LEAST[price]
+        || qty_units < LEAST[qty]
+    {
+        return None;
+    }
+    Some(Level {
+        price: Price::from_units((price_units * ONE + digits::eight(price_fraction)) as i64),
+        qty: Qty::from_units(qty_units * ONE + digits::eight(qty_fraction)),
+    })
+}
+
+/// The least number of so many digits without a leading zero; of none, there is no number.
+const LEAST: [u64; 8] = [u64::MAX, 0, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
+
+/// Reads a level as [`level_of_lengths`], of any lengths, and gives them.
+#[cold]
+#[inline(never)]
+fn level_of_any_lengths(text: &[u8]) -> Option<(Level, Lengths)> {
+    let (price_units, price) = decimal_of_any_length(text)?;
+    let rest = skip(text.get(price + 9..)?, br#"",""#)?;
+    let (qty_units, qty) = decimal_of_any_length(rest)?;
+    let level = Level {
+        price: Price::from_units(i64::try_from(price_units).ok()?),
+        qty: Qty::from_units(qty_units),
+    };
+    Some((level, Lengths { price, qty }))
+}

@@ -1,7 +1,7 @@
 //! Decoded messages.
 
 use tiercel_types::Timestamp;
-use tiercel_types::market::{BestBidOffer, DepthDiff, DepthSnapshot, MarketTrade};
+use tiercel_types::market::{BestBidOffer, DepthDiff, DepthSnapshot, Level, MarketTrade};
 
 /// A decoded message, with the combined stream's name if it came wrapped in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,19 @@ pub struct Decoded<'a> {
     pub stream: Option<&'a str>,
     /// The message.
     pub message: Message<'a>,
+}
+
+impl<'a> Decoded<'a> {
+    /// The message with the levels that were left in a decoder's buffers.
+    #[inline(always)]
+    pub(super) fn with_levels(mut self, bids: &'a [Level], asks: &'a [Level]) -> Self {
+        match &mut self.message {
+            Message::Depth(update) => (update.diff.bids, update.diff.asks) = (bids, asks),
+            Message::Snapshot(snapshot) => (snapshot.bids, snapshot.asks) = (bids, asks),
+            Message::Trade(_) | Message::AggregateTrade(_) | Message::BookTicker(_) => {}
+        }
+        self
+    }
 }
 
 /// One market-data message. Texts and levels are borrowed from the message and the decoder.

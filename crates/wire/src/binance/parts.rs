@@ -1,4 +1,4 @@
-//! A decoded message while its levels still lie in the decoder's buffers.
+//! What the general path reads, before its texts are unescaped and its levels joined to it.
 
 use tiercel_types::Timestamp;
 use tiercel_types::market::{BestBidOffer, DepthDiff, DepthSnapshot, MarketTrade};
@@ -8,7 +8,7 @@ use super::error::{DecodeError, DecodeErrorKind as Kind};
 use super::json::RawText;
 use super::message::{AggregateTrade, BookTicker, Decoded, DepthUpdate, Message, Trade};
 
-/// What both paths produce.
+/// A message, raw or wrapped.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parts<'m> {
     pub(super) stream: Option<RawText<'m>>,
@@ -47,7 +47,6 @@ pub(super) enum Body<'m> {
 
 impl<'m> Parts<'m> {
     /// Joins the message and the levels left in the buffers.
-    #[inline]
     pub(super) fn assemble<'a>(self, buffers: &'a mut Buffers) -> Result<Decoded<'a>, DecodeError>
     where
         'm: 'a,
@@ -95,7 +94,6 @@ impl<'m> Parts<'m> {
 }
 
 /// The text of a stream's name or a symbol.
-#[inline]
 fn text<'a, 'm: 'a>(
     raw: RawText<'m>,
     scratch: &'a mut [u8; TEXT_LIMIT],
