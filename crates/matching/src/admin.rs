@@ -11,10 +11,9 @@ use tiercel_types::{
 
 use crate::accounts::{Accounts, TradeRecord};
 use crate::book::Book;
-use crate::engine::{Engine, Named};
+use crate::engine::{Engine, NO_BOOK, Named};
 use crate::entry::MONEY_LIMIT;
 use crate::ledger::Ledger;
-use crate::orders::NONE;
 
 /// No fee is more than half of what is received.
 const FEE_PPM_MAX: i32 = 500_000;
@@ -57,7 +56,7 @@ impl<L: Ledger> Engine<L> {
         }
         let index = spec.instrument.0 as usize;
         if index >= self.directory.len() {
-            self.directory.resize(index + 1, NONE);
+            self.directory.resize(index + 1, NO_BOOK);
         }
         self.directory[index] = self.books.len() as u32;
         self.books.push(Book::new(*spec, self.config.window_ticks));

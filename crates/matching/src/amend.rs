@@ -4,14 +4,13 @@ use tiercel_types::command::{AmendOrder, Kind};
 use tiercel_types::event::{EventBuffer, OrderAmended};
 use tiercel_types::order::AmendQtyMeaning;
 use tiercel_types::{
-    ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentState, Money, OrderKind, Price,
-    Qty, Timestamp,
+    DenialReason, EndReason, InstrumentId, InstrumentState, Money, OrderKind, Price, Qty,
 };
 
 use crate::book::Book;
 use crate::engine::{Engine, Named, Progress};
 use crate::ledger::Ledger;
-use crate::orders::Order;
+use crate::orders::{Order, split};
 use crate::take::{Demand, Taker};
 
 /// What a checked amendment does.
@@ -25,6 +24,8 @@ enum Amendment {
 struct Wish {
     old_price: Price,
     new_price: Price,
+    /// In units.
+    new_open: u64,
     /// `None`: more than can be counted.
     new_total: Option<Qty>,
     reprices: bool,
@@ -101,12 +102,13 @@ impl<L: Ledger> Engine<L> {
         if renames && self.find_client_id(amend.account, &amend.new_client_order_id).is_some() {
             return Err(DenialReason::DuplicateClientOrderId);
         }
-        let mut tick = book.levels.get(order.level).tick;
+        let mut tick = order.tick;
         if wish.reprices {
             tick = book.check_price(wish.new_price, true)?;
         }
         let mut total_lots = order.total;
         if wish.resizes {
+            book.lot.divide(wish.new_open).ok_or(DenialReason::QtyNotOnLot)?;
             total_lots = book.check_qty(wish.new_total.ok_or(DenialReason::QtyTooLarge)?)?;
         }
         let open_lots = total_lots - (order.total - order.open());
@@ -117,8 +119,8 @@ impl<L: Ledger> Engine<L> {
         if wish.reprices || wish.resizes {
             book.check_value(Money::of(wish.new_price, new_total).units(), L::ENABLED)?;
         }
-        if wish.resizes && order.slice != 0 {
-            book.check_parts(new_total, book.qty(order.slice))?;
+        if wish.resizes && order.iceberg {
+            book.check_parts(new_total, book.qty(self.orders.slice(handle)))?;
         }
         let crosses = wish.reprices && book.crosses(order.side, tick);
         if crosses && (order.kind == OrderKind::PostOnly || book.state == InstrumentState::PreOpen)
@@ -153,7 +155,7 @@ impl<L: Ledger> Engine<L> {
     fn wish(&self, handle: u32, amend: &AmendOrder) -> Option<Wish> {
         let order = self.orders.get(handle);
         let book = self.book(order.book);
-        let old_price = book.price(book.levels.get(order.level).tick);
+        let old_price = book.price(order.tick);
         let price_meant = !amend.price.is_zero() || book.spec.min_price.units() < 0;
         let new_price = if price_meant { amend.price } else { old_price };
         let open = book.qty(order.open()).units();
@@ -168,6 +170,7 @@ impl<L: Ledger> Engine<L> {
         Some(Wish {
             old_price,
             new_price,
+            new_open,
             new_total: new_open.checked_add(filled).map(Qty::from_units),
             reprices: new_price != old_price,
             resizes: new_open != open,
@@ -204,15 +207,17 @@ impl<L: Ledger> Engine<L> {
         let index = self.orders.get(handle).book as usize;
         let book = &mut self.books[index];
         let mut old_level_lots = book.unlink(&mut self.orders, handle);
+        let slice = self.orders.slice(handle);
         let order = self.orders.get_mut(handle);
         order.total = change.total_lots;
+        order.tick = change.tick;
         if change.crosses {
             return self.change_taking(handle, change, old_level_lots, out);
         }
-        let lots = Order::split(change.open_lots, order.slice);
+        let lots = split(change.open_lots, slice);
         (order.displayed, order.hidden) = lots;
-        let side = order.side;
-        let level_lots = book.link(&mut self.orders, handle, change.tick, side, lots);
+        let place = (order.side, change.tick);
+        let level_lots = book.link(&mut self.orders, handle, place, lots);
         if change.new_price == change.old_price {
             old_level_lots = level_lots;
         }
@@ -226,14 +231,14 @@ impl<L: Ledger> Engine<L> {
         let book = &mut self.books[order.book as usize];
         let displayed = order.displayed.min(change.open_lots);
         let hidden = change.open_lots - displayed;
-        let level = book.levels.get_mut(order.level);
+        let level = book.level_mut(order.side, order.tick);
         level.displayed -= order.displayed - displayed;
         level.hidden -= order.hidden - hidden;
+        let level_lots = level.displayed;
         book.open_lots[order.side.index()] -= order.open() - change.open_lots;
         order.displayed = displayed;
         order.hidden = hidden;
         order.total = change.total_lots;
-        let level_lots = level.displayed;
         self.tell_amended(handle, change, level_lots, level_lots, out);
     }
 
@@ -296,17 +301,16 @@ impl<L: Ledger> Engine<L> {
             client_order_id,
         };
         out.push(book.spec.instrument, order.account, amended);
+        let limit_key = book.ladder(order.side.opposite()).key(change.tick);
         let mut taker = Taker {
             order: Order { displayed: change.open_lots, hidden: 0, ..order },
             handle,
-            tick: change.tick,
-            limit_key: book.ladder(order.side.opposite()).key(change.tick),
+            slice: self.orders.slice(handle),
+            limit_key,
             price: change.new_price,
             demand: Demand::Lots,
-            client_order_id: ClientOrderId::EMPTY,
-            expire_time: Timestamp(0),
         };
-        self.take(&mut taker, out)
+        self.take(&mut taker, None, out)
     }
 
     /// Gives an order its new client order id.

@@ -2,7 +2,7 @@
 
 use tiercel_types::{InstrumentSpec, InstrumentState, Money, Price, Qty, Side};
 
-use crate::ladder::{Ladder, Levels};
+use crate::ladder::{Ladder, Level};
 use crate::orders::{NONE, Orders};
 use crate::steps::Step;
 
@@ -10,12 +10,11 @@ use crate::steps::Step;
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
     pub(crate) ladders: [Ladder; 2],
-    pub(crate) levels: Levels,
     pub(crate) tick: Step,
     pub(crate) lot: Step,
     /// Open lots per side, hidden ones included.
     pub(crate) open_lots: [u64; 2],
-    /// Price of the last trade in units; zero: none yet (a trade at zero counts through `traded`).
+    /// Price of the last trade.
     pub(crate) last_price: Option<Price>,
     /// Trades so far.
     pub(crate) trades: u64,
@@ -68,7 +67,6 @@ impl Book {
     pub(crate) fn new(spec: InstrumentSpec, window_ticks: usize) -> Self {
         Self {
             ladders: [Ladder::new(Side::Buy, window_ticks), Ladder::new(Side::Sell, window_ticks)],
-            levels: Levels::new(),
             tick: Step::new(spec.tick.units().cast_unsigned()),
             lot: Step::new(spec.lot.units()),
             open_lots: [0; 2],
@@ -96,7 +94,7 @@ impl Book {
 
     /// True while no order rests.
     pub(crate) fn is_empty(&self) -> bool {
-        self.ladders.iter().all(|ladder| ladder.best == NONE)
+        self.ladders.iter().all(Ladder::is_empty)
     }
 
     #[inline(always)]
@@ -113,7 +111,7 @@ impl Book {
     #[inline(always)]
     pub(crate) fn crosses(&self, side: Side, tick: i64) -> bool {
         let opposite = self.ladder(side.opposite());
-        opposite.best != NONE && opposite.best_key <= opposite.key(tick)
+        opposite.reaches(opposite.key(tick))
     }
 
     #[inline(always)]
@@ -122,34 +120,37 @@ impl Book {
         self.updates
     }
 
+    /// The level of an order that rests.
+    #[inline(always)]
+    pub(crate) fn level_mut(&mut self, side: Side, tick: i64) -> &mut Level {
+        let ladder = &mut self.ladders[side.index()];
+        ladder.level_mut(ladder.key(tick))
+    }
+
     /// Appends an order to the back of its level; returns the level's displayed lots.
     ///
-    /// The order's side and lots are handed in, not read back: they were written just before,
-    /// and a wide load of narrow stores would stall.
+    /// Its side, tick and lots are handed in, not read back: they were written just before, and
+    /// a wide load of narrow stores would stall.
     #[inline(always)]
     pub(crate) fn link(
         &mut self,
         orders: &mut Orders,
         handle: u32,
-        tick: i64,
-        side: Side,
+        (side, tick): (Side, i64),
         (displayed, hidden): (u64, u64),
     ) -> u64 {
-        let level_handle = self.ladders[side.index()].level_at(tick, &mut self.levels);
         self.open_lots[side.index()] += displayed + hidden;
-        let level = self.levels.get_mut(level_handle);
+        let ladder = &mut self.ladders[side.index()];
+        let level = ladder.enter(ladder.key(tick));
         level.displayed += displayed;
         level.hidden += hidden;
+        level.orders += 1;
         let tail = level.tail;
         level.tail = handle;
+        level.head = if tail == NONE { handle } else { level.head };
         let level_lots = level.displayed;
-        if tail == NONE {
-            level.head = handle;
-        } else {
-            orders.get_mut(tail).next = handle;
-        }
+        orders.get_mut(tail).next = handle;
         let order = orders.get_mut(handle);
-        order.level = level_handle;
         order.previous = tail;
         order.next = NONE;
         level_lots
@@ -160,25 +161,21 @@ impl Book {
     #[inline(always)]
     pub(crate) fn unlink(&mut self, orders: &mut Orders, handle: u32) -> u64 {
         let order = orders.get(handle);
-        let side = order.side.index();
-        let (level_handle, previous, next) = (order.level, order.previous, order.next);
-        let level = self.levels.get_mut(level_handle);
+        let (previous, next) = (order.previous, order.next);
+        self.open_lots[order.side.index()] -= order.open();
+        let ladder = &mut self.ladders[order.side.index()];
+        let key = ladder.key(order.tick);
+        let level = ladder.level_mut(key);
         level.displayed -= order.displayed;
         level.hidden -= order.hidden;
-        let level_lots = level.displayed;
-        self.open_lots[side] -= order.open();
-        if previous == NONE {
-            level.head = next;
-        } else {
-            orders.get_mut(previous).next = next;
-        }
-        if next == NONE {
-            level.tail = previous;
-        } else {
-            orders.get_mut(next).previous = previous;
-        }
-        if previous == NONE && next == NONE {
-            self.ladders[side].remove(level_handle, &mut self.levels);
+        level.orders -= 1;
+        level.head = if previous == NONE { next } else { level.head };
+        level.tail = if next == NONE { previous } else { level.tail };
+        let (level_lots, left) = (level.displayed, level.orders);
+        orders.get_mut(previous).next = next;
+        orders.get_mut(next).previous = previous;
+        if left == 0 {
+            ladder.remove(key);
         }
         level_lots
     }
@@ -186,14 +183,15 @@ impl Book {
     /// Sends the head of a level to its back with a new visible slice; returns the level's
     /// displayed lots.
     pub(crate) fn replenish(&mut self, orders: &mut Orders, handle: u32) -> u64 {
+        let slice = orders.slice(handle).min(orders.get(handle).hidden);
         let order = orders.get_mut(handle);
-        let slice = order.slice.min(order.hidden);
         order.displayed = slice;
         order.hidden -= slice;
-        let (level_handle, next) = (order.level, order.next);
-        let level = self.levels.get_mut(level_handle);
+        let (side, tick, next) = (order.side, order.tick, order.next);
+        let level = self.level_mut(side, tick);
         level.displayed += slice;
         level.hidden -= slice;
+        let level_lots = level.displayed;
         if next != NONE {
             let tail = level.tail;
             level.head = next;
@@ -204,6 +202,6 @@ impl Book {
             order.previous = tail;
             order.next = NONE;
         }
-        level.displayed
+        level_lots
     }
 }

@@ -6,12 +6,12 @@ use tiercel_types::event::{
 };
 use tiercel_types::order::SideScope;
 use tiercel_types::{
-    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentState, Price, Qty,
-    Side, TimeInForce, Timestamp,
+    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentState, Qty, Side,
+    TimeInForce, Timestamp,
 };
 
 use crate::book::Book;
-use crate::engine::{Engine, Named, Pending, Progress};
+use crate::engine::{Engine, NO_BOOK, Named, Pending, Progress};
 use crate::ledger::Ledger;
 use crate::orders::NONE;
 use crate::take::{Demand, Taker};
@@ -59,7 +59,7 @@ impl<L: Ledger> Engine<L> {
     pub(crate) fn end_resting(&mut self, handle: u32, reason: EndReason, out: &mut EventBuffer) {
         let order = *self.orders.get(handle);
         let book = &mut self.books[order.book as usize];
-        let price = book.price(book.levels.get(order.level).tick);
+        let price = book.price(order.tick);
         let open = book.qty(order.open());
         let level_lots = book.unlink(&mut self.orders, handle);
         let ended = OrderEnded {
@@ -93,7 +93,7 @@ impl<L: Ledger> Engine<L> {
     #[inline(always)]
     pub(crate) fn forget(&mut self, handle: u32) {
         let order = self.orders.get(handle);
-        let (account, timed) = (order.account, order.time_in_force == TimeInForce::Gtd);
+        let (account, timed) = (order.account, order.is_timed());
         let hash = self.hash_id(order.id);
         self.ids.remove(hash, handle);
         if timed {
@@ -273,10 +273,9 @@ impl<L: Ledger> Engine<L> {
         if order.next != NONE {
             return order.next;
         }
-        let book = self.book(order.book);
-        let ladder = book.ladder(order.side);
-        let key = ladder.key(book.levels.get(order.level).tick);
-        ladder.next_after(key).map_or(NONE, |(_, level)| book.levels.get(level).head)
+        let ladder = self.book(order.book).ladder(order.side);
+        let next = ladder.next_after(ladder.key(order.tick));
+        next.and_then(|key| ladder.level(key)).map_or(NONE, |level| level.head)
     }
 
     /// The first order of the next side of a book that the cause walks.
@@ -299,13 +298,11 @@ impl<L: Ledger> Engine<L> {
             }
             ending.place += 1;
             let index = self.directory[number];
-            if index == NONE || !sides.takes(side) {
+            if index == NO_BOOK || !sides.takes(side) {
                 continue;
             }
-            let book = self.book(index);
-            let best = book.ladder(side).best;
-            if best != NONE {
-                return Some(book.levels.get(best).head);
+            if let Some((_, level)) = self.book(index).ladder(side).best() {
+                return Some(level.head);
             }
         }
         None
@@ -327,11 +324,11 @@ impl<L: Ledger> Engine<L> {
         let book = self.book(order.book);
         let status = OrderStatus {
             order_id: order.id,
-            price: self.price_of(handle),
+            price: book.price(order.tick),
             qty: book.qty(order.total),
             open_qty: book.qty(order.open()),
             displayed_qty: book.qty(order.displayed),
-            display_qty: book.qty(order.slice),
+            display_qty: book.qty(self.orders.slice(handle)),
             expire_time: self.expire_time_of(handle),
             side: order.side,
             kind: order.kind,
@@ -342,17 +339,9 @@ impl<L: Ledger> Engine<L> {
         out.push(book.spec.instrument, order.account, status);
     }
 
-    /// A resting order's price.
-    #[inline(always)]
-    pub(crate) fn price_of(&self, handle: u32) -> Price {
-        let order = self.orders.get(handle);
-        let book = self.book(order.book);
-        book.price(book.levels.get(order.level).tick)
-    }
-
     /// An order's expire time; zero if it has none.
     pub(crate) fn expire_time_of(&self, handle: u32) -> Timestamp {
-        if self.orders.get(handle).time_in_force == TimeInForce::Gtd {
+        if self.orders.get(handle).is_timed() {
             self.orders.extra(handle).expire_time
         } else {
             Timestamp(0)

@@ -1,6 +1,6 @@
 //! The engine: its state, how a command runs, and what may be asked of it.
 
-use tiercel_types::command::{Command, Kind};
+use tiercel_types::command::{Command, Kind, NewOrder};
 use tiercel_types::event::{
     BUFFER_RECORDS_MIN, Denied, Event, EventBuffer, EventHeader, TimeAdvanced,
 };
@@ -14,7 +14,7 @@ use crate::accounts::Accounts;
 use crate::book::Book;
 use crate::end::Ending;
 use crate::ledger::Ledger;
-use crate::orders::{NONE, Orders};
+use crate::orders::Orders;
 use crate::table::{HandleTable, hash_word};
 use crate::take::Taker;
 use crate::timers::Timers;
@@ -29,13 +29,13 @@ pub struct EngineConfig {
     /// Live orders to make room for at the start; more are taken as they come.
     pub orders: usize,
     /// Ticks of the window round the touch in which levels are found by indexing: a power of two
-    /// from 64 to 262,144. Each side of each instrument takes four bytes a tick.
+    /// from 64 to 262,144. Each side of each instrument takes 32 bytes a tick.
     pub window_ticks: usize,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { shard: 0, hash_seed: 0x5EED_7135_CE1A_11D5, orders: 4096, window_ticks: 32_768 }
+        Self { shard: 0, hash_seed: 0x5EED_7135_CE1A_11D5, orders: 4096, window_ticks: 8_192 }
     }
 }
 
@@ -56,7 +56,12 @@ pub struct Level {
     pub price: Price,
     /// Its visible quantity.
     pub displayed: Qty,
+    /// How many orders wait at it.
+    pub orders: u32,
 }
+
+/// In the directory: no such instrument.
+pub(crate) const NO_BOOK: u32 = u32::MAX;
 
 /// What is left to do of a command that filled the event buffer.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +71,8 @@ pub(crate) enum Pending {
     Nothing,
     /// Orders are expiring; then the command runs.
     Expiring(Command),
-    /// An order is trading.
-    Taking(Taker),
+    /// An order is trading; if it is new, as it was asked for.
+    Taking(Taker, Option<NewOrder>),
     /// Orders are ending.
     Ending(Ending),
 }
@@ -76,7 +81,7 @@ pub(crate) enum Pending {
 #[derive(Clone, Debug)]
 pub struct Engine<L: Ledger> {
     pub(crate) config: EngineConfig,
-    /// Where each instrument's book is, by instrument number; [`NONE`]: no such instrument.
+    /// Where each instrument's book is, by instrument number, or [`NO_BOOK`].
     pub(crate) directory: Vec<u32>,
     pub(crate) books: Vec<Book>,
     pub(crate) orders: Orders,
@@ -164,7 +169,7 @@ impl<L: Ledger> Engine<L> {
         let progress = match core::mem::replace(&mut self.pending, Pending::Nothing) {
             Pending::Nothing => return Progress::Done,
             Pending::Expiring(command) => self.expire_then(&command, out),
-            Pending::Taking(mut taker) => self.take(&mut taker, out),
+            Pending::Taking(mut taker, entered) => self.take(&mut taker, entered.as_ref(), out),
             Pending::Ending(ending) => self.end_orders(ending, out),
         };
         if progress == Progress::Done {
@@ -300,7 +305,7 @@ impl<L: Ledger> Engine<L> {
     #[inline(always)]
     pub(crate) fn book_of(&self, instrument: InstrumentId) -> Result<u32, DenialReason> {
         match self.directory.get(instrument.0 as usize) {
-            Some(&book) if book != NONE => Ok(book),
+            Some(&book) if book != NO_BOOK => Ok(book),
             _ => Err(DenialReason::UnknownInstrument),
         }
     }
@@ -326,26 +331,27 @@ impl<L: Ledger> Engine<L> {
 
     /// The levels of a side, best first.
     pub fn depth(&self, instrument: InstrumentId, side: Side) -> impl Iterator<Item = Level> + '_ {
-        let book = self.find_book(instrument);
-        let mut next = book.and_then(|book| {
+        self.find_book(instrument).into_iter().flat_map(move |book| {
             let ladder = book.ladder(side);
-            (ladder.best != NONE).then_some((ladder.best_key, ladder.best))
-        });
-        core::iter::from_fn(move || {
-            let (key, level) = next?;
-            let book = book?;
-            next = book.ladder(side).next_after(key);
-            let level = book.levels.get(level);
-            Some(Level { price: book.price(level.tick), displayed: book.qty(level.displayed) })
+            ladder.keys().filter_map(move |key| {
+                let level = ladder.level(key)?;
+                Some(Level {
+                    price: book.price(ladder.key(key)),
+                    displayed: book.qty(level.displayed),
+                    orders: level.orders,
+                })
+            })
         })
     }
 
     /// The visible quantity at a price of a side; zero if there is none.
     pub fn displayed_at(&self, instrument: InstrumentId, side: Side, price: Price) -> Qty {
-        let Some(book) = self.find_book(instrument) else { return Qty::ZERO };
-        let level =
-            book.tick.divide_signed(price.units()).and_then(|tick| book.ladder(side).find(tick));
-        level.map_or(Qty::ZERO, |level| book.qty(book.levels.get(level).displayed))
+        let level = self.find_book(instrument).and_then(|book| {
+            let ladder = book.ladder(side);
+            let level = ladder.level(ladder.key(book.tick.divide_signed(price.units())?))?;
+            Some(book.qty(level.displayed))
+        });
+        level.unwrap_or(Qty::ZERO)
     }
 
     /// How many orders are live.
@@ -362,7 +368,7 @@ impl<L: Ledger> Engine<L> {
     pub fn instruments(&self) -> impl Iterator<Item = &InstrumentSpec> + '_ {
         self.directory
             .iter()
-            .filter(|&&book| book != NONE)
+            .filter(|&&book| book != NO_BOOK)
             .map(|&book| &self.books[book as usize].spec)
     }
 

@@ -3,14 +3,14 @@
 use tiercel_types::command::{Kind, NewOrder, ReplaceOrder};
 use tiercel_types::event::{EventBuffer, OrderAccepted};
 use tiercel_types::{
-    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentState, Money, OrderId, OrderKind,
-    Price, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp,
+    AccountId, DenialReason, EndReason, InstrumentState, Money, OrderId, OrderKind, Price, Qty,
+    SelfTradePrevention, Side, TimeInForce,
 };
 
 use crate::book::Book;
 use crate::engine::{Engine, Named, Progress};
 use crate::ledger::Ledger;
-use crate::orders::{NONE, Order};
+use crate::orders::{NONE, Order, OrderExtra, split};
 use crate::take::{Demand, Taker};
 
 /// Amounts of money are below this many units, so that no product or sum leaves 128 bits.
@@ -131,10 +131,8 @@ impl Book {
         }
         let opposite = self.ladder(order.side.opposite());
         let ppm = i128::from(self.spec.market_protection_ppm);
-        if ppm == 0 || opposite.best == NONE {
-            return None;
-        }
-        let best = i128::from(self.levels.get(opposite.best).tick);
+        let best = opposite.best_key().filter(|_| ppm != 0)?;
+        let best = i128::from(opposite.key(best));
         let tick = match order.side {
             Side::Buy => best + (best * ppm).div_euclid(1_000_000),
             Side::Sell => best - (best * ppm).div_euclid(1_000_000),
@@ -201,7 +199,7 @@ impl<L: Ledger> Engine<L> {
         if book.spec.instrument != order.instrument || found.side != order.side {
             return Err(DenialReason::ReplacementMismatch);
         }
-        let price = book.price(book.levels.get(found.level).tick);
+        let price = book.price(found.tick);
         let gone = Gone {
             handle: target,
             open_lots: found.open(),
@@ -310,7 +308,7 @@ impl<L: Ledger> Engine<L> {
         self.check_client_id(order, gone)?;
         let tick = book.protection(order);
         let opposite = book.ladder(order.side.opposite());
-        if opposite.best == NONE || tick.is_some_and(|tick| !book.crosses(order.side, tick)) {
+        if !opposite.reaches(tick.map_or(i64::MAX, |tick| opposite.key(tick))) {
             return Err(DenialReason::NoLiquidity);
         }
         let entry = Entry { book: index, tick, lots, slice: 0, reserve: 0, crosses: true };
@@ -338,30 +336,28 @@ impl<L: Ledger> Engine<L> {
         Taker {
             order: Order {
                 id,
+                tick: entry.tick.unwrap_or(0),
                 displayed: entry.lots,
                 hidden: 0,
                 total: entry.lots,
-                slice: entry.slice,
                 next: NONE,
                 previous: NONE,
-                level: NONE,
                 account: order.account,
                 book: entry.book,
                 side: order.side,
                 time_in_force: order.time_in_force,
                 self_trade_prevention: order.self_trade_prevention,
                 kind: order.kind,
+                iceberg: entry.slice != 0,
             },
             handle: NONE,
-            tick: entry.tick.unwrap_or(0),
+            slice: entry.slice,
             limit_key: match entry.tick {
                 Some(tick) => book.ladder(order.side.opposite()).key(tick),
                 None => i64::MAX,
             },
             price: entry.tick.map_or(Price::ZERO, |tick| book.price(tick)),
             demand,
-            client_order_id: order.client_order_id,
-            expire_time: order.expire_time,
         }
     }
 
@@ -381,33 +377,28 @@ impl<L: Ledger> Engine<L> {
         if entry.crosses || !may_rest(order.time_in_force) {
             return self.enter_taking(order, entry, id, out);
         }
-        let (displayed, hidden) = Order::split(entry.lots, entry.slice);
+        let tick = entry.tick.unwrap_or(0);
+        let (displayed, hidden) = split(entry.lots, entry.slice);
         let handle = self.orders.insert(Order {
             id,
+            tick,
             displayed,
             hidden,
             total: entry.lots,
-            slice: entry.slice,
             next: NONE,
             previous: NONE,
-            level: NONE,
             account: order.account,
             book: entry.book,
             side: order.side,
             time_in_force: order.time_in_force,
             self_trade_prevention: order.self_trade_prevention,
             kind: order.kind,
+            iceberg: entry.slice != 0,
         });
-        let timed = order.time_in_force == TimeInForce::Gtd;
-        self.register(handle, (id, order.account), timed, order.client_order_id, order.expire_time);
+        self.register(handle, (id, order.account), order, entry.slice);
         let book = &mut self.books[entry.book as usize];
-        let level_lots = book.link(
-            &mut self.orders,
-            handle,
-            entry.tick.unwrap_or(0),
-            order.side,
-            (displayed, hidden),
-        );
+        let level_lots =
+            book.link(&mut self.orders, handle, (order.side, tick), (displayed, hidden));
         let accepted = OrderAccepted {
             order_id: id,
             level_qty: book.qty(level_lots),
@@ -434,7 +425,7 @@ impl<L: Ledger> Engine<L> {
             self.end_taker(&taker, EndReason::FillOrKill, out);
             return Progress::Done;
         }
-        self.take(&mut taker, out)
+        self.take(&mut taker, Some(order), out)
     }
 
     /// Makes a new resting order findable: by its ids, by its account, by its expire time.
@@ -443,22 +434,23 @@ impl<L: Ledger> Engine<L> {
         &mut self,
         handle: u32,
         (id, account): (OrderId, AccountId),
-        timed: bool,
-        client_order_id: ClientOrderId,
-        expire_time: Timestamp,
+        order: &NewOrder,
+        slice: u64,
     ) {
         let hash = self.hash_id(id);
         self.ids.insert(hash, handle);
-        if L::ENABLED || timed {
-            self.orders.attach(handle, client_order_id, expire_time);
+        let timed = order.time_in_force == TimeInForce::Gtd;
+        if L::ENABLED || timed || slice != 0 {
+            let extra = OrderExtra::new(order.client_order_id, order.expire_time, slice);
+            self.orders.attach(handle, extra);
         }
         if timed {
             self.timers.insert(&mut self.orders, handle);
         }
         if L::ENABLED {
             self.ledger.link(&mut self.orders, handle);
-            if !client_order_id.is_empty() {
-                let hash = self.hash_client_id(account, &client_order_id);
+            if !order.client_order_id.is_empty() {
+                let hash = self.hash_client_id(account, &order.client_order_id);
                 self.client_ids.insert(hash, handle);
             }
         }

@@ -3,6 +3,8 @@
 //! A crit-bit tree (binary PATRICIA trie): no balancing, at most 64 steps whatever the keys, and
 //! no allocation once its arenas have grown.
 
+use crate::ladder::Level;
+
 const LEAF: u32 = 1 << 31;
 const NONE: u32 = u32::MAX;
 
@@ -17,7 +19,7 @@ struct Branch {
 #[derive(Clone, Copy, Debug)]
 struct Leaf {
     key: i64,
-    level: u32,
+    level: Level,
 }
 
 /// Levels by key, smallest first.
@@ -59,30 +61,38 @@ impl FarLevels {
         self.len == 0
     }
 
-    fn leaf(&self, node: u32) -> Leaf {
-        self.leaves[(node & !LEAF) as usize]
+    fn key_of(&self, leaf: u32) -> i64 {
+        self.leaves[(leaf & !LEAF) as usize].key
     }
 
     /// The leaf that shares the longest prefix with `key` along the branches.
-    fn closest(&self, key: u64) -> Leaf {
+    fn closest(&self, key: u64) -> u32 {
         let mut node = self.root;
         while node & LEAF == 0 {
             let branch = &self.branches[node as usize];
             node = branch.children[side_of(key, branch.bit)];
         }
-        self.leaf(node)
+        node
     }
 
-    pub(crate) fn get(&self, key: i64) -> Option<u32> {
+    fn find(&self, key: i64) -> Option<usize> {
         if self.is_empty() {
             return None;
         }
         let leaf = self.closest(ordered(key));
-        (leaf.key == key).then_some(leaf.level)
+        (self.key_of(leaf) == key).then_some((leaf & !LEAF) as usize)
+    }
+
+    pub(crate) fn get(&self, key: i64) -> Option<&Level> {
+        self.find(key).map(|leaf| &self.leaves[leaf].level)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: i64) -> Option<&mut Level> {
+        self.find(key).map(|leaf| &mut self.leaves[leaf].level)
     }
 
     /// Adds a level whose key is not there yet.
-    pub(crate) fn insert(&mut self, key: i64, level: u32) {
+    pub(crate) fn insert(&mut self, key: i64, level: Level) {
         let leaf = Leaf { key, level };
         let new_leaf = LEAF
             | if let Some(free) = self.free_leaves.pop() {
@@ -100,7 +110,7 @@ impl FarLevels {
             return;
         }
         let bits = ordered(key);
-        let differing = bits ^ ordered(self.closest(bits).key);
+        let differing = bits ^ ordered(self.key_of(self.closest(bits)));
         debug_assert!(differing != 0, "the key is there already");
         let bit = differing.ilog2();
         let mut parent = NONE;
@@ -136,11 +146,9 @@ impl FarLevels {
         }
     }
 
-    /// Removes a level; nothing happens if the key is not there.
-    pub(crate) fn remove(&mut self, key: i64) {
-        if self.get(key).is_none() {
-            return;
-        }
+    /// Removes a level, if the key is there.
+    pub(crate) fn remove(&mut self, key: i64) -> Option<Level> {
+        let level = *self.get(key)?;
         let bits = ordered(key);
         let (mut grandparent, mut parent, mut node) = (NONE, NONE, self.root);
         while node & LEAF == 0 {
@@ -153,24 +161,24 @@ impl FarLevels {
         self.len -= 1;
         if parent == NONE {
             self.root = NONE;
-            return;
+            return Some(level);
         }
         let branch = self.branches[parent as usize];
         let sibling = branch.children[1 - side_of(bits, branch.bit)];
         self.set_child(grandparent, bits, sibling);
         self.free_branches.push(parent);
+        Some(level)
     }
 
-    /// The level with the smallest key at or above `from`.
-    pub(crate) fn first_from(&self, from: i64) -> Option<(i64, u32)> {
+    /// The smallest key at or above `from`.
+    pub(crate) fn first_from(&self, from: i64) -> Option<i64> {
         if self.is_empty() {
             return None;
         }
         let bits = ordered(from);
-        let differing = bits ^ ordered(self.closest(bits).key);
+        let differing = bits ^ ordered(self.key_of(self.closest(bits)));
         if differing == 0 {
-            let leaf = self.closest(bits);
-            return Some((leaf.key, leaf.level));
+            return Some(from);
         }
         let bit = differing.ilog2();
         // Above `bit` the path of `from` is shared by a whole subtree. If `from` has a zero at
@@ -190,12 +198,11 @@ impl FarLevels {
         (start != NONE).then(|| self.smallest(start))
     }
 
-    fn smallest(&self, mut node: u32) -> (i64, u32) {
+    fn smallest(&self, mut node: u32) -> i64 {
         while node & LEAF == 0 {
             node = self.branches[node as usize].children[0];
         }
-        let leaf = self.leaf(node);
-        (leaf.key, leaf.level)
+        self.key_of(node)
     }
 }
 
@@ -217,20 +224,20 @@ mod tests {
                 key = [i64::MIN, i64::MAX, 0, -1][(state >> 40) as usize % 4];
             }
             if (state >> 50).is_multiple_of(2) {
-                if map.insert(key, round).is_some() {
+                let level = Level { orders: round, ..Level::EMPTY };
+                if map.insert(key, level).is_some() {
                     far.remove(key);
                 }
-                far.insert(key, round);
+                far.insert(key, level);
             } else {
                 let key = map.range(key..).next().map_or(key, |(&key, _)| key);
-                far.remove(key);
-                map.remove(&key);
+                assert_eq!(far.remove(key), map.remove(&key));
             }
-            assert_eq!(far.get(key), map.get(&key).copied());
-            let expected = map.range(key..).next().map(|(&key, &level)| (key, level));
+            assert_eq!(far.get(key), map.get(&key));
+            let expected = map.range(key..).next().map(|(&key, _)| key);
             assert_eq!(far.first_from(key), expected);
             let probe = (state.rotate_left(17)).cast_signed() >> (63 - spread);
-            let expected = map.range(probe..).next().map(|(&key, &level)| (key, level));
+            let expected = map.range(probe..).next().map(|(&key, _)| key);
             assert_eq!(far.first_from(probe), expected);
             assert_eq!(far.is_empty(), map.is_empty());
         }

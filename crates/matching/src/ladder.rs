@@ -1,16 +1,17 @@
 //! One side of a book: price levels in order, best first.
 //!
 //! ```text
-//!        far (crit-bit tree)   |  window of slots, one per tick, with a bitmap  |  far
+//!        far (crit-bit tree)   |    window: a ring of levels with a bitmap      |  far
 //!   ---------------------------+------------------------------------------------+-------> key
-//!                              base              best                    base + slots
+//!                              base              best                    base + window
 //! ```
 //!
 //! Levels are ordered by key: the tick for asks, its bitwise complement for bids, so that on both
 //! sides the best level has the smallest key and the code has no sides. Keys round the touch lie
-//! in the window and are found by indexing; the few others lie in a tree. The window follows the
-//! best key when it drifts, paid for by credit: a move costs no more than the operations outside
-//! the window since the last one, so that nobody can make the book rebuild itself at every order.
+//! in the window and are found by masking; the few others lie in a tree. The window follows the
+//! best key when it drifts; being a ring, it moves only the levels that leave or come. That is
+//! paid for by credit: a move costs no more than the operations outside the window since the last
+//! one, so that nobody can make the book rebuild itself at every order.
 
 use tiercel_types::Side;
 
@@ -19,10 +20,9 @@ use crate::far::FarLevels;
 use crate::orders::NONE;
 
 /// A price level: its queue and sums, half a cache line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(32))]
 pub(crate) struct Level {
-    pub(crate) tick: i64,
     /// Visible lots of all its orders.
     pub(crate) displayed: u64,
     /// Hidden lots of all its orders.
@@ -31,208 +31,230 @@ pub(crate) struct Level {
     pub(crate) head: u32,
     /// Last in the queue.
     pub(crate) tail: u32,
+    /// How many orders wait; zero: there is no such level.
+    pub(crate) orders: u32,
 }
 
 const _: () = assert!(size_of::<Level>() == 32, "two levels fill a cache line");
 
-/// The levels of a book, by handle.
-#[derive(Clone, Debug)]
-pub(crate) struct Levels {
-    slots: Vec<Level>,
-    /// First free slot; free slots are linked by `head`.
-    free: u32,
+impl Level {
+    pub(crate) const EMPTY: Self =
+        Self { displayed: 0, hidden: 0, head: NONE, tail: NONE, orders: 0 };
+
+    /// Open lots, hidden ones included.
+    #[inline(always)]
+    pub(crate) fn open(&self) -> u64 {
+        self.displayed + self.hidden
+    }
 }
 
-impl Levels {
-    pub(crate) fn new() -> Self {
-        Self { slots: Vec::with_capacity(1024), free: NONE }
-    }
-
-    #[inline(always)]
-    pub(crate) fn get(&self, level: u32) -> &Level {
-        &self.slots[level as usize]
-    }
-
-    #[inline(always)]
-    pub(crate) fn get_mut(&mut self, level: u32) -> &mut Level {
-        &mut self.slots[level as usize]
-    }
-
-    #[inline(always)]
-    fn insert(&mut self, tick: i64) -> u32 {
-        let level = Level { tick, displayed: 0, hidden: 0, head: NONE, tail: NONE };
-        let handle = self.free;
-        if handle == NONE {
-            return self.append(level);
-        }
-        let slot = &mut self.slots[handle as usize];
-        self.free = slot.head;
-        *slot = level;
-        handle
-    }
-
-    #[inline(never)]
-    fn append(&mut self, level: Level) -> u32 {
-        self.slots.push(level);
-        self.slots.len() as u32 - 1
-    }
-
-    #[inline(always)]
-    fn remove(&mut self, level: u32) {
-        self.slots[level as usize].head = self.free;
-        self.free = level;
-    }
-}
+/// What a move of the window may always cost.
+const FREE_MOVES: usize = 64;
 
 /// One side of a book.
 #[derive(Clone, Debug)]
 pub(crate) struct Ladder {
-    /// Key of the best level; meaningless while `best` is [`NONE`].
-    pub(crate) best_key: i64,
-    /// The best level, or [`NONE`].
-    pub(crate) best: u32,
+    /// Key of the best level; `i64::MAX` while there is none (and perhaps when there is).
+    best_key: i64,
     /// Zero for asks, all ones for bids: `key = tick ^ mask`.
     mask: i64,
-    /// Key of the first slot; at most `i64::MAX - slots`, so that no distance wraps.
+    /// The first key of the window; at most `i64::MAX - window`, so that no distance wraps.
     base: i64,
-    slots: Box<[u32]>,
+    window: Box<[Level]>,
     occupied: Bitmap,
+    /// Levels in the window.
     near: usize,
     far: FarLevels,
     /// What may be spent on moving the window.
     credit: usize,
-    /// Levels under way while the window moves.
-    moving: Vec<(i64, u32)>,
 }
 
 impl Ladder {
-    /// An empty side with a window of `slots` ticks.
-    pub(crate) fn new(side: Side, slots: usize) -> Self {
+    /// An empty side with a window of `ticks`, a power of two.
+    pub(crate) fn new(side: Side, ticks: usize) -> Self {
         let mask = match side {
             Side::Buy => -1,
             Side::Sell => 0,
         };
         Self {
-            best_key: 0,
-            best: NONE,
+            best_key: i64::MAX,
             mask,
             base: 0,
-            slots: vec![NONE; slots].into(),
-            occupied: Bitmap::new(slots),
+            window: vec![Level::EMPTY; ticks].into(),
+            occupied: Bitmap::new(ticks),
             near: 0,
             far: FarLevels::new(),
             credit: 0,
-            moving: Vec::new(),
         }
     }
 
+    /// The key of a tick; also the tick of a key.
     #[inline(always)]
     pub(crate) fn key(&self, tick: i64) -> i64 {
         tick ^ self.mask
     }
 
-    /// The slot of a key, if it lies in the window.
     #[inline(always)]
-    fn slot(&self, key: i64) -> Option<usize> {
-        let distance = key.wrapping_sub(self.base).cast_unsigned();
-        (distance < self.slots.len() as u64).then_some(distance as usize)
+    pub(crate) fn is_empty(&self) -> bool {
+        self.near == 0 && self.far.is_empty()
     }
 
-    /// The level at `tick`, made if it is not there.
+    /// The best level's key.
     #[inline(always)]
-    pub(crate) fn level_at(&mut self, tick: i64, levels: &mut Levels) -> u32 {
-        let key = self.key(tick);
-        let level;
-        if let Some(slot) = self.slot(key) {
-            let found = self.slots[slot];
-            if found != NONE {
-                return found;
-            }
-            level = levels.insert(tick);
-            self.slots[slot] = level;
-            self.occupied.set(slot);
-            self.near += 1;
-        } else {
-            self.credit += 1;
-            if let Some(found) = self.far.get(key) {
-                return found;
-            }
-            level = levels.insert(tick);
-            self.far.insert(key, level);
-        }
-        if self.best == NONE || key < self.best_key {
-            self.best = level;
+    pub(crate) fn best_key(&self) -> Option<i64> {
+        (!self.is_empty()).then_some(self.best_key)
+    }
+
+    /// Whether the best level is at or before `key`.
+    #[inline(always)]
+    pub(crate) fn reaches(&self, key: i64) -> bool {
+        self.best_key <= key && !self.is_empty()
+    }
+
+    /// The best level and its key.
+    #[inline(always)]
+    pub(crate) fn best(&self) -> Option<(i64, &Level)> {
+        let key = self.best_key()?;
+        Some((key, self.level(key)?))
+    }
+
+    #[inline(always)]
+    fn is_near(&self, key: i64) -> bool {
+        (key.wrapping_sub(self.base).cast_unsigned()) < self.window.len() as u64
+    }
+
+    /// Where in the ring a key lies, if it is near.
+    #[inline(always)]
+    fn slot(&self, key: i64) -> usize {
+        key as usize & (self.window.len() - 1)
+    }
+
+    /// The level at `key`, made if it is not there; it has to be filled.
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, key: i64) -> &mut Level {
+        if key < self.best_key || self.is_empty() {
             self.best_key = key;
             self.follow();
         }
+        if !self.is_near(key) {
+            return self.enter_far(key);
+        }
+        let slot = self.slot(key);
+        let level = &mut self.window[slot];
+        self.near += usize::from(level.orders == 0);
+        self.occupied.set(slot);
         level
     }
 
-    /// The level at `tick`, if it is there.
-    pub(crate) fn find(&self, tick: i64) -> Option<u32> {
-        let key = self.key(tick);
-        match self.slot(key) {
-            Some(slot) => Some(self.slots[slot]).filter(|&level| level != NONE),
-            None => self.far.get(key),
+    #[cold]
+    fn enter_far(&mut self, key: i64) -> &mut Level {
+        self.credit += 1;
+        if self.far.get(key).is_none() {
+            self.far.insert(key, Level::EMPTY);
+        }
+        self.existing_far(key)
+    }
+
+    #[cold]
+    fn existing_far(&mut self, key: i64) -> &mut Level {
+        match self.far.get_mut(key) {
+            Some(level) => level,
+            None => unreachable!("the key of an order that rests is that of a level"),
+        }
+    }
+
+    /// The level at `key`, which is there.
+    #[inline(always)]
+    pub(crate) fn level_mut(&mut self, key: i64) -> &mut Level {
+        if self.is_near(key) {
+            let slot = self.slot(key);
+            return &mut self.window[slot];
+        }
+        self.existing_far(key)
+    }
+
+    /// The level at `key`, if it is there.
+    #[inline(always)]
+    pub(crate) fn level(&self, key: i64) -> Option<&Level> {
+        if self.is_near(key) {
+            Some(&self.window[self.slot(key)]).filter(|level| level.orders != 0)
+        } else {
+            self.far.get(key)
         }
     }
 
     /// Removes a level whose last order has gone.
     #[inline(always)]
-    pub(crate) fn remove(&mut self, level: u32, levels: &mut Levels) {
-        let key = self.key(levels.get(level).tick);
-        levels.remove(level);
-        if let Some(slot) = self.slot(key) {
-            self.slots[slot] = NONE;
-            self.occupied.clear(slot);
+    pub(crate) fn remove(&mut self, key: i64) {
+        if self.is_near(key) {
+            self.occupied.clear(self.slot(key));
             self.near -= 1;
         } else {
             self.credit += 1;
             self.far.remove(key);
         }
         if key == self.best_key {
-            match self.first_from(key) {
-                Some((key, level)) => {
-                    self.best_key = key;
-                    self.best = level;
-                    self.follow();
-                }
-                None => self.best = NONE,
+            self.best_key = self.first_from(key).unwrap_or(i64::MAX);
+            if !self.is_empty() {
+                self.follow();
             }
         }
     }
 
-    /// The best level at or behind `key`: (key, level).
+    /// The first level's key at or behind `key`.
     #[inline(always)]
-    pub(crate) fn first_from(&self, key: i64) -> Option<(i64, u32)> {
+    pub(crate) fn first_from(&self, key: i64) -> Option<i64> {
         let near = self.near_from(key);
         if self.far.is_empty() {
             return near;
         }
-        match (near, self.far.first_from(key)) {
-            (Some(near), Some(far)) => Some(if near.0 < far.0 { near } else { far }),
-            (near, far) => near.or(far),
+        let far = self.far.first_from(key);
+        match (near, far) {
+            (Some(near), Some(far)) => Some(near.min(far)),
+            _ => near.or(far),
         }
     }
 
     #[inline(always)]
-    fn near_from(&self, key: i64) -> Option<(i64, u32)> {
-        let start = if key <= self.base { 0 } else { self.slot(key)? };
-        let slot = self.occupied.first_from(start)?;
-        Some((self.base + slot as i64, self.slots[slot]))
+    fn near_from(&self, key: i64) -> Option<i64> {
+        let key = key.max(self.base);
+        if !self.is_near(key) {
+            return None;
+        }
+        // The ring starts at `first` and ends before it; the search starts at `start`.
+        let (first, start) = (self.slot(self.base), self.slot(key));
+        let found = self.occupied.first_from(start);
+        let slot = if start < first {
+            found.filter(|&slot| slot < first)
+        } else {
+            found.or_else(|| self.occupied.first_from(0).filter(|&slot| slot < first))
+        };
+        slot.map(|slot| self.key_of(slot))
     }
 
-    /// The level behind `key`: (key, level).
+    /// The key whose level lies in a slot of the ring.
+    #[inline(always)]
+    fn key_of(&self, slot: usize) -> i64 {
+        let distance = slot.wrapping_sub(self.slot(self.base)) & (self.window.len() - 1);
+        self.base + distance as i64
+    }
+
+    /// The key of the level behind that at `key`.
     #[inline]
-    pub(crate) fn next_after(&self, key: i64) -> Option<(i64, u32)> {
+    pub(crate) fn next_after(&self, key: i64) -> Option<i64> {
         self.first_from(key.checked_add(1)?)
+    }
+
+    /// All keys, best first.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = i64> + '_ {
+        core::iter::successors(self.best_key(), |&key| self.next_after(key))
     }
 
     /// Moves the window when the best key has left its first three quarters.
     #[inline(always)]
     fn follow(&mut self) {
         let distance = self.best_key.wrapping_sub(self.base).cast_unsigned();
-        if distance >= self.slots.len() as u64 / 4 * 3 {
+        if distance >= self.window.len() as u64 / 4 * 3 {
             self.recentre();
         }
     }
@@ -240,53 +262,50 @@ impl Ladder {
     /// Puts the best key a quarter into the window, if credit allows.
     #[cold]
     fn recentre(&mut self) {
-        let slots = self.slots.len() as i64;
-        let base = self.best_key.saturating_sub(slots / 4).min(i64::MAX - slots);
+        let length = self.window.len() as i64;
+        let base = self.best_key.saturating_sub(length / 4).min(i64::MAX - length);
         if base == self.base {
             return;
         }
         // What lies far and would come near, counted no further than credit reaches.
-        let mut incoming = 0;
+        let means = self.credit + FREE_MOVES;
+        let mut cost = self.near;
         let mut next = self.far.first_from(base);
-        while let Some((key, _)) = next.filter(|&(key, _)| key < base + slots) {
-            incoming += 1;
-            if self.near + incoming > self.credit + 64 {
-                return;
+        while let Some(key) = next.filter(|&key| key < base + length) {
+            cost += 1;
+            if cost > means {
+                break;
             }
             next = self.far.first_from(key + 1);
         }
-        if self.near + incoming > self.credit + 64 {
-            // Inside the window it still works as it is; outside every operation earns credit.
+        if cost > means {
+            // As it is it works too, only slower; every such try earns credit.
             self.credit += 1;
             return;
         }
         self.credit = 0;
-        let mut moving = core::mem::take(&mut self.moving);
         let mut at = self.occupied.first_from(0);
         while let Some(slot) = at {
-            moving.push((self.base + slot as i64, self.slots[slot]));
-            self.slots[slot] = NONE;
-            self.occupied.clear(slot);
+            let key = self.key_of(slot);
+            if key < base || key >= base + length {
+                self.far.insert(key, self.window[slot]);
+                self.window[slot] = Level::EMPTY;
+                self.occupied.clear(slot);
+                self.near -= 1;
+            }
             at = self.occupied.first_from(slot + 1);
         }
-        let mut next = self.far.first_from(base);
-        while let Some((key, level)) = next.filter(|&(key, _)| key < base + slots) {
-            self.far.remove(key);
-            moving.push((key, level));
-            next = self.far.first_from(key);
-        }
         self.base = base;
-        self.near = 0;
-        for (key, level) in moving.drain(..) {
-            if let Some(slot) = self.slot(key) {
-                self.slots[slot] = level;
+        let mut next = self.far.first_from(base);
+        while let Some(key) = next.filter(|&key| key < base + length) {
+            if let Some(level) = self.far.remove(key) {
+                let slot = self.slot(key);
+                self.window[slot] = level;
                 self.occupied.set(slot);
                 self.near += 1;
-            } else {
-                self.far.insert(key, level);
             }
+            next = self.far.first_from(key);
         }
-        self.moving = moving;
     }
 }
 
@@ -301,11 +320,10 @@ mod tests {
     fn keeps_levels_in_order_wherever_the_window_is() {
         for side in [Side::Buy, Side::Sell] {
             let mut ladder = Ladder::new(side, 64);
-            let mut levels = Levels::new();
-            let mut map = BTreeMap::new();
+            let mut map: BTreeMap<i64, u32> = BTreeMap::new();
             let mut state = 11_u64;
             let mut centre = 0_i64;
-            for _ in 0..50_000 {
+            for round in 1..50_000 {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);
                 centre += (state >> 61) as i64 - 3;
                 let tick = match state >> 40 & 63 {
@@ -317,19 +335,24 @@ mod tests {
                 };
                 let key = ladder.key(tick);
                 if state >> 63 == 0 {
-                    let level = ladder.level_at(tick, &mut levels);
-                    assert_eq!(levels.get(level).tick, tick);
-                    assert_eq!(*map.entry(key).or_insert(level), level);
-                } else if let Some((&key, &level)) = map.range(key..).next() {
-                    ladder.remove(level, &mut levels);
+                    let level = ladder.enter(key);
+                    assert_eq!(map.get(&key).copied().unwrap_or(0), level.tail);
+                    level.orders += 1;
+                    level.tail = round;
+                    map.insert(key, round);
+                } else if let Some((&key, &mark)) = map.range(key..).next() {
+                    assert_eq!(ladder.level(key).map(|level| level.tail), Some(mark));
+                    *ladder.level_mut(key) = Level::EMPTY;
+                    ladder.remove(key);
                     map.remove(&key);
                 }
-                let best = map.first_key_value().map(|(&key, &level)| (key, level));
-                let found = (ladder.best != NONE).then_some((ladder.best_key, ladder.best));
-                assert_eq!(found, best);
-                assert_eq!(ladder.find(tick), map.get(&key).copied());
-                let expected = map.range(key..).next().map(|(&key, &level)| (key, level));
+                assert_eq!(ladder.best_key(), map.keys().next().copied());
+                assert_eq!(ladder.level(key).map(|level| level.tail), map.get(&key).copied());
+                let expected = map.range(key..).next().map(|(&key, _)| key);
                 assert_eq!(ladder.first_from(key), expected);
+                if round % 512 == 0 {
+                    assert!(ladder.keys().eq(map.keys().copied()));
+                }
             }
         }
     }

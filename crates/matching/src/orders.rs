@@ -4,27 +4,26 @@ use tiercel_types::{
     AccountId, ClientOrderId, OrderId, OrderKind, SelfTradePrevention, Side, TimeInForce, Timestamp,
 };
 
-/// No order, no level.
-pub(crate) const NONE: u32 = u32::MAX;
+/// No order. It is the handle of a slot that holds none, so that links to nothing can be written
+/// through without asking: unlinking has no branches to mispredict.
+pub(crate) const NONE: u32 = 0;
 
 /// What matching needs of a live order: one cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Order {
     pub(crate) id: OrderId,
+    pub(crate) tick: i64,
     /// Open and visible, in lots.
     pub(crate) displayed: u64,
     /// Open and hidden, in lots.
     pub(crate) hidden: u64,
     /// Filled and open, in lots.
     pub(crate) total: u64,
-    /// Iceberg: lots of a slice; zero: all is visible.
-    pub(crate) slice: u64,
     /// Behind it in its level.
     pub(crate) next: u32,
     /// Ahead of it in its level.
     pub(crate) previous: u32,
-    pub(crate) level: u32,
     pub(crate) account: AccountId,
     /// Which of the engine's books.
     pub(crate) book: u32,
@@ -32,6 +31,8 @@ pub(crate) struct Order {
     pub(crate) time_in_force: TimeInForce,
     pub(crate) self_trade_prevention: SelfTradePrevention,
     pub(crate) kind: OrderKind,
+    /// Whether it shows slices; their size is in its extra part.
+    pub(crate) iceberg: bool,
 }
 
 const _: () = assert!(size_of::<Order>() == 64, "an order is one cache line");
@@ -43,15 +44,39 @@ impl Order {
         self.displayed + self.hidden
     }
 
-    /// Splits `open` lots into what an order with this slice displays and hides.
+    /// Whether it has an expire time.
     #[inline(always)]
-    pub(crate) fn split(open: u64, slice: u64) -> (u64, u64) {
-        if slice == 0 || open <= slice { (open, 0) } else { (slice, open - slice) }
+    pub(crate) fn is_timed(&self) -> bool {
+        self.time_in_force == TimeInForce::Gtd
     }
+
+    /// What the slot of [`NONE`] holds.
+    const NOTHING: Self = Self {
+        id: OrderId::NONE,
+        tick: 0,
+        displayed: 0,
+        hidden: 0,
+        total: 0,
+        next: NONE,
+        previous: NONE,
+        account: AccountId(0),
+        book: 0,
+        side: Side::Buy,
+        time_in_force: TimeInForce::Gtc,
+        self_trade_prevention: SelfTradePrevention::None,
+        kind: OrderKind::Limit,
+        iceberg: false,
+    };
 }
 
-/// What is rarely needed of a live order. The bare book touches it for good-till-date orders
-/// alone.
+/// Splits `open` lots into what an order of this slice (zero: none) displays and hides.
+#[inline(always)]
+pub(crate) fn split(open: u64, slice: u64) -> (u64, u64) {
+    if slice == 0 || open <= slice { (open, 0) } else { (slice, open - slice) }
+}
+
+/// What is rarely needed of a live order. The bare book keeps it of icebergs and good-till-date
+/// orders alone.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct OrderExtra {
@@ -59,19 +84,29 @@ pub(crate) struct OrderExtra {
     /// Position in the timers' heap.
     pub(crate) timer: u32,
     pub(crate) expire_time: Timestamp,
+    /// Iceberg: lots of a slice; else zero.
+    pub(crate) slice: u64,
     /// Its neighbours among its account's live orders.
     pub(crate) account_next: u32,
     pub(crate) account_previous: u32,
 }
 
 impl OrderExtra {
-    const EMPTY: Self = Self {
-        client_order_id: ClientOrderId::EMPTY,
-        timer: NONE,
-        expire_time: Timestamp(0),
-        account_next: NONE,
-        account_previous: NONE,
-    };
+    /// Nothing but what is given.
+    pub(crate) const fn new(
+        client_order_id: ClientOrderId,
+        expire_time: Timestamp,
+        slice: u64,
+    ) -> Self {
+        Self {
+            client_order_id,
+            timer: crate::timers::NOWHERE,
+            expire_time,
+            slice,
+            account_next: NONE,
+            account_previous: NONE,
+        }
+    }
 }
 
 /// The slab: orders by handle.
@@ -86,7 +121,9 @@ pub struct Orders {
 
 impl Orders {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { slots: Vec::with_capacity(capacity), extras: Vec::new(), free: NONE, live: 0 }
+        let mut slots = Vec::with_capacity(capacity + 1);
+        slots.push(Order::NOTHING);
+        Self { slots, extras: Vec::new(), free: NONE, live: 0 }
     }
 
     #[inline(always)]
@@ -111,7 +148,7 @@ impl Orders {
     #[inline(never)]
     fn append(&mut self, order: Order) -> u32 {
         let handle = self.slots.len();
-        assert!(handle < NONE as usize, "fewer than 2^32 - 1 live orders");
+        assert!(handle < u32::MAX as usize, "fewer than 2^32 - 1 live orders");
         self.slots.push(order);
         handle as u32
     }
@@ -144,24 +181,25 @@ impl Orders {
         &mut self.extras[handle as usize]
     }
 
-    /// Gives an order its extra part. Room is made for as many as there may be orders at once,
-    /// so that this allocates only when the slab itself has grown.
+    /// Gives an order its extra part. Room is made for as many as the slab has room for, so that
+    /// this allocates only when the slab itself has grown.
     #[inline]
-    pub(crate) fn attach(
-        &mut self,
-        handle: u32,
-        client_order_id: ClientOrderId,
-        expire_time: Timestamp,
-    ) {
+    pub(crate) fn attach(&mut self, handle: u32, extra: OrderExtra) {
         if handle as usize >= self.extras.len() {
             self.grow_extras();
         }
-        let extra = OrderExtra { client_order_id, expire_time, ..OrderExtra::EMPTY };
         self.extras[handle as usize] = extra;
     }
 
     #[cold]
     fn grow_extras(&mut self) {
-        self.extras.resize(self.slots.capacity(), OrderExtra::EMPTY);
+        let nothing = OrderExtra::new(ClientOrderId::EMPTY, Timestamp(0), 0);
+        self.extras.resize(self.slots.capacity(), nothing);
+    }
+
+    /// Lots of an iceberg's slice; zero for other orders.
+    #[inline(always)]
+    pub(crate) fn slice(&self, handle: u32) -> u64 {
+        if self.get(handle).iceberg { self.extra(handle).slice } else { 0 }
     }
 }

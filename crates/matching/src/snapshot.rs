@@ -10,7 +10,7 @@
 //! digest is a hash of those bytes.
 
 use thiserror::Error;
-use tiercel_types::command::{AccountState, SetAccount};
+use tiercel_types::command::{AccountState, NewOrder, SetAccount};
 use tiercel_types::event::{Event, EventBuffer};
 use tiercel_types::{
     AccountId, AssetCode, AssetId, ClientOrderId, InstrumentId, InstrumentSpec, Money, OrderId,
@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use crate::accounts::{Accounts, TradeRecord};
-use crate::engine::{Engine, EngineConfig, Pending};
+use crate::engine::{Engine, EngineConfig, NO_BOOK, Pending};
 use crate::ledger::Ledger;
 use crate::orders::{NONE, Order};
 
@@ -222,7 +222,7 @@ impl<L: Ledger> Engine<L> {
         for (asset, code) in self.assets() {
             sink.put(AssetImage { asset, code }.as_bytes());
         }
-        for &index in self.directory.iter().filter(|&&index| index != NONE) {
+        for &index in self.directory.iter().filter(|&&index| index != NO_BOOK) {
             let book = self.book(index);
             let image = InstrumentImage {
                 spec: book.spec,
@@ -240,32 +240,29 @@ impl<L: Ledger> Engine<L> {
     }
 
     fn write_orders(&self, sink: &mut impl Sink) {
-        for &index in self.directory.iter().filter(|&&index| index != NONE) {
+        for &index in self.directory.iter().filter(|&&index| index != NO_BOOK) {
             let book = self.book(index);
             for ladder in &book.ladders {
-                let mut next = (ladder.best != NONE).then_some((ladder.best_key, ladder.best));
-                while let Some((key, level)) = next {
-                    let level = book.levels.get(level);
+                for level in ladder.keys().filter_map(|key| ladder.level(key)) {
                     let mut handle = level.head;
                     while handle != NONE {
-                        sink.put(self.order_image(handle, level.tick).as_bytes());
+                        sink.put(self.order_image(handle).as_bytes());
                         handle = self.orders.get(handle).next;
                     }
-                    next = ladder.next_after(key);
                 }
             }
         }
     }
 
-    fn order_image(&self, handle: u32, tick: i64) -> OrderImage {
+    fn order_image(&self, handle: u32) -> OrderImage {
         let order = self.orders.get(handle);
         OrderImage {
             id: order.id,
-            tick,
+            tick: order.tick,
             displayed: order.displayed,
             hidden: order.hidden,
             total: order.total,
-            slice: order.slice,
+            slice: self.orders.slice(handle),
             expire_time: self.expire_time_of(handle),
             instrument: self.book(order.book).spec.instrument,
             account: order.account,
@@ -338,34 +335,44 @@ impl<L: Ledger> Engine<L> {
             }
             let handle = self.orders.insert(Order {
                 id: image.id,
+                tick: image.tick,
                 displayed: image.displayed,
                 hidden: image.hidden,
                 total: image.total,
-                slice: image.slice,
                 next: NONE,
                 previous: NONE,
-                level: NONE,
                 account: image.account,
                 book: index,
                 side: image.side,
                 time_in_force: image.time_in_force,
                 self_trade_prevention: image.self_trade_prevention,
                 kind: image.kind,
+                iceberg: image.slice != 0,
             });
             let book = &mut self.books[index as usize];
             if book.crosses(image.side, image.tick) {
                 return Err(wrong);
             }
-            let lots = (image.displayed, image.hidden);
-            book.link(&mut self.orders, handle, image.tick, image.side, lots);
+            let place = (image.side, image.tick);
+            book.link(&mut self.orders, handle, place, (image.displayed, image.hidden));
             placed.push((handle, image));
         }
         // An account's orders are listed by age, which is by id.
         placed.sort_unstable_by_key(|(_, image)| image.id);
         for (handle, image) in placed {
-            let timed = image.time_in_force == TimeInForce::Gtd;
-            let named = (image.id, image.account);
-            self.register(handle, named, timed, image.client_order_id, image.expire_time);
+            let order = NewOrder {
+                client_order_id: image.client_order_id,
+                expire_time: image.expire_time,
+                time_in_force: image.time_in_force,
+                ..NewOrder::limit(
+                    image.instrument,
+                    image.account,
+                    image.side,
+                    Price::ZERO,
+                    Qty::ZERO,
+                )
+            };
+            self.register(handle, (image.id, image.account), &order, image.slice);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 /// iterated: nothing that happens depends on the seed or the capacity.
 #[derive(Clone, Debug)]
 pub(crate) struct HandleTable {
-    /// Zero: empty; else hash in the upper half, handle + 1 in the lower.
+    /// Zero: empty; else hash in the upper half, handle (never zero) in the lower.
     entries: Box<[u64]>,
     len: usize,
     /// 32 - log2(entries): the home of a hash is its top bits.
@@ -16,7 +16,7 @@ pub(crate) struct HandleTable {
 
 #[inline(always)]
 fn handle_of(entry: u64) -> u32 {
-    (entry as u32).wrapping_sub(1)
+    entry as u32
 }
 
 impl HandleTable {
@@ -66,7 +66,7 @@ impl HandleTable {
             self.grow();
         }
         self.len += 1;
-        self.place(u64::from(hash) << 32 | u64::from(handle + 1));
+        self.place(u64::from(hash) << 32 | u64::from(handle));
     }
 
     #[inline(always)]
@@ -93,7 +93,7 @@ impl HandleTable {
     #[inline]
     pub(crate) fn remove(&mut self, hash: u32, handle: u32) {
         let mask = self.mask();
-        let wanted = u64::from(hash) << 32 | u64::from(handle + 1);
+        let wanted = u64::from(hash) << 32 | u64::from(handle);
         let mut hole = self.home(hash);
         while self.entries[hole] != wanted {
             debug_assert!(self.entries[hole] != 0, "the handle is in the table");
@@ -142,7 +142,7 @@ mod tests {
         let mut state = 3_u64;
         // Few distinct hashes, so that probes run long and wrap.
         let hash_of = |key: u64| hash_word(key % 300, 5) | 0xFF00_0000;
-        for handle in 0..20_000_u32 {
+        for handle in 1..20_000_u32 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             keys.push(state);
             table.insert(hash_of(state), handle);
@@ -154,7 +154,7 @@ mod tests {
                 }
             }
             let asked = keys[(state >> 30) as usize % keys.len()];
-            let found = table.find(hash_of(asked), |handle| keys[handle as usize] == asked);
+            let found = table.find(hash_of(asked), |handle| keys[handle as usize - 1] == asked);
             assert_eq!(found, map.get(&asked).copied());
         }
         assert_eq!(table.len, map.len());

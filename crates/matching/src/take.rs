@@ -1,16 +1,17 @@
 //! Trading: a taker walks the opposite side.
 
+use tiercel_types::command::NewOrder;
 use tiercel_types::event::{EventBuffer, OrderReplenished, OrderRested, SelfTradePrevented, Trade};
 use tiercel_types::{
-    ClientOrderId, EndReason, Money, OrderKind, Price, Qty, SelfTradePrevention, TimeInForce,
-    Timestamp, TradeId,
+    AccountId, EndReason, Money, OrderKind, Price, Qty, SelfTradePrevention, TimeInForce, TradeId,
 };
 
 use crate::book::Book;
 use crate::engine::{Engine, Pending, Progress};
 use crate::entry::{may_rest, prevents};
+use crate::ladder::Level;
 use crate::ledger::{Ledger, Settlement};
-use crate::orders::{NONE, Order};
+use crate::orders::{NONE, Order, split};
 
 /// Records that one step of trading and the end of the taker write at most: a prevented
 /// self-trade, the maker's end or next slice, the taker's end.
@@ -32,15 +33,13 @@ pub(crate) struct Taker {
     pub(crate) order: Order,
     /// An amended order's slot, which it keeps; [`NONE`] for a new order.
     pub(crate) handle: u32,
-    /// Its limit; zero if it has none.
-    pub(crate) tick: i64,
+    /// Iceberg: lots of a slice; else zero.
+    pub(crate) slice: u64,
     /// Its limit as a key of the opposite ladder.
     pub(crate) limit_key: i64,
     /// Its limit or protection price; zero if it has none.
     pub(crate) price: Price,
     pub(crate) demand: Demand,
-    pub(crate) client_order_id: ClientOrderId,
-    pub(crate) expire_time: Timestamp,
 }
 
 impl Taker {
@@ -92,8 +91,13 @@ fn affordable(book: &Book, amount: Money, price: Price) -> u64 {
 
 impl<L: Ledger> Engine<L> {
     /// Trades until the taker has had enough, or there is nothing more for it; then lets it rest
-    /// or ends it.
-    pub(crate) fn take(&mut self, taker: &mut Taker, out: &mut EventBuffer) -> Progress {
+    /// or ends it. `entered` is a new order as it was asked for; an amended one has its slot.
+    pub(crate) fn take(
+        &mut self,
+        taker: &mut Taker,
+        entered: Option<&NewOrder>,
+        out: &mut EventBuffer,
+    ) -> Progress {
         let index = taker.order.book as usize;
         let opposite = taker.order.side.opposite().index();
         loop {
@@ -102,16 +106,16 @@ impl<L: Ledger> Engine<L> {
                 return Progress::Done;
             }
             if !out.has_room_for(STEP_RECORDS) {
-                self.pending = Pending::Taking(*taker);
+                self.pending = Pending::Taking(*taker, entered.copied());
                 return Progress::More;
             }
             let book = &self.books[index];
             let ladder = &book.ladders[opposite];
-            if ladder.best == NONE || ladder.best_key > taker.limit_key {
+            if !ladder.reaches(taker.limit_key) {
                 break;
             }
-            let level = book.levels.get(ladder.best);
-            let price = book.price(level.tick);
+            let Some((key, level)) = ladder.best() else { break };
+            let price = book.price(ladder.key(key));
             let handle = level.head;
             let maker = self.orders.get(handle);
             let lots = taker.wants(book, price).min(maker.displayed);
@@ -128,7 +132,7 @@ impl<L: Ledger> Engine<L> {
             }
             self.trade(taker, handle, price, lots, out);
         }
-        self.finish(taker, out);
+        self.finish(taker, entered, out);
         Progress::Done
     }
 
@@ -144,12 +148,14 @@ impl<L: Ledger> Engine<L> {
     ) {
         let book = &mut self.books[taker.order.book as usize];
         let maker = self.orders.get_mut(handle);
-        maker.displayed -= lots;
-        let level = book.levels.get_mut(maker.level);
+        let (maker_id, maker_account) = (maker.id, maker.account);
+        let (displayed, hidden) = (maker.displayed - lots, maker.hidden);
+        maker.displayed = displayed;
+        let (maker_side, tick) = (maker.side, maker.tick);
+        let level = book.level_mut(maker_side, tick);
         level.displayed -= lots;
         let level_lots = level.displayed;
-        book.open_lots[maker.side.index()] -= lots;
-        let maker = *maker;
+        book.open_lots[maker_side.index()] -= lots;
         taker.reduce(lots, || Money::of(price, book.qty(lots)));
         book.last_price = Some(price);
         book.trades += 1;
@@ -159,12 +165,12 @@ impl<L: Ledger> Engine<L> {
             price,
             qty,
             taker_order_id: taker.order.id,
-            maker_order_id: maker.id,
+            maker_order_id: maker_id,
             taker_open_qty: taker.open_qty(book),
-            maker_open_qty: book.qty(maker.open()),
+            maker_open_qty: book.qty(displayed + hidden),
             level_qty: book.qty(level_lots),
             update_id: book.next_update(),
-            maker_account: maker.account,
+            maker_account,
             taker_side: taker.order.side,
             reserved: [0; 3],
             taker_fee: Money::ZERO,
@@ -172,12 +178,13 @@ impl<L: Ledger> Engine<L> {
         };
         let instrument = book.spec.instrument;
         if L::ENABLED {
-            let settlement = self.settlement(taker, &maker, price, qty, Some(trade.trade_id.0));
+            let settlement =
+                self.settlement(taker, maker_account, price, qty, Some(trade.trade_id.0));
             (trade.taker_fee, trade.maker_fee) = self.ledger.settle(&settlement);
         }
         out.push(instrument, taker.order.account, trade);
-        if maker.displayed == 0 {
-            if maker.hidden == 0 {
+        if displayed == 0 {
+            if hidden == 0 {
                 self.remove(handle);
             } else {
                 self.replenish(handle, out);
@@ -188,7 +195,7 @@ impl<L: Ledger> Engine<L> {
     fn settlement(
         &self,
         taker: &Taker,
-        maker: &Order,
+        maker: AccountId,
         price: Price,
         qty: Qty,
         trade: Option<u64>,
@@ -201,7 +208,7 @@ impl<L: Ledger> Engine<L> {
             price,
             qty,
             taker: taker.order.account,
-            maker: maker.account,
+            maker,
             taker_side: taker.order.side,
             taker_limit: (!taker.is_market()).then_some(taker.price),
             fees_ppm: (spec.taker_fee_ppm, spec.maker_fee_ppm),
@@ -216,7 +223,7 @@ impl<L: Ledger> Engine<L> {
         let order = self.orders.get(handle);
         let replenished = OrderReplenished {
             order_id: order.id,
-            price: book.price(book.levels.get(order.level).tick),
+            price: book.price(order.tick),
             displayed_qty: book.qty(order.displayed),
             hidden_qty: book.qty(order.hidden),
             level_qty: book.qty(level_lots),
@@ -255,6 +262,7 @@ impl<L: Ledger> Engine<L> {
         }
         let book = &mut self.books[taker.order.book as usize];
         let left = *self.orders.get(handle);
+        let level_lots = book.level_mut(left.side, left.tick).displayed;
         let prevented = SelfTradePrevented {
             taker_order_id: taker.order.id,
             maker_order_id: left.id,
@@ -262,7 +270,7 @@ impl<L: Ledger> Engine<L> {
             qty: book.qty(lots),
             taker_open_qty: taker.open_qty(book),
             maker_open_qty: book.qty(left.open()),
-            level_qty: book.qty(book.levels.get(left.level).displayed),
+            level_qty: book.qty(level_lots),
             update_id: if decrements { book.next_update() } else { 0 },
             maker_account: left.account,
             action,
@@ -300,10 +308,9 @@ impl<L: Ledger> Engine<L> {
         let maker = self.orders.get_mut(handle);
         maker.displayed -= lots;
         maker.total -= lots;
-        let level = book.levels.get_mut(maker.level);
-        level.displayed -= lots;
-        book.open_lots[maker.side.index()] -= lots;
         let maker = *maker;
+        book.level_mut(maker.side, maker.tick).displayed -= lots;
+        book.open_lots[maker.side.index()] -= lots;
         let qty = book.qty(lots);
         taker.reduce(lots, || Money::of(price, qty));
         if matches!(taker.demand, Demand::Lots) {
@@ -313,7 +320,7 @@ impl<L: Ledger> Engine<L> {
             return;
         }
         if action == SelfTradePrevention::Transfer {
-            let settlement = self.settlement(taker, &maker, price, qty, None);
+            let settlement = self.settlement(taker, maker.account, price, qty, None);
             self.ledger.settle(&settlement);
             return;
         }
@@ -328,19 +335,19 @@ impl<L: Ledger> Engine<L> {
     }
 
     /// Nothing more to trade with: the rest rests, or ends.
-    fn finish(&mut self, taker: &Taker, out: &mut EventBuffer) {
+    fn finish(&mut self, taker: &Taker, entered: Option<&NewOrder>, out: &mut EventBuffer) {
         let reason = match (taker.order.kind, taker.demand) {
             (OrderKind::Market, Demand::Lots) => EndReason::NoLiquidity,
             (OrderKind::Market, Demand::Amount(_)) => {
                 let book = self.book(taker.order.book);
                 let ladder = book.ladder(taker.order.side.opposite());
-                if ladder.best != NONE && ladder.best_key <= taker.limit_key {
+                if ladder.reaches(taker.limit_key) {
                     EndReason::QuoteSpent
                 } else {
                     EndReason::NoLiquidity
                 }
             }
-            _ if may_rest(taker.order.time_in_force) => return self.rest(taker, out),
+            _ if may_rest(taker.order.time_in_force) => return self.rest(taker, entered, out),
             _ if taker.order.time_in_force == TimeInForce::Fok => EndReason::FillOrKill,
             _ => EndReason::ImmediateOrCancel,
         };
@@ -348,22 +355,20 @@ impl<L: Ledger> Engine<L> {
     }
 
     /// The rest of a taker joins the back of its level.
-    fn rest(&mut self, taker: &Taker, out: &mut EventBuffer) {
-        let (displayed, hidden) = Order::split(taker.order.displayed, taker.order.slice);
+    fn rest(&mut self, taker: &Taker, entered: Option<&NewOrder>, out: &mut EventBuffer) {
+        let (displayed, hidden) = split(taker.order.displayed, taker.slice);
         let order = Order { displayed, hidden, ..taker.order };
-        let handle = if taker.handle == NONE {
+        let handle = if let Some(entered) = entered {
             let handle = self.orders.insert(order);
-            let timed = order.time_in_force == TimeInForce::Gtd;
-            let named = (order.id, order.account);
-            self.register(handle, named, timed, taker.client_order_id, taker.expire_time);
+            self.register(handle, (order.id, order.account), entered, taker.slice);
             handle
         } else {
             *self.orders.get_mut(taker.handle) = order;
             taker.handle
         };
         let book = &mut self.books[order.book as usize];
-        let level_lots =
-            book.link(&mut self.orders, handle, taker.tick, order.side, (displayed, hidden));
+        let place = (order.side, order.tick);
+        let level_lots = book.link(&mut self.orders, handle, place, (displayed, hidden));
         let rested = OrderRested {
             order_id: order.id,
             price: taker.price,
@@ -383,9 +388,10 @@ impl<L: Ledger> Engine<L> {
         let ladder = book.ladder(taker.order.side.opposite());
         let mut taker = *taker;
         let mut taken = 0;
-        let mut next = (ladder.best != NONE).then_some((ladder.best_key, ladder.best));
-        while let Some((key, level)) = next.filter(|&(key, _)| key <= taker.limit_key) {
-            let price = book.price(book.levels.get(level).tick);
+        let limit_key = taker.limit_key;
+        for key in ladder.keys().take_while(|&key| key <= limit_key) {
+            let Some(level) = ladder.level(key) else { break };
+            let price = book.price(ladder.key(key));
             let wanted = taker.wants(book, price);
             let lots = wanted.min(self.open_at(level, &taker));
             taken += Book::gives(taker.order.side, price, book.qty(lots));
@@ -393,16 +399,14 @@ impl<L: Ledger> Engine<L> {
             if lots == wanted {
                 break;
             }
-            next = ladder.next_after(key);
         }
         taken
     }
 
     /// Open lots of a level; under `EXPIRE_MAKER` without those of the taker's own.
-    fn open_at(&self, level: u32, taker: &Taker) -> u64 {
-        let level = self.book(taker.order.book).levels.get(level);
+    fn open_at(&self, level: &Level, taker: &Taker) -> u64 {
         if taker.order.self_trade_prevention != SelfTradePrevention::ExpireMaker {
-            return level.displayed + level.hidden;
+            return level.open();
         }
         let mut lots = 0;
         let mut handle = level.head;
@@ -424,24 +428,20 @@ impl<L: Ledger> Engine<L> {
         let stops = prevents(mode) && mode != SelfTradePrevention::ExpireMaker;
         let wanted = taker.order.displayed;
         let mut lots = 0_u64;
-        let mut next = (ladder.best != NONE).then_some((ladder.best_key, ladder.best));
-        while let Some((key, level)) = next.filter(|&(key, _)| key <= taker.limit_key) {
-            if lots >= wanted {
-                break;
-            }
+        for key in ladder.keys().take_while(|&key| key <= taker.limit_key) {
+            let Some(level) = ladder.level(key).filter(|_| lots < wanted) else { break };
             if stops && let Some(ahead) = self.displayed_ahead_of_own(level, taker) {
                 return lots + ahead;
             }
             lots += self.open_at(level, taker);
-            next = ladder.next_after(key);
         }
         lots
     }
 
     /// Displayed lots ahead of the first order of the taker's own; `None` if the level has none.
-    fn displayed_ahead_of_own(&self, level: u32, taker: &Taker) -> Option<u64> {
+    fn displayed_ahead_of_own(&self, level: &Level, taker: &Taker) -> Option<u64> {
         let mut ahead = 0;
-        let mut handle = self.book(taker.order.book).levels.get(level).head;
+        let mut handle = level.head;
         while handle != NONE {
             let order = self.orders.get(handle);
             if self.ledger.same_group(taker.order.account, order.account) {

@@ -3,7 +3,10 @@
 
 use tiercel_types::{OrderId, Timestamp};
 
-use crate::orders::{NONE, Orders};
+use crate::orders::Orders;
+
+/// The position of an order that is not in the heap.
+pub(crate) const NOWHERE: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Timer {
@@ -43,10 +46,10 @@ impl Timers {
     /// Removes an order that was added.
     pub(crate) fn remove(&mut self, orders: &mut Orders, handle: u32) {
         let at = orders.extra(handle).timer;
-        if at == NONE {
+        if at == NOWHERE {
             return;
         }
-        orders.extra_mut(handle).timer = NONE;
+        orders.extra_mut(handle).timer = NOWHERE;
         let at = at as usize;
         self.heap.swap_remove(at);
         if at < self.heap.len() {

@@ -678,8 +678,9 @@ impl EventBuffer {
     /// Marks the newest event as the last of its command. For the engine.
     #[inline]
     pub fn mark_last(&mut self) {
-        // The flags are the fourth byte of the record's first word.
-        self.words[self.last] |= u64::from(FLAG_LAST) << 24;
+        // One byte is stored, nothing read: the header was written just before, piece by piece.
+        let flags = self.last * 8 + core::mem::offset_of!(EventHeader, flags);
+        self.words.as_mut_bytes()[flags] = FLAG_LAST;
     }
 
     /// True when it holds no event.

@@ -1,0 +1,85 @@
+//! Random commands through the engine and the reference model: every event, every level, every
+//! balance, and the auditor's verdict.
+//!
+//! `TIERCEL_SHRINK=1` boils a failure down to the few commands that show it.
+//! `TIERCEL_COMMANDS` sets how many commands each profile runs a seed (`make soak` raises it), and
+//! `TIERCEL_SEEDS` how many seeds.
+
+use tiercel_matching::{Accounts, Bare, Engine, Ledger};
+use tiercel_testkit::commands::Profile;
+use tiercel_testkit::harness::{report, run_side_by_side};
+use tiercel_testkit::model::Mode;
+
+use crate::subject::{Balances, EngineSubject, Holding};
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |text| text.parse().expect("a whole number"))
+}
+
+fn run<L: Ledger>(profile: Profile, seed: u64, holding: Holding, commands: u64) -> u64
+where
+    Engine<L>: Balances,
+{
+    let mut subject = EngineSubject::<L>::new(holding);
+    if let Err(failure) = run_side_by_side(&mut subject, profile, seed, commands) {
+        // Boiling down takes minutes: it is done when asked for.
+        if std::env::var_os("TIERCEL_SHRINK").is_some() {
+            panic!("{holding:?}\n{}", report(|| EngineSubject::<L>::new(holding), &failure));
+        }
+        panic!("{holding:?}\n{failure}(TIERCEL_SHRINK=1 boils it down to few commands)");
+    }
+    subject.resumed
+}
+
+/// Runs a profile with each way of holding an engine; returns how often a buffer was full.
+fn run_profile(profile: Profile) -> u64 {
+    let (commands, seeds) = (number("TIERCEL_COMMANDS", 40_000), number("TIERCEL_SEEDS", 1));
+    let mut resumed = 0;
+    for seed in 1..=seeds {
+        for (shift, holding) in
+            [Holding::PLAIN, Holding::TIGHT, Holding::RESTORED].iter().enumerate()
+        {
+            let seed = seed * 3 + shift as u64;
+            resumed += match profile.mode {
+                Mode::Full => run::<Accounts>(profile, seed, *holding, commands),
+                Mode::Bare => run::<Bare>(profile, seed, *holding, commands),
+            };
+        }
+    }
+    resumed
+}
+
+/// One test a profile, so that they run beside each other.
+macro_rules! profiles {
+    ($($name:ident = $profile:ident),+ $(,)?) => {
+        $(
+            #[test]
+            fn $name() {
+                run_profile(Profile::$profile);
+            }
+        )+
+
+        #[test]
+        fn no_profile_is_left_out() {
+            assert_eq!(Profile::ALL.len(), [$(stringify!($name)),+].len());
+        }
+    };
+}
+
+profiles! {
+    calm_trading_agrees = CALM,
+    crossing_orders_agree = CROSSING,
+    icebergs_agree = ICEBERG_HEAVY,
+    self_trades_agree = STP_HEAVY,
+    changing_terms_and_states_agree = ADMIN_HEAVY,
+    moving_funds_agree = FUNDING_HEAVY,
+    the_bare_book_agrees = BARE,
+    the_bare_book_with_changing_terms_agrees = BARE_ADMIN,
+    prices_at_the_ends_of_their_range_agree = WIDE_PRICES,
+}
+
+#[test]
+fn cascades_larger_than_the_buffer_are_part_of_the_runs() {
+    let resumed = run::<Accounts>(Profile::CROSSING, 77, Holding::TIGHT, 20_000);
+    assert!(resumed > 0, "no command filled the smallest buffer");
+}
