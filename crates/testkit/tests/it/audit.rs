@@ -18,6 +18,19 @@ fn the_auditor_arrives_at_the_models_books_and_balances() {
     }
 }
 
+#[test]
+#[ignore = "takes minutes: for the soak"]
+fn over_many_long_runs_the_auditor_arrives_at_the_models_books_and_balances() {
+    for seed in 100..140 {
+        for profile in Profile::ALL {
+            let mut model = Model::new(SHARD, profile.mode);
+            if let Err(failure) = run_side_by_side(&mut model, profile, seed, 100_000) {
+                panic!("{failure}");
+            }
+        }
+    }
+}
+
 /// The events of some commands of a profile.
 fn stream(profile: Profile, commands: u64) -> Vec<Events> {
     let mut generator = Generator::new(profile, 11);

@@ -481,6 +481,60 @@ fn a_market_order_stops_at_its_protection_price() {
             "ended 4 no_liquidity left 3",
         ]
     );
+    for at in ["100", "98", "97"] {
+        desk.buy(1, "1", at); // 5, 6, 7
+    }
+    // 2.5 % below 100 is 97.5, rounded to 98.
+    assert_eq!(
+        desk.order(3, Side::Sell, "0", "5", |order| {
+            order.kind = OrderKind::Market;
+            order.time_in_force = TimeInForce::Ioc;
+        })[1..],
+        [
+            "trade 3 of 1 at 100, 8 takes 5, open 4/0, level 0, fees 0/0",
+            "trade 4 of 1 at 98, 8 takes 6, open 3/0, level 0, fees 0/0",
+            "ended 8 no_liquidity left 3",
+        ]
+    );
+}
+
+#[test]
+fn a_market_order_needs_free_what_it_would_take() {
+    let mut desk = Desk::new();
+    let market = |order: &mut NewOrder| {
+        order.kind = OrderKind::Market;
+        order.time_in_force = TimeInForce::Ioc;
+    };
+    desk.sell(1, "500", "100"); // 1
+    desk.sell(4, "400", "110"); // 2
+    desk.sell(1, "100", "150"); // 3
+    // 2 has 100,000: 500 at 100 and 400 at 110 are 94,000, and 40 at 150 are 6,000.
+    assert_eq!(desk.order(2, Side::Buy, "0", "941", market), ["denied INSUFFICIENT_FUNDS"]);
+    // Of the same group as 4, account 5 passes over order 2: 500 at 100, 100 at 150.
+    assert_eq!(
+        desk.order(5, Side::Buy, "0", "941", |order| {
+            market(order);
+            order.self_trade_prevention = SelfTradePrevention::ExpireMaker;
+        })
+        .len(),
+        6
+    );
+    assert_eq!(desk.balance(5, USD), "35000 + 0");
+    desk.buy(1, "900", "50"); // 5
+    // To raise 45,000 at 50, 900 are needed: 2 has 1,000. To raise more it would sell no more.
+    let raise = |amount: &'static str| {
+        move |order: &mut NewOrder| {
+            market(order);
+            order.quote_qty = qty(amount);
+        }
+    };
+    let sold = desk.order(2, Side::Sell, "0", "0", raise("10000"));
+    assert_eq!(sold[1], "trade 3 of 200 at 50, 6 takes 5, open 0/700, level 700, fees 0/0");
+    assert_eq!(sold[2], "ended 6 quote_spent left 0");
+    desk.order(3, Side::Sell, "50", "500", |_| {}); // 7: 200 at 50 are left
+    desk.sell(2, "750", "60"); // 8: 50 stay free
+    assert_eq!(desk.order(2, Side::Sell, "0", "0", raise("2550")), ["denied INSUFFICIENT_FUNDS"]);
+    assert_eq!(desk.order(2, Side::Sell, "0", "0", raise("2549")).len(), 3);
 }
 
 #[test]
@@ -617,6 +671,71 @@ fn a_correction_books_the_trade_again_at_the_rates_of_its_time() {
     // A second correction may go up to what was traded.
     assert_eq!(desk.run(correct("100", "10")), ["trade_corrected"]);
     assert_eq!(desk.balance(2, USD), "100990 + 0");
+}
+
+#[test]
+fn the_65_536_largest_funding_ids_are_remembered() {
+    let mut desk = Desk::new();
+    let mut deposit = |funding_id| {
+        let (account, asset, amount) = (AccountId(1), USD, Money::from_units(1));
+        desk.run(Deposit { funding_id, account, asset, amount }).remove(0)
+    };
+    // Ten ids from 11 to 52 are remembered; 65,526 more fill the memory.
+    for id in 0..65_526 {
+        assert!(deposit(1_000 + id).starts_with("funds"));
+    }
+    assert!(deposit(11).starts_with("funding_repeated"));
+    assert!(deposit(9_999_999).starts_with("funds"));
+    // 11 was the smallest, and is forgotten; so everything up to it is too old.
+    assert_eq!(deposit(11), "denied FUNDING_ID_TOO_OLD");
+    assert_eq!(deposit(10), "denied FUNDING_ID_TOO_OLD");
+    // An id above it that was not done may be done; now 12 is the smallest, and forgotten.
+    assert!(deposit(13).starts_with("funds"));
+    assert!(deposit(13).starts_with("funding_repeated"));
+    assert_eq!(deposit(12), "denied FUNDING_ID_TOO_OLD");
+}
+
+#[test]
+fn the_last_65_536_trades_can_be_undone() {
+    let mut desk = Desk::with(|spec| spec.lot = Qty::from_units(1));
+    for _ in 0..=65_536 {
+        desk.sell(1, "0.00000001", "1");
+        desk.buy(2, "0.00000001", "1");
+    }
+    let bust = |id| BustTrade { trade_id: TradeId(id), instrument: BTCUSD, reserved: 0 };
+    assert_eq!(desk.run(bust(1)), ["denied UNKNOWN_TRADE"]);
+    assert_eq!(desk.run(bust(2)), ["trade_busted"]);
+}
+
+#[test]
+fn where_prices_may_be_negative_zero_is_a_price_and_amendments_always_mean_theirs() {
+    let mut desk = Desk { model: Model::new(0, Mode::Bare), sequence: 0, time: 0 };
+    let mut spec = InstrumentSpec::new(BTCUSD, BTC, USD, price("5"), qty("1"));
+    spec.symbol = "POWER".parse().unwrap();
+    (spec.min_price, spec.max_price) = (price("-100"), price("100"));
+    desk.run(AddInstrument { spec });
+    let mut order = |id, side, at: &str, quantity: &str| {
+        desk.order(1, side, at, quantity, |order| order.order_id = OrderId(id))
+    };
+    assert_eq!(order(0, Side::Buy, "0", "4"), ["denied ORDER_ID_NOT_ALLOWED"]);
+    assert_eq!(order(8, Side::Buy, "0", "4"), ["accepted 8 rests"]);
+    assert_eq!(order(8, Side::Buy, "0", "4"), ["denied DUPLICATE_ORDER_ID"]);
+    assert_eq!(order(9, Side::Buy, "-7", "4"), ["denied PRICE_NOT_ON_TICK"]);
+    assert_eq!(order(9, Side::Buy, "-105", "4"), ["denied PRICE_TOO_LOW"]);
+    assert_eq!(order(9, Side::Buy, "-5", "4"), ["accepted 9 rests"]);
+    assert_eq!(
+        order(10, Side::Sell, "-5", "6"),
+        [
+            "accepted 10",
+            "trade 1 of 4 at 0, 10 takes 8, open 2/0, level 0, fees 0/0",
+            "trade 2 of 2 at -5, 10 takes 9, open 0/2, level 2, fees 0/0",
+        ]
+    );
+    // The price is meant: zero. Of a total of 5, 2 are filled.
+    assert_eq!(desk.amend(1, 9, |amend| amend.qty = qty("5")), ["amended 9 3 at 0 rests"]);
+    let deposit =
+        Deposit { funding_id: 1, account: AccountId(1), asset: USD, amount: Money::from_units(1) };
+    assert_eq!(desk.run(deposit), ["denied NO_ACCOUNTS"]);
 }
 
 #[test]
