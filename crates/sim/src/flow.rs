@@ -126,7 +126,7 @@ const STANDING_ORDERS: usize = 1_000;
 /// Operations that are measured in one stretch of the plain loads.
 const BATCH: usize = 1_000;
 /// The middle of the plain and deep loads; nothing rests there.
-const MIDDLE_TICKS: i64 = 100_000;
+const MIDDLE_TICKS: i64 = CENTRAL_PRICE_TICKS;
 /// Levels on each side of the plain loads.
 const PLAIN_LEVELS: u64 = 500;
 
@@ -226,48 +226,45 @@ pub fn cancels(seed: u64, batches: usize) -> Load {
 
 /// Load c: immediate orders that fill.
 ///
-/// 1,000 orders stand on 500 levels a side. In each batch 1,000 orders of one lot are added on
-/// the 100 levels next to the middle, on a random side (not measured), and then 1,000 immediate
-/// orders of one lot, as many against each side, take exactly those orders: each fills one
-/// resting order, and both are gone.
+/// 1,000 orders stand on 500 levels a side. In each batch, sides in turn, 1,000 orders of one lot
+/// are added on the 100 levels of one side next to the middle (not measured), and then 1,000
+/// immediate orders of one lot take exactly those: each fills one resting order, and both are
+/// gone.
 pub fn filling_iocs(seed: u64, batches: usize) -> Load {
-    /// Levels a side on which the makers rest; all standing orders rest behind them.
+    /// Levels on which the makers rest; all standing orders rest behind them.
     const MAKER_LEVELS: u64 = 100;
     let mut plain = Plain::new(seed);
     let standing: Vec<Op> = (0..STANDING_ORDERS)
         .map(|_| match plain.add(PLAIN_LEVELS, 100) {
             Op::New { id, account, side, price_ticks, qty, ioc } => {
-                let away = if side == Side::Buy { -1 } else { 1 } * MAKER_LEVELS as i64;
-                Op::New { id, account, side, price_ticks: price_ticks + away, qty, ioc }
+                let behind = if side == Side::Buy { -1 } else { 1 } * MAKER_LEVELS as i64;
+                Op::New { id, account, side, price_ticks: price_ticks + behind, qty, ioc }
             }
             other => other,
         })
         .collect();
     plain.run(standing, false);
     let mut book = book::ReferenceBook::new(false);
-    for _ in 0..batches {
-        let makers: Vec<Op> = (0..BATCH).map(|_| plain.add(MAKER_LEVELS, 1)).collect();
-        let mut sides: Vec<Side> = makers
-            .iter()
-            .filter_map(|op| if let Op::New { side, .. } = op { Some(*side) } else { None })
-            .collect();
-        plain.rng.shuffle(&mut sides);
-        let takers: Vec<Op> = sides
-            .into_iter()
-            .map(|maker_side| {
-                let side = maker_side.opposite();
-                // The farthest level of the makers: a limit that every one of them meets.
-                let distance = if side == Side::Buy { 1 } else { -1 } * MAKER_LEVELS as i64;
-                let op = Op::New {
-                    id: plain.next_id,
-                    account: 1 + plain.rng.below(ACCOUNTS) as u32,
-                    side,
-                    price_ticks: MIDDLE_TICKS + distance,
-                    qty: 1,
-                    ioc: true,
-                };
-                plain.next_id += 1;
-                op
+    for batch in 0..batches {
+        let maker_side = if batch.is_multiple_of(2) { Side::Sell } else { Side::Buy };
+        let makers: Vec<Op> =
+            (0..BATCH).map(|_| plain.add_on(maker_side, MAKER_LEVELS, 1)).collect();
+        let takers: Vec<Op> = (0..BATCH)
+            .map(|_| match plain.add_on(maker_side, 1, 1) {
+                Op::New { id, account, qty, .. } => {
+                    // The makers' farthest level: a limit that every one of them meets.
+                    let reach = if maker_side == Side::Sell { 1 } else { -1 } * MAKER_LEVELS as i64;
+                    let price_ticks = MIDDLE_TICKS + reach;
+                    Op::New {
+                        id,
+                        account,
+                        side: maker_side.opposite(),
+                        price_ticks,
+                        qty,
+                        ioc: true,
+                    }
+                }
+                other => other,
             })
             .collect();
         for op in makers.iter().chain(&takers) {

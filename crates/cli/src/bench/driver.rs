@@ -103,6 +103,21 @@ impl Reports {
     pub const fn trades(&self) -> TradeSum {
         self.trades
     }
+
+    /// Whether these are what `load` has to yield, with no command refused.
+    ///
+    /// # Errors
+    /// [`BenchError::Wrong`] of `subject`.
+    pub fn check(&self, load: &Load, subject: &str) -> Result<(), BenchError> {
+        if self.trades == load.trades && self.refused == 0 {
+            return Ok(());
+        }
+        let what = format!(
+            "trades {:?} for {:?}, {} commands refused",
+            self.trades, load.trades, self.refused
+        );
+        Err(BenchError::Wrong { subject: subject.to_owned(), what })
+    }
 }
 
 /// An engine behind the driver.
@@ -237,12 +252,8 @@ impl<A: Adapter> Subject for Driven<A> {
                 }
             }
         }
-        if A::STRICT && (reports.trades != self.load.trades || reports.refused > 0) {
-            let what = format!(
-                "trades {:?} for {:?}, {} commands refused",
-                reports.trades, self.load.trades, reports.refused
-            );
-            return Err(BenchError::Wrong { subject: A::NAME.to_owned(), what });
+        if A::STRICT {
+            reports.check(&self.load, A::NAME)?;
         }
         Ok(Round {
             value: pass.spent_ns / pass.measured as f64,

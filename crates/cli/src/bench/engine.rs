@@ -248,7 +248,7 @@ impl<const CLIENT_IDS: bool> Adapter for Full<CLIENT_IDS> {
             let terms = SetAccount {
                 account,
                 trade_group: 0,
-                max_open_orders: 1_000,
+                max_open_orders: 10_000,
                 state: AccountState::Active,
                 reserved: [0; 3],
             };

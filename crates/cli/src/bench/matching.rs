@@ -81,6 +81,7 @@ impl<A: Adapter> Subject for Memory<A> {
         }
         let resident = || resident_bytes().ok_or(BenchError::NotAvailable("resident memory"));
         let mut reports = Reports::default();
+        release_freed_memory();
         let before = resident()?;
         let mut engine = A::new(&self.load);
         for op in &self.load.ops {
@@ -89,6 +90,7 @@ impl<A: Adapter> Subject for Memory<A> {
         }
         let grown = resident()?.saturating_sub(before);
         drop(engine);
+        reports.check(&self.load, A::NAME)?;
         Ok(Round {
             value: grown as f64 / DEEP_ORDERS as f64,
             operations: DEEP_ORDERS as u64,
@@ -103,4 +105,17 @@ fn resident_bytes() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
+}
+
+/// Gives back to the system what was freed: else an engine would grow into pages that an earlier
+/// one made resident, and seem small.
+fn release_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        unsafe extern "C" {
+            safe fn malloc_trim(pad: usize) -> std::ffi::c_int;
+        }
+        // It returns whether there was anything to give back, which is the same to us.
+        let _ = malloc_trim(0);
+    }
 }

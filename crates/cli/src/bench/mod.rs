@@ -156,9 +156,10 @@ pub fn run_with(
         Some(cpu) => cpu,
         None => tiercel_host::allowed_cpus()?.last().copied().unwrap_or(0),
     };
+    // Named before pinning: a pinned process sees one core.
+    let machine = tiercel_host::machine().to_string();
     tiercel_host::pin_current_thread(cpu)?;
     let clock = Clock::calibrate();
-    let machine = tiercel_host::machine().to_string();
     let format = options.format();
     if format == Format::Table {
         writeln!(
