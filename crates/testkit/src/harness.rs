@@ -1,5 +1,5 @@
-//! Runs an engine and the reference model side by side on the same commands, audits the engine's
-//! events, and boils a failure down to the few commands that show it.
+//! Runs an engine and the reference model side by side on the same commands, and audits the
+//! engine's events. [`crate::shrink`] boils a failure down.
 //!
 //! ```text
 //!   Generator --> step --+--> Subject (the engine) --> events --+--> same_events
@@ -22,6 +22,8 @@ use crate::auditor::Auditor;
 use crate::commands::{Generator, Profile, Step};
 use crate::coverage::Coverage;
 use crate::model::{Events, Mode, Model, same_events};
+
+pub use crate::shrink::{report, shrink};
 
 /// An engine under test.
 pub trait Subject {
@@ -171,7 +173,7 @@ fn agree<T: PartialEq + fmt::Debug>(
 /// Runs `commands` random commands on a new engine of shard [`SHARD`] and on the model.
 ///
 /// # Errors
-/// The first [`Failure`]; [`shrink`] makes it small.
+/// The first [`Failure`]; [`shrink`](crate::shrink::shrink) makes it small.
 pub fn run_side_by_side<S: Subject>(
     subject: &mut S,
     profile: Profile,
@@ -222,33 +224,6 @@ pub fn replay<S: Subject>(
     run.compare_states().map_err(|difference| (steps.len(), difference))
 }
 
-/// Takes commands away from a failure as long as engine and model still disagree (delta debugging,
-/// Zeller and Hildebrandt 2002): the fewer left, the plainer the fault. What they disagree on may
-/// change on the way. `make` makes a new engine for each try.
-#[must_use]
-pub fn shrink<S: Subject>(mut make: impl FnMut() -> S, failure: &Failure) -> Failure {
-    let mut best = failure.clone();
-    let mut fails = |steps: &[Step]| replay(&mut make(), failure.mode, steps).err();
-    let mut chunk = best.steps.len().div_ceil(2);
-    while chunk > 0 {
-        let mut at = 0;
-        let mut shrunk = false;
-        while at < best.steps.len() {
-            let mut steps = best.steps.clone();
-            steps.drain(at..(at + chunk).min(steps.len()));
-            if let Some((count, difference)) = fails(&steps) {
-                steps.truncate(count);
-                (best.steps, best.difference, shrunk) = (steps, difference, true);
-            } else {
-                at += chunk;
-            }
-        }
-        // The last round is repeated until nothing more can go.
-        chunk = if chunk == 1 && shrunk { 1 } else { chunk / 2 };
-    }
-    best
-}
-
 /// Writes commands so that people can read them and [`parse_steps`] can run them again: a line of
 /// hexadecimal (the record of the log) after a line that says what it is.
 #[must_use]
@@ -281,12 +256,4 @@ fn parse_step(line: &str) -> Result<Step, String> {
     let bytes = bytes.ok_or_else(|| format!("not hexadecimal: {line}"))?;
     let (header, command) = Command::decode(&bytes).map_err(|error| format!("{error}: {line}"))?;
     Ok(Step { time: Timestamp(header.time_ns), command })
-}
-
-/// What a failing test prints: the failure, boiled down, and its commands to run again.
-#[must_use]
-pub fn report<S: Subject>(make: impl FnMut() -> S, failure: &Failure) -> String {
-    let small = shrink(make, failure);
-    let steps = print_steps(&small.steps);
-    format!("{failure}\nboiled down to {} commands:\n{small}\n{steps}", small.steps.len())
 }

@@ -23,3 +23,4 @@ pub mod itch_messages;
 pub mod model;
 pub mod naive_l3;
 pub mod random;
+pub mod shrink;

@@ -2,17 +2,20 @@
 
 use tiercel_testkit::commands::{Generator, Profile};
 use tiercel_testkit::harness::{
-    SHARD, Subject, parse_steps, print_steps, replay, report, run_side_by_side, shrink,
+    SHARD, Subject, parse_steps, print_steps, replay, run_side_by_side,
 };
 use tiercel_testkit::model::{Events, Mode, Model};
+use tiercel_testkit::shrink::{report, shrink};
 use tiercel_types::{
-    AccountId, AssetId, Command, Event, InstrumentId, Money, Price, Qty, Side, Timestamp,
+    AccountId, AssetId, Command, Event, InstrumentId, Money, OrderId, Price, Qty, Side, Timestamp,
 };
 
 /// The model with a fault of one's choice.
 struct Faulty {
     model: Model,
     fault: Fault,
+    /// Orders that showed another slice with the last event of a command.
+    replenished: Vec<OrderId>,
 }
 
 #[derive(Clone, Copy)]
@@ -21,8 +24,10 @@ enum Fault {
     Priority,
     /// A level too few is shown.
     Depth,
-    /// A unit of money is lost, once the account has traded.
+    /// A unit of money is lost while something is reserved.
     Balance,
+    /// An order that showed another slice ends, and nothing is said of what it had left.
+    Late,
 }
 
 impl Subject for Faulty {
@@ -32,6 +37,14 @@ impl Subject for Faulty {
             && amended.price != amended.old_price
         {
             amended.priority_kept = 1;
+        }
+        if let Event::OrderReplenished(shown) = &events[events.len() - 1].1 {
+            self.replenished.push(shown.order_id);
+        }
+        if let (Fault::Late, Event::OrderEnded(ended)) = (self.fault, &mut events[0].1)
+            && self.replenished.contains(&ended.order_id)
+        {
+            ended.unfilled_qty = Qty::ZERO;
         }
         events
     }
@@ -52,7 +65,7 @@ impl Subject for Faulty {
 }
 
 fn make(fault: Fault) -> impl Fn() -> Faulty {
-    move || Faulty { model: Model::new(SHARD, Mode::Full), fault }
+    move || Faulty { model: Model::new(SHARD, Mode::Full), fault, replenished: Vec::new() }
 }
 
 #[test]
@@ -62,6 +75,8 @@ fn wrong_events_books_and_balances_are_found_and_boiled_down() {
         (Fault::Priority, "priority_kept: 1", 8),
         (Fault::Depth, "book of instrument", 20),
         (Fault::Balance, "free and reserved", 8),
+        // Two accounts and their funds, an iceberg, a taker, a cancel.
+        (Fault::Late, "unfilled_qty: Qty(0)", 12),
     ] {
         let make = make(fault);
         let failure = run_side_by_side(&mut make(), Profile::CALM, 4, 5_000).unwrap_err();
