@@ -78,7 +78,10 @@ impl Generator {
                 spec.maker_fee_ppm = self.random.below(300_000) as i32 - spec.taker_fee_ppm;
             }
             1 if !self.profile.wide_prices => spec.band_ppm = self.random.below(2_000) as u32,
-            2 if !self.profile.wide_prices => spec.market_protection_ppm = 1_000,
+            2 if !self.profile.wide_prices => {
+                spec.market_protection_ppm =
+                    *self.random.pick(&[1_000, 1_000_000, 5_000_000, u32::MAX])
+            }
             3 => spec.max_iceberg_parts = self.random.below(10) as u32,
             4 => spec.max_qty = Qty::from_units(spec.lot.units() * (20 + self.random.below(200))),
             5 => {
