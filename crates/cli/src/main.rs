@@ -2,7 +2,10 @@
 //! decision to the pure crates.
 
 mod exit;
+mod replay;
 mod session;
+mod stop;
+mod text;
 
 use std::process::ExitCode;
 
@@ -31,6 +34,8 @@ Exit codes:
 enum Run {
     /// Run a scripted session through the engine: one command a line in, one event a line out
     Match(session::MatchArgs),
+    /// Rebuild books from recorded market data: Nasdaq ITCH 5.0, Binance captures
+    Replay(replay::ReplayArgs),
     /// Measure: time per operation of the engine, the books and the decoders
     Bench(bench::Options),
 }
@@ -39,6 +44,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Run::Match(args)) => session::run(&args),
+        Some(Run::Replay(args)) => replay::run(&args),
         Some(Run::Bench(options)) => run_bench(&options),
         None => Ok(Exit::Ok),
     };

@@ -1,0 +1,214 @@
+//! An ITCH 5.0 file through the books by order.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use serde_json::json;
+use tiercel_book::l3::{Anomaly, AnomalyKind, Book, BookSet, Capacity, Level, Tape};
+use tiercel_types::Side;
+use tiercel_types::market::{FeedUnits, OrderOperation};
+use tiercel_wire::itch::{FrameError, FrameReader, Kind, Message};
+
+use super::progress::Progress;
+use super::report::{BookReport, BookRow, Finding, Report, SymbolReport};
+use super::source::Source;
+use super::{Damage, ReplayArgs};
+use crate::stop::Stop;
+
+/// Bytes read at once.
+const CHUNK_SIZE: usize = 256 * 1024;
+
+/// The smallest message that is an operation, with its length: an upper bound for a chunk's.
+const OPERATION_SIZE_MIN: usize = 21;
+
+/// Symbols and books that are shown when none is asked for.
+const SYMBOLS_SHOWN: usize = 10;
+const BOOKS_SHOWN: usize = 3;
+
+/// Everything that a pass over the file builds up.
+struct Replay {
+    frames: FrameReader,
+    books: BookSet,
+    /// Symbols by locate.
+    symbols: BTreeMap<u16, String>,
+    /// Messages by type byte.
+    types: [u64; 256],
+    messages: u64,
+    operations: Vec<OrderOperation>,
+    /// The first anomaly of each kind.
+    first: BTreeMap<AnomalyKind, Anomaly>,
+    damage: Damage,
+    /// Where a frame of zero length begins, if one came: the end, unless more follows.
+    end_mark: Option<u64>,
+}
+
+/// Replays the file into `report`.
+pub(super) fn replay(
+    source: &mut Source,
+    args: &ReplayArgs,
+    stop: &Stop,
+    progress: &mut Progress,
+    report: &mut Report,
+) {
+    let capacity = Capacity { instruments: 1024, orders: 1 << 16, levels: 16 };
+    let mut replay = Replay {
+        frames: FrameReader::default(),
+        books: BookSet::new(capacity),
+        symbols: BTreeMap::new(),
+        types: [0; 256],
+        messages: 0,
+        operations: Vec::with_capacity(CHUNK_SIZE / OPERATION_SIZE_MIN + 1),
+        first: BTreeMap::new(),
+        damage: Damage::default(),
+        end_mark: None,
+    };
+    let mut chunk = vec![0; CHUNK_SIZE];
+    let mut cut = false;
+    while !stop.asked() && !replay.damage.too_much() {
+        match source.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => replay.take(&chunk[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                replay.damage.add(&source.describe(&error));
+                cut = true;
+                break;
+            }
+        }
+        progress.tick(source.file_position(), replay.messages);
+    }
+    let ended = !stop.asked() && !cut && !replay.damage.too_much();
+    replay.finish(ended, source.position());
+    replay.tell(args, report);
+    report.bytes = source.position();
+}
+
+impl Replay {
+    fn take(&mut self, chunk: &[u8]) {
+        let Self { frames, symbols, types, messages, operations, damage, end_mark, .. } = self;
+        frames.feed(chunk, |result| match result {
+            // Behind a lost framing nothing is believed, also within this chunk.
+            _ if damage.too_much() => {}
+            Ok(message) => {
+                damage.good();
+                *messages += 1;
+                types[message.kind() as usize] += 1;
+                if let Message::StockDirectory(directory) = message {
+                    let symbol = directory.stock.trimmed().escape_ascii().to_string();
+                    symbols.insert(directory.head.stock_locate.get(), symbol);
+                }
+                operations.extend(message.operation());
+            }
+            Err(FrameError::ZeroLength { offset }) => *end_mark = Some(offset),
+            Err(error) => damage.add(&error),
+        });
+        let first = &mut self.first;
+        for operation in self.operations.drain(..) {
+            if let Err(anomaly) = self.books.apply(&operation) {
+                first.entry(anomaly.kind()).or_insert(anomaly);
+            }
+        }
+    }
+
+    /// Judges the end of the data, if it was reached.
+    fn finish(&mut self, ended: bool, position: u64) {
+        if let Some(offset) = self.end_mark {
+            // Two bytes of zero at the very end are the mark of a whole file.
+            if offset + 2 != position {
+                self.damage.add(&FrameError::ZeroLength { offset });
+            }
+        } else if ended && let Err(error) = self.frames.clone().finish() {
+            self.damage.add(&error);
+        }
+    }
+
+    fn tell(self, args: &ReplayArgs, report: &mut Report) {
+        report.messages = self.messages;
+        for kind in Kind::ALL {
+            let count = self.types[kind as usize];
+            if count > 0 {
+                let code = char::from(kind as u8);
+                report.types.push((format!("{code} {kind:?}"), count));
+            }
+        }
+        let mut shown: Vec<(&str, &Book)> =
+            self.books.books().iter().map(|book| (self.symbol(book.locate()), book)).collect();
+        report.symbols_total = shown.len();
+        // The busiest first; the symbol decides between equals.
+        shown.sort_by_key(|(symbol, book)| (core::cmp::Reverse(volume(book.tape())), *symbol));
+        if args.symbol.is_empty() {
+            shown.truncate(SYMBOLS_SHOWN);
+        } else {
+            shown.retain(|(symbol, _)| args.symbol.iter().any(|wanted| wanted == symbol));
+        }
+        let books = if args.symbol.is_empty() { BOOKS_SHOWN } else { shown.len() };
+        for (at, (symbol, book)) in shown.into_iter().enumerate() {
+            report.symbols.push(symbol_report(symbol, book));
+            if at < books && args.depth > 0 {
+                report.books.push(book_report(symbol, book, args.depth));
+            }
+        }
+        for (kind, anomaly) in &self.first {
+            report.findings.push(Finding {
+                name: kind.as_str().to_owned(),
+                count: self.books.anomalies().of(*kind),
+                first: anomaly.to_string(),
+            });
+        }
+        report.damage = self.damage;
+    }
+
+    fn symbol(&self, locate: u16) -> &str {
+        self.symbols.get(&locate).map_or("?", String::as_str)
+    }
+}
+
+/// Shares traded: in the book, beside it, and in crosses.
+const fn volume(tape: &Tape) -> u64 {
+    tape.executed_qty.saturating_add(tape.traded_qty).saturating_add(tape.crossed_qty)
+}
+
+fn symbol_report(symbol: &str, book: &Book) -> SymbolReport {
+    let tape = book.tape();
+    let best = |side| book.best(side).map(|level| price(level.price()));
+    let last = (tape.last_price != 0).then(|| price(tape.last_price));
+    SymbolReport {
+        symbol: symbol.to_owned(),
+        cells: vec![
+            ("locate", json!(book.locate())),
+            ("executions", json!(tape.executions)),
+            ("hidden trades", json!(tape.trades)),
+            ("crosses", json!(tape.crosses)),
+            ("broken", json!(tape.broken)),
+            ("volume", json!(volume(tape))),
+            ("last", json!(last)),
+            ("bid", json!(best(Side::Buy))),
+            ("ask", json!(best(Side::Sell))),
+        ],
+    }
+}
+
+fn book_report(symbol: &str, book: &Book, depth: usize) -> BookReport {
+    let row = |level: &Level| BookRow {
+        price: price(level.price()),
+        qty: level.qty().to_string(),
+        orders: Some(level.orders()),
+    };
+    // The best level is the last of the slice.
+    let side = |side| book.top(side, depth).iter().rev().map(row).collect();
+    BookReport {
+        symbol: symbol.to_owned(),
+        absent: None,
+        crossed: matches!(
+            (book.best(Side::Buy), book.best(Side::Sell)),
+            (Some(bid), Some(ask)) if bid.price() >= ask.price()
+        ),
+        bids: side(Side::Buy),
+        asks: side(Side::Sell),
+    }
+}
+
+/// A price of the feed with its four places.
+fn price(units: u32) -> String {
+    format!("{:.4}", FeedUnits::ITCH.price(units))
+}
