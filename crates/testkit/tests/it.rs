@@ -5,7 +5,9 @@
 
 mod it {
     mod audit;
+    mod desk;
     mod generator;
     mod harness;
     mod scenarios;
+    mod self_trade;
 }

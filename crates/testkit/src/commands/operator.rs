@@ -80,7 +80,7 @@ impl Generator {
             1 if !self.profile.wide_prices => spec.band_ppm = self.random.below(2_000) as u32,
             2 if !self.profile.wide_prices => {
                 spec.market_protection_ppm =
-                    *self.random.pick(&[1_000, 1_000_000, 5_000_000, u32::MAX])
+                    *self.random.pick(&[1_000, 1_000_000, 5_000_000, u32::MAX]);
             }
             3 => spec.max_iceberg_parts = self.random.below(10) as u32,
             4 => spec.max_qty = Qty::from_units(spec.lot.units() * (20 + self.random.below(200))),
