@@ -20,6 +20,7 @@
 //! grows by doubling, which is the only allocation.
 
 mod anomaly;
+mod batch;
 mod book;
 mod ladder;
 mod orders;
@@ -279,16 +280,26 @@ impl BookSet {
         let book = &mut self.books[place];
         let level = book.ladder_mut(side).level_at(price);
         self.orders.append(Order::new(reference, locate, side, qty, price), level);
-        match book.best(side.opposite()) {
-            Some(best) if crosses(side, price, best.price()) => {
-                let against = best.price();
-                self.note(if price == against {
-                    Anomaly::Locked { locate, reference, price }
-                } else {
-                    Anomaly::Crossed { locate, reference, price, against }
-                })
-            }
-            _ => Ok(()),
+        if book.ladder(side.opposite()).is_met_at(price) {
+            return self.note_met(locate, reference, side, price);
+        }
+        Ok(())
+    }
+
+    /// An order was added that locks or crosses its book.
+    #[cold]
+    #[inline(never)]
+    fn note_met(
+        &mut self,
+        locate: u16,
+        reference: u64,
+        side: Side,
+        price: u32,
+    ) -> Result<(), Anomaly> {
+        let best = self.book(locate).and_then(|book| book.best(side.opposite()));
+        match best.map_or(price, Level::price) {
+            against if against == price => self.note(Anomaly::Locked { locate, reference, price }),
+            against => self.note(Anomaly::Crossed { locate, reference, price, against }),
         }
     }
 
@@ -341,10 +352,10 @@ impl BookSet {
         let place = self.index[usize::from(order.locate())] as usize;
         let ladder = self.books[place].ladder_mut(order.side());
         // The ladder holds a level for each live order's price.
-        if let Some(at) = ladder.position(order.price()) {
-            if self.orders.unlink(found.handle, ladder.at_mut(at)) {
-                ladder.remove(at);
-            }
+        if let Some(at) = ladder.position(order.price())
+            && self.orders.unlink(found.handle, ladder.at_mut(at))
+        {
+            ladder.remove(at);
         }
     }
 
@@ -413,14 +424,5 @@ impl BookSet {
             }
             Err(anomaly) => self.note(anomaly),
         }
-    }
-}
-
-/// Whether an order at `price` lies at or through the best price of the other side.
-#[inline]
-const fn crosses(side: Side, price: u32, opposite: u32) -> bool {
-    match side {
-        Side::Buy => price >= opposite,
-        Side::Sell => price <= opposite,
     }
 }

@@ -125,6 +125,11 @@ impl Book {
     }
 
     #[inline]
+    pub(super) fn ladder(&self, side: Side) -> &Ladder {
+        &self.ladders[side.index()]
+    }
+
+    #[inline]
     pub(super) fn ladder_mut(&mut self, side: Side) -> &mut Ladder {
         &mut self.ladders[side.index()]
     }

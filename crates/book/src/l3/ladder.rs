@@ -37,16 +37,18 @@ impl Level {
 }
 
 /// So many of the best levels are searched without a branch.
-const NEAR: usize = 8;
+const NEAR: usize = 16;
 
 /// The levels of one side, the best last.
 ///
-/// Prices are compared through a mask that turns the order round for asks, so that both sides run
-/// the same code without a branch on the side.
+/// Prices are kept once more by themselves, sixteen to a cache line, for searching; as keys that
+/// grow from the worst price to the best, so that both sides run the same code without a branch
+/// on the side.
 #[derive(Debug)]
 pub(super) struct Ladder {
+    keys: Vec<u32>,
     levels: Vec<Level>,
-    /// All ones for asks.
+    /// What turns prices into keys and back: all ones for asks.
     mask: u32,
 }
 
@@ -56,7 +58,7 @@ impl Ladder {
             Side::Buy => 0,
             Side::Sell => u32::MAX,
         };
-        Self { levels: Vec::with_capacity(levels), mask }
+        Self { keys: Vec::with_capacity(levels), levels: Vec::with_capacity(levels), mask }
     }
 
     #[inline]
@@ -64,29 +66,34 @@ impl Ladder {
         &self.levels
     }
 
-    /// Where the level of this price is, or would be.
+    /// Whether an order of the other side at this price meets the best of this one.
     #[inline]
-    fn search(&self, price: u32) -> usize {
-        let key = price ^ self.mask;
-        let far = match self.levels.split_last_chunk::<NEAR>() {
+    pub(super) fn is_met_at(&self, price: u32) -> bool {
+        self.keys.last().is_some_and(|&best| best >= price ^ self.mask)
+    }
+
+    /// Where the level of this key is, or would be.
+    #[inline]
+    fn search(&self, key: u32) -> usize {
+        let far = match self.keys.split_last_chunk::<NEAR>() {
             Some((far, near)) => {
-                let worse: usize =
-                    near.iter().map(|level| usize::from((level.price ^ self.mask) < key)).sum();
+                let worse: u32 = near.iter().map(|&other| u32::from(other < key)).sum();
                 if worse > 0 {
-                    return far.len() + worse;
+                    return far.len() + worse as usize;
                 }
                 far
             }
-            None => &self.levels,
+            None => &self.keys,
         };
-        far.partition_point(|level| (level.price ^ self.mask) < key)
+        far.partition_point(|&other| other < key)
     }
 
     /// Where the level of this price is.
     #[inline]
     pub(super) fn position(&self, price: u32) -> Option<usize> {
-        let at = self.search(price);
-        (self.levels.get(at)?.price == price).then_some(at)
+        let key = price ^ self.mask;
+        let at = self.search(key);
+        (*self.keys.get(at)? == key).then_some(at)
     }
 
     #[inline]
@@ -98,9 +105,11 @@ impl Ladder {
     /// The level of this price, made where there is none.
     #[inline]
     pub(super) fn level_at(&mut self, price: u32) -> &mut Level {
-        let at = self.search(price);
-        if self.levels.get(at).is_none_or(|level| level.price != price) {
+        let key = price ^ self.mask;
+        let at = self.search(key);
+        if self.keys.get(at).is_none_or(|&other| other != key) {
             let level = Level { qty: 0, price, orders: 0, first: NONE, last: NONE };
+            self.keys.insert(at, key);
             self.levels.insert(at, level);
         }
         &mut self.levels[at]
@@ -113,6 +122,7 @@ impl Ladder {
 
     #[inline]
     pub(super) fn remove(&mut self, at: usize) {
+        self.keys.remove(at);
         self.levels.remove(at);
     }
 }

@@ -2,6 +2,7 @@
 
 use tiercel_types::Side;
 
+use super::batch::prefetch_line;
 use super::ladder::Level;
 
 /// No handle.
@@ -93,6 +94,23 @@ impl Orders {
     #[inline]
     pub(super) fn get_mut(&mut self, handle: u32) -> &mut Order {
         &mut self.slots[handle as usize]
+    }
+
+    /// Asks for an order's line; nothing for a handle that is none.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, handle: u32) {
+        if let Some(order) = self.slots.get(handle as usize) {
+            prefetch_line(order);
+        }
+    }
+
+    /// Asks for the lines of an order's neighbours in its queue.
+    #[inline(always)]
+    pub(super) fn prefetch_neighbours(&self, handle: u32) {
+        if let Some(order) = self.slots.get(handle as usize) {
+            self.prefetch(order.next);
+            self.prefetch(order.previous);
+        }
     }
 
     /// The handle that [`Self::append`] will give; `None` when the slab is full.

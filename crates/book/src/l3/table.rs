@@ -5,6 +5,7 @@
 //! without a look at the orders. A tag that matches is checked against the order's full reference.
 //! Deletion shifts back what follows: there are no tombstones, and lookups stay short for ever.
 
+use super::batch::prefetch_line;
 use super::orders::{NONE, Orders};
 
 /// An entry that holds nothing. Its handle is [`NONE`], which no order has.
@@ -79,6 +80,19 @@ impl Table {
             }
             slot += 1;
         }
+    }
+
+    /// Asks for the line where the search for a reference starts.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, reference: u64) {
+        prefetch_line(&self.entries[self.home(tag(reference)) & self.mask()]);
+    }
+
+    /// The handle where the search for a reference starts: mostly that of its order, else that of
+    /// another or [`NONE`]. No branch.
+    #[inline(always)]
+    pub(super) fn guess(&self, reference: u64) -> u32 {
+        self.entries[self.home(tag(reference)) & self.mask()] as u32
     }
 
     /// Enters an order. False, and nothing changed, when its reference is there already.

@@ -175,6 +175,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_batch_does_what_its_operations_do_one_by_one(
+        map in references(),
+        operations in proptest::collection::vec(operation(20), 0..150),
+    ) {
+        let operations: Vec<_> = operations
+            .into_iter()
+            .map(|(locate, action)| OrderOperation {
+                locate,
+                time_ns: 0,
+                action: with_references(action, map),
+            })
+            .collect();
+        let mut single = BookSet::new(SMALL);
+        let expected: Vec<_> =
+            operations.iter().map(|operation| (*operation, single.apply(operation))).collect();
+        let mut batched = BookSet::new(SMALL);
+        let mut seen = Vec::new();
+        batched.apply_all(operations, |operation, result| seen.push((*operation, result)));
+        prop_assert_eq!(seen, expected);
+        prop_assert_eq!(batched.digest(), single.digest());
+        prop_assert_eq!(batched.anomalies(), single.anomalies());
+    }
+}
+
 #[test]
 fn a_generated_day_leaves_what_the_naive_book_holds_and_no_anomaly() {
     let config = ItchFlowConfig { instruments: 5, live_orders: 400, messages: 6_000, seed: 3 };

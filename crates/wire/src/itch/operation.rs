@@ -14,88 +14,68 @@ impl Message<'_> {
     // Inlined, so that decoder, translation and book share one dispatch on the type.
     #[inline(always)]
     pub fn operation(&self) -> Option<OrderOperation> {
-        let (head, action) = match *self {
-            Message::AddOrder(m) => (
-                &m.head,
-                OrderAction::Add {
-                    reference: m.order_reference_number.get(),
-                    side: m.buy_sell_indicator.get().side(),
-                    qty: m.shares.get(),
-                    price: m.price.get(),
-                },
-            ),
-            Message::AddOrderMpid(m) => (
-                &m.head,
-                OrderAction::Add {
-                    reference: m.order_reference_number.get(),
-                    side: m.buy_sell_indicator.get().side(),
-                    qty: m.shares.get(),
-                    price: m.price.get(),
-                },
-            ),
-            Message::OrderExecuted(m) => (
-                &m.head,
-                OrderAction::Execute {
-                    reference: m.order_reference_number.get(),
-                    qty: m.executed_shares.get(),
-                    match_number: m.match_number.get(),
-                },
-            ),
-            Message::OrderExecutedWithPrice(m) => (
-                &m.head,
-                OrderAction::ExecuteAt {
-                    reference: m.order_reference_number.get(),
-                    qty: m.executed_shares.get(),
-                    match_number: m.match_number.get(),
-                    price: m.execution_price.get(),
-                    printable: m.printable.get() == Printable::Yes,
-                },
-            ),
-            Message::OrderCancel(m) => (
-                &m.head,
-                OrderAction::Cancel {
-                    reference: m.order_reference_number.get(),
-                    qty: m.cancelled_shares.get(),
-                },
-            ),
-            Message::OrderDelete(m) => {
-                (&m.head, OrderAction::Delete { reference: m.order_reference_number.get() })
-            }
-            Message::OrderReplace(m) => (
-                &m.head,
-                OrderAction::Replace {
-                    reference: m.original_order_reference_number.get(),
-                    new_reference: m.new_order_reference_number.get(),
-                    qty: m.shares.get(),
-                    price: m.price.get(),
-                },
-            ),
-            Message::Trade(m) => (
-                &m.head,
-                OrderAction::Trade {
-                    side: m.buy_sell_indicator.get().side(),
-                    qty: m.shares.get(),
-                    price: m.price.get(),
-                    match_number: m.match_number.get(),
-                },
-            ),
-            Message::CrossTrade(m) => (
-                &m.head,
-                OrderAction::Cross {
-                    qty: m.shares.get(),
-                    price: m.cross_price.get(),
-                    match_number: m.match_number.get(),
-                },
-            ),
-            Message::BrokenTrade(m) => {
-                (&m.head, OrderAction::Break { match_number: m.match_number.get() })
-            }
-            _ => return None,
-        };
+        let head = self.head();
+        let action = self.action()?;
         Some(OrderOperation {
             locate: head.stock_locate.get(),
             time_ns: head.timestamp.get(),
             action,
+        })
+    }
+
+    #[inline(always)]
+    fn action(&self) -> Option<OrderAction> {
+        Some(match *self {
+            Message::AddOrder(m) => OrderAction::Add {
+                reference: m.order_reference_number.get(),
+                side: m.buy_sell_indicator.get().side(),
+                qty: m.shares.get(),
+                price: m.price.get(),
+            },
+            Message::AddOrderMpid(m) => OrderAction::Add {
+                reference: m.order_reference_number.get(),
+                side: m.buy_sell_indicator.get().side(),
+                qty: m.shares.get(),
+                price: m.price.get(),
+            },
+            Message::OrderExecuted(m) => OrderAction::Execute {
+                reference: m.order_reference_number.get(),
+                qty: m.executed_shares.get(),
+                match_number: m.match_number.get(),
+            },
+            Message::OrderExecutedWithPrice(m) => OrderAction::ExecuteAt {
+                reference: m.order_reference_number.get(),
+                qty: m.executed_shares.get(),
+                match_number: m.match_number.get(),
+                price: m.execution_price.get(),
+                printable: m.printable.get() == Printable::Yes,
+            },
+            Message::OrderCancel(m) => OrderAction::Cancel {
+                reference: m.order_reference_number.get(),
+                qty: m.cancelled_shares.get(),
+            },
+            Message::OrderDelete(m) => {
+                OrderAction::Delete { reference: m.order_reference_number.get() }
+            }
+            Message::OrderReplace(m) => OrderAction::Replace {
+                reference: m.original_order_reference_number.get(),
+                new_reference: m.new_order_reference_number.get(),
+                qty: m.shares.get(),
+                price: m.price.get(),
+            },
+            Message::Trade(m) => OrderAction::Trade {
+                side: m.buy_sell_indicator.get().side(),
+                qty: m.shares.get(),
+                price: m.price.get(),
+                match_number: m.match_number.get(),
+            },
+            Message::CrossTrade(m) => OrderAction::Cross {
+                qty: m.shares.get(),
+                price: m.cross_price.get(),
+                match_number: m.match_number.get(),
+            },
+            Message::BrokenTrade(m) => OrderAction::Break { match_number: m.match_number.get() },
+            _ => return None,
         })
     }
 }
