@@ -1,6 +1,7 @@
 //! `tiercel`: the binary. It reads arguments, opens files and terminals, and leaves every
 //! decision to the pure crates.
 
+mod demo;
 mod exit;
 mod replay;
 mod session;
@@ -32,6 +33,8 @@ Exit codes:
 
 #[derive(Subcommand, Debug)]
 enum Run {
+    /// Show a simulated market going through the engine (the default)
+    Demo(demo::DemoArgs),
     /// Run a scripted session through the engine: one command a line in, one event a line out
     Match(session::MatchArgs),
     /// Rebuild books from recorded market data: Nasdaq ITCH 5.0, Binance captures
@@ -46,7 +49,8 @@ fn main() -> ExitCode {
         Some(Run::Match(args)) => session::run(&args),
         Some(Run::Replay(args)) => replay::run(&args),
         Some(Run::Bench(options)) => run_bench(&options),
-        None => Ok(Exit::Ok),
+        Some(Run::Demo(args)) => demo::run(&args),
+        None => demo::run(&demo::DemoArgs::standard()),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -7,4 +7,5 @@
 pub mod binance_flow;
 pub mod flow;
 pub mod itch_flow;
+pub mod market;
 pub mod rng;

@@ -1,0 +1,108 @@
+//! The terminal: taken over for the live table, and always given back.
+
+use std::io::{self, BufWriter, Stdout, Write};
+use std::time::Duration;
+
+use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers, poll, read};
+use crossterm::style::Print;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap,
+    EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode, size,
+};
+use crossterm::{cursor, execute, queue};
+
+/// What was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    /// End it.
+    Quit,
+    /// The next instrument.
+    Next,
+    /// The one before.
+    Previous,
+}
+
+/// The terminal, as long as it is taken over.
+pub(super) struct Screen {
+    out: BufWriter<Stdout>,
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub(super) fn open() -> io::Result<Self> {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            restore();
+            before(panic);
+        }));
+        enable_raw_mode()?;
+        let mut screen = Self { out: BufWriter::with_capacity(1 << 16, io::stdout()) };
+        execute!(screen.out, EnterAlternateScreen, DisableLineWrap, cursor::Hide)?;
+        Ok(screen)
+    }
+
+    /// Draws lines over what was there; `lines` is told the width and height in characters.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written.
+    pub(super) fn draw(
+        &mut self,
+        lines: impl FnOnce(usize, usize) -> Vec<String>,
+    ) -> io::Result<()> {
+        let (width, height) = size()?;
+        let lines = lines(usize::from(width), usize::from(height));
+        queue!(self.out, BeginSynchronizedUpdate)?;
+        for (row, line) in (0..height).zip(&lines) {
+            queue!(self.out, cursor::MoveTo(0, row), Print(line), Clear(ClearType::UntilNewLine))?;
+        }
+        queue!(self.out, Clear(ClearType::FromCursorDown), EndSynchronizedUpdate)?;
+        self.out.flush()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// The next key that means something, if one was typed.
+///
+/// # Errors
+/// When the terminal cannot be read.
+pub(super) fn key() -> io::Result<Option<Key>> {
+    while poll(Duration::ZERO)? {
+        let Event::Key(key) = read()? else { continue };
+        if key.kind == KeyEventKind::Release {
+            continue;
+        }
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let meant = match key.code {
+            KeyCode::Char('c' | 'd') if control => Some(Key::Quit),
+            KeyCode::Char('q') | KeyCode::Esc => Some(Key::Quit),
+            KeyCode::Tab | KeyCode::Right | KeyCode::Down => Some(Key::Next),
+            KeyCode::BackTab | KeyCode::Left | KeyCode::Up => Some(Key::Previous),
+            _ => None,
+        };
+        if meant.is_some() {
+            return Ok(meant);
+        }
+    }
+    Ok(None)
+}
+
+/// Gives the terminal back. What fails here cannot be helped, and must not hide what went before.
+fn restore() {
+    let _ = execute!(
+        io::stdout(),
+        EndSynchronizedUpdate,
+        EnableLineWrap,
+        cursor::Show,
+        LeaveAlternateScreen
+    );
+    let _ = disable_raw_mode();
+}
