@@ -180,6 +180,60 @@ impl Book {
         level_lots
     }
 
+    /// Takes the head of a level, which has nothing open, out of it, and the level out of the book
+    /// if it was the last.
+    #[inline(always)]
+    pub(crate) fn unlink_head(
+        &mut self,
+        orders: &mut Orders,
+        handle: u32,
+        (side, key): (Side, i64),
+    ) {
+        let next = orders.get(handle).next;
+        orders.get_mut(next).previous = NONE;
+        let ladder = &mut self.ladders[side.index()];
+        let level = ladder.level_mut(key);
+        level.orders -= 1;
+        level.head = next;
+        if next == NONE {
+            level.tail = NONE;
+            ladder.remove(key);
+        }
+    }
+
+    /// Moves an order, hidden nothing, to the back of the level at another tick of its side;
+    /// returns the displayed lots of the level that it left and of that it joined.
+    #[inline(always)]
+    pub(crate) fn relocate(&mut self, orders: &mut Orders, handle: u32, tick: i64) -> (u64, u64) {
+        let order = orders.get_mut(handle);
+        let (previous, next, lots) = (order.previous, order.next, order.displayed);
+        let ladder = &mut self.ladders[order.side.index()];
+        let (old_key, key) = (ladder.key(order.tick), ladder.key(tick));
+        order.tick = tick;
+        order.next = NONE;
+        let left = ladder.level_mut(old_key);
+        left.displayed -= lots;
+        left.orders -= 1;
+        left.head = if previous == NONE { next } else { left.head };
+        left.tail = if next == NONE { previous } else { left.tail };
+        let (left_lots, left_orders) = (left.displayed, left.orders);
+        orders.get_mut(previous).next = next;
+        orders.get_mut(next).previous = previous;
+        if left_orders == 0 {
+            ladder.remove(old_key);
+        }
+        let joined = ladder.enter(key);
+        joined.displayed += lots;
+        joined.orders += 1;
+        let tail = joined.tail;
+        joined.tail = handle;
+        joined.head = if tail == NONE { handle } else { joined.head };
+        let joined_lots = joined.displayed;
+        orders.get_mut(tail).next = handle;
+        orders.get_mut(handle).previous = tail;
+        (left_lots, joined_lots)
+    }
+
     /// Sends the head of a level to its back with a new visible slice; returns the level's
     /// displayed lots.
     pub(crate) fn replenish(&mut self, orders: &mut Orders, handle: u32) -> u64 {

@@ -14,7 +14,7 @@ use crate::book::Book;
 use crate::engine::{Engine, NO_BOOK, Named, Pending, Progress};
 use crate::ledger::Ledger;
 use crate::orders::NONE;
-use crate::take::{Demand, Taker};
+use crate::take::Taker;
 
 /// Orders that are ending one by one, and what follows when they have.
 #[derive(Clone, Copy, Debug)]
@@ -57,35 +57,28 @@ impl<L: Ledger> Engine<L> {
     /// Ends a resting order: out of the book, its reservation released, and told.
     #[inline(always)]
     pub(crate) fn end_resting(&mut self, handle: u32, reason: EndReason, out: &mut EventBuffer) {
-        let order = *self.orders.get(handle);
+        let order = self.orders.get(handle);
+        let (id, account, side) = (order.id, order.account, order.side);
         let book = &mut self.books[order.book as usize];
         let price = book.price(order.tick);
         let open = book.qty(order.open());
         let level_lots = book.unlink(&mut self.orders, handle);
         let ended = OrderEnded {
-            order_id: order.id,
+            order_id: id,
             price,
             unfilled_qty: open,
             level_qty: book.qty(level_lots),
             update_id: book.next_update(),
             reason,
-            side: order.side,
+            side,
             was_resting: 1,
             reserved: [0; 5],
         };
-        out.push(book.spec.instrument, order.account, ended);
+        out.push(book.spec.instrument, account, ended);
         if L::ENABLED {
-            let asset = book.spec.asset_given(order.side);
-            self.ledger.reserve(order.account, asset, -Book::gives(order.side, price, open));
+            let asset = book.spec.asset_given(side);
+            self.ledger.reserve(account, asset, -Book::gives(side, price, open));
         }
-        self.forget(handle);
-    }
-
-    /// Takes a filled order out of the book and forgets it.
-    #[inline(always)]
-    pub(crate) fn remove(&mut self, handle: u32) {
-        let book = &mut self.books[self.orders.get(handle).book as usize];
-        book.unlink(&mut self.orders, handle);
         self.forget(handle);
     }
 
@@ -112,28 +105,24 @@ impl<L: Ledger> Engine<L> {
 
     /// Ends a taker: what it reserves is released, and it is told.
     pub(crate) fn end_taker(&mut self, taker: &Taker, reason: EndReason, out: &mut EventBuffer) {
-        let order = &taker.order;
-        let book = self.book(order.book);
-        let open = match taker.demand {
-            Demand::Lots => book.qty(order.displayed),
-            Demand::Amount(_) => Qty::ZERO,
-        };
+        let book = self.book(taker.book);
+        let open = book.qty(taker.open);
         let ended = OrderEnded {
-            order_id: order.id,
+            order_id: taker.id,
             price: taker.price,
             unfilled_qty: open,
             level_qty: Qty::ZERO,
             update_id: 0,
             reason,
-            side: order.side,
+            side: taker.side,
             was_resting: 0,
             reserved: [0; 5],
         };
-        out.push(book.spec.instrument, order.account, ended);
-        if L::ENABLED && order.kind != tiercel_types::OrderKind::Market {
-            let asset = book.spec.asset_given(order.side);
-            let given = Book::gives(order.side, taker.price, open);
-            self.ledger.reserve(order.account, asset, -given);
+        out.push(book.spec.instrument, taker.account, ended);
+        if L::ENABLED && !taker.is_market() {
+            let asset = book.spec.asset_given(taker.side);
+            let given = Book::gives(taker.side, taker.price, open);
+            self.ledger.reserve(taker.account, asset, -given);
         }
         self.discard(taker);
     }
@@ -301,7 +290,7 @@ impl<L: Ledger> Engine<L> {
             if index == NO_BOOK || !sides.takes(side) {
                 continue;
             }
-            if let Some((_, level)) = self.book(index).ladder(side).best() {
+            if let Some(level) = self.book(index).ladder(side).best() {
                 return Some(level.head);
             }
         }

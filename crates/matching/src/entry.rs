@@ -11,7 +11,7 @@ use crate::book::Book;
 use crate::engine::{Engine, Named, Progress};
 use crate::ledger::Ledger;
 use crate::orders::{NONE, Order, OrderExtra, split};
-use crate::take::{Demand, Taker};
+use crate::take::Taker;
 
 /// Amounts of money are below this many units, so that no product or sum leaves 128 bits.
 pub(crate) const MONEY_LIMIT: i128 = 1 << 100;
@@ -317,7 +317,7 @@ impl<L: Ledger> Engine<L> {
             let needed = match (order.side, order.quote_qty.is_zero()) {
                 (Side::Sell, true) => Money::from_qty(order.qty).units(),
                 (Side::Buy, false) => Money::from_qty(order.quote_qty).units(),
-                _ => self.walk(&self.taker(order, &entry, OrderId::NONE)),
+                _ => self.walk(&self.taker(order, OrderId::NONE, index, tick, lots)),
             };
             if needed > self.ledger.free(order.account, asset) + gone.reserved {
                 return Err(DenialReason::InsufficientFunds);
@@ -326,38 +326,39 @@ impl<L: Ledger> Engine<L> {
         Ok(entry)
     }
 
-    fn taker(&self, order: &NewOrder, entry: &Entry, id: OrderId) -> Taker {
-        let book = self.book(entry.book);
-        let demand = if order.quote_qty.is_zero() {
-            Demand::Lots
-        } else {
-            Demand::Amount(Money::from_qty(order.quote_qty))
-        };
+    #[inline(always)]
+    fn taker(
+        &self,
+        order: &NewOrder,
+        id: OrderId,
+        index: u32,
+        tick: Option<i64>,
+        lots: u64,
+    ) -> Taker {
+        let book = self.book(index);
         Taker {
-            order: Order {
-                id,
-                tick: entry.tick.unwrap_or(0),
-                displayed: entry.lots,
-                hidden: 0,
-                total: entry.lots,
-                next: NONE,
-                previous: NONE,
-                account: order.account,
-                book: entry.book,
-                side: order.side,
-                time_in_force: order.time_in_force,
-                self_trade_prevention: order.self_trade_prevention,
-                kind: order.kind,
-                iceberg: entry.slice != 0,
+            id,
+            open: lots,
+            total: lots,
+            slice: if order.display_qty.is_zero() {
+                0
+            } else {
+                book.lot.divide(order.display_qty.units()).unwrap_or(0)
             },
-            handle: NONE,
-            slice: entry.slice,
-            limit_key: match entry.tick {
+            tick: tick.unwrap_or(0),
+            limit_key: match tick {
                 Some(tick) => book.ladder(order.side.opposite()).key(tick),
                 None => i64::MAX,
             },
-            price: entry.tick.map_or(Price::ZERO, |tick| book.price(tick)),
-            demand,
+            price: tick.map_or(Price::ZERO, |tick| book.price(tick)),
+            amount: (!order.quote_qty.is_zero()).then(|| Money::from_qty(order.quote_qty)),
+            book: index,
+            handle: NONE,
+            account: order.account,
+            side: order.side,
+            time_in_force: order.time_in_force,
+            self_trade_prevention: order.self_trade_prevention,
+            kind: order.kind,
         }
     }
 
@@ -375,11 +376,13 @@ impl<L: Ledger> Engine<L> {
             self.ledger.reserve(order.account, asset, entry.reserve);
         }
         if entry.crosses || !may_rest(order.time_in_force) {
-            return self.enter_taking(order, entry, id, out);
+            // In registers: a checked order handed over in memory costs as much as matching it.
+            return self.enter_taking(order, id, entry.book, entry.tick, entry.lots, out);
         }
         let tick = entry.tick.unwrap_or(0);
         let (displayed, hidden) = split(entry.lots, entry.slice);
-        let handle = self.orders.insert(Order {
+        let handle = self.orders.allocate();
+        *self.orders.get_mut(handle) = Order {
             id,
             tick,
             displayed,
@@ -394,7 +397,7 @@ impl<L: Ledger> Engine<L> {
             self_trade_prevention: order.self_trade_prevention,
             kind: order.kind,
             iceberg: entry.slice != 0,
-        });
+        };
         self.register(handle, (id, order.account), order, entry.slice);
         let book = &mut self.books[entry.book as usize];
         let level_lots =
@@ -414,14 +417,16 @@ impl<L: Ledger> Engine<L> {
     fn enter_taking(
         &mut self,
         order: &NewOrder,
-        entry: &Entry,
         id: OrderId,
+        index: u32,
+        tick: Option<i64>,
+        lots: u64,
         out: &mut EventBuffer,
     ) -> Progress {
-        let mut taker = self.taker(order, entry, id);
+        let mut taker = self.taker(order, id, index, tick, lots);
         let accepted = OrderAccepted { order_id: id, ..accepted(order, taker.price) };
         out.push(order.instrument, order.account, accepted);
-        if order.time_in_force == TimeInForce::Fok && self.available(&taker) < entry.lots {
+        if order.time_in_force == TimeInForce::Fok && self.available(&taker) < lots {
             self.end_taker(&taker, EndReason::FillOrKill, out);
             return Progress::Done;
         }
@@ -472,6 +477,18 @@ fn check_state(state: InstrumentState, order: &NewOrder) -> Result<(), DenialRea
 /// Checks 10 to 13: what needs no book.
 #[inline(always)]
 fn check_shape(order: &NewOrder, now_ns: u64) -> Result<(), DenialReason> {
+    // Most orders are limit orders without quote amount and expire time.
+    if order.kind == OrderKind::Limit
+        && order.time_in_force != TimeInForce::Gtd
+        && (order.quote_qty.units() | order.expire_time.0) == 0
+    {
+        return if order.qty.is_zero() { Err(DenialReason::QtyRequired) } else { Ok(()) };
+    }
+    check_rare_shape(order, now_ns)
+}
+
+#[inline(never)]
+fn check_rare_shape(order: &NewOrder, now_ns: u64) -> Result<(), DenialReason> {
     let rests = may_rest(order.time_in_force);
     let lives_rightly = match order.kind {
         OrderKind::Limit => true,

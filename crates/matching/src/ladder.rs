@@ -48,6 +48,42 @@ impl Level {
     }
 }
 
+/// The window: levels by the low bits of their key.
+#[derive(Clone, Debug)]
+struct Ring(Box<[Level]>);
+
+impl Ring {
+    /// `ticks` is a power of two.
+    fn new(ticks: usize) -> Self {
+        assert!(ticks.is_power_of_two());
+        Self(vec![Level::EMPTY; ticks].into())
+    }
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Where a key lies in the ring.
+    #[inline(always)]
+    fn slot(&self, key: i64) -> usize {
+        key as usize & (self.0.len() - 1)
+    }
+
+    #[inline(always)]
+    fn get(&self, key: i64) -> &Level {
+        // SAFETY: `slot` masks with a length that is a power of two, less one: it is below it.
+        unsafe { self.0.get_unchecked(self.slot(key)) }
+    }
+
+    #[inline(always)]
+    fn get_mut(&mut self, key: i64) -> &mut Level {
+        let slot = self.slot(key);
+        // SAFETY: as in `get`.
+        unsafe { self.0.get_unchecked_mut(slot) }
+    }
+}
+
 /// What a move of the window may always cost.
 const FREE_MOVES: usize = 64;
 
@@ -60,7 +96,7 @@ pub(crate) struct Ladder {
     mask: i64,
     /// The first key of the window; at most `i64::MAX - window`, so that no distance wraps.
     base: i64,
-    window: Box<[Level]>,
+    window: Ring,
     occupied: Bitmap,
     /// Levels in the window.
     near: usize,
@@ -80,7 +116,7 @@ impl Ladder {
             best_key: i64::MAX,
             mask,
             base: 0,
-            window: vec![Level::EMPTY; ticks].into(),
+            window: Ring::new(ticks),
             occupied: Bitmap::new(ticks),
             near: 0,
             far: FarLevels::new(),
@@ -111,22 +147,20 @@ impl Ladder {
         self.best_key <= key && !self.is_empty()
     }
 
-    /// The best level and its key.
+    /// The best level's key, if it is at or before `key`.
     #[inline(always)]
-    pub(crate) fn best(&self) -> Option<(i64, &Level)> {
-        let key = self.best_key()?;
-        Some((key, self.level(key)?))
+    pub(crate) fn reachable(&self, key: i64) -> Option<i64> {
+        self.reaches(key).then_some(self.best_key)
+    }
+
+    /// The best level.
+    pub(crate) fn best(&self) -> Option<&Level> {
+        self.level(self.best_key()?)
     }
 
     #[inline(always)]
     fn is_near(&self, key: i64) -> bool {
         (key.wrapping_sub(self.base).cast_unsigned()) < self.window.len() as u64
-    }
-
-    /// Where in the ring a key lies, if it is near.
-    #[inline(always)]
-    fn slot(&self, key: i64) -> usize {
-        key as usize & (self.window.len() - 1)
     }
 
     /// The level at `key`, made if it is not there; it has to be filled.
@@ -139,10 +173,9 @@ impl Ladder {
         if !self.is_near(key) {
             return self.enter_far(key);
         }
-        let slot = self.slot(key);
-        let level = &mut self.window[slot];
+        self.occupied.set(self.window.slot(key));
+        let level = self.window.get_mut(key);
         self.near += usize::from(level.orders == 0);
-        self.occupied.set(slot);
         level
     }
 
@@ -167,8 +200,7 @@ impl Ladder {
     #[inline(always)]
     pub(crate) fn level_mut(&mut self, key: i64) -> &mut Level {
         if self.is_near(key) {
-            let slot = self.slot(key);
-            return &mut self.window[slot];
+            return self.window.get_mut(key);
         }
         self.existing_far(key)
     }
@@ -177,7 +209,7 @@ impl Ladder {
     #[inline(always)]
     pub(crate) fn level(&self, key: i64) -> Option<&Level> {
         if self.is_near(key) {
-            Some(&self.window[self.slot(key)]).filter(|level| level.orders != 0)
+            Some(self.window.get(key)).filter(|level| level.orders != 0)
         } else {
             self.far.get(key)
         }
@@ -187,7 +219,7 @@ impl Ladder {
     #[inline(always)]
     pub(crate) fn remove(&mut self, key: i64) {
         if self.is_near(key) {
-            self.occupied.clear(self.slot(key));
+            self.occupied.clear(self.window.slot(key));
             self.near -= 1;
         } else {
             self.credit += 1;
@@ -222,7 +254,7 @@ impl Ladder {
             return None;
         }
         // The ring starts at `first` and ends before it; the search starts at `start`.
-        let (first, start) = (self.slot(self.base), self.slot(key));
+        let (first, start) = (self.window.slot(self.base), self.window.slot(key));
         let found = self.occupied.first_from(start);
         let slot = if start < first {
             found.filter(|&slot| slot < first)
@@ -235,7 +267,7 @@ impl Ladder {
     /// The key whose level lies in a slot of the ring.
     #[inline(always)]
     fn key_of(&self, slot: usize) -> i64 {
-        let distance = slot.wrapping_sub(self.slot(self.base)) & (self.window.len() - 1);
+        let distance = slot.wrapping_sub(self.window.slot(self.base)) & (self.window.len() - 1);
         self.base + distance as i64
     }
 
@@ -288,8 +320,8 @@ impl Ladder {
         while let Some(slot) = at {
             let key = self.key_of(slot);
             if key < base || key >= base + length {
-                self.far.insert(key, self.window[slot]);
-                self.window[slot] = Level::EMPTY;
+                self.far.insert(key, *self.window.get(key));
+                *self.window.get_mut(key) = Level::EMPTY;
                 self.occupied.clear(slot);
                 self.near -= 1;
             }
@@ -299,9 +331,8 @@ impl Ladder {
         let mut next = self.far.first_from(base);
         while let Some(key) = next.filter(|&key| key < base + length) {
             if let Some(level) = self.far.remove(key) {
-                let slot = self.slot(key);
-                self.window[slot] = level;
-                self.occupied.set(slot);
+                *self.window.get_mut(key) = level;
+                self.occupied.set(self.window.slot(key));
                 self.near += 1;
             }
             next = self.far.first_from(key);

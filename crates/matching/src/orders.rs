@@ -131,25 +131,23 @@ impl Orders {
         self.live
     }
 
-    /// Stores an order and returns its handle.
+    /// Takes a slot for a new order; what it holds is to be written.
     #[inline(always)]
-    pub(crate) fn insert(&mut self, order: Order) -> u32 {
+    pub(crate) fn allocate(&mut self) -> u32 {
         self.live += 1;
         let handle = self.free;
         if handle == NONE {
-            return self.append(order);
+            return self.append();
         }
-        let slot = &mut self.slots[handle as usize];
-        self.free = slot.next;
-        *slot = order;
+        self.free = self.get(handle).next;
         handle
     }
 
-    #[inline(never)]
-    fn append(&mut self, order: Order) -> u32 {
+    #[cold]
+    fn append(&mut self) -> u32 {
         let handle = self.slots.len();
         assert!(handle < u32::MAX as usize, "fewer than 2^32 - 1 live orders");
-        self.slots.push(order);
+        self.slots.push(Order::NOTHING);
         handle as u32
     }
 

@@ -333,7 +333,8 @@ impl<L: Ledger> Engine<L> {
             if !sound {
                 return Err(wrong);
             }
-            let handle = self.orders.insert(Order {
+            let handle = self.orders.allocate();
+            *self.orders.get_mut(handle) = Order {
                 id: image.id,
                 tick: image.tick,
                 displayed: image.displayed,
@@ -348,7 +349,7 @@ impl<L: Ledger> Engine<L> {
                 self_trade_prevention: image.self_trade_prevention,
                 kind: image.kind,
                 iceberg: image.slice != 0,
-            });
+            };
             let book = &mut self.books[index as usize];
             if book.crosses(image.side, image.tick) {
                 return Err(wrong);

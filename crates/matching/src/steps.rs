@@ -43,8 +43,15 @@ impl Step {
     /// The same for a signed number.
     #[inline(always)]
     pub(crate) fn divide_signed(self, units: i64) -> Option<i64> {
-        let magnitude = self.divide(units.unsigned_abs())?.cast_signed();
-        Some(if units < 0 { magnitude.wrapping_neg() } else { magnitude })
+        if units < 0 {
+            return self.divide_negative(units);
+        }
+        self.divide(units.cast_unsigned()).map(u64::cast_signed)
+    }
+
+    #[cold]
+    fn divide_negative(self, units: i64) -> Option<i64> {
+        Some(self.divide(units.unsigned_abs())?.cast_signed().wrapping_neg())
     }
 
     /// `count * step`; the caller knows that it fits.

@@ -3,7 +3,8 @@
 use tiercel_types::command::NewOrder;
 use tiercel_types::event::{EventBuffer, OrderReplenished, OrderRested, SelfTradePrevented, Trade};
 use tiercel_types::{
-    AccountId, EndReason, Money, OrderKind, Price, Qty, SelfTradePrevention, TimeInForce, TradeId,
+    AccountId, EndReason, Money, OrderId, OrderKind, Price, Qty, SelfTradePrevention, Side,
+    TimeInForce, TradeId,
 };
 
 use crate::book::Book;
@@ -17,69 +18,61 @@ use crate::orders::{NONE, Order, split};
 /// self-trade, the maker's end or next slice, the taker's end.
 const STEP_RECORDS: usize = 4;
 
-/// How much a taker wants.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Demand {
-    /// The lots its order has open.
-    Lots,
-    /// What this amount of the quote asset pays for.
-    Amount(Money),
-}
-
 /// An order that is trading.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taker {
-    /// As it would rest; all that is open counts as displayed meanwhile.
-    pub(crate) order: Order,
-    /// An amended order's slot, which it keeps; [`NONE`] for a new order.
-    pub(crate) handle: u32,
+    pub(crate) id: OrderId,
+    /// Lots it has open; of an order by quote amount none.
+    pub(crate) open: u64,
+    /// Lots filled and open.
+    pub(crate) total: u64,
     /// Iceberg: lots of a slice; else zero.
     pub(crate) slice: u64,
+    /// Its limit; zero if it has none.
+    pub(crate) tick: i64,
     /// Its limit as a key of the opposite ladder.
     pub(crate) limit_key: i64,
     /// Its limit or protection price; zero if it has none.
     pub(crate) price: Price,
-    pub(crate) demand: Demand,
+    /// By quote amount: what is left of it.
+    pub(crate) amount: Option<Money>,
+    pub(crate) book: u32,
+    /// An amended order's slot, which it keeps; [`NONE`] for a new order.
+    pub(crate) handle: u32,
+    pub(crate) account: AccountId,
+    pub(crate) side: Side,
+    pub(crate) time_in_force: TimeInForce,
+    pub(crate) self_trade_prevention: SelfTradePrevention,
+    pub(crate) kind: OrderKind,
 }
 
 impl Taker {
-    fn is_market(&self) -> bool {
-        self.order.kind == OrderKind::Market
+    pub(crate) fn is_market(&self) -> bool {
+        self.kind == OrderKind::Market
     }
 
     /// Lots it wants at `price`.
     #[inline(always)]
     fn wants(&self, book: &Book, price: Price) -> u64 {
-        match self.demand {
-            Demand::Lots => self.order.displayed,
-            Demand::Amount(amount) => affordable(book, amount, price),
+        match self.amount {
+            None => self.open,
+            Some(amount) => affordable(book, amount, price),
         }
     }
 
-    /// Takes what was traded or prevented off its demand.
+    /// Takes what was traded or prevented off what it wants.
     #[inline(always)]
     fn reduce(&mut self, lots: u64, cost: impl FnOnce() -> Money) {
-        match &mut self.demand {
-            Demand::Lots => self.order.displayed -= lots,
-            Demand::Amount(amount) => {
-                *amount = Money::from_units(amount.units() - cost().units());
-            }
+        match &mut self.amount {
+            None => self.open -= lots,
+            Some(amount) => *amount = Money::from_units(amount.units() - cost().units()),
         }
     }
 
     /// Whether it has nothing left to want. By amount, only its next price tells.
     #[inline(always)]
     fn is_filled(&self) -> bool {
-        matches!(self.demand, Demand::Lots) && self.order.displayed == 0
-    }
-
-    /// What it has open, as its events tell.
-    #[inline(always)]
-    fn open_qty(&self, book: &Book) -> Qty {
-        match self.demand {
-            Demand::Lots => book.qty(self.order.displayed),
-            Demand::Amount(_) => Qty::ZERO,
-        }
+        self.open == 0 && self.amount.is_none()
     }
 }
 
@@ -98,80 +91,77 @@ impl<L: Ledger> Engine<L> {
         entered: Option<&NewOrder>,
         out: &mut EventBuffer,
     ) -> Progress {
-        let index = taker.order.book as usize;
-        let opposite = taker.order.side.opposite().index();
-        loop {
-            if taker.is_filled() {
-                self.discard(taker);
-                return Progress::Done;
-            }
-            if !out.has_room_for(STEP_RECORDS) {
-                self.pending = Pending::Taking(*taker, entered.copied());
-                return Progress::More;
-            }
-            let book = &self.books[index];
+        let opposite = taker.side.opposite().index();
+        while out.has_room_for(STEP_RECORDS) {
+            let book = &self.books[taker.book as usize];
             let ladder = &book.ladders[opposite];
-            if !ladder.reaches(taker.limit_key) {
-                break;
-            }
-            let Some((key, level)) = ladder.best() else { break };
+            let key = ladder.reachable(taker.limit_key);
+            let Some((key, level)) = key.and_then(|key| Some((key, ladder.level(key)?))) else {
+                self.finish(taker, entered, out);
+                return Progress::Done;
+            };
             let price = book.price(ladder.key(key));
             let handle = level.head;
             let maker = self.orders.get(handle);
             let lots = taker.wants(book, price).min(maker.displayed);
             if lots == 0 {
-                break;
+                self.finish(taker, entered, out);
+                return Progress::Done;
             }
-            if prevents(taker.order.self_trade_prevention)
-                && self.ledger.same_group(taker.order.account, maker.account)
+            if prevents(taker.self_trade_prevention)
+                && self.ledger.same_group(taker.account, maker.account)
             {
                 if self.prevent(taker, handle, price, lots, out) {
                     return Progress::Done;
                 }
                 continue;
             }
-            self.trade(taker, handle, price, lots, out);
+            self.trade(taker, (handle, key), price, lots, out);
+            if taker.is_filled() {
+                self.discard(taker);
+                return Progress::Done;
+            }
         }
-        self.finish(taker, entered, out);
-        Progress::Done
+        self.pending = Pending::Taking(*taker, entered.copied());
+        Progress::More
     }
 
-    /// Trades `lots` with the maker at the head of the best opposite level.
+    /// Trades `lots` with the maker at the head of the best opposite level, whose key is given.
     #[inline(always)]
     fn trade(
         &mut self,
         taker: &mut Taker,
-        handle: u32,
+        (handle, key): (u32, i64),
         price: Price,
         lots: u64,
         out: &mut EventBuffer,
     ) {
-        let book = &mut self.books[taker.order.book as usize];
+        let maker_side = taker.side.opposite();
+        let book = &mut self.books[taker.book as usize];
+        book.open_lots[maker_side.index()] -= lots;
+        let level = book.ladders[maker_side.index()].level_mut(key);
+        level.displayed -= lots;
+        let level_lots = level.displayed;
         let maker = self.orders.get_mut(handle);
         let (maker_id, maker_account) = (maker.id, maker.account);
         let (displayed, hidden) = (maker.displayed - lots, maker.hidden);
         maker.displayed = displayed;
-        let (maker_side, tick) = (maker.side, maker.tick);
-        let level = book.level_mut(maker_side, tick);
-        level.displayed -= lots;
-        let level_lots = level.displayed;
-        book.open_lots[maker_side.index()] -= lots;
-        taker.reduce(lots, || Money::of(price, book.qty(lots)));
+        let qty = book.qty(lots);
+        taker.reduce(lots, || Money::of(price, qty));
         book.last_price = Some(price);
         book.trades += 1;
-        let qty = book.qty(lots);
         let mut trade = Trade {
             trade_id: TradeId(book.trades),
             price,
             qty,
-            taker_order_id: taker.order.id,
+            taker_order_id: taker.id,
             maker_order_id: maker_id,
-            taker_open_qty: taker.open_qty(book),
+            taker_open_qty: book.qty(taker.open),
             maker_open_qty: book.qty(displayed + hidden),
             level_qty: book.qty(level_lots),
             update_id: book.next_update(),
             maker_account,
-            taker_side: taker.order.side,
+            taker_side: taker.side,
             reserved: [0; 3],
             taker_fee: Money::ZERO,
             maker_fee: Money::ZERO,
@@ -182,10 +172,12 @@ impl<L: Ledger> Engine<L> {
                 self.settlement(taker, maker_account, price, qty, Some(trade.trade_id.0));
             (trade.taker_fee, trade.maker_fee) = self.ledger.settle(&settlement);
         }
-        out.push(instrument, taker.order.account, trade);
+        out.push(instrument, taker.account, trade);
         if displayed == 0 {
             if hidden == 0 {
-                self.remove(handle);
+                let book = &mut self.books[taker.book as usize];
+                book.unlink_head(&mut self.orders, handle, (maker_side, key));
+                self.forget(handle);
             } else {
                 self.replenish(handle, out);
             }
@@ -200,16 +192,16 @@ impl<L: Ledger> Engine<L> {
         qty: Qty,
         trade: Option<u64>,
     ) -> Settlement {
-        let spec = &self.book(taker.order.book).spec;
+        let spec = &self.book(taker.book).spec;
         Settlement {
             instrument: spec.instrument,
             base: spec.base,
             quote: spec.quote,
             price,
             qty,
-            taker: taker.order.account,
+            taker: taker.account,
             maker,
-            taker_side: taker.order.side,
+            taker_side: taker.side,
             taker_limit: (!taker.is_market()).then_some(taker.price),
             fees_ppm: (spec.taker_fee_ppm, spec.maker_fee_ppm),
             trade,
@@ -247,10 +239,10 @@ impl<L: Ledger> Engine<L> {
     ) -> bool {
         use SelfTradePrevention as Mode;
         let maker = *self.orders.get(handle);
-        let action = match taker.order.self_trade_prevention {
+        let action = match taker.self_trade_prevention {
             Mode::Transfer
                 if maker.self_trade_prevention != Mode::Transfer
-                    || maker.account == taker.order.account =>
+                    || maker.account == taker.account =>
             {
                 Mode::Decrement
             }
@@ -260,24 +252,24 @@ impl<L: Ledger> Engine<L> {
         if decrements {
             self.decrement(taker, handle, price, lots, action);
         }
-        let book = &mut self.books[taker.order.book as usize];
+        let book = &mut self.books[taker.book as usize];
         let left = *self.orders.get(handle);
         let level_lots = book.level_mut(left.side, left.tick).displayed;
         let prevented = SelfTradePrevented {
-            taker_order_id: taker.order.id,
+            taker_order_id: taker.id,
             maker_order_id: left.id,
             price,
             qty: book.qty(lots),
-            taker_open_qty: taker.open_qty(book),
+            taker_open_qty: book.qty(taker.open),
             maker_open_qty: book.qty(left.open()),
             level_qty: book.qty(level_lots),
             update_id: if decrements { book.next_update() } else { 0 },
             maker_account: left.account,
             action,
-            taker_side: taker.order.side,
+            taker_side: taker.side,
             reserved: [0; 2],
         };
-        out.push(book.spec.instrument, taker.order.account, prevented);
+        out.push(book.spec.instrument, taker.account, prevented);
         match action {
             Mode::ExpireMaker | Mode::ExpireBoth => {
                 self.end_resting(handle, EndReason::SelfTrade, out);
@@ -304,7 +296,7 @@ impl<L: Ledger> Engine<L> {
         lots: u64,
         action: SelfTradePrevention,
     ) {
-        let book = &mut self.books[taker.order.book as usize];
+        let book = &mut self.books[taker.book as usize];
         let maker = self.orders.get_mut(handle);
         maker.displayed -= lots;
         maker.total -= lots;
@@ -313,8 +305,8 @@ impl<L: Ledger> Engine<L> {
         book.open_lots[maker.side.index()] -= lots;
         let qty = book.qty(lots);
         taker.reduce(lots, || Money::of(price, qty));
-        if matches!(taker.demand, Demand::Lots) {
-            taker.order.total -= lots;
+        if taker.amount.is_none() {
+            taker.total -= lots;
         }
         if !L::ENABLED {
             return;
@@ -324,31 +316,29 @@ impl<L: Ledger> Engine<L> {
             self.ledger.settle(&settlement);
             return;
         }
-        let spec = self.book(taker.order.book).spec;
+        let spec = self.book(taker.book).spec;
         let given = Book::gives(maker.side, price, qty);
         self.ledger.reserve(maker.account, spec.asset_given(maker.side), -given);
         if !taker.is_market() {
-            let side = taker.order.side;
+            let side = taker.side;
             let given = Book::gives(side, taker.price, qty);
-            self.ledger.reserve(taker.order.account, spec.asset_given(side), -given);
+            self.ledger.reserve(taker.account, spec.asset_given(side), -given);
         }
     }
 
     /// Nothing more to trade with: the rest rests, or ends.
     fn finish(&mut self, taker: &Taker, entered: Option<&NewOrder>, out: &mut EventBuffer) {
-        let reason = match (taker.order.kind, taker.demand) {
-            (OrderKind::Market, Demand::Lots) => EndReason::NoLiquidity,
-            (OrderKind::Market, Demand::Amount(_)) => {
-                let book = self.book(taker.order.book);
-                let ladder = book.ladder(taker.order.side.opposite());
-                if ladder.reaches(taker.limit_key) {
-                    EndReason::QuoteSpent
-                } else {
-                    EndReason::NoLiquidity
+        let reason = match (taker.kind, taker.amount) {
+            (OrderKind::Market, None) => EndReason::NoLiquidity,
+            (OrderKind::Market, Some(_)) => {
+                let ladder = self.book(taker.book).ladder(taker.side.opposite());
+                match ladder.reachable(taker.limit_key) {
+                    Some(_) => EndReason::QuoteSpent,
+                    None => EndReason::NoLiquidity,
                 }
             }
-            _ if may_rest(taker.order.time_in_force) => return self.rest(taker, entered, out),
-            _ if taker.order.time_in_force == TimeInForce::Fok => EndReason::FillOrKill,
+            _ if may_rest(taker.time_in_force) => return self.rest(taker, entered, out),
+            _ if taker.time_in_force == TimeInForce::Fok => EndReason::FillOrKill,
             _ => EndReason::ImmediateOrCancel,
         };
         self.end_taker(taker, reason, out);
@@ -356,10 +346,26 @@ impl<L: Ledger> Engine<L> {
 
     /// The rest of a taker joins the back of its level.
     fn rest(&mut self, taker: &Taker, entered: Option<&NewOrder>, out: &mut EventBuffer) {
-        let (displayed, hidden) = split(taker.order.displayed, taker.slice);
-        let order = Order { displayed, hidden, ..taker.order };
+        let (displayed, hidden) = split(taker.open, taker.slice);
+        let order = Order {
+            id: taker.id,
+            tick: taker.tick,
+            displayed,
+            hidden,
+            total: taker.total,
+            next: NONE,
+            previous: NONE,
+            account: taker.account,
+            book: taker.book,
+            side: taker.side,
+            time_in_force: taker.time_in_force,
+            self_trade_prevention: taker.self_trade_prevention,
+            kind: taker.kind,
+            iceberg: taker.slice != 0,
+        };
         let handle = if let Some(entered) = entered {
-            let handle = self.orders.insert(order);
+            let handle = self.orders.allocate();
+            *self.orders.get_mut(handle) = order;
             self.register(handle, (order.id, order.account), entered, taker.slice);
             handle
         } else {
@@ -372,7 +378,7 @@ impl<L: Ledger> Engine<L> {
         let rested = OrderRested {
             order_id: order.id,
             price: taker.price,
-            open_qty: book.qty(taker.order.displayed),
+            open_qty: book.qty(taker.open),
             displayed_qty: book.qty(displayed),
             level_qty: book.qty(level_lots),
             update_id: book.next_update(),
@@ -384,8 +390,8 @@ impl<L: Ledger> Engine<L> {
 
     /// What a market order would take: quote if it buys, base if it sells, in units of money.
     pub(crate) fn walk(&self, taker: &Taker) -> i128 {
-        let book = self.book(taker.order.book);
-        let ladder = book.ladder(taker.order.side.opposite());
+        let book = self.book(taker.book);
+        let ladder = book.ladder(taker.side.opposite());
         let mut taker = *taker;
         let mut taken = 0;
         let limit_key = taker.limit_key;
@@ -394,7 +400,7 @@ impl<L: Ledger> Engine<L> {
             let price = book.price(ladder.key(key));
             let wanted = taker.wants(book, price);
             let lots = wanted.min(self.open_at(level, &taker));
-            taken += Book::gives(taker.order.side, price, book.qty(lots));
+            taken += Book::gives(taker.side, price, book.qty(lots));
             taker.reduce(lots, || Money::of(price, book.qty(lots)));
             if lots == wanted {
                 break;
@@ -405,14 +411,14 @@ impl<L: Ledger> Engine<L> {
 
     /// Open lots of a level; under `EXPIRE_MAKER` without those of the taker's own.
     fn open_at(&self, level: &Level, taker: &Taker) -> u64 {
-        if taker.order.self_trade_prevention != SelfTradePrevention::ExpireMaker {
+        if taker.self_trade_prevention != SelfTradePrevention::ExpireMaker {
             return level.open();
         }
         let mut lots = 0;
         let mut handle = level.head;
         while handle != NONE {
             let order = self.orders.get(handle);
-            if !self.ledger.same_group(taker.order.account, order.account) {
+            if !self.ledger.same_group(taker.account, order.account) {
                 lots += order.open();
             }
             handle = order.next;
@@ -422,11 +428,11 @@ impl<L: Ledger> Engine<L> {
 
     /// Lots that a fill-or-kill order could trade at once, counted no further than it wants.
     pub(crate) fn available(&self, taker: &Taker) -> u64 {
-        let book = self.book(taker.order.book);
-        let ladder = book.ladder(taker.order.side.opposite());
-        let mode = taker.order.self_trade_prevention;
+        let book = self.book(taker.book);
+        let ladder = book.ladder(taker.side.opposite());
+        let mode = taker.self_trade_prevention;
         let stops = prevents(mode) && mode != SelfTradePrevention::ExpireMaker;
-        let wanted = taker.order.displayed;
+        let wanted = taker.open;
         let mut lots = 0_u64;
         for key in ladder.keys().take_while(|&key| key <= taker.limit_key) {
             let Some(level) = ladder.level(key).filter(|_| lots < wanted) else { break };
@@ -444,7 +450,7 @@ impl<L: Ledger> Engine<L> {
         let mut handle = level.head;
         while handle != NONE {
             let order = self.orders.get(handle);
-            if self.ledger.same_group(taker.order.account, order.account) {
+            if self.ledger.same_group(taker.account, order.account) {
                 return Some(ahead);
             }
             ahead += order.displayed;
