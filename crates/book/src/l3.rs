@@ -20,16 +20,17 @@
 //! grows by doubling, which is the only allocation.
 
 mod anomaly;
-mod batch;
 mod book;
 mod ladder;
 mod orders;
+mod prefetch;
 mod table;
 
 pub use anomaly::{Anomaly, AnomalyCounts, AnomalyKind};
 pub use book::{Book, Tape};
 pub use ladder::Level;
 pub use orders::{ORDERS_MAX, Order};
+pub use prefetch::{ORDER_AHEAD, TABLE_AHEAD};
 
 use tiercel_types::Side;
 use tiercel_types::market::{OrderAction, OrderOperation};

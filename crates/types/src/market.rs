@@ -176,25 +176,6 @@ pub enum OrderAction {
     },
 }
 
-impl OrderAction {
-    /// The order that the action names, or some other number of it where it names none: what to
-    /// prefetch by.
-    // Every variant has its first number at the same place, so that this is a load and no branch.
-    #[inline(always)]
-    pub const fn key(&self) -> u64 {
-        match *self {
-            Self::Add { reference, .. }
-            | Self::Execute { reference, .. }
-            | Self::ExecuteAt { reference, .. }
-            | Self::Cancel { reference, .. }
-            | Self::Delete { reference }
-            | Self::Replace { reference, .. } => reference,
-            Self::Trade { match_number, .. } | Self::Break { match_number } => match_number,
-            Self::Cross { qty, .. } => qty,
-        }
-    }
-}
-
 /// What one unit of a feed's prices and quantities is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FeedUnits {

@@ -30,7 +30,7 @@ pub use field::{
     BreachedLevel, BuySell, Code, Coded, EventCode, FieldValue, HaltAction, Price4, Price8,
     Printable, ReleaseQualifier, Reserved, ShortSaleAction, Text, Time, TradingState,
 };
-pub use frame::{FRAME_SIZE_MAX, FrameError, FrameReader, Frames};
+pub use frame::{FRAME_SIZE_MAX, FrameError, FrameReader, Frames, Keys};
 pub use messages::*;
 
 use thiserror::Error;

@@ -2,8 +2,8 @@
 
 use tiercel_types::Side;
 
-use super::batch::prefetch_line;
 use super::ladder::Level;
+use super::prefetch::prefetch_line;
 
 /// No handle.
 pub(super) const NONE: u32 = u32::MAX;
@@ -101,15 +101,6 @@ impl Orders {
     pub(super) fn prefetch(&self, handle: u32) {
         if let Some(order) = self.slots.get(handle as usize) {
             prefetch_line(order);
-        }
-    }
-
-    /// Asks for the lines of an order's neighbours in its queue.
-    #[inline(always)]
-    pub(super) fn prefetch_neighbours(&self, handle: u32) {
-        if let Some(order) = self.slots.get(handle as usize) {
-            self.prefetch(order.next);
-            self.prefetch(order.previous);
         }
     }
 

@@ -4,6 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::env;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 /// The system's allocator, with a count of what all threads ask of it.
 struct Counting;
@@ -44,6 +46,8 @@ pub(crate) fn allocations(run: impl FnOnce()) -> u64 {
 pub(crate) fn alone(name: &str, body: impl FnOnce()) {
     const MARK: &str = "TIERCEL_TEST_ALONE";
     if env::var_os(MARK).is_some() {
+        // The harness's own thread may still be busy with having started this one.
+        thread::sleep(Duration::from_millis(100));
         return body();
     }
     let output = Command::new(env::current_exe().unwrap())

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod contest;
 pub mod driver;
 pub mod engine;
+pub mod itch;
 pub mod matching;
 pub mod row;
 
@@ -21,7 +22,7 @@ use row::Row;
 /// Every case, in the order they run.
 ///
 /// The memory cases come first: they need a heap that nothing was freed on.
-pub const CASES: &[&[CaseSpec]] = &[matching::CASES];
+pub const CASES: &[&[CaseSpec]] = &[matching::CASES, itch::DECODE_CASES, itch::BUILD_CASES];
 
 /// Why a bench cannot run.
 #[derive(Debug, Error)]
@@ -63,7 +64,7 @@ pub enum Format {
 /// What to measure and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Which bench: matching, or all of them
+    /// Which bench: matching, wire, book, or all of them
     #[arg(default_value = "all")]
     pub name: String,
     /// Only this case

@@ -8,7 +8,7 @@
 
 use thiserror::Error;
 
-use super::{DecodeError, Kind, MESSAGE_SIZE_MAX, Message};
+use super::{DecodeError, Head, Kind, MESSAGE_SIZE_MAX, Message};
 
 /// Bytes of the length before each message.
 const PREFIX_SIZE: usize = 2;
@@ -189,6 +189,38 @@ impl<'a> Iterator for Frames<'a> {
             }
             bad => self.refuse(&bad).map(Err),
         }
+    }
+}
+
+/// For each frame of a slice, the eight bytes behind the head of its message: in all messages that
+/// change a book, the order's reference number. Nothing is decoded or checked.
+///
+/// A hint of what comes, to prefetch by: it runs ahead of [`Frames`] over the same bytes and costs
+/// next to nothing. Gives 0 where a frame is too short, and ends where no whole frame follows.
+#[derive(Clone, Debug)]
+pub struct Keys<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Keys<'a> {
+    /// The keys of these frames.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+}
+
+impl Iterator for Keys<'_> {
+    type Item = u64;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<u64> {
+        const HEAD_SIZE: usize = 1 + size_of::<Head>();
+        let (length, rest) = self.rest.split_first_chunk::<PREFIX_SIZE>()?;
+        let length = usize::from(u16::from_be_bytes(*length));
+        let (message, behind) = rest.split_at_checked(length)?;
+        self.rest = behind;
+        let key = message.get(HEAD_SIZE..HEAD_SIZE + 8).and_then(|key| key.first_chunk::<8>());
+        Some(key.map_or(0, |key| u64::from_be_bytes(*key)))
     }
 }
 
