@@ -21,8 +21,8 @@ use clap::Args;
 
 pub(crate) use run::run;
 
-/// What follows the options in `--help`: the format.
-const FORMAT: &str = include_str!("format.txt");
+/// What follows the options in `--help`: the format, as it stands in the documentation.
+const FORMAT: &str = include_str!("../../../../docs/match-format.md");
 
 /// The arguments of `tiercel match`.
 #[derive(Args, Debug)]

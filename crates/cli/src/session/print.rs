@@ -210,12 +210,14 @@ impl Printer<'_> {
         if it.old_price != it.price {
             let old_price = price(it.old_price, self.digits);
             self.line.pair("old_price", old_price);
+        }
+        // At the same price the former level is the level, unless the order left to trade.
+        if it.old_price != it.price || it.resting == 0 {
             self.qty("old_level", "old_level", it.old_level_qty);
         }
         if it.resting != 0 {
             self.level(it.level_qty, it.update_id);
         } else {
-            self.qty("old_level", "old_level", it.old_level_qty);
             self.line.number("update", it.update_id);
         }
     }
