@@ -9,6 +9,10 @@ use clap::Parser;
 use tiercel_cli::bench::contest::{Case, CaseSpec};
 use tiercel_cli::bench::{self, Options};
 
+/// Large tables on huge pages, as the product has them, for ours and the peers alike.
+#[global_allocator]
+static ALLOCATOR: tiercel_host::HugePages = tiercel_host::HugePages;
+
 /// Measures Tiercel beside its peers.
 #[derive(Parser)]
 #[command(name = "tiercel-peers")]

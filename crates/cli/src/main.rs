@@ -15,6 +15,10 @@ use tiercel_cli::bench;
 
 use crate::exit::Exit;
 
+/// Tables of many megabytes on huge pages, where the system has them.
+#[global_allocator]
+static ALLOCATOR: tiercel_host::HugePages = tiercel_host::HugePages;
+
 /// A low-latency matching engine, and real market data through it
 #[derive(Parser, Debug)]
 #[command(name = "tiercel", version, after_help = EXIT_CODES)]

@@ -205,6 +205,12 @@ impl Ladder {
         self.existing_far(key)
     }
 
+    /// Loads the level at `key` into the cache, if it is near.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, key: i64) {
+        crate::engine::prefetch_line(self.window.get(key));
+    }
+
     /// The level at `key`, if it is there.
     #[inline(always)]
     pub(crate) fn level(&self, key: i64) -> Option<&Level> {

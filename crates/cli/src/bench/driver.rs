@@ -24,8 +24,6 @@ use super::contest::{Round, Subject, TIMED_EVERY, Timing};
 const CHUNK: usize = 128;
 /// Reports that are kept before the oldest is overwritten: 64 KiB of them.
 const REPORTS: usize = 1_024;
-/// How many commands ahead an engine may look: a venue sees as many in its ring.
-const PREFETCH_AHEAD: usize = 4;
 
 /// What a report says happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,9 +133,12 @@ pub trait Adapter: Sized {
     /// Makes the engine's own command of an operation. Not timed.
     fn encode(&mut self, op: &Op) -> Self::Command;
 
-    /// Looks ahead at a command that comes soon.
+    /// Looks ahead at a command that comes `distance` commands after the next.
     #[inline(always)]
-    fn prefetch(&self, _command: &Self::Command) {}
+    fn prefetch(&self, _command: &Self::Command, _distance: usize) {}
+
+    /// The distances at which [`prefetch`](Self::prefetch) wants to be called.
+    const DISTANCES: &'static [usize] = &[];
 
     /// Does it, and reports what happened.
     fn apply(&mut self, command: &Self::Command, reports: &mut Reports);
@@ -195,9 +196,7 @@ impl Pass<'_> {
         reports: &mut Reports,
     ) {
         for (at, command) in chunk.iter().enumerate() {
-            if let Some(ahead) = chunk.get(at + PREFETCH_AHEAD) {
-                engine.prefetch(ahead);
-            }
+            look_ahead(engine, chunk, at);
             if at.is_multiple_of(TIMED_EVERY) {
                 let from = clock::start();
                 engine.apply(command, reports);
@@ -210,13 +209,21 @@ impl Pass<'_> {
     }
 }
 
+/// Shows the engine the commands that come soon, as far as a venue would see them in its ring.
+#[inline(always)]
+fn look_ahead<A: Adapter>(engine: &A, chunk: &[A::Command], at: usize) {
+    for &distance in A::DISTANCES {
+        if let Some(ahead) = chunk.get(at + distance) {
+            engine.prefetch(ahead, distance);
+        }
+    }
+}
+
 /// Applies a chunk, looking ahead.
 #[inline(never)]
 fn apply<A: Adapter>(engine: &mut A, chunk: &[A::Command], reports: &mut Reports) {
     for (at, command) in chunk.iter().enumerate() {
-        if let Some(ahead) = chunk.get(at + PREFETCH_AHEAD) {
-            engine.prefetch(ahead);
-        }
+        look_ahead(engine, chunk, at);
         engine.apply(command, reports);
     }
 }

@@ -8,8 +8,8 @@ use tiercel_types::command::{
 };
 use tiercel_types::order::AmendQtyMeaning;
 use tiercel_types::{
-    AccountId, AssetId, ClientOrderId, Event, EventBuffer, InstrumentId, InstrumentSpec, Money,
-    OrderId, Price, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp,
+    AccountId, AssetId, ClientOrderId, Event, EventBuffer, EventRef, InstrumentId, InstrumentSpec,
+    Money, OrderId, Price, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp,
 };
 
 use super::driver::{Adapter, Report, ReportKind, Reports};
@@ -126,8 +126,8 @@ impl<L: Ledger> Driver<L> {
         self.sequence += 1;
         self.time_ns += STEP_NS;
         let (sequence, time) = (self.sequence, Timestamp(self.time_ns));
-        self.engine.apply_all(sequence, time, command, &mut self.events, |header, event| {
-            if let Some(report) = report_of(header.sequence, &event) {
+        self.engine.apply_each(sequence, time, command, &mut self.events, |header, event| {
+            if let Some(report) = report_of(header.sequence, event) {
                 reports.push(report);
             }
         });
@@ -145,22 +145,22 @@ fn qty_of(lots: u64) -> Qty {
 /// The report of an event. What rests after trading, or what self-trade prevention met, shows in
 /// none: the others do not tell it either.
 #[inline(always)]
-fn report_of(sequence: u64, event: &Event) -> Option<Report> {
+fn report_of(sequence: u64, event: EventRef<'_>) -> Option<Report> {
     let (kind, side, order_id, maker, price, qty) = match event {
-        Event::OrderAccepted(it) => {
+        EventRef::OrderAccepted(it) => {
             (ReportKind::Accepted, it.side, it.order_id, OrderId::NONE, it.price, it.qty)
         }
-        Event::Trade(it) => {
+        EventRef::Trade(it) => {
             let (taker, maker) = (it.taker_order_id, it.maker_order_id);
             (ReportKind::Trade, it.taker_side, taker, maker, it.price, it.qty)
         }
-        Event::OrderEnded(it) => {
+        EventRef::OrderEnded(it) => {
             (ReportKind::Ended, it.side, it.order_id, OrderId::NONE, it.price, it.unfilled_qty)
         }
-        Event::OrderAmended(it) => {
+        EventRef::OrderAmended(it) => {
             (ReportKind::Moved, it.side, it.order_id, OrderId::NONE, it.price, it.open_qty)
         }
-        Event::Denied(it) => {
+        EventRef::Denied(it) => {
             (ReportKind::Refused, Side::Buy, it.order_id, OrderId::NONE, Price::ZERO, Qty::ZERO)
         }
         _ => return None,
@@ -190,6 +190,7 @@ impl Adapter for Bare {
     const NAME: &'static str = "tiercel";
     const STRICT: bool = true;
     type Command = Command;
+    const DISTANCES: &'static [usize] = &tiercel_matching::PREFETCH_DISTANCES;
 
     fn new(load: &Load) -> Self {
         Self(Driver::with_instrument(load, |_| {}))
@@ -200,8 +201,8 @@ impl Adapter for Bare {
     }
 
     #[inline(always)]
-    fn prefetch(&self, command: &Command) {
-        self.0.engine.prefetch(command);
+    fn prefetch(&self, command: &Command, distance: usize) {
+        self.0.engine.prefetch(command, distance);
     }
 
     #[inline(always)]
@@ -225,6 +226,7 @@ impl<const CLIENT_IDS: bool> Adapter for Full<CLIENT_IDS> {
     const NAME: &'static str = "tiercel-full";
     const STRICT: bool = true;
     type Command = Command;
+    const DISTANCES: &'static [usize] = &tiercel_matching::PREFETCH_DISTANCES;
 
     fn new(load: &Load) -> Self {
         /// More of each asset than the load can use up: ten million.
@@ -267,8 +269,8 @@ impl<const CLIENT_IDS: bool> Adapter for Full<CLIENT_IDS> {
     }
 
     #[inline(always)]
-    fn prefetch(&self, command: &Command) {
-        self.0.engine.prefetch(command);
+    fn prefetch(&self, command: &Command, distance: usize) {
+        self.0.engine.prefetch(command, distance);
     }
 
     #[inline(always)]

@@ -1,63 +1,71 @@
-//! The same commands give the same event bytes and the same digest, however the engine is held.
+//! The same commands give the same event bytes and the same digest, however the engine is held,
+//! and in whichever process.
 
-use tiercel_matching::{Accounts, Engine, EngineConfig, Progress};
-use tiercel_testkit::commands::{Generator, Profile, Step};
-use tiercel_testkit::harness::SHARD;
-use tiercel_types::EventBuffer;
-use xxhash_rust::xxh3::Xxh3;
+use tiercel_matching::{Accounts, Bare, Ledger};
+use tiercel_testkit::commands::Profile;
+use tiercel_testkit::counting_allocator::run_again;
+use tiercel_testkit::model::Mode;
+use tiercel_testkit::random::Random;
 
+use crate::runs::{draw, is_soak, run};
 use crate::subject::Holding;
 
-/// Commands that a generator draws while it watches an engine run them.
-pub fn record(profile: Profile, seed: u64, commands: usize) -> Vec<Step> {
-    let mut generator = Generator::new(profile, seed);
-    let mut engine = Engine::<Accounts>::new(EngineConfig { shard: SHARD, ..Default::default() });
-    let mut buffer = EventBuffer::with_capacity(64);
-    let mut steps = Vec::new();
-    for sequence in 1..=commands as u64 {
-        let step = generator.next_step();
-        steps.push(step);
-        engine.apply_all(sequence, step.time, &step.command, &mut buffer, |header, event| {
-            generator.observe(&header, &event);
-        });
+fn check<L: Ledger>(profile: Profile, seed: u64, commands: usize) {
+    let steps = draw::<L>(profile, seed, commands);
+    let plain = run::<L>(&steps, Holding::PLAIN);
+    assert_eq!(run::<L>(&steps, Holding::TIGHT), plain);
+    assert_eq!(run::<L>(&steps, Holding::RESTORED), plain);
+    let other = Holding { hash_seed: u64::MAX, orders: 100_000, ..Holding::PLAIN };
+    assert_eq!(run::<L>(&steps, other), plain);
+    let mut random = Random::new(seed);
+    for _ in 0..if is_soak() { 200 } else { 2 } {
+        let holding = Holding {
+            hash_seed: random.next_u64(),
+            orders: random.below(1_000) as usize,
+            window_ticks: 64 << random.below(10),
+            buffer: random.below(200) as usize,
+            restore_every: 50 + random.below(1_000),
+        };
+        assert_eq!(run::<L>(&steps, holding), plain, "{holding:?}");
     }
-    steps
-}
-
-/// The digest of all event bytes, and of the state at the end.
-fn run(steps: &[Step], holding: Holding) -> (u128, u128) {
-    let mut engine = Engine::<Accounts>::new(holding.config());
-    let mut buffer = EventBuffer::with_capacity(holding.buffer);
-    let mut events = Xxh3::new();
-    for (sequence, step) in (1..).zip(steps) {
-        if holding.restore_every != 0 && sequence % holding.restore_every == 0 {
-            let mut bytes = Vec::new();
-            engine.snapshot(&mut bytes);
-            engine = Engine::restore(&bytes, holding.config()).expect("a snapshot restores");
-        }
-        let mut progress = engine.apply(sequence, step.time, &step.command, &mut buffer);
-        loop {
-            events.update(buffer.as_bytes());
-            buffer.clear();
-            if progress == Progress::Done {
-                break;
-            }
-            progress = engine.resume(&mut buffer);
-        }
-    }
-    (events.digest128(), engine.digest())
+    let shorter = run::<L>(&steps[..steps.len() - 1], Holding::PLAIN);
+    assert_ne!(shorter.state, plain.state, "the digest tells states apart");
 }
 
 #[test]
 fn capacities_seeds_buffers_and_restarts_do_not_show() {
     for profile in [Profile::CROSSING, Profile::ICEBERG_HEAVY, Profile::ADMIN_HEAVY] {
-        let steps = record(profile, 9, 20_000);
-        let plain = run(&steps, Holding::PLAIN);
-        assert_eq!(run(&steps, Holding::TIGHT), plain);
-        assert_eq!(run(&steps, Holding::RESTORED), plain);
-        let other = Holding { hash_seed: u64::MAX, orders: 100_000, ..Holding::PLAIN };
-        assert_eq!(run(&steps, other), plain);
-        let shorter = run(&steps[..steps.len() - 1], Holding::PLAIN);
-        assert_ne!(shorter.1, plain.1, "the digest tells states apart");
+        check::<Accounts>(profile, 9, 20_000);
+    }
+    check::<Bare>(Profile::WIDE_PRICES, 9, 20_000);
+}
+
+/// Says to a process how it is to hold its engine.
+const HOLDING: &str = "TIERCEL_TEST_HOLDING";
+
+/// Started again by itself, once for each way of holding an engine. The other processes draw the
+/// commands themselves: the generator is part of what must be the same everywhere.
+#[test]
+fn processes_agree() {
+    let digest = |profile: Profile, holding: Holding| match profile.mode {
+        Mode::Full => run::<Accounts>(&draw::<Accounts>(profile, 4, 5_000), holding),
+        Mode::Bare => run::<Bare>(&draw::<Bare>(profile, 4, 5_000), holding),
+    };
+    let all = |holding| -> Vec<String> {
+        let lines = Profile::ALL
+            .map(|profile| format!("digests of {}: {}", profile.name, digest(profile, holding)));
+        lines.to_vec()
+    };
+    let holdings = [Holding::PLAIN, Holding::TIGHT, Holding::RESTORED];
+    if let Ok(which) = std::env::var(HOLDING) {
+        return println!("{}", all(holdings[which.parse::<usize>().unwrap()]).join("\n"));
+    }
+    let expected = all(Holding::PLAIN);
+    for which in ["0", "1", "2"] {
+        let (passed, text) = run_again("determinism::processes_agree", &[(HOLDING, which)]);
+        assert!(passed, "{text}");
+        for line in &expected {
+            assert!(text.contains(line), "holding {which}, expected {line}:\n{text}");
+        }
     }
 }

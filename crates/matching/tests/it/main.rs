@@ -1,6 +1,19 @@
-//! The engine against the reference model, against itself, and against damage.
+//! The engine against the reference model, against itself, against damage, against what was
+//! recorded, and against the allocator.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod allocations;
 mod determinism;
+mod fuzz;
+mod recorded;
+mod runs;
 mod side_by_side;
 mod snapshot;
+mod soak;
 mod subject;
+
+use tiercel_testkit::counting_allocator::CountingAllocator;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;

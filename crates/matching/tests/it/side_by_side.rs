@@ -10,11 +10,8 @@ use tiercel_testkit::commands::Profile;
 use tiercel_testkit::harness::{report, run_side_by_side};
 use tiercel_testkit::model::Mode;
 
+use crate::runs::{is_soak, number};
 use crate::subject::{Balances, EngineSubject, Holding};
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().map_or(default, |text| text.parse().expect("a whole number"))
-}
 
 fn run<L: Ledger>(profile: Profile, seed: u64, holding: Holding, commands: u64) -> u64
 where
@@ -33,7 +30,8 @@ where
 
 /// Runs a profile with each way of holding an engine; returns how often a buffer was full.
 fn run_profile(profile: Profile) -> u64 {
-    let (commands, seeds) = (number("TIERCEL_COMMANDS", 40_000), number("TIERCEL_SEEDS", 1));
+    let (commands, seeds) = if is_soak() { (200_000, 20) } else { (40_000, 1) };
+    let (commands, seeds) = (number("TIERCEL_COMMANDS", commands), number("TIERCEL_SEEDS", seeds));
     let mut resumed = 0;
     for seed in 1..=seeds {
         for (shift, holding) in

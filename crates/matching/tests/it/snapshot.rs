@@ -1,17 +1,17 @@
 //! Snapshots that are damaged, foreign or of the other build are refused, and nothing panics.
 
-use tiercel_matching::{BareEngine, EngineConfig, FullEngine, SnapshotError};
+use tiercel_matching::{Accounts, BareEngine, EngineConfig, FullEngine, SnapshotError};
 use tiercel_testkit::commands::Profile;
 use tiercel_testkit::random::Random;
 use tiercel_types::EventBuffer;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::determinism::record;
+use crate::runs::draw;
 
 fn snapshot() -> Vec<u8> {
     let mut engine = FullEngine::new(EngineConfig::default());
     let mut buffer = EventBuffer::with_capacity(64);
-    for (sequence, step) in (1..).zip(record(Profile::CALM, 5, 3_000)) {
+    for (sequence, step) in (1..).zip(draw::<Accounts>(Profile::CALM, 5, 3_000)) {
         engine.apply_all(sequence, step.time, &step.command, &mut buffer, |_, _| ());
     }
     assert!(engine.live_orders() > 10, "there is something to restore");

@@ -9,26 +9,26 @@ use tiercel_types::{
 
 /// How an engine is held while it runs: none of it may change what happens.
 #[derive(Clone, Copy, Debug)]
-pub struct Holding {
-    pub hash_seed: u64,
-    pub orders: usize,
-    pub window_ticks: usize,
+pub(crate) struct Holding {
+    pub(crate) hash_seed: u64,
+    pub(crate) orders: usize,
+    pub(crate) window_ticks: usize,
     /// Records that the event buffer takes.
-    pub buffer: usize,
+    pub(crate) buffer: usize,
     /// After so many commands the engine is snapshot, dropped and restored; zero: never.
-    pub restore_every: u64,
+    pub(crate) restore_every: u64,
 }
 
 impl Holding {
-    pub const PLAIN: Self =
+    pub(crate) const PLAIN: Self =
         Self { hash_seed: 1, orders: 4096, window_ticks: 8192, buffer: 1024, restore_every: 0 };
     /// Everything as small as it gets: tables grow, windows move, buffers fill within commands.
-    pub const TIGHT: Self =
+    pub(crate) const TIGHT: Self =
         Self { hash_seed: 2, orders: 0, window_ticks: 64, buffer: 0, restore_every: 0 };
-    pub const RESTORED: Self =
+    pub(crate) const RESTORED: Self =
         Self { hash_seed: 3, orders: 10, window_ticks: 256, buffer: 20, restore_every: 97 };
 
-    pub fn config(self) -> EngineConfig {
+    pub(crate) fn config(self) -> EngineConfig {
         EngineConfig {
             shard: SHARD,
             hash_seed: self.hash_seed,
@@ -39,17 +39,17 @@ impl Holding {
 }
 
 /// An engine and its event buffer.
-pub struct EngineSubject<L: Ledger> {
-    pub engine: Engine<L>,
+pub(crate) struct EngineSubject<L: Ledger> {
+    pub(crate) engine: Engine<L>,
     holding: Holding,
     buffer: EventBuffer,
     commands: u64,
     /// Times that a command did not fit the buffer.
-    pub resumed: u64,
+    pub(crate) resumed: u64,
 }
 
 impl<L: Ledger> EngineSubject<L> {
-    pub fn new(holding: Holding) -> Self {
+    pub(crate) fn new(holding: Holding) -> Self {
         Self {
             engine: Engine::new(holding.config()),
             holding,
@@ -59,7 +59,7 @@ impl<L: Ledger> EngineSubject<L> {
         }
     }
 
-    pub fn events(
+    pub(crate) fn events(
         &mut self,
         sequence: u64,
         time: Timestamp,
@@ -90,7 +90,7 @@ impl<L: Ledger> EngineSubject<L> {
 }
 
 /// What the ledger of a build says of balances.
-pub trait Balances {
+pub(crate) trait Balances {
     fn balance_of(&self, account: AccountId, asset: AssetId) -> (Money, Money);
 }
 

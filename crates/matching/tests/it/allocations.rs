@@ -1,0 +1,127 @@
+//! After warm-up the engine allocates nothing, on any thread, in either build.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+
+use tiercel_matching::{Accounts, Bare, Engine, Ledger, Progress};
+use tiercel_testkit::commands::{Profile, Step, Weights};
+use tiercel_testkit::counting_allocator::{allocations, alone};
+use tiercel_testkit::coverage::Coverage;
+use tiercel_types::{EventBuffer, command};
+
+use crate::runs::draw;
+use crate::subject::Holding;
+
+/// What comes by the million: orders in all their forms, cancels, amendments, replacements, mass
+/// cancels, queries, expiries. New assets, instruments and accounts make room when they come, and
+/// so do the first 65,536 movements of funds.
+const fn hot(profile: Profile) -> Profile {
+    let weights = Weights { list: 0, update: 0, state: 4, account: 0, funds: 0, ..profile.weights };
+    Profile { weights, market: 150, iceberg: 200, self_trade_prevention: 400, ..profile }
+}
+
+/// Runs one half of a flow, then counts what the other allocates.
+fn check<L: Ledger>(profile: Profile) {
+    let steps = draw::<L>(hot(profile), 21, 200_000);
+    let mut engine = Engine::<L>::new(Holding::PLAIN.config());
+    let mut buffer = EventBuffer::with_capacity(64);
+    let mut coverage = Coverage::default();
+    let (warm_up, measured) = steps.split_at(steps.len() / 4 * 3);
+    for (sequence, step) in (1..).zip(warm_up) {
+        engine.apply_all(sequence, step.time, &step.command, &mut buffer, |_, _| ());
+    }
+    let mut events = 0;
+    let counted = allocations(|| {
+        for (sequence, step) in (1 + warm_up.len() as u64..).zip(measured) {
+            events += run(&mut engine, sequence, step, &mut buffer);
+        }
+    });
+    eprintln!("{} {counted}", profile.name);
+    assert!(events > measured.len() as u64);
+    for step in measured {
+        coverage.command(&step.command);
+    }
+    let hot = [
+        command::Kind::NewOrder,
+        command::Kind::CancelOrder,
+        command::Kind::ReplaceOrder,
+        command::Kind::AmendOrder,
+        command::Kind::MassCancel,
+        command::Kind::QueryOrder,
+        command::Kind::SetInstrumentState,
+        command::Kind::AdvanceTime,
+    ];
+    assert!(hot.iter().all(|kind| coverage.commands.contains_key(kind)), "{coverage}");
+}
+
+fn run<L: Ledger>(
+    engine: &mut Engine<L>,
+    sequence: u64,
+    step: &Step,
+    buffer: &mut EventBuffer,
+) -> u64 {
+    let mut events = 0;
+    let mut progress = engine.apply(sequence, step.time, &step.command, buffer);
+    loop {
+        events += buffer.refs().count() as u64;
+        buffer.clear();
+        if progress == Progress::Done {
+            return events;
+        }
+        progress = engine.resume(buffer);
+    }
+}
+
+#[test]
+fn nothing_is_allocated_after_warm_up() {
+    alone("allocations::nothing_is_allocated_after_warm_up", || {
+        for profile in
+            [Profile::CALM, Profile::CROSSING, Profile::ICEBERG_HEAVY, Profile::STP_HEAVY]
+        {
+            check::<Accounts>(profile);
+        }
+        for profile in [Profile::BARE, Profile::WIDE_PRICES] {
+            check::<Bare>(profile);
+        }
+    });
+}
+
+/// The control: an engine that is told of a new order for the first time does allocate here, and
+/// so does any thread.
+#[test]
+fn an_allocation_on_any_thread_is_counted() {
+    alone("allocations::an_allocation_on_any_thread_is_counted", || {
+        assert_eq!(allocations(|| ()), 0);
+        assert_eq!(allocations(|| drop(black_box(Box::new(1)))), 1);
+        let phase = AtomicU8::new(0);
+        let wait = |until| {
+            while phase.load(Ordering::SeqCst) < until {
+                thread::yield_now();
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                phase.store(1, Ordering::SeqCst);
+                wait(2);
+                drop(black_box(Box::new(1)));
+                phase.store(3, Ordering::SeqCst);
+            });
+            wait(1);
+            let counted = allocations(|| {
+                phase.store(2, Ordering::SeqCst);
+                wait(3);
+            });
+            assert_eq!(counted, 1);
+        });
+        let steps = draw::<Accounts>(Profile::CALM, 5, 500);
+        let mut engine = Engine::<Accounts>::new(Holding::TIGHT.config());
+        let mut buffer = EventBuffer::with_capacity(64);
+        let cold = allocations(|| {
+            for (sequence, step) in (1..).zip(&steps) {
+                run(&mut engine, sequence, step, &mut buffer);
+            }
+        });
+        assert!(cold > 10, "an engine without warm-up has to allocate");
+    });
+}
