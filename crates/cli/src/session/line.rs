@@ -27,14 +27,29 @@ impl Line {
 
     /// A field that the text shows as `key=value`.
     pub(super) fn pair(&mut self, key: &str, value: impl Display) -> &mut Self {
+        self.named(key, key, value)
+    }
+
+    /// A field that the text shows as `short=value`, and the JSON under its full name.
+    pub(super) fn named(&mut self, short: &str, key: &str, value: impl Display) -> &mut Self {
         let value = value.to_string();
-        self.show(&format!("{key}={}", quoted(&value)));
+        self.show(&format!("{short}={}", quoted(&value)));
         self.text_value(key, &value)
     }
 
     /// A number that the text shows as `key=value`.
     pub(super) fn number(&mut self, key: &str, value: impl Into<Value> + Display) -> &mut Self {
-        self.show(&format!("{key}={value}"));
+        self.named_number(key, key, value)
+    }
+
+    /// A number that the text shows as `short=value`, and the JSON under its full name.
+    pub(super) fn named_number(
+        &mut self,
+        short: &str,
+        key: &str,
+        value: impl Into<Value> + Display,
+    ) -> &mut Self {
+        self.show(&format!("{short}={value}"));
         self.value(key, value)
     }
 

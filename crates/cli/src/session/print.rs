@@ -111,12 +111,16 @@ impl Printer<'_> {
             Event::AccountChanged(it) => {
                 let account = self.account;
                 self.account().line.word("state", it.state).number("n", account.0);
-                self.optional_number("group", u64::from(it.trade_group));
-                self.optional_number("max_open_orders", u64::from(it.max_open_orders));
+                self.optional_number("group", "trade_group", u64::from(it.trade_group));
+                self.optional_number(
+                    "max_open_orders",
+                    "max_open_orders",
+                    u64::from(it.max_open_orders),
+                );
             }
             Event::FundsMoved(it) => self.funds_moved(it),
             Event::FundingRepeated(it) => {
-                self.account().line.number("fund", it.funding_id);
+                self.account().line.named_number("fund", "funding_id", it.funding_id);
             }
             Event::TimeAdvanced(_) => {}
         }
@@ -127,14 +131,15 @@ impl Printer<'_> {
         self.line.word("side", it.side).word("kind", it.kind);
         self.size(it.qty, it.price);
         self.line.word("time_in_force", it.time_in_force);
-        self.optional_qty("quote", it.quote_qty).optional_qty("show", it.display_qty);
+        self.optional_qty("quote", "quote_qty", it.quote_qty);
+        self.optional_qty("show", "display_qty", it.display_qty);
         if it.expire_time.0 != 0 {
-            self.line.pair("until", Clock(it.expire_time));
+            self.line.named("until", "expire_time", Clock(it.expire_time));
         }
         if it.self_trade_prevention != tiercel_types::SelfTradePrevention::None {
-            self.line.pair("stp", it.self_trade_prevention);
+            self.line.named("stp", "self_trade_prevention", it.self_trade_prevention);
         }
-        self.client_id("id", it.client_order_id.as_str());
+        self.client_id(it.client_order_id.as_str());
         self.line.value("resting", it.resting != 0);
         self.level(it.level_qty, it.update_id);
     }
@@ -150,7 +155,7 @@ impl Printer<'_> {
         if !it.order_id.is_none() {
             self.order(it.order_id);
         }
-        self.client_id("id", it.client_order_id.as_str());
+        self.client_id(it.client_order_id.as_str());
         if !it.reason.field().is_empty() {
             self.line.pair("field", it.reason.field());
         }
@@ -158,14 +163,13 @@ impl Printer<'_> {
 
     fn trade(&mut self, it: &Trade) {
         self.trade_id(it.trade_id).symbol().size(it.qty, it.price);
-        self.line.pair("taker", Order(it.taker_order_id));
-        let taker = self.names.account_name(self.account);
-        self.line.pair("by", taker).word("side", it.taker_side);
-        self.qty("open", "taker_open", it.taker_open_qty);
-        self.line.pair("maker", Order(it.maker_order_id));
-        self.line.show(&format!("by={}", self.names.account_name(it.maker_account)));
-        self.line.value("maker_by", self.names.account_name(it.maker_account));
-        self.qty("open", "maker_open", it.maker_open_qty);
+        self.line.named("taker", "taker_order", Order(it.taker_order_id));
+        self.line.named("by", "taker_account", self.names.account_name(self.account));
+        self.line.word("taker_side", it.taker_side);
+        self.qty("open", "taker_open_qty", it.taker_open_qty);
+        self.line.named("maker", "maker_order", Order(it.maker_order_id));
+        self.line.named("by", "maker_account", self.names.account_name(it.maker_account));
+        self.qty("open", "maker_open_qty", it.maker_open_qty);
         self.fees(it.taker_fee, it.maker_fee);
         self.level(it.level_qty, it.update_id);
     }
@@ -175,7 +179,7 @@ impl Printer<'_> {
         self.line.word("side", it.side);
         self.size(it.open_qty, it.price);
         if it.displayed_qty != it.open_qty {
-            self.qty("shown", "shown", it.displayed_qty);
+            self.qty("shown", "displayed_qty", it.displayed_qty);
         }
         self.level(it.level_qty, it.update_id);
     }
@@ -184,14 +188,14 @@ impl Printer<'_> {
         self.order(it.order_id).account().symbol();
         self.line.word("side", it.side);
         self.size(it.displayed_qty, it.price);
-        self.qty("hidden", "hidden", it.hidden_qty);
+        self.qty("hidden", "hidden_qty", it.hidden_qty);
         self.level(it.level_qty, it.update_id);
     }
 
     fn order_ended(&mut self, it: &OrderEnded) {
         self.order(it.order_id).account().symbol();
         self.line.word("side", it.side).word("reason", it.reason);
-        self.qty("unfilled", "unfilled", it.unfilled_qty);
+        self.qty("unfilled", "unfilled_qty", it.unfilled_qty);
         self.line.value("price", price(it.price, self.digits));
         self.line.value("was_resting", it.was_resting != 0);
         self.level(it.level_qty, it.update_id);
@@ -202,10 +206,10 @@ impl Printer<'_> {
         self.line.word("side", it.side);
         self.size(it.open_qty, it.price);
         if it.resting != 0 && it.displayed_qty != it.open_qty {
-            self.qty("shown", "shown", it.displayed_qty);
+            self.qty("shown", "displayed_qty", it.displayed_qty);
         }
         self.line.pair("priority", if it.priority_kept != 0 { "kept" } else { "lost" });
-        self.client_id("id", it.client_order_id.as_str());
+        self.client_id(it.client_order_id.as_str());
         self.line.value("resting", it.resting != 0);
         if it.old_price != it.price {
             let old_price = price(it.old_price, self.digits);
@@ -213,26 +217,25 @@ impl Printer<'_> {
         }
         // At the same price the former level is the level, unless the order left to trade.
         if it.old_price != it.price || it.resting == 0 {
-            self.qty("old_level", "old_level", it.old_level_qty);
+            self.qty("old_level", "old_level_qty", it.old_level_qty);
         }
         if it.resting != 0 {
             self.level(it.level_qty, it.update_id);
         } else {
-            self.line.number("update", it.update_id);
+            self.line.named_number("update", "update_id", it.update_id);
         }
     }
 
     fn self_trade_prevented(&mut self, it: &SelfTradePrevented) {
         self.line.word("action", it.action);
         self.symbol().size(it.qty, it.price);
-        self.line.pair("taker", Order(it.taker_order_id));
-        let taker = self.names.account_name(self.account);
-        self.line.pair("by", taker).word("side", it.taker_side);
-        self.qty("open", "taker_open", it.taker_open_qty);
-        self.line.pair("maker", Order(it.maker_order_id));
-        self.line.show(&format!("by={}", self.names.account_name(it.maker_account)));
-        self.line.value("maker_by", self.names.account_name(it.maker_account));
-        self.qty("open", "maker_open", it.maker_open_qty);
+        self.line.named("taker", "taker_order", Order(it.taker_order_id));
+        self.line.named("by", "taker_account", self.names.account_name(self.account));
+        self.line.word("taker_side", it.taker_side);
+        self.qty("open", "taker_open_qty", it.taker_open_qty);
+        self.line.named("maker", "maker_order", Order(it.maker_order_id));
+        self.line.named("by", "maker_account", self.names.account_name(it.maker_account));
+        self.qty("open", "maker_open_qty", it.maker_open_qty);
         self.level(it.level_qty, it.update_id);
     }
 
@@ -241,15 +244,15 @@ impl Printer<'_> {
         self.line.word("side", it.side).word("kind", it.kind);
         self.size(it.qty, it.price);
         self.line.word("time_in_force", it.time_in_force);
-        self.qty("open", "open", it.open_qty).qty("shown", "shown", it.displayed_qty);
-        self.optional_qty("show", it.display_qty);
+        self.qty("open", "open_qty", it.open_qty).qty("shown", "displayed_qty", it.displayed_qty);
+        self.optional_qty("show", "display_qty", it.display_qty);
         if it.expire_time.0 != 0 {
-            self.line.pair("until", Clock(it.expire_time));
+            self.line.named("until", "expire_time", Clock(it.expire_time));
         }
         if it.self_trade_prevention != tiercel_types::SelfTradePrevention::None {
-            self.line.pair("stp", it.self_trade_prevention);
+            self.line.named("stp", "self_trade_prevention", it.self_trade_prevention);
         }
-        self.client_id("id", it.client_order_id.as_str());
+        self.client_id(it.client_order_id.as_str());
     }
 
     fn trade_busted(&mut self, it: &TradeBusted) {
@@ -266,9 +269,9 @@ impl Printer<'_> {
         self.account();
         self.line.word("amount", it.amount).word("asset", self.names.asset_name(it.asset));
         if it.counterparty != AccountId::ALL {
-            self.line.pair("to", self.names.account_name(it.counterparty));
+            self.line.named("to", "counterparty", self.names.account_name(it.counterparty));
         }
-        self.line.pair("free", it.free).number("fund", it.funding_id);
+        self.line.pair("free", it.free).named_number("fund", "funding_id", it.funding_id);
     }
 
     /// An instrument's terms: those that are not zero.
@@ -349,19 +352,21 @@ impl Printer<'_> {
         self
     }
 
-    fn optional_qty(&mut self, key: &str, value: Qty) -> &mut Self {
-        if value.is_zero() { self } else { self.qty(key, key, value) }
-    }
-
-    fn optional_number(&mut self, key: &str, value: u64) {
-        if value != 0 {
-            self.line.number(key, value);
+    fn optional_qty(&mut self, shown: &str, key: &str, value: Qty) {
+        if !value.is_zero() {
+            self.qty(shown, key, value);
         }
     }
 
-    fn client_id(&mut self, key: &str, id: &str) {
+    fn optional_number(&mut self, shown: &str, key: &str, value: u64) {
+        if value != 0 {
+            self.line.named_number(shown, key, value);
+        }
+    }
+
+    fn client_id(&mut self, id: &str) {
         if !id.is_empty() {
-            self.line.pair(key, id);
+            self.line.named("id", "client_order_id", id);
         }
     }
 
@@ -376,8 +381,8 @@ impl Printer<'_> {
     /// What a change of the book left at its level.
     fn level(&mut self, level_qty: Qty, update_id: u64) {
         if update_id != 0 {
-            self.qty("level", "level", level_qty);
-            self.line.number("update", update_id);
+            self.qty("level", "level_qty", level_qty);
+            self.line.named_number("update", "update_id", update_id);
         }
     }
 }
