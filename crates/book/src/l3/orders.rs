@@ -5,8 +5,9 @@ use tiercel_types::Side;
 use super::ladder::Level;
 use super::prefetch::prefetch_line;
 
-/// No handle.
-pub(super) const NONE: u32 = u32::MAX;
+/// No handle. The slab's first place is never an order: it takes the write that would go to the
+/// last order of an empty queue, so that appending needs no branch.
+pub(super) const NONE: u32 = 0;
 
 /// No more orders live at once: the table's entries hold handles of 32 bits, and it is at most
 /// half full.
@@ -82,7 +83,9 @@ pub(super) struct Orders {
 
 impl Orders {
     pub(super) fn with_capacity(orders: usize) -> Self {
-        Self { slots: Vec::with_capacity(orders.min(ORDERS_MAX)), free: NONE }
+        let mut slots = Vec::with_capacity(orders.min(ORDERS_MAX) + 1);
+        slots.push(Order::new(0, 0, Side::Buy, 0, 0));
+        Self { slots, free: NONE }
     }
 
     /// The order of a handle that the table or a link gave.
@@ -96,7 +99,7 @@ impl Orders {
         &mut self.slots[handle as usize]
     }
 
-    /// Asks for an order's line; nothing for a handle that is none.
+    /// Asks for an order's line.
     #[inline(always)]
     pub(super) fn prefetch(&self, handle: u32) {
         if let Some(order) = self.slots.get(handle as usize) {
@@ -110,7 +113,7 @@ impl Orders {
         if self.free != NONE {
             return Some(self.free);
         }
-        (self.slots.len() < ORDERS_MAX).then_some(self.slots.len() as u32)
+        (self.slots.len() <= ORDERS_MAX).then_some(self.slots.len() as u32)
     }
 
     /// Puts an order at the end of its level's queue.
@@ -127,11 +130,8 @@ impl Orders {
             *slot = order;
             handle
         };
-        if level.last == NONE {
-            level.first = handle;
-        } else {
-            self.slots[level.last as usize].next = handle;
-        }
+        self.slots[level.last as usize].next = handle;
+        level.first = if level.last == NONE { handle } else { level.first };
         level.last = handle;
         level.orders += 1;
         level.qty += u64::from(order.qty);
@@ -163,7 +163,7 @@ impl Orders {
     pub(super) fn queue(&self, level: Option<&Level>) -> impl Iterator<Item = &Order> {
         let mut handle = level.map_or(NONE, |level| level.first);
         core::iter::from_fn(move || {
-            let order = self.slots.get(handle as usize)?;
+            let order = (handle != NONE).then(|| self.get(handle))?;
             handle = order.next;
             Some(order)
         })

@@ -11,7 +11,7 @@ use super::orders::{NONE, ORDERS_MAX, Orders};
 use super::prefetch::prefetch_line;
 
 /// An entry that holds nothing. Its handle is [`NONE`], which no order has.
-const EMPTY: u64 = u64::MAX;
+const EMPTY: u64 = 0;
 
 const _: () = assert!(EMPTY as u32 == NONE);
 
