@@ -84,7 +84,7 @@ integration-test: ## The tests that run the built binary, and each crate's integ
 
 .PHONY: soak
 soak: ## Long random tests: every seed, 100 million commands with flat memory
-	TIERCEL_SOAK=1 $(CARGO) test --workspace --locked --release -- --nocapture soak
+	TIERCEL_SOAK=1 $(CARGO) test --workspace --locked --release
 
 .PHONY: load-test
 load-test: build ## The engine at full load for LOAD_SECONDS, with its books balanced at the end

@@ -54,7 +54,7 @@ fn time_does_not_go_back() {
 fn bytes_that_are_no_text_are_refused_and_endless_lines_too() {
     let ran = run_with(&["match", "-"], b"preset stock\n\xff\xfe\n");
     assert_eq!((ran.code, ran.stderr.trim_end()), (Some(3), "-:2: line: not UTF-8 text"));
-    let ran = run_with(&["match", "-"], &[b'x'; 100_000]);
+    let ran = run_with(&["match", "-"], &vec![b'x'; 100_000]);
     assert_eq!((ran.code, ran.stderr.trim_end()), (Some(3), "-:1: line: longer than 64 KiB"));
 }
 
