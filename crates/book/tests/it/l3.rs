@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use tiercel_book::l3::{Ahead, Anomaly, AnomalyKind, BookSet, Capacity, Level};
+use tiercel_book::l3::{Ahead, Anomaly, AnomalyKind, BookSet, Capacity, Level, Order};
 use tiercel_sim::itch_flow::{ItchFlow, ItchFlowConfig};
 use tiercel_testkit::data;
 use tiercel_testkit::naive_l3::NaiveBooks;
@@ -241,7 +241,7 @@ fn the_table_grows_and_shrinks_through_many_orders() {
         }
     }
     for &reference in &live {
-        assert_eq!(books.order(reference).map(|order| order.qty()), Some(10));
+        assert_eq!(books.order(reference).map(Order::qty), Some(10));
         let action = OrderAction::Delete { reference };
         assert_eq!(books.apply(&OrderOperation { locate: 1, time_ns: 0, action }), Ok(()));
     }
