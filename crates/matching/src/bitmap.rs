@@ -1,5 +1,7 @@
 //! A three-level occupancy bitmap: the next occupied slot in a few instructions.
 
+use crate::masked::Masked;
+
 /// Slots that a bitmap can have: 64^3.
 pub(crate) const SLOTS_MAX: usize = 64 * 64 * 64;
 
@@ -7,34 +9,36 @@ pub(crate) const SLOTS_MAX: usize = 64 * 64 * 64;
 /// below it is not zero.
 #[derive(Clone, Debug)]
 pub(crate) struct Bitmap {
-    leaves: Box<[u64]>,
-    middle: Box<[u64]>,
+    leaves: Masked<u64>,
+    middle: Masked<u64>,
     top: u64,
 }
 
 impl Bitmap {
-    /// `slots` empty slots: a multiple of 64, at most [`SLOTS_MAX`].
+    /// `slots` empty slots: a power of two from 64 to [`SLOTS_MAX`].
     pub(crate) fn new(slots: usize) -> Self {
-        assert!(slots.is_multiple_of(64) && slots <= SLOTS_MAX);
+        assert!((64..=SLOTS_MAX).contains(&slots));
         let leaves = slots / 64;
-        Self { leaves: vec![0; leaves].into(), middle: vec![0; leaves.div_ceil(64)].into(), top: 0 }
+        Self { leaves: Masked::new(leaves, 0), middle: Masked::new(leaves.div_ceil(64), 0), top: 0 }
     }
 
     #[inline]
     pub(crate) fn set(&mut self, slot: usize) {
         let leaf = slot / 64;
-        self.leaves[leaf] |= 1 << (slot % 64);
-        self.middle[leaf / 64] |= 1 << (leaf % 64);
+        *self.leaves.get_mut(leaf) |= 1 << (slot % 64);
+        *self.middle.get_mut(leaf / 64) |= 1 << (leaf % 64);
         self.top |= 1 << (leaf / 64);
     }
 
     #[inline]
     pub(crate) fn clear(&mut self, slot: usize) {
         let leaf = slot / 64;
-        self.leaves[leaf] &= !(1 << (slot % 64));
-        if self.leaves[leaf] == 0 {
-            self.middle[leaf / 64] &= !(1 << (leaf % 64));
-            if self.middle[leaf / 64] == 0 {
+        let word = self.leaves.get_mut(leaf);
+        *word &= !(1 << (slot % 64));
+        if *word == 0 {
+            let word = self.middle.get_mut(leaf / 64);
+            *word &= !(1 << (leaf % 64));
+            if *word == 0 {
                 self.top &= !(1 << (leaf / 64));
             }
         }
@@ -44,19 +48,25 @@ impl Bitmap {
     #[inline]
     pub(crate) fn first_from(&self, slot: usize) -> Option<usize> {
         let leaf = slot / 64;
-        let here = *self.leaves.get(leaf)? >> (slot % 64);
+        if leaf >= self.leaves.len() {
+            return None;
+        }
+        let here = *self.leaves.get(leaf) >> (slot % 64);
         if here != 0 {
             return Some(slot + here.trailing_zeros() as usize);
         }
         let leaf = self.next_leaf(leaf + 1)?;
-        Some(leaf * 64 + self.leaves[leaf].trailing_zeros() as usize)
+        Some(leaf * 64 + self.leaves.get(leaf).trailing_zeros() as usize)
     }
 
     /// The first leaf at or after `leaf` that is not zero.
     #[inline]
     fn next_leaf(&self, leaf: usize) -> Option<usize> {
+        if leaf >= self.leaves.len() {
+            return None;
+        }
         let word = leaf / 64;
-        let here = *self.middle.get(word)? >> (leaf % 64);
+        let here = *self.middle.get(word) >> (leaf % 64);
         if here != 0 {
             return Some(leaf + here.trailing_zeros() as usize);
         }
@@ -68,7 +78,7 @@ impl Bitmap {
             return None;
         }
         let word = word + 1 + above.trailing_zeros() as usize;
-        Some(word * 64 + self.middle[word].trailing_zeros() as usize)
+        Some(word * 64 + self.middle.get(word).trailing_zeros() as usize)
     }
 }
 

@@ -141,7 +141,7 @@ impl<L: Ledger> Engine<L> {
     /// # Panics
     /// When the last command is not complete, or `out` has no room for
     /// [`BUFFER_RECORDS_MIN`] records (a cleared buffer always has).
-    #[inline]
+    #[inline(always)]
     pub fn apply(
         &mut self,
         sequence: u64,

@@ -17,6 +17,7 @@ use tiercel_types::Side;
 
 use crate::bitmap::Bitmap;
 use crate::far::FarLevels;
+use crate::masked::Masked;
 use crate::orders::NONE;
 
 /// A price level: its queue and sums, half a cache line.
@@ -48,42 +49,6 @@ impl Level {
     }
 }
 
-/// The window: levels by the low bits of their key.
-#[derive(Clone, Debug)]
-struct Ring(Box<[Level]>);
-
-impl Ring {
-    /// `ticks` is a power of two.
-    fn new(ticks: usize) -> Self {
-        assert!(ticks.is_power_of_two());
-        Self(vec![Level::EMPTY; ticks].into())
-    }
-
-    #[inline(always)]
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Where a key lies in the ring.
-    #[inline(always)]
-    fn slot(&self, key: i64) -> usize {
-        key as usize & (self.0.len() - 1)
-    }
-
-    #[inline(always)]
-    fn get(&self, key: i64) -> &Level {
-        // SAFETY: `slot` masks with a length that is a power of two, less one: it is below it.
-        unsafe { self.0.get_unchecked(self.slot(key)) }
-    }
-
-    #[inline(always)]
-    fn get_mut(&mut self, key: i64) -> &mut Level {
-        let slot = self.slot(key);
-        // SAFETY: as in `get`.
-        unsafe { self.0.get_unchecked_mut(slot) }
-    }
-}
-
 /// What a move of the window may always cost.
 const FREE_MOVES: usize = 64;
 
@@ -96,7 +61,8 @@ pub(crate) struct Ladder {
     mask: i64,
     /// The first key of the window; at most `i64::MAX - window`, so that no distance wraps.
     base: i64,
-    window: Ring,
+    /// Levels by the low bits of their key.
+    window: Masked<Level>,
     occupied: Bitmap,
     /// Levels in the window.
     near: usize,
@@ -116,7 +82,7 @@ impl Ladder {
             best_key: i64::MAX,
             mask,
             base: 0,
-            window: Ring::new(ticks),
+            window: Masked::new(ticks, Level::EMPTY),
             occupied: Bitmap::new(ticks),
             near: 0,
             far: FarLevels::new(),
@@ -173,8 +139,8 @@ impl Ladder {
         if !self.is_near(key) {
             return self.enter_far(key);
         }
-        self.occupied.set(self.window.slot(key));
-        let level = self.window.get_mut(key);
+        self.occupied.set(self.window.slot(key as usize));
+        let level = self.window.get_mut(key as usize);
         self.near += usize::from(level.orders == 0);
         level
     }
@@ -200,7 +166,7 @@ impl Ladder {
     #[inline(always)]
     pub(crate) fn level_mut(&mut self, key: i64) -> &mut Level {
         if self.is_near(key) {
-            return self.window.get_mut(key);
+            return self.window.get_mut(key as usize);
         }
         self.existing_far(key)
     }
@@ -208,14 +174,14 @@ impl Ladder {
     /// Loads the level at `key` into the cache, if it is near.
     #[inline(always)]
     pub(crate) fn prefetch(&self, key: i64) {
-        crate::engine::prefetch_line(self.window.get(key));
+        crate::engine::prefetch_line(self.window.get(key as usize));
     }
 
     /// The level at `key`, if it is there.
     #[inline(always)]
     pub(crate) fn level(&self, key: i64) -> Option<&Level> {
         if self.is_near(key) {
-            Some(self.window.get(key)).filter(|level| level.orders != 0)
+            Some(self.window.get(key as usize)).filter(|level| level.orders != 0)
         } else {
             self.far.get(key)
         }
@@ -225,7 +191,7 @@ impl Ladder {
     #[inline(always)]
     pub(crate) fn remove(&mut self, key: i64) {
         if self.is_near(key) {
-            self.occupied.clear(self.window.slot(key));
+            self.occupied.clear(self.window.slot(key as usize));
             self.near -= 1;
         } else {
             self.credit += 1;
@@ -260,7 +226,7 @@ impl Ladder {
             return None;
         }
         // The ring starts at `first` and ends before it; the search starts at `start`.
-        let (first, start) = (self.window.slot(self.base), self.window.slot(key));
+        let (first, start) = (self.window.slot(self.base as usize), self.window.slot(key as usize));
         let found = self.occupied.first_from(start);
         let slot = if start < first {
             found.filter(|&slot| slot < first)
@@ -273,7 +239,8 @@ impl Ladder {
     /// The key whose level lies in a slot of the ring.
     #[inline(always)]
     fn key_of(&self, slot: usize) -> i64 {
-        let distance = slot.wrapping_sub(self.window.slot(self.base)) & (self.window.len() - 1);
+        let distance =
+            slot.wrapping_sub(self.window.slot(self.base as usize)) & (self.window.len() - 1);
         self.base + distance as i64
     }
 
@@ -326,8 +293,8 @@ impl Ladder {
         while let Some(slot) = at {
             let key = self.key_of(slot);
             if key < base || key >= base + length {
-                self.far.insert(key, *self.window.get(key));
-                *self.window.get_mut(key) = Level::EMPTY;
+                self.far.insert(key, *self.window.get(key as usize));
+                *self.window.get_mut(key as usize) = Level::EMPTY;
                 self.occupied.clear(slot);
                 self.near -= 1;
             }
@@ -337,8 +304,8 @@ impl Ladder {
         let mut next = self.far.first_from(base);
         while let Some(key) = next.filter(|&key| key < base + length) {
             if let Some(level) = self.far.remove(key) {
-                *self.window.get_mut(key) = level;
-                self.occupied.set(self.window.slot(key));
+                *self.window.get_mut(key as usize) = level;
+                self.occupied.set(self.window.slot(key as usize));
                 self.near += 1;
             }
             next = self.far.first_from(key);

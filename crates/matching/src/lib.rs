@@ -57,6 +57,7 @@ mod far;
 mod funding;
 mod ladder;
 mod ledger;
+mod masked;
 mod orders;
 mod snapshot;
 mod steps;

@@ -1,5 +1,7 @@
 //! The compact hash of live ids: from a key's hash to an order's handle.
 
+use crate::masked::Masked;
+
 /// Handles by hash: open addressing with linear probing, half full at most (a third as made).
 ///
 /// An entry is eight bytes, 32 bits of hash and 32 of handle; keys live in the orders themselves.
@@ -8,7 +10,7 @@
 #[derive(Clone, Debug)]
 pub(crate) struct HandleTable {
     /// Zero: empty; else hash in the upper half, handle (never zero) in the lower.
-    entries: Box<[u64]>,
+    entries: Masked<u64>,
     len: usize,
     /// 32 - log2(entries): the home of a hash is its top bits.
     shift: u32,
@@ -23,7 +25,7 @@ impl HandleTable {
     /// A table with room for `capacity` handles before it grows.
     pub(crate) fn new(capacity: usize) -> Self {
         let size = (capacity.max(8) * 3).next_power_of_two().min(1 << 31);
-        Self { entries: vec![0; size].into(), len: 0, shift: 32 - size.trailing_zeros() }
+        Self { entries: Masked::new(size, 0), len: 0, shift: 32 - size.trailing_zeros() }
     }
 
     #[inline(always)]
@@ -39,7 +41,7 @@ impl HandleTable {
     /// Where the search for `hash` starts: for prefetching.
     #[inline(always)]
     pub(crate) fn slot(&self, hash: u32) -> &u64 {
-        &self.entries[self.home(hash)]
+        self.entries.get(self.home(hash))
     }
 
     /// The handle at the home of `hash`, if it has that hash: right nearly always, and only good
@@ -56,7 +58,7 @@ impl HandleTable {
         let mask = self.mask();
         let mut at = self.home(hash);
         loop {
-            let entry = self.entries[at];
+            let entry = *self.entries.get(at);
             if (entry >> 32) as u32 == hash && entry != 0 && is_it(handle_of(entry)) {
                 return Some(handle_of(entry));
             }
@@ -81,15 +83,15 @@ impl HandleTable {
     fn place(&mut self, entry: u64) {
         let mask = self.mask();
         let mut at = self.home((entry >> 32) as u32);
-        while self.entries[at] != 0 {
+        while *self.entries.get(at) != 0 {
             at = (at + 1) & mask;
         }
-        self.entries[at] = entry;
+        *self.entries.get_mut(at) = entry;
     }
 
     #[cold]
     fn grow(&mut self) {
-        let doubled = vec![0; self.entries.len() * 2].into();
+        let doubled = Masked::new(self.entries.len() * 2, 0);
         let old = core::mem::replace(&mut self.entries, doubled);
         self.shift -= 1;
         for &entry in old.iter().filter(|&&entry| entry != 0) {
@@ -103,9 +105,9 @@ impl HandleTable {
         let mask = self.mask();
         let wanted = u64::from(hash) << 32 | u64::from(handle);
         let mut hole = self.home(hash);
-        while self.entries[hole] != wanted {
-            debug_assert!(self.entries[hole] != 0, "the handle is in the table");
-            if self.entries[hole] == 0 {
+        while *self.entries.get(hole) != wanted {
+            debug_assert!(*self.entries.get(hole) != 0, "the handle is in the table");
+            if *self.entries.get(hole) == 0 {
                 return;
             }
             hole = (hole + 1) & mask;
@@ -114,18 +116,18 @@ impl HandleTable {
         let mut at = hole;
         loop {
             at = (at + 1) & mask;
-            let entry = self.entries[at];
+            let entry = *self.entries.get(at);
             if entry == 0 {
                 break;
             }
             // An entry may fill the hole unless its home lies behind the hole.
             let home = self.home((entry >> 32) as u32);
             if (at.wrapping_sub(home) & mask) >= (at.wrapping_sub(hole) & mask) {
-                self.entries[hole] = entry;
+                *self.entries.get_mut(hole) = entry;
                 hole = at;
             }
         }
-        self.entries[hole] = 0;
+        *self.entries.get_mut(hole) = 0;
     }
 }
 
