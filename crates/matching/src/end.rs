@@ -14,6 +14,7 @@ use crate::book::Book;
 use crate::engine::{Engine, NO_BOOK, Named, Pending, Progress};
 use crate::ledger::Ledger;
 use crate::orders::NONE;
+use crate::table::Probe;
 use crate::take::Taker;
 
 /// Orders that are ending one by one, and what follows when they have.
@@ -40,6 +41,15 @@ enum Cause {
 impl<L: Ledger> Engine<L> {
     #[inline(always)]
     pub(crate) fn cancel_order(&mut self, cancel: &CancelOrder, out: &mut EventBuffer) -> Progress {
+        // By order id, the search tells where to remove the id again.
+        if let Probe::Found { at, handle } = self.probe_id(cancel.order_id)
+            && self.orders.get(handle).account == cancel.account
+        {
+            self.leave_book(handle, EndReason::Cancelled, out);
+            self.ids.remove_at(at);
+            self.forget_but_id(handle);
+            return Progress::Done;
+        }
         match self.find(cancel.account, cancel.order_id, &cancel.client_order_id) {
             Ok(handle) => self.end_resting(handle, EndReason::Cancelled, out),
             Err(reason) => {
@@ -57,6 +67,12 @@ impl<L: Ledger> Engine<L> {
     /// Ends a resting order: out of the book, its reservation released, and told.
     #[inline(always)]
     pub(crate) fn end_resting(&mut self, handle: u32, reason: EndReason, out: &mut EventBuffer) {
+        self.leave_book(handle, reason, out);
+        self.forget(handle);
+    }
+
+    #[inline(always)]
+    fn leave_book(&mut self, handle: u32, reason: EndReason, out: &mut EventBuffer) {
         let order = self.orders.get(handle);
         let (id, account, side) = (order.id, order.account, order.side);
         let book = &mut self.books[order.book as usize];
@@ -79,16 +95,20 @@ impl<L: Ledger> Engine<L> {
             let asset = book.spec.asset_given(side);
             self.ledger.reserve(account, asset, -Book::gives(side, price, open));
         }
-        self.forget(handle);
     }
 
     /// Forgets an order that is in no level: its ids, its timer, its place in its account.
     #[inline(always)]
     pub(crate) fn forget(&mut self, handle: u32) {
+        let hash = self.hash_id(self.orders.get(handle).id);
+        self.ids.remove(hash, handle);
+        self.forget_but_id(handle);
+    }
+
+    #[inline(always)]
+    fn forget_but_id(&mut self, handle: u32) {
         let order = self.orders.get(handle);
         let (account, timed) = (order.account, order.is_timed());
-        let hash = self.hash_id(order.id);
-        self.ids.remove(hash, handle);
         if timed {
             self.timers.remove(&mut self.orders, handle);
         }

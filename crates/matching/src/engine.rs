@@ -15,7 +15,7 @@ use crate::book::Book;
 use crate::end::Ending;
 use crate::ledger::Ledger;
 use crate::orders::Orders;
-use crate::table::{HandleTable, hash_word};
+use crate::table::{HandleTable, Probe, hash_word};
 use crate::take::Taker;
 use crate::timers::Timers;
 
@@ -297,7 +297,7 @@ impl<L: Ledger> Engine<L> {
         };
         let hash = self.hash_id(id);
         if distance == entry {
-            return prefetch_line(self.ids.slot(hash));
+            return prefetch_line(self.ids.home(hash));
         }
         let Some(handle) = self.ids.first_with(hash) else { return };
         let found = self.orders.get(handle);
@@ -344,14 +344,20 @@ impl<L: Ledger> Engine<L> {
         order_id: OrderId,
         client_order_id: &ClientOrderId,
     ) -> Result<u32, DenialReason> {
-        let found = if order_id.is_none() {
-            self.find_client_id(account, client_order_id)
-        } else {
-            self.ids.find(self.hash_id(order_id), |handle| self.orders.get(handle).id == order_id)
-        };
-        found
-            .filter(|&handle| self.orders.get(handle).account == account)
-            .ok_or(DenialReason::UnknownOrder)
+        if order_id.is_none() {
+            let found = self.find_client_id(account, client_order_id);
+            return found.ok_or(DenialReason::UnknownOrder);
+        }
+        match self.probe_id(order_id) {
+            Probe::Found { handle, .. } if self.orders.get(handle).account == account => Ok(handle),
+            _ => Err(DenialReason::UnknownOrder),
+        }
+    }
+
+    /// Searches an order by its id.
+    #[inline(always)]
+    pub(crate) fn probe_id(&self, id: OrderId) -> Probe {
+        self.ids.probe(self.hash_id(id), |handle| self.orders.get(handle).id == id)
     }
 
     /// The account's live order of this client order id.

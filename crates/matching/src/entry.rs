@@ -11,6 +11,7 @@ use crate::book::Book;
 use crate::engine::{Engine, Named, Progress};
 use crate::ledger::Ledger;
 use crate::orders::{NONE, Order, OrderExtra, split};
+use crate::table::Probe;
 use crate::take::Taker;
 
 /// Amounts of money are below this many units, so that no product or sum leaves 128 bits.
@@ -267,10 +268,10 @@ impl<L: Ledger> Engine<L> {
             if L::ENABLED {
                 return Ok(());
             }
-            let id = order.order_id;
-            let found = self.ids.find(self.hash_id(id), |handle| self.orders.get(handle).id == id);
-            return match found {
-                Some(handle) if handle != gone.handle => Err(DenialReason::DuplicateOrderId),
+            return match self.probe_id(order.order_id) {
+                Probe::Found { handle, .. } if handle != gone.handle => {
+                    Err(DenialReason::DuplicateOrderId)
+                }
                 _ => Ok(()),
             };
         }

@@ -6,14 +6,37 @@ use crate::masked::Masked;
 ///
 /// An entry is eight bytes, 32 bits of hash and 32 of handle; keys live in the orders themselves.
 /// Removal shifts what follows back, so there are no tombstones and no slow decay. It is never
-/// iterated: nothing that happens depends on the seed or the capacity.
+/// iterated but to grow: nothing that happens depends on the seed or the capacity.
 #[derive(Clone, Debug)]
 pub(crate) struct HandleTable {
-    /// Zero: empty; else hash in the upper half, handle (never zero) in the lower.
+    /// Zero: empty; else hash in the upper half, handle (never zero) in the lower. The home of a
+    /// hash is its low bits.
     entries: Masked<u64>,
     len: usize,
-    /// 32 - log2(entries): the home of a hash is its top bits.
-    shift: u32,
+}
+
+/// What a search came to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Probe {
+    /// The handle, and where its entry lies.
+    Found {
+        /// Where.
+        at: usize,
+        /// Which.
+        handle: u32,
+    },
+    /// It is not there.
+    Vacant,
+}
+
+#[inline(always)]
+fn entry_of(hash: u32, handle: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(handle)
+}
+
+#[inline(always)]
+fn hash_of(entry: u64) -> u32 {
+    (entry >> 32) as u32
 }
 
 #[inline(always)]
@@ -24,48 +47,46 @@ fn handle_of(entry: u64) -> u32 {
 impl HandleTable {
     /// A table with room for `capacity` handles before it grows.
     pub(crate) fn new(capacity: usize) -> Self {
-        let size = (capacity.max(8) * 3).next_power_of_two().min(1 << 31);
-        Self { entries: Masked::new(size, 0), len: 0, shift: 32 - size.trailing_zeros() }
-    }
-
-    #[inline(always)]
-    fn mask(&self) -> usize {
-        self.entries.len() - 1
-    }
-
-    #[inline(always)]
-    fn home(&self, hash: u32) -> usize {
-        (hash >> self.shift) as usize
+        let size = (capacity.max(8) * 3).next_power_of_two().min(1 << 32);
+        Self { entries: Masked::new(size, 0), len: 0 }
     }
 
     /// Where the search for `hash` starts: for prefetching.
     #[inline(always)]
-    pub(crate) fn slot(&self, hash: u32) -> &u64 {
-        self.entries.get(self.home(hash))
+    pub(crate) fn home(&self, hash: u32) -> &u64 {
+        self.entries.get(hash as usize)
     }
 
     /// The handle at the home of `hash`, if it has that hash: right nearly always, and only good
     /// for prefetching.
     #[inline(always)]
     pub(crate) fn first_with(&self, hash: u32) -> Option<u32> {
-        let entry = *self.slot(hash);
-        ((entry >> 32) as u32 == hash && entry != 0).then(|| handle_of(entry))
+        let entry = *self.home(hash);
+        (hash_of(entry) == hash && entry != 0).then(|| handle_of(entry))
+    }
+
+    /// Searches the handle with this hash that `is_it` recognises.
+    #[inline(always)]
+    pub(crate) fn probe(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Probe {
+        let mut at = hash as usize;
+        loop {
+            let entry = *self.entries.get(at);
+            if hash_of(entry) == hash && entry != 0 && is_it(handle_of(entry)) {
+                return Probe::Found { at, handle: handle_of(entry) };
+            }
+            if entry == 0 {
+                return Probe::Vacant;
+            }
+            at += 1;
+        }
     }
 
     /// The handle with this hash that `is_it` recognises.
     #[inline(always)]
-    pub(crate) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        let mask = self.mask();
-        let mut at = self.home(hash);
-        loop {
-            let entry = *self.entries.get(at);
-            if (entry >> 32) as u32 == hash && entry != 0 && is_it(handle_of(entry)) {
-                return Some(handle_of(entry));
-            }
-            if entry == 0 {
-                return None;
-            }
-            at = (at + 1) & mask;
+    pub(crate) fn find(&self, hash: u32, is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        match self.probe(hash, is_it) {
+            Probe::Found { handle, .. } => Some(handle),
+            Probe::Vacant => None,
         }
     }
 
@@ -76,15 +97,14 @@ impl HandleTable {
             self.grow();
         }
         self.len += 1;
-        self.place(u64::from(hash) << 32 | u64::from(handle));
+        self.place(entry_of(hash, handle));
     }
 
     #[inline(always)]
     fn place(&mut self, entry: u64) {
-        let mask = self.mask();
-        let mut at = self.home((entry >> 32) as u32);
+        let mut at = hash_of(entry) as usize;
         while *self.entries.get(at) != 0 {
-            at = (at + 1) & mask;
+            at += 1;
         }
         *self.entries.get_mut(at) = entry;
     }
@@ -93,36 +113,43 @@ impl HandleTable {
     fn grow(&mut self) {
         let doubled = Masked::new(self.entries.len() * 2, 0);
         let old = core::mem::replace(&mut self.entries, doubled);
-        self.shift -= 1;
         for &entry in old.iter().filter(|&&entry| entry != 0) {
             self.place(entry);
         }
     }
 
     /// Removes a handle that is there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, hash: u32, handle: u32) {
-        let mask = self.mask();
-        let wanted = u64::from(hash) << 32 | u64::from(handle);
-        let mut hole = self.home(hash);
-        while *self.entries.get(hole) != wanted {
-            debug_assert!(*self.entries.get(hole) != 0, "the handle is in the table");
-            if *self.entries.get(hole) == 0 {
+        let wanted = entry_of(hash, handle);
+        let mut at = hash as usize;
+        loop {
+            let entry = *self.entries.get(at);
+            if entry == wanted {
+                return self.remove_at(at);
+            }
+            debug_assert!(entry != 0, "the handle is in the table");
+            if entry == 0 {
                 return;
             }
-            hole = (hole + 1) & mask;
+            at += 1;
         }
+    }
+
+    /// Removes the entry at a place where a search has found it.
+    #[inline(always)]
+    pub(crate) fn remove_at(&mut self, mut hole: usize) {
         self.len -= 1;
         let mut at = hole;
         loop {
-            at = (at + 1) & mask;
+            at += 1;
             let entry = *self.entries.get(at);
             if entry == 0 {
                 break;
             }
             // An entry may fill the hole unless its home lies behind the hole.
-            let home = self.home((entry >> 32) as u32);
-            if (at.wrapping_sub(home) & mask) >= (at.wrapping_sub(hole) & mask) {
+            let (home, distance) = (hash_of(entry) as usize, at.wrapping_sub(hole));
+            if self.entries.slot(at.wrapping_sub(home)) >= distance {
                 *self.entries.get_mut(hole) = entry;
                 hole = at;
             }
@@ -151,7 +178,7 @@ mod tests {
         let mut map = HashMap::new();
         let mut state = 3_u64;
         // Few distinct hashes, so that probes run long and wrap.
-        let hash_of = |key: u64| hash_word(key % 300, 5) | 0xFF00_0000;
+        let hash_of = |key: u64| hash_word(key % 300, 5) | 0xFF;
         for handle in 1..20_000_u32 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             keys.push(state);
