@@ -11,6 +11,9 @@ CARGO ?= cargo
 TOOLS ?= $(HOME)/.cache/tiercel/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
+# What is measured and shipped is built for the processor that it runs on.
+TARGET_CPU ?= native
+
 DENY_VERSION := 0.20.2
 MUTANTS_VERSION := 27.1.0
 LLVM_COV_VERSION := 0.9.1
@@ -42,8 +45,8 @@ build: ## Build the binary for people: target/release/tiercel
 	$(CARGO) build --release
 
 .PHONY: dist
-dist: ## Build the binary that is measured and shipped: target/dist/tiercel
-	$(CARGO) build --profile dist -p tiercel-cli
+dist: ## Build the binary that is measured and shipped, for TARGET_CPU (native): target/dist/tiercel
+	RUSTFLAGS="-C target-cpu=$(TARGET_CPU)" $(CARGO) build --profile dist -p tiercel-cli
 
 .PHONY: test
 test: ## All tests; set TIERCEL_DATA to a folder of real market data to include those on it
@@ -72,7 +75,7 @@ deny: ## Licences, duplicate and unwanted dependencies, sources
 .PHONY: bench benchmark
 bench benchmark: ## Measure. BENCH=name for one bench (JSON=1: one JSON object a line); all rewrite BENCHMARKS.md
 ifneq ($(BENCH),)
-	@$(CARGO) run --quiet --profile dist --manifest-path benches/peers/Cargo.toml -- \
+	@RUSTFLAGS="-C target-cpu=$(TARGET_CPU)" $(CARGO) run --quiet --profile dist --manifest-path benches/peers/Cargo.toml -- \
 		$(BENCH) $(if $(JSON),--json)
 else
 	@.ci/bench-tables
