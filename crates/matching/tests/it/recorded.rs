@@ -16,14 +16,15 @@ use tiercel_types::{RULES_VERSION, Timestamp, command, event};
 use crate::runs::{Digests, draw, run};
 use crate::subject::Holding;
 
-/// What a new version of the rules records: profile, seed, commands.
+/// What a new version of the rules records: profile, seed, commands. The seeds are those whose
+/// short logs hold the most.
 const SAMPLES: [(Profile, u64, usize); 6] = [
-    (Profile::CROSSING, 1, 700),
-    (Profile::ICEBERG_HEAVY, 2, 500),
-    (Profile::STP_HEAVY, 3, 500),
-    (Profile::ADMIN_HEAVY, 4, 900),
-    (Profile::BARE_ADMIN, 5, 500),
-    (Profile::WIDE_PRICES, 6, 400),
+    (Profile::CROSSING, 190, 700),
+    (Profile::ICEBERG_HEAVY, 191, 500),
+    (Profile::STP_HEAVY, 192, 500),
+    (Profile::ADMIN_HEAVY, 193, 900),
+    (Profile::BARE_ADMIN, 194, 500),
+    (Profile::WIDE_PRICES, 195, 400),
 ];
 
 fn folder() -> PathBuf {
@@ -41,7 +42,8 @@ struct Recorded {
 impl Recorded {
     fn all() -> Vec<Self> {
         let path = folder().join("digests.txt");
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let text =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         text.lines().filter(|line| !line.starts_with('#')).map(Self::parse).collect()
     }
 
@@ -119,8 +121,9 @@ fn every_recorded_log_replays_to_its_digests() {
 fn no_recorded_log_goes_unread() {
     let listed: BTreeSet<String> = Recorded::all().into_iter().map(|each| each.file).collect();
     let names = fs::read_dir(folder()).expect("a folder").map(|entry| entry.unwrap().file_name());
-    let logs = names.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(".log"));
-    assert_eq!(logs.collect::<BTreeSet<_>>(), listed);
+    let mut names: BTreeSet<String> = names.map(|name| name.into_string().unwrap()).collect();
+    assert!(names.remove("README.md") && names.remove("digests.txt"));
+    assert_eq!(names, listed);
 }
 
 /// A log of one profile would say little of the others.
@@ -165,7 +168,7 @@ fn record_logs() {
         }
         let file = format!("v{RULES_VERSION}-{}.log", profile.name);
         let path = folder().join(&file);
-        assert!(!path.exists(), "{path:?} is recorded already");
+        assert!(!path.exists(), "{} is recorded already", path.display());
         fs::write(path, log.as_bytes()).expect("the folder can be written to");
         let digests = replay(profile.mode, &steps, Holding::PLAIN);
         lines.push(Recorded { file, mode: profile.mode, commands, digests }.to_string());

@@ -21,16 +21,24 @@ pub(crate) fn is_soak() -> bool {
 
 /// Commands that a generator draws while it watches an engine run them.
 pub(crate) fn draw<L: Ledger>(profile: Profile, seed: u64, commands: usize) -> Vec<Step> {
-    let mut generator = Generator::new(profile, seed);
+    draw_changing::<L>(&[(profile, commands)], seed)
+}
+
+/// Commands of a market that changes its kind after so many of each.
+pub(crate) fn draw_changing<L: Ledger>(parts: &[(Profile, usize)], seed: u64) -> Vec<Step> {
+    let mut generator = Generator::new(parts[0].0, seed);
     let mut engine = Engine::<L>::new(Holding::PLAIN.config());
     let mut buffer = EventBuffer::with_capacity(64);
     let mut steps = Vec::new();
-    for sequence in 1..=commands as u64 {
-        let step = generator.next_step();
-        steps.push(step);
-        engine.apply_all(sequence, step.time, &step.command, &mut buffer, |header, event| {
-            generator.observe(&header, &event);
-        });
+    for &(profile, commands) in parts {
+        generator.change_profile(profile);
+        for _ in 0..commands {
+            let Step { time, command } = generator.next_step();
+            steps.push(Step { time, command });
+            engine.apply_all(steps.len() as u64, time, &command, &mut buffer, |header, event| {
+                generator.observe(&header, &event);
+            });
+        }
     }
     steps
 }
@@ -53,8 +61,8 @@ pub(crate) fn run<L: Ledger>(steps: &[Step], holding: Holding) -> Digests {
     let mut engine = Engine::<L>::new(holding.config());
     let mut buffer = EventBuffer::with_capacity(holding.buffer);
     let mut events = Xxh3::new();
-    for (sequence, step) in (1..).zip(steps) {
-        if holding.restore_every != 0 && sequence % holding.restore_every == 0 {
+    for (sequence, step) in (1_u64..).zip(steps) {
+        if holding.restore_every != 0 && sequence.is_multiple_of(holding.restore_every) {
             let mut bytes = Vec::new();
             engine.snapshot(&mut bytes);
             engine = Engine::restore(&bytes, holding.config()).expect("a snapshot restores");

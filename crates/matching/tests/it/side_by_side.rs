@@ -20,10 +20,12 @@ where
     let mut subject = EngineSubject::<L>::new(holding);
     if let Err(failure) = run_side_by_side(&mut subject, profile, seed, commands) {
         // Boiling down takes minutes: it is done when asked for.
-        if std::env::var_os("TIERCEL_SHRINK").is_some() {
-            panic!("{holding:?}\n{}", report(|| EngineSubject::<L>::new(holding), &failure));
-        }
-        panic!("{holding:?}\n{failure}(TIERCEL_SHRINK=1 boils it down to few commands)");
+        let text = if std::env::var_os("TIERCEL_SHRINK").is_some() {
+            report(|| EngineSubject::<L>::new(holding), &failure)
+        } else {
+            format!("{failure}(TIERCEL_SHRINK=1 boils it down to few commands)")
+        };
+        panic!("{holding:?}\n{text}");
     }
     subject.resumed
 }

@@ -66,7 +66,9 @@ impl<L: Ledger> EngineSubject<L> {
         command: &Command,
     ) -> Vec<(EventHeader, Event)> {
         self.commands += 1;
-        if self.holding.restore_every != 0 && self.commands % self.holding.restore_every == 0 {
+        if self.holding.restore_every != 0
+            && self.commands.is_multiple_of(self.holding.restore_every)
+        {
             let mut bytes = Vec::new();
             self.engine.snapshot(&mut bytes);
             let config = EngineConfig { shard: 0, ..self.holding.config() };

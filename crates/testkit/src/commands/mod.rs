@@ -113,6 +113,11 @@ impl Generator {
         }
     }
 
+    /// From now on the market is of another kind; its instruments and accounts stay.
+    pub const fn change_profile(&mut self, profile: Profile) {
+        self.profile = profile;
+    }
+
     /// The next command and its time. Its events are to be [`observe`](Self::observe)d before the
     /// next.
     pub fn next_step(&mut self) -> Step {
