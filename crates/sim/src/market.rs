@@ -312,3 +312,91 @@ const fn amend(order_id: OrderId, account: AccountId, price: Price, open: Qty) -
 const fn side_of(index: u32) -> Side {
     if index.is_multiple_of(2) { Side::Buy } else { Side::Sell }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tiercel_types::event::OrderAccepted;
+
+    /// Commands, with each new order accepted at once and resting, and nothing ever traded.
+    fn flow(seed: u64, count: usize) -> Vec<(Timestamp, Command)> {
+        let mut market = Market::new(MarketConfig { seed, instruments: 3 });
+        market.setup();
+        let mut orders = 0;
+        let step = |_| {
+            let (time, command) = market.next_command();
+            if let Command::NewOrder(order) = command {
+                orders += 1;
+                let accepted = OrderAccepted {
+                    order_id: OrderId(orders),
+                    price: order.price,
+                    qty: order.qty,
+                    level_qty: order.qty,
+                    update_id: orders,
+                    side: order.side,
+                    kind: order.kind,
+                    time_in_force: order.time_in_force,
+                    self_trade_prevention: order.self_trade_prevention,
+                    resting: 1,
+                    reserved: [0; 3],
+                    client_order_id: order.client_order_id,
+                    reserved_too: [0; 4],
+                    quote_qty: order.quote_qty,
+                    display_qty: order.display_qty,
+                    expire_time: order.expire_time,
+                };
+                market.on_event(&EventHeader::default(), &accepted.into());
+            }
+            (time, command)
+        };
+        (0..count).map(step).collect()
+    }
+
+    #[test]
+    fn one_seed_gives_one_flow() {
+        assert_eq!(flow(5, 5_000), flow(5, 5_000));
+        assert_ne!(flow(5, 100), flow(6, 100));
+    }
+
+    #[test]
+    fn everything_a_participant_does_occurs() {
+        let flow = flow(1, 100_000);
+        assert!(flow.is_sorted_by_key(|&(time, _)| time));
+        let is =
+            |wanted: &dyn Fn(&Command) -> bool| flow.iter().any(|(_, command)| wanted(command));
+        let order = |wanted: &dyn Fn(&NewOrder) -> bool| {
+            is(&|command| matches!(command, Command::NewOrder(order) if wanted(order)))
+        };
+        for kind in OrderKind::ALL {
+            assert!(order(&|order| order.kind == *kind), "{kind}");
+        }
+        for life in TimeInForce::ALL {
+            assert!(order(&|order| order.time_in_force == *life), "{life}");
+        }
+        assert!(order(&|order| !order.display_qty.is_zero()), "no iceberg");
+        assert!(order(&|order| !order.quote_qty.is_zero()), "no order by amount");
+        assert!(is(&|command| matches!(command, Command::ReplaceOrder(_))));
+        assert!(is(&|command| matches!(command, Command::AmendOrder(_))));
+        assert!(is(&|command| matches!(command, Command::CancelOrder(_))));
+        assert!(is(&|command| matches!(command, Command::MassCancel(_))));
+        assert!(is(&|command| matches!(command, Command::QueryOrder(_))));
+        assert!(is(&|command| matches!(command, Command::Transfer(_))));
+    }
+
+    #[test]
+    fn what_is_deposited_is_what_is_said_to_be() {
+        let mut market = Market::new(MarketConfig { seed: 1, instruments: 2 });
+        let setup = market.setup();
+        for (asset, all) in market.deposits() {
+            let given: i128 = setup
+                .iter()
+                .map(|command| match command {
+                    Command::Deposit(it) if it.asset == asset => it.amount.units(),
+                    _ => 0,
+                })
+                .sum();
+            assert_eq!(given, all.units(), "asset {asset}");
+        }
+        assert_eq!(market.deposits().count(), 3);
+    }
+}

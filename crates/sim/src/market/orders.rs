@@ -1,7 +1,5 @@
 //! The participants' own orders: a fixed set of slots, each with at most one live order.
 
-use std::collections::BTreeMap;
-
 use tiercel_types::{AccountId, ClientOrderId, OrderId, Price, Qty, Side};
 
 use super::{LEVELS, MAKERS, RESTING_PER_TRADER, TRADERS, side_of};
@@ -34,8 +32,44 @@ impl Slot {
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
     slots: Vec<Slot>,
-    /// The slot of each live order that has one.
-    live: BTreeMap<OrderId, u32>,
+    live: Live,
+}
+
+/// The slot of each live order that has one. Ids ascend, so that new orders come last; the places
+/// of orders that are gone are reused once all are taken.
+#[derive(Clone, Debug)]
+struct Live {
+    entries: Vec<(OrderId, u32)>,
+}
+
+/// The slot of an order that is gone.
+const GONE: u32 = u32::MAX;
+
+impl Live {
+    /// For `slots` orders; twice as many places, so that clearing up is rare.
+    fn new(slots: usize) -> Self {
+        Self { entries: Vec::with_capacity(2 * slots + 2) }
+    }
+
+    fn insert(&mut self, id: OrderId, slot: u32) {
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.retain(|&(_, slot)| slot != GONE);
+        }
+        self.entries.push((id, slot));
+    }
+
+    fn place(&self, id: OrderId) -> Option<usize> {
+        let at = self.entries.binary_search_by_key(&id, |&(id, _)| id).ok()?;
+        (self.entries[at].1 != GONE).then_some(at)
+    }
+
+    fn get(&self, id: OrderId) -> Option<u32> {
+        self.place(id).map(|at| self.entries[at].1)
+    }
+
+    fn remove(&mut self, id: OrderId) -> Option<u32> {
+        self.place(id).map(|at| core::mem::replace(&mut self.entries[at].1, GONE))
+    }
 }
 
 const QUOTES: u32 = MAKERS * LEVELS * 2;
@@ -60,7 +94,8 @@ impl Slots {
             }
         });
         let one: Vec<_> = one.collect();
-        Self { slots: one.repeat(instruments as usize), live: BTreeMap::new() }
+        let slots = one.repeat(instruments as usize);
+        Self { live: Live::new(slots.len()), slots }
     }
 
     pub(super) fn get(&self, index: u32) -> Slot {
@@ -80,7 +115,7 @@ impl Slots {
 
     /// An order rests, or was amended.
     pub(super) fn rested(&mut self, id: OrderId, price: Price, open_qty: Qty) {
-        if let Some(&index) = self.live.get(&id) {
+        if let Some(index) = self.live.get(id) {
             let slot = &mut self.slots[index as usize];
             (slot.price, slot.open_qty) = (price, open_qty);
         }
@@ -93,14 +128,14 @@ impl Slots {
 
     /// An order has this much open. If nothing, an event of its end follows.
     pub(super) fn left(&mut self, id: OrderId, open_qty: Qty) {
-        if let Some(&index) = self.live.get(&id) {
+        if let Some(index) = self.live.get(id) {
             self.slots[index as usize].open_qty = open_qty;
         }
     }
 
     /// An order is no more.
     pub(super) fn gone(&mut self, id: OrderId) {
-        if let Some(index) = self.live.remove(&id) {
+        if let Some(index) = self.live.remove(id) {
             let slot = &mut self.slots[index as usize];
             // Of a replacement, the new order has the slot already or gets it next.
             if slot.order_id == id {
@@ -134,4 +169,35 @@ pub(super) fn client_order_id(index: u32) -> ClientOrderId {
 
 fn slot_index(name: ClientOrderId) -> Option<u32> {
     name.as_str().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_orders_that_are_gone_are_used_again() {
+        let mut live = Live::new(4);
+        let places = live.entries.capacity();
+        for counter in 1..1_000 {
+            live.insert(OrderId(counter), (counter % 4) as u32);
+            if counter > 3 {
+                assert_eq!(live.remove(OrderId(counter - 3)), Some(((counter - 3) % 4) as u32));
+                assert_eq!(live.remove(OrderId(counter - 3)), None);
+            }
+            assert_eq!(live.get(OrderId(counter)), Some((counter % 4) as u32));
+        }
+        assert_eq!(live.entries.capacity(), places, "it grew");
+    }
+
+    #[test]
+    fn names_tell_their_slots() {
+        let slots = Slots::new(2);
+        for index in 0..slots.slots.len() as u32 {
+            assert_eq!(slot_index(client_order_id(index)), Some(index));
+        }
+        assert_eq!(slot_index(ClientOrderId::EMPTY), None);
+        let seconds = slots.get(PER_INSTRUMENT);
+        assert_eq!((seconds.account, seconds.side), (AccountId(1), Side::Buy));
+    }
 }
