@@ -104,8 +104,7 @@ fuzz: ## Fuzz each target for FUZZ_SECONDS (60)
 .PHONY: mutants
 mutants: ## Break the matching crate in every way cargo-mutants knows; 90% must be noticed
 	$(call tool,cargo-mutants,$(MUTANTS_VERSION))
-	cargo mutants -p tiercel-matching --test-workspace=true --jobs $(or $(MUTANTS_JOBS),1) \
-		--profile release $(MUTANTS_ARGS)
+	.ci/mutants $(MUTANTS_ARGS)
 
 .PHONY: coverage
 coverage: ## Line coverage of the pure crates, at least 90% (needs llvm-tools or Debian's llvm-22)
