@@ -78,7 +78,7 @@ ifneq ($(BENCH),)
 	@RUSTFLAGS="-C target-cpu=$(TARGET_CPU)" $(CARGO) run --quiet --profile dist --manifest-path benches/peers/Cargo.toml -- \
 		$(BENCH) $(if $(JSON),--json)
 else
-	@.ci/bench-tables
+	@RUSTFLAGS="-C target-cpu=$(TARGET_CPU)" .ci/bench-tables
 endif
 
 .PHONY: integration-test

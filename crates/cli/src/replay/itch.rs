@@ -6,7 +6,7 @@ use std::io::Read;
 use serde_json::json;
 use tiercel_book::l3::{Anomaly, AnomalyKind, Book, BookSet, Capacity, Level, Tape};
 use tiercel_types::Side;
-use tiercel_types::market::{FeedUnits, OrderOperation};
+use tiercel_types::market::FeedUnits;
 use tiercel_wire::itch::{FrameError, FrameReader, Kind, Message};
 
 use super::progress::Progress;
@@ -17,9 +17,6 @@ use crate::stop::Stop;
 
 /// Bytes read at once.
 const CHUNK_SIZE: usize = 256 * 1024;
-
-/// The smallest message that is an operation, with its length: an upper bound for a chunk's.
-const OPERATION_SIZE_MIN: usize = 21;
 
 /// Symbols and books that are shown when none is asked for.
 const SYMBOLS_SHOWN: usize = 10;
@@ -34,7 +31,6 @@ struct Replay {
     /// Messages by type byte.
     types: [u64; 256],
     messages: u64,
-    operations: Vec<OrderOperation>,
     /// The first anomaly of each kind.
     first: BTreeMap<AnomalyKind, Anomaly>,
     damage: Damage,
@@ -57,7 +53,6 @@ pub(super) fn replay(
         symbols: BTreeMap::new(),
         types: [0; 256],
         messages: 0,
-        operations: Vec::with_capacity(CHUNK_SIZE / OPERATION_SIZE_MIN + 1),
         first: BTreeMap::new(),
         damage: Damage::default(),
         end_mark: None,
@@ -85,7 +80,7 @@ pub(super) fn replay(
 
 impl Replay {
     fn take(&mut self, chunk: &[u8]) {
-        let Self { frames, symbols, types, messages, operations, damage, end_mark, .. } = self;
+        let Self { frames, books, symbols, types, messages, first, damage, end_mark } = self;
         frames.feed(chunk, |result| match result {
             // Behind a lost framing nothing is believed, also within this chunk.
             _ if damage.too_much() => {}
@@ -97,17 +92,15 @@ impl Replay {
                     let symbol = directory.stock.trimmed().escape_ascii().to_string();
                     symbols.insert(directory.head.stock_locate.get(), symbol);
                 }
-                operations.extend(message.operation());
+                if let Some(operation) = message.operation()
+                    && let Err(anomaly) = books.apply(&operation)
+                {
+                    first.entry(anomaly.kind()).or_insert(anomaly);
+                }
             }
             Err(FrameError::ZeroLength { offset }) => *end_mark = Some(offset),
             Err(error) => damage.add(&error),
         });
-        let first = &mut self.first;
-        for operation in self.operations.drain(..) {
-            if let Err(anomaly) = self.books.apply(&operation) {
-                first.entry(anomaly.kind()).or_insert(anomaly);
-            }
-        }
     }
 
     /// Judges the end of the data, if it was reached.
