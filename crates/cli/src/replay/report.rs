@@ -192,6 +192,15 @@ impl Report {
     fn symbol_table(&self, out: &mut impl Write) -> io::Result<()> {
         let Some(first) = self.symbols.first() else { return Ok(()) };
         writeln!(out)?;
+        if self.symbols_total == 1 {
+            // One row is wider than it is high: it stands upright.
+            let width = first.cells.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+            writeln!(out, "  {}", first.symbol)?;
+            for (name, value) in &first.cells {
+                writeln!(out, "    {name:width$} {:>12}", cell(value))?;
+            }
+            return Ok(());
+        }
         let mut rows: Vec<Vec<String>> = Vec::new();
         let headings = first.cells.iter().map(|(name, _)| (*name).to_owned());
         rows.push(core::iter::once("symbol".to_owned()).chain(headings).collect());
