@@ -167,7 +167,9 @@ impl<'m> Scanner<'m> {
         // Which it is cannot be foreseen, so nothing branches on it: the next place is computed.
         let word = self.word(0)?;
         let buyer_is_maker = word & 0xffff_ffff == TRUE;
-        if !(buyer_is_maker | (word & 0xff_ffff_ffff == FALSE)) {
+        #[allow(clippy::needless_bitwise_bool, reason = "a lazy operator would branch")]
+        let is_bool = buyer_is_maker | (word & 0xff_ffff_ffff == FALSE);
+        if !is_bool {
             return None;
         }
         let aggressor = if buyer_is_maker { Side::Sell } else { Side::Buy };
@@ -218,7 +220,7 @@ impl<'m> Scanner<'m> {
     fn unsigned(&mut self) -> Option<u64> {
         let values = digits::values(self.word(0)?);
         let count = digits::count(values);
-        if count == 0 || (values & 0xff == 0 && count > 1) {
+        if count == 0 || (values.trailing_zeros() >= 8 && count > 1) {
             return None;
         }
         let high = digits::eight(digits::leading(values, count));
@@ -260,7 +262,7 @@ impl<'m> Scanner<'m> {
         let fraction = digits::values(self.word(count + 1)?);
         if (whole >> (8 * count)) & 0xff != POINT
             || digits::not_digits(fraction) != 0
-            || (whole & 0xff == 0 && count > 1)
+            || (whole.trailing_zeros() >= 8 && count > 1)
         {
             return None;
         }
@@ -324,13 +326,12 @@ fn levels<'m>(text: &'m [u8], side: &mut LevelBuffer) -> Option<&'m [u8]> {
     let mut writer = side.writer();
     loop {
         let guessed = rest.first_chunk().and_then(|window| level_of_lengths(window, lengths));
-        let level = match guessed {
-            Some(level) => level,
-            None => {
-                let (level, actual) = level_of_any_lengths(rest)?;
-                lengths = actual;
-                level
-            }
+        let level = if let Some(level) = guessed {
+            level
+        } else {
+            let (level, actual) = level_of_any_lengths(rest)?;
+            lengths = actual;
+            level
         };
         writer.push(level)?;
         rest = rest.get(lengths.price + lengths.qty + 21..)?;
