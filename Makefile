@@ -51,6 +51,7 @@ dist: ## Build the binary that is measured and shipped, for TARGET_CPU (native):
 .PHONY: test
 test: ## All tests; set TIERCEL_DATA to a folder of real market data to include those on it
 	$(CARGO) test --workspace --locked
+	$(CARGO) test -p tiercel-matching --locked --release --test it -- recorded determinism
 
 .PHONY: check
 check: fmt-check lint docs deny ## Formatting, lints, documentation and dependencies
@@ -86,8 +87,8 @@ integration-test: ## The tests that run the built binary, and each crate's integ
 	$(CARGO) test --workspace --locked --test '*'
 
 .PHONY: soak
-soak: ## Long random tests: every seed, 100 million commands with flat memory
-	TIERCEL_SOAK=1 $(CARGO) test --workspace --locked --release
+soak: ## Long random tests, overflow checks on: more seeds, 100 million commands with flat memory
+	TIERCEL_SOAK=1 $(CARGO) test --workspace --locked -- --nocapture
 
 .PHONY: load-test
 load-test: build ## The engine at full load for LOAD_SECONDS, with its books balanced at the end

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod it {
+    mod allocations;
     mod l2;
     mod l2_capture;
-    mod allocations;
     mod l3;
     mod l3_allocation;
 }

@@ -16,8 +16,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
 use std::env;
+use std::hint::black_box;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 /// The system's allocator, with a count of what all threads ask of it.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +81,33 @@ pub fn allocations(run: impl FnOnce()) -> u64 {
     ALLOCATIONS.load(Ordering::SeqCst) - before
 }
 
+/// The control of every test that asks for [`allocations`]: one is counted, whichever thread makes
+/// it. To be called [`alone`].
+pub fn assert_counts_every_thread() {
+    assert_eq!(allocations(|| ()), 0);
+    assert_eq!(allocations(|| drop(black_box(Box::new(1)))), 1);
+    let phase = AtomicU8::new(0);
+    let wait = |until| {
+        while phase.load(Ordering::SeqCst) < until {
+            thread::yield_now();
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            phase.store(1, Ordering::SeqCst);
+            wait(2);
+            drop(black_box(Box::new(1)));
+            phase.store(3, Ordering::SeqCst);
+        });
+        wait(1);
+        let counted = allocations(|| {
+            phase.store(2, Ordering::SeqCst);
+            wait(3);
+        });
+        assert_eq!(counted, 1);
+    });
+}
+
 /// What the process holds of what it allocated.
 pub fn live_bytes() -> usize {
     LIVE_BYTES.load(Ordering::SeqCst)
@@ -89,6 +119,8 @@ const MARK: &str = "TIERCEL_TEST_ALONE";
 /// Runs the test of this full name in a process where no other test runs beside it.
 pub fn alone(name: &str, body: impl FnOnce()) {
     if env::var_os(MARK).is_some() {
+        // The harness's own thread may still be busy with having started this one.
+        thread::sleep(Duration::from_millis(100));
         return body();
     }
     let (success, text) = run_again(name, &[]);

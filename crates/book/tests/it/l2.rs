@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tiercel_book::l2::{
-    Anomaly, DiffOutcome, L2Book, SnapshotOutcome, State, Synchroniser, SynchroniserLimits,
-    TickerAgreement, TradeContinuity,
+    Anomaly, DiffOutcome, L2Book, NEAR_LEVELS, SnapshotOutcome, State, Synchroniser,
+    SynchroniserLimits, TickerAgreement, TradeContinuity,
 };
+use tiercel_testkit::random::Random;
 use tiercel_types::market::{BestBidOffer, DepthDiff, DepthSnapshot, Level};
 use tiercel_types::{Price, Qty, Side, TradeId};
 
@@ -26,7 +27,6 @@ fn snapshot<'a>(id: u64, bids: &'a [Level], asks: &'a [Level]) -> DepthSnapshot<
     DepthSnapshot { last_update_id: id, bids, asks }
 }
 
-/// The whole book as a model holds it: best last, as [`L2Book::levels`] gives it.
 fn apply(model: &mut BTreeMap<i64, u64>, changes: &[(i64, u64)]) {
     for &(price, qty) in changes {
         if qty == 0 {
@@ -61,14 +61,19 @@ proptest! {
             apply(&mut asks, ask_changes);
             book.apply(&diff((id, id), &levels(bid_changes), &levels(ask_changes))).unwrap();
 
-            let expected_bids: Vec<_> = bids.iter().map(|(&p, &q)| level(p, q)).collect();
-            let expected_asks: Vec<_> = asks.iter().rev().map(|(&p, &q)| level(p, q)).collect();
-            prop_assert_eq!(book.levels(Side::Buy), &expected_bids[..]);
-            prop_assert_eq!(book.levels(Side::Sell), &expected_asks[..]);
-            prop_assert_eq!(book.best_bid(), expected_bids.last().copied());
-            prop_assert_eq!(book.best_ask(), expected_asks.last().copied());
-            let from = expected_bids.len().saturating_sub(count);
-            prop_assert_eq!(book.top(Side::Buy, count), &expected_bids[from..]);
+            let bids_best_first = bids.iter().rev().map(|(&p, &q)| level(p, q)).collect();
+            let asks_best_first = asks.iter().map(|(&p, &q)| level(p, q)).collect();
+            for (side, expected) in [(Side::Buy, bids_best_first), (Side::Sell, asks_best_first)] {
+                let expected: Vec<Level> = expected;
+                let held: Vec<_> = book.levels(side).copied().collect();
+                prop_assert_eq!(&held, &expected);
+                prop_assert_eq!(book.depth(side), expected.len());
+                let near: Vec<_> = book.near(side).iter().rev().copied().collect();
+                prop_assert!(near.len() >= NEAR_LEVELS.min(expected.len()));
+                prop_assert_eq!(&near[..], &expected[..near.len()]);
+            }
+            prop_assert_eq!(book.best_bid(), book.levels(Side::Buy).next().copied());
+            prop_assert_eq!(book.best_ask(), book.levels(Side::Sell).next().copied());
             for (side, model, price) in [(Side::Buy, &bids, 9_990), (Side::Sell, &asks, 10_500)] {
                 let qty = model.get(&price).copied().unwrap_or(0);
                 prop_assert_eq!(book.qty_at(side, Price::from_units(price)), Qty::from_units(qty));
@@ -76,13 +81,50 @@ proptest! {
         }
 
         // A snapshot of the book, best first, makes the same book.
-        let bids: Vec<_> = book.levels(Side::Buy).iter().rev().copied().collect();
-        let asks: Vec<_> = book.levels(Side::Sell).iter().rev().copied().collect();
+        let bids: Vec<_> = book.levels(Side::Buy).copied().collect();
+        let asks: Vec<_> = book.levels(Side::Sell).copied().collect();
         let mut other = L2Book::new(4_000);
         other.load(&snapshot(book.update_id(), &bids, &asks)).unwrap();
-        prop_assert_eq!(other.levels(Side::Buy), book.levels(Side::Buy));
-        prop_assert_eq!(other.levels(Side::Sell), book.levels(Side::Sell));
+        prop_assert!(other.levels(Side::Buy).eq(book.levels(Side::Buy)));
+        prop_assert!(other.levels(Side::Sell).eq(book.levels(Side::Sell)));
         prop_assert_eq!(other.checksum(count), book.checksum(count));
+    }
+
+    /// Thousands of levels come and go, so that blocks split, join and are refilled.
+    #[test]
+    fn a_deep_book_holds_what_a_sorted_map_holds(seed: u64, limit in 200..4_000_usize) {
+        let mut random = Random::new(seed);
+        let mut book = L2Book::new(limit);
+        let mut model = BTreeMap::new();
+        let mut touch = 100_000_i64;
+        for id in 1..400 {
+            // Phases of growth and of shrinking, while the touch wanders.
+            let shrinking = id / 50 % 2;
+            touch += random.below(41) as i64 - 20;
+            let mut changes: Vec<_> = (0..random.below(60))
+                .map(|_| {
+                    let width = 1 << random.below(14);
+                    let qty = if random.below(4) < 1 + 2 * shrinking { 0 } else { random.below(9) };
+                    (touch - random.below(width) as i64, qty)
+                })
+                .collect();
+            // Bids above the touch are gone, as when the market falls.
+            changes.extend(model.range(touch + 1..).map(|(&price, _): (&i64, &u64)| (price, 0)));
+            // Removals first, so that no more than the limit is ever held.
+            changes.sort_by_key(|&(_, qty)| qty != 0);
+            let before = model.clone();
+            apply(&mut model, &changes);
+            if model.len() > limit {
+                model = before;
+                continue;
+            }
+            book.apply(&diff((id, id), &levels(&changes), &[])).unwrap();
+            prop_assert!(book.levels(Side::Buy).copied().eq(
+                model.iter().rev().map(|(&price, &qty)| level(price, qty))
+            ));
+            prop_assert_eq!(book.depth(Side::Buy), model.len());
+            prop_assert!(book.near(Side::Buy).len() >= NEAR_LEVELS.min(model.len()));
+        }
     }
 
     /// Wherever a snapshot is taken and whenever it arrives, the book ends as the whole stream's.
@@ -119,9 +161,9 @@ proptest! {
             }
             id = last + 1;
         }
-        let expected: Vec<_> = model.iter().map(|(&p, &q)| level(p, q)).collect();
+        let expected: Vec<_> = model.iter().rev().map(|(&p, &q)| level(p, q)).collect();
         match synchroniser.book() {
-            Some(book) => prop_assert_eq!(book.levels(Side::Buy), &expected[..]),
+            Some(book) => prop_assert!(book.levels(Side::Buy).eq(&expected)),
             None => prop_assert!(start > taken + 1),
         }
     }

@@ -1,14 +1,9 @@
 //! After warm-up, decoding and book building allocate nothing.
 
-use std::hint::black_box;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::thread;
-
 use tiercel_book::l3::{BookSet, Capacity};
 use tiercel_sim::itch_flow::{ItchFlow, ItchFlowConfig};
+use tiercel_testkit::counting_allocator::{allocations, alone, assert_counts_every_thread};
 use tiercel_wire::itch::{Checksum, FrameReader, Frames};
-
-use super::allocations::{allocations, alone};
 
 #[test]
 fn decoding_and_building_books_allocate_nothing_after_warm_up() {
@@ -52,27 +47,6 @@ fn decoding_and_building_books_allocate_nothing_after_warm_up() {
 #[test]
 fn an_allocation_on_any_thread_is_counted() {
     alone("it::l3_allocation::an_allocation_on_any_thread_is_counted", || {
-        assert_eq!(allocations(|| ()), 0);
-        assert_eq!(allocations(|| drop(black_box(Box::new(1)))), 1);
-        let phase = AtomicU8::new(0);
-        let wait = |until| {
-            while phase.load(Ordering::SeqCst) < until {
-                thread::yield_now();
-            }
-        };
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                phase.store(1, Ordering::SeqCst);
-                wait(2);
-                drop(black_box(Box::new(1)));
-                phase.store(3, Ordering::SeqCst);
-            });
-            wait(1);
-            let counted = allocations(|| {
-                phase.store(2, Ordering::SeqCst);
-                wait(3);
-            });
-            assert_eq!(counted, 1);
-        });
+        assert_counts_every_thread();
     });
 }

@@ -1,12 +1,8 @@
 //! After warm-up the engine allocates nothing, on any thread, in either build.
 
-use std::hint::black_box;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::thread;
-
 use tiercel_matching::{Accounts, Bare, Engine, Ledger, Progress};
 use tiercel_testkit::commands::{Profile, Step, Weights};
-use tiercel_testkit::counting_allocator::{allocations, alone};
+use tiercel_testkit::counting_allocator::{allocations, alone, assert_counts_every_thread};
 use tiercel_testkit::coverage::Coverage;
 use tiercel_types::{EventBuffer, command};
 
@@ -102,28 +98,7 @@ fn nothing_is_allocated_after_warm_up() {
 #[test]
 fn an_allocation_on_any_thread_is_counted() {
     alone("allocations::an_allocation_on_any_thread_is_counted", || {
-        assert_eq!(allocations(|| ()), 0);
-        assert_eq!(allocations(|| drop(black_box(Box::new(1)))), 1);
-        let phase = AtomicU8::new(0);
-        let wait = |until| {
-            while phase.load(Ordering::SeqCst) < until {
-                thread::yield_now();
-            }
-        };
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                phase.store(1, Ordering::SeqCst);
-                wait(2);
-                drop(black_box(Box::new(1)));
-                phase.store(3, Ordering::SeqCst);
-            });
-            wait(1);
-            let counted = allocations(|| {
-                phase.store(2, Ordering::SeqCst);
-                wait(3);
-            });
-            assert_eq!(counted, 1);
-        });
+        assert_counts_every_thread();
         let steps = draw::<Accounts>(Profile::CALM, 5, 500);
         let mut engine = Engine::<Accounts>::new(Holding::TIGHT.config());
         let mut buffer = EventBuffer::with_capacity(64);
