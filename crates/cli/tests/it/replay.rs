@@ -183,6 +183,18 @@ fn a_made_capture_is_rebuilt_and_compared() {
 }
 
 #[test]
+fn diffs_that_came_before_the_snapshot_are_applied_and_compared() {
+    let mut lines: Vec<&str> = CAPTURE.split_inclusive('\n').collect();
+    lines[..3].rotate_left(1);
+    let (ran, report) = replay(&file("late_snapshot.jsonl", lines.concat().as_bytes()));
+    assert_eq!(ran.code, Some(0));
+    let symbol = &report["symbols"][0];
+    for (field, expected) in [("diffs_applied", 3), ("compared", 3), ("agreed", 3)] {
+        assert_eq!(symbol[field], expected, "{field}");
+    }
+}
+
+#[test]
 fn gaps_and_disagreements_of_a_capture_are_told() {
     let without_a_diff: String =
         CAPTURE.split_inclusive('\n').filter(|line| !line.contains("\"U\":13")).collect();
