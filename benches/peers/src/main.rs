@@ -4,6 +4,7 @@
 //! Ours and theirs run in turn in one process, on one pinned core, behind one driver.
 
 mod matching;
+mod wire;
 
 use clap::Parser;
 use tiercel_cli::bench::contest::{Case, CaseSpec};
@@ -22,14 +23,18 @@ struct Arguments {
 }
 
 /// Adds the peers that can do the case's work.
-fn add_peers(spec: &CaseSpec, case: &mut Case) {
-    if spec.bench == "matching" {
-        matching::add(spec, case);
+fn add_peers(spec: &CaseSpec, case: &mut Case, options: &Options) {
+    match spec.bench {
+        "matching" => matching::add(spec, case),
+        "wire" => wire::add(spec, case, options),
+        _ => {}
     }
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    bench::run_with(&arguments.options, &mut std::io::stdout().lock(), &mut add_peers)?;
+    let options = &arguments.options;
+    let mut add = |spec: &CaseSpec, case: &mut Case| add_peers(spec, case, options);
+    bench::run_with(options, &mut std::io::stdout().lock(), &mut add)?;
     Ok(())
 }

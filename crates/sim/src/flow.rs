@@ -151,25 +151,15 @@ impl Plain {
     /// A passive order on one of `levels` levels of a random side.
     fn add(&mut self, levels: u64, qty: u64) -> Op {
         let side = if self.rng.coin() { Side::Buy } else { Side::Sell };
-        self.add_on(side, levels, qty)
+        let distance = 1 + self.rng.below(levels) as i64;
+        self.order(side, passive_ticks(side, distance), qty, false)
     }
 
-    fn add_on(&mut self, side: Side, levels: u64, qty: u64) -> Op {
-        let distance = 1 + self.rng.below(levels) as i64;
-        let price_ticks = match side {
-            Side::Buy => MIDDLE_TICKS - distance,
-            Side::Sell => MIDDLE_TICKS + distance,
-        };
-        let op = Op::New {
-            id: self.next_id,
-            account: 1 + self.rng.below(ACCOUNTS) as u32,
-            side,
-            price_ticks,
-            qty,
-            ioc: false,
-        };
+    fn order(&mut self, side: Side, price_ticks: i64, qty: u64, ioc: bool) -> Op {
+        let id = self.next_id;
         self.next_id += 1;
-        op
+        let account = 1 + self.rng.below(ACCOUNTS) as u32;
+        Op::New { id, account, side, price_ticks, qty, ioc }
     }
 
     fn run(&mut self, ops: Vec<Op>, timed: bool) {
@@ -186,6 +176,14 @@ impl Plain {
             .collect();
         self.run(ops.clone(), timed);
         ops
+    }
+}
+
+/// The price `distance` ticks behind the middle on a side.
+const fn passive_ticks(side: Side, distance: i64) -> i64 {
+    match side {
+        Side::Buy => MIDDLE_TICKS - distance,
+        Side::Sell => MIDDLE_TICKS + distance,
     }
 }
 
@@ -226,47 +224,31 @@ pub fn cancels(seed: u64, batches: usize) -> Load {
 
 /// Load c: immediate orders that fill.
 ///
-/// 1,000 orders stand on 500 levels a side. In each batch, sides in turn, 1,000 orders of one lot
-/// are added on the 100 levels of one side next to the middle (not measured), and then 1,000
-/// immediate orders of one lot take exactly those: each fills one resting order, and both are
-/// gone.
+/// 1,000 orders stand on 500 levels a side, 100 levels behind the middle. In each batch, sides in
+/// turn, 1,000 orders of one lot are added on those 100 levels, ten on each (not measured), and
+/// then 1,000 immediate orders of one lot take exactly those: each fills one resting order, and
+/// both are gone. The pattern is regular on purpose: this load is about the work of a fill, the
+/// mixed one has the surprises.
 pub fn filling_iocs(seed: u64, batches: usize) -> Load {
-    /// Levels on which the makers rest; all standing orders rest behind them.
-    const MAKER_LEVELS: u64 = 100;
+    const MAKER_LEVELS: i64 = 100;
     let mut plain = Plain::new(seed);
     let standing: Vec<Op> = (0..STANDING_ORDERS)
-        .map(|_| match plain.add(PLAIN_LEVELS, 100) {
-            Op::New { id, account, side, price_ticks, qty, ioc } => {
-                let behind = if side == Side::Buy { -1 } else { 1 } * MAKER_LEVELS as i64;
-                Op::New { id, account, side, price_ticks: price_ticks + behind, qty, ioc }
-            }
-            other => other,
+        .map(|_| {
+            let side = if plain.rng.coin() { Side::Buy } else { Side::Sell };
+            let distance = MAKER_LEVELS + 1 + plain.rng.below(PLAIN_LEVELS) as i64;
+            plain.order(side, passive_ticks(side, distance), 100, false)
         })
         .collect();
     plain.run(standing, false);
     let mut book = book::ReferenceBook::new(false);
     for batch in 0..batches {
-        let maker_side = if batch.is_multiple_of(2) { Side::Sell } else { Side::Buy };
-        let makers: Vec<Op> =
-            (0..BATCH).map(|_| plain.add_on(maker_side, MAKER_LEVELS, 1)).collect();
-        let takers: Vec<Op> = (0..BATCH)
-            .map(|_| match plain.add_on(maker_side, 1, 1) {
-                Op::New { id, account, qty, .. } => {
-                    // The makers' farthest level: a limit that every one of them meets.
-                    let reach = if maker_side == Side::Sell { 1 } else { -1 } * MAKER_LEVELS as i64;
-                    let price_ticks = MIDDLE_TICKS + reach;
-                    Op::New {
-                        id,
-                        account,
-                        side: maker_side.opposite(),
-                        price_ticks,
-                        qty,
-                        ioc: true,
-                    }
-                }
-                other => other,
-            })
+        let side = if batch.is_multiple_of(2) { Side::Sell } else { Side::Buy };
+        let farthest = passive_ticks(side, MAKER_LEVELS);
+        let makers: Vec<Op> = (0..BATCH as i64)
+            .map(|at| plain.order(side, passive_ticks(side, 1 + at % MAKER_LEVELS), 1, false))
             .collect();
+        let takers: Vec<Op> =
+            (0..BATCH).map(|_| plain.order(side.opposite(), farthest, 1, true)).collect();
         for op in makers.iter().chain(&takers) {
             book.apply(op);
         }

@@ -91,8 +91,7 @@ pub struct Probe {
 
 impl Probe {
     #[inline(always)]
-    fn rest(&mut self, id: u32) {
-        let order = self.orders[id as usize];
+    fn rest(&mut self, id: u32, order: Order) {
         let (side, tick) = (order.side as usize, order.tick as usize);
         let level = &mut self.levels[side][tick];
         let tail = core::mem::replace(&mut level.tail, id);
@@ -102,9 +101,7 @@ impl Probe {
         } else {
             self.orders[tail as usize].next = id;
         }
-        let order = &mut self.orders[id as usize];
-        order.previous = tail;
-        order.next = NONE;
+        self.orders[id as usize] = Order { previous: tail, next: NONE, ..order };
     }
 
     #[inline(always)]
@@ -127,10 +124,10 @@ impl Probe {
         }
     }
 
-    /// Matches order `id`; returns what it has left.
+    /// Matches an order; returns what it has left.
     #[inline(always)]
-    fn take(&mut self, id: u32, op: &Op, reports: &mut Reports) -> u32 {
-        let Order { tick, side, mut open, .. } = self.orders[id as usize];
+    fn take(&mut self, order: Order, op: &Op, reports: &mut Reports) -> u32 {
+        let Order { tick, side, mut open, .. } = order;
         while open > 0 {
             let (best, crosses) = if side == 0 {
                 let best = self.occupied[1].first();
@@ -149,7 +146,6 @@ impl Probe {
                 self.unlink(maker);
             }
         }
-        self.orders[id as usize].open = open;
         open
     }
 }
@@ -177,19 +173,16 @@ impl Adapter for Probe {
         self.sequence += 1;
         match *op {
             Op::New { id, side, price_ticks, qty, ioc, .. } => {
-                self.orders[id as usize] = Order {
-                    tick: price_ticks as u32,
-                    open: qty as u32,
-                    previous: NONE,
-                    next: NONE,
-                    side: u32::from(side == Side::Sell),
-                };
+                let (tick, open) = (price_ticks as u32, qty as u32);
+                let order =
+                    Order { tick, open, side: u32::from(side == Side::Sell), ..Order::default() };
                 reports.push(report(ReportKind::Accepted, self.sequence, op));
-                if self.take(id as u32, op, reports) > 0 {
+                let open = self.take(order, op, reports);
+                if open > 0 {
                     if ioc {
                         reports.push(report(ReportKind::Ended, self.sequence, op));
                     } else {
-                        self.rest(id as u32);
+                        self.rest(id as u32, Order { open, ..order });
                     }
                 }
             }
@@ -199,12 +192,12 @@ impl Adapter for Probe {
             }
             Op::Move { id, price_ticks, qty, .. } => {
                 self.unlink(id as u32);
-                let order = &mut self.orders[id as usize];
-                order.tick = price_ticks as u32;
-                order.open = qty as u32;
+                let (tick, open) = (price_ticks as u32, qty as u32);
+                let order = Order { tick, open, ..self.orders[id as usize] };
                 reports.push(report(ReportKind::Moved, self.sequence, op));
-                if self.take(id as u32, op, reports) > 0 {
-                    self.rest(id as u32);
+                let open = self.take(order, op, reports);
+                if open > 0 {
+                    self.rest(id as u32, Order { open, ..order });
                 }
             }
         }

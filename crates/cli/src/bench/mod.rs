@@ -3,6 +3,7 @@
 //! Each case prints a row: see [`row::Row`]. Peers are measured by the binary of `benches/peers`,
 //! an excluded workspace, which runs the same cases with [`run_with`] and adds its subjects.
 
+pub mod binance;
 pub mod clock;
 pub mod contest;
 pub mod driver;
@@ -22,7 +23,8 @@ use row::Row;
 /// Every case, in the order they run.
 ///
 /// The memory cases come first: they need a heap that nothing was freed on.
-pub const CASES: &[&[CaseSpec]] = &[matching::CASES, itch::DECODE_CASES, itch::BUILD_CASES];
+pub const CASES: &[&[CaseSpec]] =
+    &[matching::CASES, itch::DECODE_CASES, binance::CASES, itch::BUILD_CASES];
 
 /// Why a bench cannot run.
 #[derive(Debug, Error)]
