@@ -173,7 +173,7 @@ fn agree<T: PartialEq + fmt::Debug>(
 /// Runs `commands` random commands on a new engine of shard [`SHARD`] and on the model.
 ///
 /// # Errors
-/// The first [`Failure`]; [`shrink`](crate::shrink::shrink) makes it small.
+/// The first [`Failure`]; [`shrink`] makes it small.
 pub fn run_side_by_side<S: Subject>(
     subject: &mut S,
     profile: Profile,
