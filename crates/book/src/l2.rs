@@ -24,6 +24,7 @@ use zerocopy::IntoBytes;
 
 pub use agreement::{Disagreement, TickerAgreement, TradeContinuity};
 use ladder::Ladder;
+pub use ladder::NEAR_LEVELS;
 pub use synchroniser::{
     Counts, DiffOutcome, SnapshotOutcome, State, Synchroniser, SynchroniserLimits,
 };
@@ -191,22 +192,32 @@ impl L2Book {
         }
     }
 
-    /// All levels of a side, the best **last**.
+    /// The levels at the touch as one slice, the best **last**: all that the side has, or at least
+    /// [`NEAR_LEVELS`].
     #[inline]
-    pub fn levels(&self, side: Side) -> &[Level] {
+    pub fn near(&self, side: Side) -> &[Level] {
         match side {
-            Side::Buy => self.bids.levels(),
-            Side::Sell => self.asks.levels(),
+            Side::Buy => self.bids.near(),
+            Side::Sell => self.asks.near(),
         }
     }
 
-    /// The best `count` levels of a side, fewer if there are fewer, the best **last**: iterate
-    /// with `rev()` to go from the touch into the book.
+    /// The levels of a side, the best first.
     #[inline]
-    pub fn top(&self, side: Side, count: usize) -> &[Level] {
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = &Level> {
+        let (bids, asks) = match side {
+            Side::Buy => (Some(self.bids.iter()), None),
+            Side::Sell => (None, Some(self.asks.iter())),
+        };
+        bids.into_iter().flatten().chain(asks.into_iter().flatten())
+    }
+
+    /// How many levels a side has.
+    #[inline]
+    pub const fn depth(&self, side: Side) -> usize {
         match side {
-            Side::Buy => self.bids.top(count),
-            Side::Sell => self.asks.top(count),
+            Side::Buy => self.bids.len(),
+            Side::Sell => self.asks.len(),
         }
     }
 
@@ -228,9 +239,8 @@ impl L2Book {
     pub fn checksum(&self, count: usize) -> u64 {
         let mut hash = Xxh3Default::new();
         for side in [Side::Buy, Side::Sell] {
-            let levels = self.top(side, count);
-            hash.update(&(levels.len() as u64).to_le_bytes());
-            for level in levels.iter().rev() {
+            hash.update(&(self.depth(side).min(count) as u64).to_le_bytes());
+            for level in self.levels(side).take(count) {
                 hash.update(level.as_bytes());
             }
         }
@@ -243,8 +253,8 @@ impl fmt::Debug for L2Book {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("L2Book")
             .field("update_id", &self.update_id)
-            .field("bids", &self.top(Side::Buy, 10))
-            .field("asks", &self.top(Side::Sell, 10))
+            .field("bids", &self.levels(Side::Buy).take(10).collect::<Vec<_>>())
+            .field("asks", &self.levels(Side::Sell).take(10).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

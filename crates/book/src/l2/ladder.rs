@@ -1,29 +1,100 @@
-//! One side of an aggregated book: a sorted array with the best level at its end.
+//! One side of an aggregated book: sorted blocks of levels under a sorted directory.
 //!
-//! Most changes are near the touch, so near the end: few levels are looked at and few move. A
-//! change far from the touch costs a binary search and one `memmove` of what lies between.
+//! ```text
+//!   directory (worst level of each block, sorted):   60000   61200   61650   61790
+//!                                                      |       |       |       |
+//!   blocks of at most 64 levels, worst to best:      [....]  [......] [...]  [.....]  <- touch
+//! ```
+//!
+//! A change searches the directory and one block by halves, without a branch to foresee, and moves
+//! at most one block's levels: what it costs does not grow with the depth of the book. Of a real
+//! feed half of the changes are more than 64 levels away from the touch, and four in five add or
+//! remove a level; in one sorted array each of them moved some two hundred levels.
+//!
+//! The best block keeps at least [`NEAR_LEVELS`] levels while there are as many, so the touch is
+//! always one slice. Two neighbours always hold more than [`MERGE`] levels together, which bounds
+//! the number of blocks.
 
 use tiercel_types::Price;
 use tiercel_types::market::Level;
 
-/// Levels from the end that are looked at one by one before the rest is searched by halves.
-const NEAR: usize = 12;
+/// So many levels from the best on lie in one slice, where a side has as many.
+pub const NEAR_LEVELS: usize = 32;
+/// The most levels in a block.
+const BLOCK: usize = 64;
+/// What the best block is filled up to when it falls below [`NEAR_LEVELS`]: as far from the next
+/// filling as from the next split.
+const FILLED: usize = 48;
+/// Neighbours with no more levels than this together become one.
+const MERGE: usize = 32;
+
+const _: () = assert!(NEAR_LEVELS <= BLOCK / 2, "half of a split block must do for the best one");
+const _: () = assert!(MERGE < FILLED && NEAR_LEVELS < FILLED && FILLED < BLOCK);
 
 /// Bids (`BIDS`, best is highest) or asks (best is lowest).
 #[derive(Clone, Debug)]
 pub(super) struct Ladder<const BIDS: bool> {
-    /// Worst first, best last; never above the capacity it was made with.
-    levels: Vec<Level>,
+    /// The rank of each block's worst level, in rising order. It may lie below it after the worst
+    /// was removed: it only has to part the blocks.
+    worst: Vec<i64>,
+    /// Which block it is: an index into `blocks`.
+    ids: Vec<u32>,
+    blocks: Box<[Block]>,
+    /// Blocks that are not in use.
+    free: Vec<u32>,
+    count: usize,
     limit: usize,
+}
+
+/// Some neighbouring levels, worst first.
+#[derive(Clone, Debug)]
+struct Block {
+    len: usize,
+    levels: [Level; BLOCK],
 }
 
 /// The ladder holds as many levels as it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
+impl Block {
+    const EMPTY: Self = Self {
+        len: 0,
+        levels: [Level { price: Price::ZERO, qty: tiercel_types::Qty::ZERO }; BLOCK],
+    };
+
+    #[inline]
+    fn levels(&self) -> &[Level] {
+        &self.levels[..self.len]
+    }
+
+    #[inline]
+    fn insert(&mut self, at: usize, level: Level) {
+        self.levels.copy_within(at..self.len, at + 1);
+        self.levels[at] = level;
+        self.len += 1;
+    }
+
+    #[inline]
+    fn remove(&mut self, at: usize) {
+        self.levels.copy_within(at + 1..self.len, at);
+        self.len -= 1;
+    }
+}
+
 impl<const BIDS: bool> Ladder<BIDS> {
     pub(super) fn new(limit: usize) -> Self {
-        Self { levels: Vec::with_capacity(limit), limit }
+        // Neighbours hold more than MERGE together, so 2 / MERGE blocks a level are enough; two
+        // more for a split and an odd one.
+        let blocks = 2 * limit / MERGE + 3;
+        Self {
+            worst: Vec::with_capacity(blocks),
+            ids: Vec::with_capacity(blocks),
+            blocks: vec![Block::EMPTY; blocks].into_boxed_slice(),
+            free: (0..blocks as u32).rev().collect(),
+            count: 0,
+            limit,
+        }
     }
 
     /// Higher is better.
@@ -34,80 +105,218 @@ impl<const BIDS: bool> Ladder<BIDS> {
     }
 
     #[inline]
-    pub(super) fn levels(&self) -> &[Level] {
-        &self.levels
+    fn block(&self, place: usize) -> &Block {
+        &self.blocks[self.ids[place] as usize]
+    }
+
+    #[inline]
+    fn block_mut(&mut self, place: usize) -> &mut Block {
+        &mut self.blocks[self.ids[place] as usize]
+    }
+
+    /// The best levels, best last: all of them, or [`NEAR_LEVELS`] and up to twice as many.
+    #[inline]
+    pub(super) fn near(&self) -> &[Level] {
+        self.ids.last().map_or(&[], |&id| self.blocks[id as usize].levels())
     }
 
     #[inline]
     pub(super) fn best(&self) -> Option<Level> {
-        self.levels.last().copied()
+        self.near().last().copied()
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// All levels, best first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Level> {
+        (0..self.ids.len()).rev().flat_map(|place| self.block(place).levels().iter().rev())
     }
 
     pub(super) fn clear(&mut self) {
-        self.levels.clear();
-    }
-
-    /// The best `count` levels, or all.
-    #[inline]
-    pub(super) fn top(&self, count: usize) -> &[Level] {
-        &self.levels[self.levels.len().saturating_sub(count)..]
+        self.free.extend(self.ids.drain(..).rev());
+        self.worst.clear();
+        self.count = 0;
     }
 
     pub(super) fn get(&self, price: Price) -> Option<Level> {
-        let at = self.position(Self::rank(price));
-        self.levels.get(at).copied().filter(|level| level.price == price)
+        let (place, at) = self.position(Self::rank(price))?;
+        self.block(place).levels().get(at).copied().filter(|level| level.price == price)
     }
 
-    /// How many levels are worse than `rank`: where a level of that rank is or belongs.
+    /// The block of the directory, and the place in it, where a level of this rank is or belongs;
+    /// none in an empty ladder.
     #[inline]
-    fn position(&self, rank: i64) -> usize {
-        let near = self.levels.len().saturating_sub(NEAR);
-        let mut at = self.levels.len();
-        while at > near {
-            if Self::rank(self.levels[at - 1].price) < rank {
-                return at;
-            }
-            at -= 1;
-        }
-        self.levels[..near].partition_point(|level| Self::rank(level.price) < rank)
+    fn position(&self, rank: i64) -> Option<(usize, usize)> {
+        let last = self.ids.len().checked_sub(1)?;
+        let place = if rank >= self.worst[last] {
+            last
+        } else {
+            self.worst[..last].partition_point(|&worst| worst <= rank).saturating_sub(1)
+        };
+        let levels = self.block(place).levels();
+        Some((place, levels.partition_point(|level| Self::rank(level.price) < rank)))
     }
 
     /// Sets a level; quantity zero removes it, or does nothing where there is none.
     #[inline]
     pub(super) fn set(&mut self, level: Level) -> Result<(), Full> {
-        let at = self.position(Self::rank(level.price));
-        if let Some(there) = self.levels.get_mut(at)
-            && there.price == level.price
-        {
+        let rank = Self::rank(level.price);
+        let Some((place, at)) = self.position(rank) else {
+            return self.set_first(level);
+        };
+        let block = self.block_mut(place);
+        if at < block.len && block.levels[at].price == level.price {
             if level.qty.is_zero() {
-                self.levels.remove(at);
+                block.remove(at);
+                let few = block.len < NEAR_LEVELS;
+                self.count -= 1;
+                if few {
+                    self.rebalance(place);
+                }
             } else {
-                there.qty = level.qty;
+                block.levels[at].qty = level.qty;
             }
         } else if !level.qty.is_zero() {
-            if self.levels.len() == self.limit {
+            if self.count == self.limit {
                 return Err(Full);
             }
-            self.levels.insert(at, level);
+            let (place, at) =
+                if self.block(place).len < BLOCK { (place, at) } else { self.split(place, at) };
+            self.block_mut(place).insert(at, level);
+            // Only the first block can take a level below its own worst.
+            self.worst[place] = self.worst[place].min(rank);
+            self.count += 1;
         }
         Ok(())
+    }
+
+    /// Sets a level of an empty ladder.
+    #[cold]
+    fn set_first(&mut self, level: Level) -> Result<(), Full> {
+        if level.qty.is_zero() {
+            return Ok(());
+        }
+        if self.limit == 0 {
+            return Err(Full);
+        }
+        self.append(&[level]);
+        Ok(())
+    }
+
+    /// Appends a best block of levels that are all better than those there; at most [`BLOCK`].
+    fn append(&mut self, levels: &[Level]) {
+        let place = self.ids.len();
+        self.add_block(place, Self::rank(levels[0].price));
+        let block = self.block_mut(place);
+        block.levels[..levels.len()].copy_from_slice(levels);
+        block.len = levels.len();
+        self.count += levels.len();
+    }
+
+    /// Takes an empty block into the directory.
+    #[allow(clippy::expect_used, reason = "the rule of neighbours bounds the blocks; see `new`")]
+    fn add_block(&mut self, place: usize, worst: i64) {
+        let id = self.free.pop().expect("there are blocks for `limit` levels");
+        self.blocks[id as usize].len = 0;
+        self.ids.insert(place, id);
+        self.worst.insert(place, worst);
+    }
+
+    /// Gives a block back.
+    fn drop_block(&mut self, place: usize) {
+        self.worst.remove(place);
+        self.free.push(self.ids.remove(place));
+    }
+
+    /// Moves the better half of a full block to a new one; gives where `at` of the old one is now.
+    #[cold]
+    #[inline(never)]
+    fn split(&mut self, place: usize, at: usize) -> (usize, usize) {
+        const HALF: usize = BLOCK / 2;
+        let mut better = [Level::default(); HALF];
+        let block = self.block_mut(place);
+        better.copy_from_slice(&block.levels[HALF..]);
+        block.len = HALF;
+        self.add_block(place + 1, Self::rank(better[0].price));
+        let block = self.block_mut(place + 1);
+        block.levels[..HALF].copy_from_slice(&better);
+        block.len = HALF;
+        if at <= HALF { (place, at) } else { (place + 1, at - HALF) }
+    }
+
+    /// After a removal: joins a block that has become small with a neighbour, and keeps the best
+    /// block filled.
+    #[inline(never)]
+    fn rebalance(&mut self, place: usize) {
+        let len = self.block(place).len;
+        let last = self.ids.len() - 1;
+        if place == last && last > 0 {
+            // What is taken may leave the block below it small.
+            let taken = (FILLED - len).min(self.block(last - 1).len);
+            self.raise(last - 1, taken);
+            let below = self.ids.len() - 1;
+            if below > 1 && self.block(below - 1).len + self.block(below - 2).len <= MERGE {
+                self.raise(below - 2, self.block(below - 2).len);
+            }
+        } else if place < last && len + self.block(place + 1).len <= MERGE {
+            self.raise(place, len);
+        } else if place > 0 && len + self.block(place - 1).len <= MERGE {
+            self.raise(place - 1, self.block(place - 1).len);
+        } else if len == 0 {
+            self.drop_block(place);
+        }
+    }
+
+    /// Moves the best `taken` levels of a block to the next better one, which has room for them;
+    /// a block that they leave empty goes.
+    fn raise(&mut self, place: usize, taken: usize) {
+        let mut moved = [Level::default(); BLOCK];
+        let block = self.block_mut(place);
+        let left = block.len - taken;
+        moved[..taken].copy_from_slice(&block.levels[left..left + taken]);
+        block.len = left;
+        let next = self.block_mut(place + 1);
+        next.levels.copy_within(..next.len, taken);
+        next.levels[..taken].copy_from_slice(&moved[..taken]);
+        next.len += taken;
+        if taken > 0 {
+            self.worst[place + 1] = Self::rank(moved[0].price);
+        }
+        if left == 0 {
+            self.drop_block(place);
+        }
     }
 
     /// Replaces all by `levels`, best first. Levels without quantity are left out.
     ///
     /// Gives the price at fault when they are not in strict order.
     pub(super) fn load(&mut self, levels: &[Level]) -> Result<Result<(), Full>, Price> {
-        self.levels.clear();
+        self.clear();
         for pair in levels.windows(2) {
             if Self::rank(pair[0].price) <= Self::rank(pair[1].price) {
                 return Err(pair[1].price);
             }
         }
-        let open = levels.iter().rev().filter(|level| !level.qty.is_zero());
-        if open.clone().count() > self.limit {
+        let mut open = levels.iter().rev().filter(|level| !level.qty.is_zero()).copied();
+        let count = open.clone().count();
+        if count > self.limit {
             return Ok(Err(Full));
         }
-        self.levels.extend(open);
+        // Full enough blocks from the best down: what is over goes to the worst one.
+        let mut size = count % FILLED;
+        let mut chunk = [Level::default(); FILLED];
+        let mut rest = count;
+        while rest > 0 {
+            size = if size == 0 { FILLED } else { size };
+            for (slot, level) in chunk[..size].iter_mut().zip(&mut open) {
+                *slot = level;
+            }
+            self.append(&chunk[..size]);
+            rest -= size;
+            size = FILLED;
+        }
         Ok(Ok(()))
     }
 }

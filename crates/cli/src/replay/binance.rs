@@ -290,8 +290,10 @@ fn book_report(symbol: &str, market: &Market, depth: usize) -> BookReport {
         State::Buffering => Some("no book: no snapshot to begin with".to_owned()),
         State::OutOfSync(anomaly) => Some(format!("no book: it was lost: {anomaly}")),
     };
-    let top = |side: Side| market.book.book().map_or(&[][..], |book| book.top(side, depth));
-    let shown = || top(Side::Buy).iter().chain(top(Side::Sell));
+    let top = |side: Side| {
+        market.book.book().into_iter().flat_map(move |book| book.levels(side).take(depth))
+    };
+    let shown = || top(Side::Buy).chain(top(Side::Sell));
     // The same places for all, so that the points stand below each other.
     let places = |text: String| text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
     let price_places = shown().map(|level| places(level.price.to_string())).max().unwrap_or(0);
@@ -301,8 +303,7 @@ fn book_report(symbol: &str, market: &Market, depth: usize) -> BookReport {
         qty: format!("{:.qty_places$}", level.qty),
         orders: None,
     };
-    // The best level is the last of the slice.
-    let side = |side: Side| top(side).iter().rev().map(row).collect();
+    let side = |side: Side| top(side).map(row).collect();
     BookReport {
         symbol: printable(symbol),
         absent,
