@@ -164,13 +164,14 @@ pub fn run_with(
     tiercel_host::pin_current_thread(cpu)?;
     let clock = Clock::calibrate();
     let format = options.format();
-    if format == Format::Table {
-        writeln!(
-            out,
-            "{machine}; pinned to core {cpu}; empty timer pair {:.1} ns",
-            clock.empty_pair_ns()
-        )?;
-        writeln!(out, "{}", Row::heading())?;
+    let setting = format!(
+        "{machine}; pinned to core {cpu}; empty timer pair {:.1} ns",
+        clock.empty_pair_ns()
+    );
+    match format {
+        Format::Table => writeln!(out, "{setting}\n{}", Row::heading())?,
+        Format::Markdown => writeln!(out, "{setting}.\n\n{}", Row::markdown_heading())?,
+        Format::Json => {}
     }
     for spec in chosen {
         let mut case = (spec.build)(options)?;

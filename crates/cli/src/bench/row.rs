@@ -98,6 +98,11 @@ impl Row {
         )
     }
 
+    /// The heading of the table in BENCHMARKS.md.
+    pub const fn markdown_heading() -> &'static str {
+        "| bench | case | ours | p50 | p99 | p99.9 | peers (ours / theirs) |\n|---|---|---|---|---|---|---|"
+    }
+
     /// The row of BENCHMARKS.md.
     pub fn markdown(&self) -> String {
         let cell = |figure: Option<f64>| figure.map_or_else(String::new, number);
@@ -110,7 +115,8 @@ impl Row {
             })
             .collect();
         format!(
-            "| {} | {} {} | {} | {} | {} | {} |",
+            "| {} | {} | {} {} | {} | {} | {} | {} |",
+            self.bench,
             self.case,
             number(self.value),
             self.unit,
