@@ -78,7 +78,7 @@ pub trait Ledger: Clone + Debug + Default + sealed::Sealed {
     /// Takes an order out of its account's list.
     fn unlink(&mut self, orders: &mut Orders, handle: u32);
 
-    /// The account's first live order, or [`crate::orders::NONE`].
+    /// The account's first live order; zero: it has none.
     fn first_order(&self, account: AccountId) -> u32;
 
     /// Makes an asset known.
