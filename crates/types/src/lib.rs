@@ -17,6 +17,7 @@ pub mod command;
 pub mod decimal;
 pub mod denial;
 pub mod event;
+mod event_buffer;
 pub mod ids;
 pub mod instrument;
 pub mod log;
