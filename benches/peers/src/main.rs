@@ -6,6 +6,8 @@
 mod matching;
 mod wire;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use tiercel_cli::bench::contest::{Case, CaseSpec};
 use tiercel_cli::bench::{self, Options};
@@ -31,10 +33,14 @@ fn add_peers(spec: &CaseSpec, case: &mut Case, options: &Options) {
     }
 }
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
-    let options = &arguments.options;
-    let mut add = |spec: &CaseSpec, case: &mut Case| add_peers(spec, case, options);
-    bench::run_with(options, &mut std::io::stdout().lock(), &mut add)?;
-    Ok(())
+fn main() -> ExitCode {
+    let Arguments { options } = Arguments::parse();
+    let mut add = |spec: &CaseSpec, case: &mut Case| add_peers(spec, case, &options);
+    match bench::run_with(&options, &mut std::io::stdout().lock(), &mut add) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tiercel-peers: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
