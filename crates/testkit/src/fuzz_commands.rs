@@ -108,8 +108,9 @@ const ICEBERG_PARTS_MAX: u32 = 64;
 /// Accounts of a session are numbered below this: an engine's tables grow with the number.
 const ACCOUNTS_MAX: u32 = 1_024;
 
-/// What would take an engine and a model too long, or too much room, is left out.
-fn is_affordable(command: &Command) -> bool {
+/// Whether a command on such a venue takes an engine and a model neither too long nor too much room.
+#[must_use]
+pub fn is_affordable(command: &Command) -> bool {
     let bounded = |spec: &InstrumentSpec| (1..=ICEBERG_PARTS_MAX).contains(&spec.max_iceberg_parts);
     match command {
         Command::AddInstrument(add) => bounded(&add.spec),

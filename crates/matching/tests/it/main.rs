@@ -5,6 +5,7 @@
 
 mod allocations;
 mod determinism;
+mod edges;
 mod fuzz;
 mod recorded;
 mod runs;
@@ -12,6 +13,7 @@ mod side_by_side;
 mod snapshot;
 mod soak;
 mod subject;
+mod views;
 
 use tiercel_testkit::counting_allocator::CountingAllocator;
 
