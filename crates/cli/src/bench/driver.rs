@@ -270,3 +270,61 @@ impl<A: Adapter> Subject for Driven<A> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tiercel_sim::flow;
+
+    use super::super::engine::{Bare, Full};
+    use super::*;
+
+    fn run<A: Adapter>(load: Load, timing: Timing) -> Result<Round, BenchError> {
+        Driven::<A>::new(Arc::new(load)).round(timing, &Clock::calibrate())
+    }
+
+    #[test]
+    fn our_engine_yields_the_trades_of_every_load() {
+        for load in [
+            flow::passive_adds(1, 4),
+            flow::cancels(1, 4),
+            flow::filling_iocs(1, 4),
+            flow::mixed(1, 20_000, false).0,
+        ] {
+            let (timed, trades) = (load.timed_ops(), load.trades);
+            let round = run::<Bare>(load, Timing::Mean).unwrap();
+            assert_eq!(round.checksum, trades.checksum);
+            assert!(round.operations as usize <= timed && round.operations as usize > timed / 2);
+        }
+    }
+
+    #[test]
+    fn the_full_engine_refuses_nothing_of_the_mixed_load() {
+        let load = || flow::mixed(2, 20_000, true).0;
+        run::<Full<false>>(load(), Timing::Mean).unwrap();
+        let round = run::<Full<true>>(load(), Timing::Each).unwrap();
+        assert!(round.times_ns.len() >= round.operations as usize / TIMED_EVERY);
+    }
+
+    /// An engine that loses its trades.
+    struct Forgetful;
+
+    impl Adapter for Forgetful {
+        const NAME: &'static str = "forgetful";
+        const STRICT: bool = true;
+        type Command = ();
+
+        fn new(_: &Load) -> Self {
+            Self
+        }
+
+        fn encode(&mut self, _: &Op) {}
+
+        fn apply(&mut self, (): &(), _: &mut Reports) {}
+    }
+
+    #[test]
+    fn an_engine_that_trades_otherwise_fails_the_bench() {
+        let error = run::<Forgetful>(flow::filling_iocs(1, 1), Timing::Mean).unwrap_err();
+        assert!(error.to_string().starts_with("forgetful did not do the work"), "{error}");
+    }
+}
