@@ -7,9 +7,10 @@
 //! to the general path, so there is no error to name here. What it accepts it must read as the
 //! general path does; tests and fuzzing hold the two together.
 //!
-//! What must not happen here: a branch that depends on the values, as far as it can be helped. A
-//! level's place in the message depends on how long the numbers before it were; guessing that the
-//! next is as long as the last lets the processor run ahead of the digits.
+//! What must not happen here: a branch that cannot be foreseen, and a long chain of steps that
+//! wait for each other. Where a field begins depends on how long those before it were. Lengths
+//! that hardly ever change (of times and prices) are guessed, so that the processor runs ahead of
+//! the digits; those that do change are computed.
 
 use tiercel_types::decimal::ONE;
 use tiercel_types::market::{BestBidOffer, DepthDiff, DepthSnapshot, Level, MarketTrade};
@@ -210,9 +211,27 @@ impl<'m> Scanner<'m> {
         core::str::from_utf8(text).ok()
     }
 
+    /// Reads a time. That milliseconds have thirteen digits (until the year 2286) is a guess that
+    /// makes the next field's place known before the digits are read.
     #[inline(always)]
     fn time(&mut self, ns_per_time_unit: u64) -> Option<Timestamp> {
-        self.unsigned()?.checked_mul(ns_per_time_unit).map(Timestamp)
+        let units = match self.rest.get(13) {
+            Some(b',') => self.thirteen_digits()?,
+            _ => self.unsigned()?,
+        };
+        units.checked_mul(ns_per_time_unit).map(Timestamp)
+    }
+
+    #[inline(always)]
+    fn thirteen_digits(&mut self) -> Option<u64> {
+        let high = digits::values(self.word(0)?);
+        let last = digits::values(self.word(5)?);
+        if (digits::not_digits(high) | digits::not_digits(last)) != 0 || high & 0xff == 0 {
+            return None;
+        }
+        self.rest = self.rest.get(13..)?;
+        // Of the last eight the first three are among the high ones.
+        Some(digits::eight(high) * 100_000 + digits::eight(last & !0xff_ffff))
     }
 
     /// Reads an integer of at most sixteen digits.
@@ -286,32 +305,35 @@ fn skip<'m, const N: usize>(text: &'m [u8], expected: &[u8; N]) -> Option<&'m [u
 
 /// Reads a decimal with exactly eight places and up to eleven digits before the point; gives its
 /// units of 10^-8 and how many digits are before the point.
-#[cold]
 #[inline(never)]
 fn decimal_of_any_length(text: &[u8]) -> Option<(u64, usize)> {
-    let count = text.iter().take(12).position(|&byte| byte == b'.')?;
-    let (whole, fraction) = text.split_at_checked(count)?;
-    if whole.is_empty() || (whole[0] == b'0' && count > 1) {
+    let word = |at: usize| {
+        let bytes = text.get(at..)?.first_chunk::<8>()?;
+        Some(digits::values(u64::from_le_bytes(*bytes)))
+    };
+    let first = word(0)?;
+    let mut count = digits::count(first);
+    if count == 0 || (count > 1 && first & 0xff == 0) {
         return None;
     }
-    let mut units = 0_u64;
-    for &byte in whole {
-        if !byte.is_ascii_digit() {
+    let mut whole = digits::eight(digits::leading(first, count));
+    if count == 8 {
+        let second = word(8)?;
+        let more = digits::count(second);
+        if more > 3 {
             return None;
         }
-        units = units * 10 + u64::from(byte - b'0');
+        if more > 0 {
+            whole = whole * POWERS[more] + digits::eight(digits::leading(second, more));
+        }
+        count += more;
     }
-    let fraction = u64::from_le_bytes(*fraction.get(1..)?.first_chunk::<8>()?);
-    let fraction = digits::values(fraction);
+    let fraction = word(count + 1)?;
+    if text[count] != b'.' || digits::not_digits(fraction) != 0 {
+        return None;
+    }
     // Eleven nines and eight places stay below 2^64.
-    (digits::not_digits(fraction) == 0).then(|| (units * ONE + digits::eight(fraction), count))
-}
-
-/// How many digits a level's price and quantity have before the point: 1 to 7 each.
-#[derive(Clone, Copy)]
-struct Lengths {
-    price: usize,
-    qty: usize,
+    Some((whole * ONE + digits::eight(fraction), count))
 }
 
 /// Reads `[["price","quantity"],...]`; gives what follows.
@@ -322,19 +344,20 @@ fn levels<'m>(text: &'m [u8], side: &mut LevelBuffer) -> Option<&'m [u8]> {
         return Some(rest);
     }
     let mut rest = skip(text, br#"[[""#)?;
-    let mut lengths = Lengths { price: 5, qty: 1 };
+    // How many digits the last price had before the point: the next will have as many.
+    let mut price_digits = 5;
     let mut writer = side.writer();
     loop {
-        let guessed = rest.first_chunk().and_then(|window| level_of_lengths(window, lengths));
-        let level = if let Some(level) = guessed {
-            level
+        let usual = rest.first_chunk().and_then(|window| usual_level(window, price_digits));
+        let (level, length) = if let Some(read) = usual {
+            read
         } else {
-            let (level, actual) = level_of_any_lengths(rest)?;
-            lengths = actual;
-            level
+            let (level, length, digits) = any_level(rest)?;
+            price_digits = digits;
+            (level, length)
         };
         writer.push(level)?;
-        rest = rest.get(lengths.price + lengths.qty + 21..)?;
+        rest = rest.get(length..)?;
         match skip(rest, br#""],[""#) {
             Some(next) => rest = next,
             None => break,
@@ -344,56 +367,60 @@ fn levels<'m>(text: &'m [u8], side: &mut LevelBuffer) -> Option<&'m [u8]> {
     skip(rest, br#""]]"#)
 }
 
-/// The bytes that [`level_of_lengths`] may look at.
+/// The bytes that [`usual_level`] may look at.
 const WINDOW: usize = 48;
 
-/// Reads `61837.63000000","0.32332000`, if the parts before the points have these lengths.
+/// Reads `61837.63000000","0.32332000`, if the price has so many digits before the point and the
+/// quantity up to seven; gives its length too.
 ///
-/// One branch for all that may be wrong; the loads and the next level's place do not depend on
-/// what is read.
+/// One branch for all that may be wrong. The price's length is a guess, because the lengths of
+/// neighbouring prices are the same: nothing waits for it to be read. The quantity's length
+/// cannot be foreseen, so it is computed, without a branch.
 #[inline(always)]
-fn level_of_lengths(window: &[u8; WINDOW], lengths: Lengths) -> Option<Level> {
+fn usual_level(window: &[u8; WINDOW], price_digits: usize) -> Option<(Level, usize)> {
     const BETWEEN: u64 = u32::from_le_bytes(*b"\",\"\0") as u64;
-    // Masked so that no load can be outside the window.
-    let (price, qty) = (lengths.price & 7, lengths.qty & 7);
     let word = |at: usize| {
         let bytes = window[at..].first_chunk::<8>();
         bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
     };
+    // Masked so that no load can be outside the window; what was above seven is refused below,
+    // since a length of zero has no least number.
+    let price = price_digits & 7;
     let price_whole = digits::values(word(0));
     let price_fraction = digits::values(word(price + 1));
-    let qty_whole = digits::values(word(price + 12));
-    let qty_fraction = digits::values(word(price + qty + 13));
     let between = word(price + 9) & 0xff_ffff;
-    let points =
-        (((price_whole >> (8 * price)) ^ POINT) | ((qty_whole >> (8 * qty)) ^ POINT)) & 0xff;
+    let qty_whole = digits::values(word(price + 12));
+    let qty = digits::count(qty_whole) & 7;
+    let qty_fraction = digits::values(word(price + qty + 13));
 
-    let (price_digits, qty_digits) =
-        (digits::leading(price_whole, price), digits::leading(qty_whole, qty));
-    let not_digits = digits::not_digits(price_digits)
+    let price_start = digits::leading(price_whole, price);
+    let not_digits = digits::not_digits(price_start)
         | digits::not_digits(price_fraction)
-        | digits::not_digits(qty_digits)
         | digits::not_digits(qty_fraction);
-    let (price_units, qty_units) = (digits::eight(price_digits), digits::eight(qty_digits));
-    if not_digits | points | (between ^ BETWEEN) != 0
+    let not_points =
+        (((price_whole >> (8 * price)) ^ POINT) | ((qty_whole >> (8 * qty)) ^ POINT)) & 0xff;
+    let price_units = digits::eight(price_start);
+    let qty_units = digits::eight(digits::leading(qty_whole, qty));
+    if not_digits | not_points | (between ^ BETWEEN) != 0
         || price_units < LEAST[price]
         || qty_units < LEAST[qty]
     {
         return None;
     }
-    Some(Level {
+    let level = Level {
         price: Price::from_units((price_units * ONE + digits::eight(price_fraction)) as i64),
         qty: Qty::from_units(qty_units * ONE + digits::eight(qty_fraction)),
-    })
+    };
+    Some((level, price + qty + 21))
 }
 
 /// The least number of so many digits without a leading zero; of none, there is no number.
 const LEAST: [u64; 8] = [u64::MAX, 0, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
 
-/// Reads a level as [`level_of_lengths`], of any lengths, and gives them.
-#[cold]
+/// Reads a level as [`usual_level`], of any lengths and in any room; gives its length, and how
+/// many digits the price has before the point.
 #[inline(never)]
-fn level_of_any_lengths(text: &[u8]) -> Option<(Level, Lengths)> {
+fn any_level(text: &[u8]) -> Option<(Level, usize, usize)> {
     let (price_units, price) = decimal_of_any_length(text)?;
     let rest = skip(text.get(price + 9..)?, br#"",""#)?;
     let (qty_units, qty) = decimal_of_any_length(rest)?;
@@ -401,5 +428,5 @@ fn level_of_any_lengths(text: &[u8]) -> Option<(Level, Lengths)> {
         price: Price::from_units(i64::try_from(price_units).ok()?),
         qty: Qty::from_units(qty_units),
     };
-    Some((level, Lengths { price, qty }))
+    Some((level, price + qty + 21, price))
 }
