@@ -5,6 +5,7 @@
 mod it {
     mod allocations;
     mod l2;
+    mod l2_allocation;
     mod l2_capture;
     mod l3;
     mod l3_allocation;
