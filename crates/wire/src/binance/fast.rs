@@ -226,7 +226,8 @@ impl<'m> Scanner<'m> {
     fn thirteen_digits(&mut self) -> Option<u64> {
         let high = digits::values(self.word(0)?);
         let last = digits::values(self.word(5)?);
-        if (digits::not_digits(high) | digits::not_digits(last)) != 0 || high & 0xff == 0 {
+        if (digits::not_digits(high) | digits::not_digits(last)) != 0 || high.to_le_bytes()[0] == 0
+        {
             return None;
         }
         self.rest = self.rest.get(13..)?;
@@ -313,7 +314,7 @@ fn decimal_of_any_length(text: &[u8]) -> Option<(u64, usize)> {
     };
     let first = word(0)?;
     let mut count = digits::count(first);
-    if count == 0 || (count > 1 && first & 0xff == 0) {
+    if count == 0 || (count > 1 && first.to_le_bytes()[0] == 0) {
         return None;
     }
     let mut whole = digits::eight(digits::leading(first, count));
