@@ -7,7 +7,7 @@ use tiercel_testkit::counting_allocator::run_again;
 use tiercel_testkit::model::Mode;
 use tiercel_testkit::random::Random;
 
-use crate::runs::{draw, is_soak, run};
+use crate::runs::{draw, is_soak, number, run};
 use crate::subject::Holding;
 
 fn check<L: Ledger>(profile: Profile, seed: u64, commands: usize) {
@@ -34,10 +34,11 @@ fn check<L: Ledger>(profile: Profile, seed: u64, commands: usize) {
 
 #[test]
 fn capacities_seeds_buffers_and_restarts_do_not_show() {
+    let commands = number("TIERCEL_COMMANDS", 20_000).min(20_000) as usize;
     for profile in [Profile::CROSSING, Profile::ICEBERG_HEAVY, Profile::ADMIN_HEAVY] {
-        check::<Accounts>(profile, 9, 20_000);
+        check::<Accounts>(profile, 9, commands);
     }
-    check::<Bare>(Profile::WIDE_PRICES, 9, 20_000);
+    check::<Bare>(Profile::WIDE_PRICES, 9, commands);
 }
 
 /// Says to a process how it is to hold its engine.

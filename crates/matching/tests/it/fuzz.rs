@@ -9,12 +9,8 @@ use tiercel_testkit::random::Random;
 use tiercel_types::command;
 
 use crate::recorded::logs;
-use crate::runs::{is_soak, number};
+use crate::runs::rounds;
 use crate::subject::{EngineSubject, Holding};
-
-fn rounds(default: u64) -> u64 {
-    number("TIERCEL_FUZZ_ROUNDS", if is_soak() { 100 * default } else { default })
-}
 
 fn random_bytes(random: &mut Random, size: u64) -> Vec<u8> {
     (0..size).map(|_| random.next_u64() as u8).collect()

@@ -19,6 +19,11 @@ pub(crate) fn is_soak() -> bool {
     number("TIERCEL_SOAK", 0) != 0
 }
 
+/// How often a test tries something at random.
+pub(crate) fn rounds(default: u64) -> u64 {
+    number("TIERCEL_FUZZ_ROUNDS", if is_soak() { 100 * default } else { default })
+}
+
 /// Commands that a generator draws while it watches an engine run them.
 pub(crate) fn draw<L: Ledger>(profile: Profile, seed: u64, commands: usize) -> Vec<Step> {
     draw_changing::<L>(&[(profile, commands)], seed)
