@@ -4,6 +4,7 @@
 
 mod it {
     mod allocations;
+    mod fuzz;
     mod l2;
     mod l2_allocation;
     mod l2_capture;
