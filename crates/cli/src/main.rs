@@ -2,6 +2,7 @@
 //! decision to the pure crates.
 
 mod demo;
+mod doctor;
 mod exit;
 mod replay;
 mod session;
@@ -45,6 +46,8 @@ enum Run {
     Replay(replay::ReplayArgs),
     /// Measure: time per operation of the engine, the books and the decoders
     Bench(bench::Options),
+    /// Say what this machine offers and lacks for low latency
+    Doctor(doctor::DoctorArgs),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Some(Run::Replay(args)) => replay::run(&args),
         Some(Run::Bench(options)) => run_bench(&options),
         Some(Run::Demo(args)) => demo::run(&args),
+        Some(Run::Doctor(args)) => doctor::run(&args),
         None => demo::run(&demo::DemoArgs::standard()),
     };
     match result {

@@ -1,6 +1,7 @@
 //! The machine that a program runs on: its names, its cycle counter, its cores, its pages.
 
 pub mod affinity;
+pub mod checkup;
 pub mod cycles;
 pub mod huge_pages;
 pub mod machine;

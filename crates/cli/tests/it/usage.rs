@@ -10,6 +10,7 @@ fn every_command_explains_itself() {
         &["match", "--help"],
         &["replay", "--help"],
         &["bench", "--help"],
+        &["doctor", "--help"],
     ] {
         let ran = run(arguments);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{arguments:?}");
