@@ -1,0 +1,93 @@
+//! Ids whose hashes are the same. An entry of the engine's tables keeps 32 bits of a hash, and of
+//! so many live ids some share all of them: by chance seven pairs, whatever the hash.
+
+use tiercel_matching::{Accounts, Bare, Engine, Ledger};
+use tiercel_testkit::fuzz_commands;
+use tiercel_testkit::harness::SHARD;
+use tiercel_testkit::model::Mode;
+use tiercel_testkit::random::Random;
+use tiercel_types::command::{CancelOrder, NewOrder, QueryOrder};
+use tiercel_types::{
+    AccountId, ClientOrderId, Command, Event, EventBuffer, InstrumentId, OrderId, Price, Qty, Side,
+    Timestamp,
+};
+
+use crate::subject::Holding;
+
+const ORDERS: u64 = 250_000;
+const ACCOUNT: AccountId = AccountId(1);
+
+/// A small venue, and what is asked of it.
+struct Venue<L: Ledger> {
+    engine: Engine<L>,
+    buffer: EventBuffer,
+}
+
+impl<L: Ledger> Venue<L> {
+    fn new(mode: Mode) -> Self {
+        let engine = Engine::new(Holding::PLAIN.config());
+        let mut venue = Self { engine, buffer: EventBuffer::with_capacity(64) };
+        for step in fuzz_commands::steps(mode, &[]) {
+            venue.run(step.command);
+        }
+        venue
+    }
+
+    fn run(&mut self, command: impl Into<Command>) -> Event {
+        let (sequence, time) = (self.engine.sequence() + 1, Timestamp(1_000));
+        let (mut events, command) = (Vec::new(), command.into());
+        self.engine.apply_all(sequence, time, &command, &mut self.buffer, |_, event| {
+            events.push(event);
+        });
+        assert_eq!(events.len(), 1, "{command:?}: {events:?}");
+        events[0]
+    }
+
+    fn bid(&mut self, order_id: OrderId, client_order_id: ClientOrderId) -> Event {
+        let (price, qty) = (Price::from_units(1_000_000), Qty::from_units(10_000));
+        let bid = NewOrder::limit(InstrumentId(1), ACCOUNT, Side::Buy, price, qty);
+        self.run(NewOrder { order_id, client_order_id, ..bid })
+    }
+
+    /// Asks for each order by its name, then cancels each; answers have to be of that order.
+    fn all_are_found(&mut self, names: &[(OrderId, ClientOrderId)], ids: &[OrderId]) {
+        for (&(order_id, client_order_id), &id) in names.iter().zip(ids) {
+            let found = self.run(QueryOrder { order_id, account: ACCOUNT, client_order_id });
+            assert!(matches!(found, Event::OrderStatus(status) if status.order_id == id));
+        }
+        for (&(order_id, client_order_id), &id) in names.iter().zip(ids) {
+            let gone = self.run(CancelOrder { order_id, account: ACCOUNT, client_order_id });
+            assert!(matches!(gone, Event::OrderEnded(ended) if ended.order_id == id));
+        }
+        assert_eq!(self.engine.live_orders(), 0);
+    }
+}
+
+#[test]
+fn client_order_ids_of_one_hash_are_told_apart() {
+    let mut venue = Venue::<Accounts>::new(Mode::Full);
+    let (mut names, mut ids) = (Vec::new(), Vec::new());
+    for number in 1..=ORDERS {
+        let client_order_id = format!("order {number}").parse().unwrap();
+        names.push((OrderId::NONE, client_order_id));
+        ids.push(OrderId::new(SHARD, number));
+        let taken = venue.bid(OrderId::NONE, client_order_id);
+        assert!(matches!(taken, Event::OrderAccepted(_)), "{taken:?}");
+    }
+    venue.all_are_found(&names, &ids);
+}
+
+#[test]
+fn order_ids_of_one_hash_are_told_apart() {
+    let mut venue = Venue::<Bare>::new(Mode::Bare);
+    let (mut names, mut ids) = (Vec::new(), Vec::new());
+    let mut random = Random::new(6);
+    for _ in 0..ORDERS {
+        let id = OrderId(random.next_u64());
+        names.push((id, ClientOrderId::EMPTY));
+        ids.push(id);
+        let taken = venue.bid(id, ClientOrderId::EMPTY);
+        assert!(matches!(taken, Event::OrderAccepted(_)), "{taken:?}");
+    }
+    venue.all_are_found(&names, &ids);
+}
