@@ -59,3 +59,22 @@ impl<T> DerefMut for Apart<T> {
         &mut self.value
     }
 }
+
+/// Asks for the line that `place` begins on, to be written soon: its owner gives it up before the
+/// write waits for it. A hint: it changes nothing, and costs about a nanosecond less than it saves
+/// where another core had the line. Does nothing on processors without such an instruction.
+#[inline(always)]
+pub fn prefetch_write<T>(place: &T) {
+    #[cfg(all(target_arch = "x86_64", not(tiercel_loom)))]
+    // SAFETY: PREFETCHW takes any address, changes no register, no flag and no value; processors that
+    // do not know it take it for a no-op (64-bit Windows has long relied on that).
+    unsafe {
+        core::arch::asm!(
+            "prefetchw byte ptr [{place}]",
+            place = in(reg) core::ptr::from_ref(place),
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(tiercel_loom))))]
+    let _ = place;
+}

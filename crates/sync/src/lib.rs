@@ -1,6 +1,8 @@
 //! How threads hand each other data without locks.
 //!
 //! ```text
+//!   spsc     one producer, one consumer: message by message, or in batches
+//!   wait     what to do while there is nothing to do: spin, yield, sleep
 //!   futex    sleep on a word, wake who sleeps: the one system call of this crate
 //!   layout   cache lines, and what must not share one
 //!   atomic   core's atomics, or loom's under `--cfg tiercel_loom`
@@ -12,3 +14,5 @@
 pub mod atomic;
 pub mod futex;
 pub mod layout;
+pub mod spsc;
+pub mod wait;

@@ -1,0 +1,464 @@
+//! Messages sent one by one: each crosses in one cache line together with its sequence.
+//!
+//! ```text
+//!   producer                                consumer
+//!   [p1] room? limit, else read head        [c1] slot.sequence == head + 1?  (Acquire)
+//!   [p2] write slot.value                   [c2] move slot.value out
+//!   [p3] slot.sequence = tail + 1 (Release) [c3] head = head + 1             (Release)
+//! ```
+//!
+//! `p3` synchronises with `c1`: the value is whole when it is seen. `c3` synchronises with `p1`: the
+//! value is out before its slot is written again. In a flow the producer looks at `head` once for each
+//! time that it runs into the limit, so the only line that moves for a message is its own.
+
+use core::fmt;
+use core::mem::MaybeUninit;
+
+use super::{Closed, PopError, PushError};
+use crate::atomic::{Arc, AtomicBool, AtomicU64, Ordering, UnsafeCell};
+use crate::layout::{Apart, LINE_BYTES, prefetch_write};
+use crate::wait::{SpinPark, Wait};
+
+/// A message of at most this size and an alignment of at most 8 shares one line with its sequence.
+pub const LINE_PAYLOAD_BYTES: usize = LINE_BYTES - size_of::<u64>();
+
+/// How many slots ahead the producer asks for the line that it will write: by then it has come back
+/// from the consumer. Of 0, 4, 8, 16 and 32, 16 was best or close at every capacity.
+const PREFETCH_SLOTS: u64 = 16;
+
+/// A message and its sequence, on lines of their own: a consumer that waits for the next message
+/// does not take the line of the one before from the producer.
+#[repr(C, align(64))]
+struct Slot<T> {
+    /// One more than the number of the message in `value`, or of the one that was last there; 0 at
+    /// first.
+    sequence: AtomicU64,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+#[cfg(not(tiercel_loom))]
+const _: () = {
+    assert!(size_of::<Slot<[u8; LINE_PAYLOAD_BYTES]>>() == LINE_BYTES);
+    assert!(size_of::<Slot<[u64; 7]>>() == LINE_BYTES && align_of::<Slot<u8>>() == LINE_BYTES);
+    assert!(size_of::<Slot<u8>>() == LINE_BYTES && size_of::<Slot<[u64; 8]>>() == 2 * LINE_BYTES);
+};
+
+struct Shared<T, W> {
+    /// How many messages were popped. Written by the consumer alone.
+    head: Apart<AtomicU64>,
+    /// Written once each, at the end; else read by both.
+    gone: Apart<Gone>,
+    wait: Apart<W>,
+    slots: Box<[Slot<T>]>,
+}
+
+#[derive(Default)]
+struct Gone {
+    producer: AtomicBool,
+    consumer: AtomicBool,
+}
+
+// SAFETY: a value moves from the producer's thread to the consumer's, or is dropped by the last that
+// holds the ring: so it must be `Send`. Slots are reached by the protocol of the module page alone.
+unsafe impl<T: Send, W: Wait> Send for Shared<T, W> {}
+// SAFETY: as above.
+unsafe impl<T: Send, W: Wait> Sync for Shared<T, W> {}
+
+impl<T, W> Drop for Shared<T, W> {
+    fn drop(&mut self) {
+        // Both sides are gone, and the counter of the `Arc` ordered all they did before this.
+        let mask = self.slots.len() as u64 - 1;
+        let mut next = self.head.load(Ordering::Relaxed);
+        loop {
+            let slot = &self.slots[(next & mask) as usize];
+            next += 1;
+            if slot.sequence.load(Ordering::Relaxed) != next {
+                break;
+            }
+            // SAFETY: the sequence says that the slot holds message `next - 1`, and the head that
+            // nobody took it.
+            slot.value.with_mut(|value| unsafe { (*value).assume_init_drop() });
+        }
+    }
+}
+
+/// A ring with room for `capacity` messages, rounded up to a power of two, that waits as
+/// [`SpinPark`] does.
+///
+/// ```
+/// use tiercel_sync::spsc::message;
+///
+/// let (mut producer, mut consumer) = message::ring::<u64>(1024);
+/// std::thread::scope(|threads| {
+///     threads.spawn(move || (0..100).for_each(|number| producer.push(number).unwrap()));
+///     let mut sum = 0;
+///     while let Ok(number) = consumer.pop() {
+///         sum += number;
+///     }
+///     assert_eq!(sum, 4950);
+/// });
+/// ```
+///
+/// # Panics
+/// When `capacity` is zero or more than memory can hold.
+pub fn ring<T: Send>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+    ring_with(capacity, SpinPark::default())
+}
+
+/// As [`ring`], with another way to wait.
+///
+/// ```
+/// use tiercel_sync::spsc::{PopError, PushError, message};
+/// use tiercel_sync::wait::BusySpin;
+///
+/// let (mut producer, mut consumer) = message::ring_with(1, BusySpin);
+/// assert_eq!(consumer.try_pop(), Err(PopError::Empty));
+/// assert_eq!(producer.try_push('a'), Ok(()));
+/// assert_eq!(producer.try_push('b'), Err(PushError::Full('b')));
+/// drop(producer);
+/// assert_eq!(consumer.try_pop(), Ok('a'));
+/// assert_eq!(consumer.try_pop(), Err(PopError::Closed));
+/// ```
+///
+/// # Panics
+/// When `capacity` is zero or more than memory can hold.
+pub fn ring_with<T: Send, W: Wait>(capacity: usize, wait: W) -> (Producer<T, W>, Consumer<T, W>) {
+    let capacity = super::slots(capacity);
+    let slot =
+        |_| Slot { sequence: AtomicU64::new(0), value: UnsafeCell::new(MaybeUninit::uninit()) };
+    let shared = Arc::new(Shared {
+        head: Apart::new(AtomicU64::new(0)),
+        gone: Apart::default(),
+        wait: Apart::new(wait),
+        slots: (0..capacity).map(slot).collect(),
+    });
+    let lane = Lane { slots: shared.slots.as_ptr(), mask: capacity as u64 - 1 };
+    let producer = Producer { shared: Arc::clone(&shared), lane, tail: 0, limit: capacity as u64 };
+    (producer, Consumer { shared, lane, head: 0 })
+}
+
+/// Where the slots are, copied into each handle: one step less on the way to a message.
+struct Lane<T> {
+    slots: *const Slot<T>,
+    mask: u64,
+}
+
+impl<T> Clone for Lane<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Lane<T> {}
+
+impl<T> Lane<T> {
+    /// The slot of message `number`.
+    ///
+    /// # Safety
+    /// The ring must be alive, and stay so for `'a`.
+    #[inline(always)]
+    unsafe fn slot<'a>(self, number: u64) -> &'a Slot<T> {
+        // SAFETY: the mask keeps it inside the ring's slots, which live by the caller's promise.
+        unsafe { &*self.slots.add((number & self.mask) as usize) }
+    }
+}
+
+/// The sending side. It belongs to one thread at a time.
+pub struct Producer<T: Send, W: Wait = SpinPark> {
+    shared: Arc<Shared<T, W>>,
+    lane: Lane<T>,
+    /// Messages pushed.
+    tail: u64,
+    /// How far `tail` may go, as far as is known: the last `head` seen, and the capacity.
+    limit: u64,
+}
+
+// SAFETY: it is a `Shared` and a pointer into that.
+unsafe impl<T: Send, W: Wait> Send for Producer<T, W> {}
+
+impl<T: Send, W: Wait> Producer<T, W> {
+    /// Sends `value` if there is room now.
+    ///
+    /// # Errors
+    /// [`PushError`], with the value.
+    #[inline]
+    pub fn try_push(&mut self, value: T) -> Result<(), PushError<T>> {
+        match self.try_reserve() {
+            Ok(slot) => {
+                slot.write(value);
+                Ok(())
+            }
+            Err(PushError::Full(())) => Err(PushError::Full(value)),
+            Err(PushError::Closed(())) => Err(PushError::Closed(value)),
+        }
+    }
+
+    /// Sends `value`, and waits for room as long as it takes.
+    ///
+    /// # Errors
+    /// [`Closed`], with the value, when the consumer is gone.
+    #[inline]
+    pub fn push(&mut self, value: T) -> Result<(), Closed<T>> {
+        match self.reserve() {
+            Ok(slot) => {
+                slot.write(value);
+                Ok(())
+            }
+            Err(Closed(())) => Err(Closed(value)),
+        }
+    }
+
+    /// A free slot, to be written in place. Dropping it unwritten sends nothing.
+    ///
+    /// ```
+    /// use tiercel_sync::spsc::message;
+    ///
+    /// #[repr(C)]
+    /// struct Quote { bid: u64, ask: u64, depth: [u64; 5] }
+    ///
+    /// let (mut producer, mut consumer) = message::ring::<Quote>(8);
+    /// producer.try_reserve().unwrap().write(Quote { bid: 99, ask: 101, depth: [0; 5] });
+    /// let mid = consumer.try_pop_with(|quote| (quote.bid + quote.ask) / 2);
+    /// assert_eq!(mid, Ok(100));
+    /// ```
+    ///
+    /// # Errors
+    /// [`PushError`].
+    #[inline]
+    pub fn try_reserve(&mut self) -> Result<Reserved<'_, T, W>, PushError<()>> {
+        // Relaxed: nothing is read that the consumer wrote before it went.
+        if self.shared.gone.consumer.load(Ordering::Relaxed) {
+            return Err(PushError::Closed(()));
+        }
+        if self.tail == self.limit && !self.look_for_room() {
+            return Err(PushError::Full(()));
+        }
+        Ok(Reserved { producer: self })
+    }
+
+    /// As [`Self::try_reserve`], but waits for room as long as it takes.
+    ///
+    /// # Errors
+    /// [`Closed`] when the consumer is gone.
+    #[inline]
+    pub fn reserve(&mut self) -> Result<Reserved<'_, T, W>, Closed> {
+        match self.try_reserve() {
+            Ok(_) => {}
+            Err(PushError::Closed(())) => return Err(Closed(())),
+            Err(PushError::Full(())) => self.wait_for_room()?,
+        }
+        Ok(Reserved { producer: self })
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self) -> Result<(), Closed> {
+        let shared = Arc::clone(&self.shared);
+        shared.wait.wait(|| match self.try_reserve() {
+            Ok(_) => Some(Ok(())),
+            Err(PushError::Closed(())) => Some(Err(Closed(()))),
+            Err(PushError::Full(())) => None,
+        })
+    }
+
+    #[inline]
+    fn look_for_room(&mut self) -> bool {
+        // [p1] With [c3]: the consumer is done with every slot below.
+        let head = self.shared.head.load(Ordering::Acquire);
+        self.limit = head + self.lane.mask + 1;
+        self.tail != self.limit
+    }
+
+    /// How many messages it can hold.
+    pub fn capacity(&self) -> usize {
+        self.lane.mask as usize + 1
+    }
+
+    /// Whether the consumer is gone.
+    pub fn is_closed(&self) -> bool {
+        self.shared.gone.consumer.load(Ordering::Relaxed)
+    }
+}
+
+impl<T: Send, W: Wait> Drop for Producer<T, W> {
+    fn drop(&mut self) {
+        // Release, with `Consumer::empty_or_closed`: whoever sees it sees every message as well.
+        self.shared.gone.producer.store(true, Ordering::Release);
+        self.shared.wait.notify();
+    }
+}
+
+impl<T: Send, W: Wait> fmt::Debug for Producer<T, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer").field("pushed", &self.tail).finish_non_exhaustive()
+    }
+}
+
+/// A free slot of a ring: [`Producer::try_reserve`].
+#[must_use = "a reserved slot that is not written is not sent"]
+pub struct Reserved<'a, T: Send, W: Wait> {
+    producer: &'a mut Producer<T, W>,
+}
+
+impl<T: Send, W: Wait> Reserved<'_, T, W> {
+    /// Writes `value` into the slot and sends it.
+    #[inline(always)]
+    pub fn write(mut self, value: T) {
+        self.as_uninit().write(value);
+        // SAFETY: just written.
+        unsafe { self.commit() };
+    }
+
+    /// The slot's memory, with whatever is in it.
+    #[inline(always)]
+    pub fn as_uninit(&mut self) -> &mut MaybeUninit<T> {
+        let Producer { lane, tail, .. } = *self.producer;
+        // SAFETY: the producer keeps the ring alive.
+        let slot = unsafe { lane.slot(tail) };
+        // [p2] SAFETY: `tail` is below the limit, so the consumer is done with the slot, and looks at
+        // it again only after [p3]. The borrow keeps the producer from going on meanwhile.
+        slot.value.with_mut(|value| unsafe { &mut *value })
+    }
+
+    /// Sends what is in the slot.
+    ///
+    /// # Safety
+    /// The slot must hold a value: written through [`Self::as_uninit`].
+    #[inline(always)]
+    pub unsafe fn commit(self) {
+        let producer = self.producer;
+        // SAFETY: the producer keeps the ring alive.
+        let (slot, ahead) = unsafe {
+            (producer.lane.slot(producer.tail), producer.lane.slot(producer.tail + PREFETCH_SLOTS))
+        };
+        prefetch_write(ahead);
+        producer.tail += 1;
+        // [p3] With [c1].
+        slot.sequence.store(producer.tail, Ordering::Release);
+        producer.shared.wait.notify();
+    }
+}
+
+/// The receiving side. It belongs to one thread at a time.
+pub struct Consumer<T: Send, W: Wait = SpinPark> {
+    shared: Arc<Shared<T, W>>,
+    lane: Lane<T>,
+    /// Messages popped.
+    head: u64,
+}
+
+// SAFETY: it is a `Shared` and a pointer into that.
+unsafe impl<T: Send, W: Wait> Send for Consumer<T, W> {}
+
+impl<T: Send, W: Wait> Consumer<T, W> {
+    /// Takes the next message if it is there.
+    ///
+    /// # Errors
+    /// [`PopError`].
+    #[inline]
+    pub fn try_pop(&mut self) -> Result<T, PopError> {
+        if !self.is_ready() {
+            self.empty_or_closed()?;
+        }
+        Ok(self.take())
+    }
+
+    /// Takes the next message, and waits for it as long as it takes.
+    ///
+    /// # Errors
+    /// [`Closed`] when all was read and the producer is gone.
+    #[inline]
+    pub fn pop(&mut self) -> Result<T, Closed> {
+        if !self.is_ready() {
+            self.wait_for_message()?;
+        }
+        Ok(self.take())
+    }
+
+    /// Reads the next message in its slot, and drops it there.
+    ///
+    /// If `read` panics, the message stays and is read again.
+    ///
+    /// # Errors
+    /// [`PopError`]; then `read` was not called.
+    #[inline]
+    pub fn try_pop_with<R>(&mut self, read: impl FnOnce(&mut T) -> R) -> Result<R, PopError> {
+        if !self.is_ready() {
+            self.empty_or_closed()?;
+        }
+        // SAFETY: the consumer keeps the ring alive.
+        let slot = unsafe { self.lane.slot(self.head) };
+        // [c2] SAFETY: by [c1] the slot holds the message, and the producer leaves it alone until
+        // [c3]. It is read through `&mut`, by this thread alone.
+        let result = slot.value.with_mut(|value| read(unsafe { (*value).assume_init_mut() }));
+        drop(self.take());
+        Ok(result)
+    }
+
+    /// Whether the next message is there.
+    #[inline(always)]
+    fn is_ready(&self) -> bool {
+        // SAFETY: the consumer keeps the ring alive.
+        let slot = unsafe { self.lane.slot(self.head) };
+        // [c1] With [p3]. The slot's sequence is either this one's or an older one's: no later one
+        // comes before this is popped.
+        slot.sequence.load(Ordering::Acquire) == self.head + 1
+    }
+
+    /// Moves the next message out. It must be there.
+    #[inline(always)]
+    fn take(&mut self) -> T {
+        // SAFETY: the consumer keeps the ring alive.
+        let slot = unsafe { self.lane.slot(self.head) };
+        // [c2] SAFETY: every caller has seen by [c1] that the slot holds the message; [c3] below says
+        // that it does no more, so that it is moved out once.
+        let value = slot.value.with(|value| unsafe { (*value).assume_init_read() });
+        self.head += 1;
+        // [c3] With [p1].
+        self.shared.head.store(self.head, Ordering::Release);
+        self.shared.wait.notify();
+        value
+    }
+
+    /// Nothing was there. Is the producer gone? `Ok` if a message is there after all.
+    #[inline]
+    fn empty_or_closed(&self) -> Result<(), PopError> {
+        // Acquire, with the producer's drop: after this, its last message is to be seen.
+        if !self.shared.gone.producer.load(Ordering::Acquire) {
+            return Err(PopError::Empty);
+        }
+        if self.is_ready() { Ok(()) } else { Err(PopError::Closed) }
+    }
+
+    #[cold]
+    fn wait_for_message(&self) -> Result<(), Closed> {
+        self.shared.wait.wait(|| {
+            if self.is_ready() {
+                return Some(Ok(()));
+            }
+            match self.empty_or_closed() {
+                Ok(()) => Some(Ok(())),
+                Err(PopError::Closed) => Some(Err(Closed(()))),
+                Err(PopError::Empty) => None,
+            }
+        })
+    }
+
+    /// How many messages it can hold.
+    pub fn capacity(&self) -> usize {
+        self.lane.mask as usize + 1
+    }
+}
+
+impl<T: Send, W: Wait> Drop for Consumer<T, W> {
+    fn drop(&mut self) {
+        // Relaxed: the producer reads nothing by it.
+        self.shared.gone.consumer.store(true, Ordering::Relaxed);
+        self.shared.wait.notify();
+    }
+}
+
+impl<T: Send, W: Wait> fmt::Debug for Consumer<T, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer").field("popped", &self.head).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,139 @@
+//! Items arrive whole, in order, once; what is left is dropped once; both ends learn of the end.
+
+use loom::thread;
+use tiercel_sync::atomic::{Arc, AtomicUsize, Ordering};
+use tiercel_sync::spsc::{PopError, PushError, batch, message};
+use tiercel_sync::wait::{BusySpin, SpinPark};
+
+use crate::check;
+
+const ITEMS: u64 = 3;
+
+/// A value on the heap: loom follows it, and notices one that is lost or dropped twice.
+type Item = Arc<u64>;
+
+fn item(number: u64) -> Item {
+    Arc::new(number)
+}
+
+#[test]
+fn messages_cross_a_ring_of_two_spinning() {
+    check(|| {
+        let (mut producer, mut consumer) = message::ring_with(2, BusySpin);
+        let sender = thread::spawn(move || {
+            for number in 0..ITEMS {
+                producer.push(item(number)).unwrap();
+            }
+        });
+        for number in 0..ITEMS {
+            assert_eq!(*consumer.pop().unwrap(), number);
+        }
+        assert!(consumer.pop().is_err());
+        sender.join().unwrap();
+    });
+}
+
+/// One slot: each side sleeps for the other again and again.
+#[test]
+fn messages_cross_a_ring_of_one_sleeping() {
+    check(|| {
+        let (mut producer, mut consumer) = message::ring_with(1, SpinPark::new(0, 0));
+        let sender = thread::spawn(move || {
+            for number in 0..2 {
+                producer.push(item(number)).unwrap();
+            }
+        });
+        for number in 0..2 {
+            assert_eq!(*consumer.pop().unwrap(), number);
+        }
+        assert!(consumer.pop().is_err());
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn batches_cross_a_ring_of_two_spinning() {
+    check(|| {
+        let (mut producer, mut consumer) = batch::ring_with(2, BusySpin);
+        let sender = thread::spawn(move || {
+            let mut items = (0..ITEMS).map(item).peekable();
+            while items.peek().is_some() {
+                producer.chunk(2).unwrap().fill(&mut items);
+            }
+        });
+        let mut next = 0;
+        loop {
+            match consumer.drain(2, |value: Item| {
+                assert_eq!(*value, next);
+                next += 1;
+            }) {
+                Ok(_) => {}
+                Err(PopError::Empty) => thread::yield_now(),
+                Err(PopError::Closed) => break,
+            }
+        }
+        assert_eq!(next, ITEMS);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn batches_cross_a_ring_of_one_sleeping() {
+    check(|| {
+        let (mut producer, mut consumer) = batch::ring_with(1, SpinPark::new(0, 0));
+        let sender = thread::spawn(move || {
+            for number in 0..2 {
+                producer.push(item(number)).unwrap();
+            }
+        });
+        for number in 0..2 {
+            assert_eq!(*consumer.pop().unwrap(), number);
+        }
+        assert!(consumer.pop().is_err());
+        sender.join().unwrap();
+    });
+}
+
+/// The consumer goes while the producer sends: each item is dropped once, here or there.
+#[test]
+fn what_is_left_when_the_consumer_goes_is_dropped_once() {
+    check(|| {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        struct Counted(Arc<AtomicUsize>);
+        impl Drop for Counted {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (mut producer, mut consumer) = message::ring_with(2, BusySpin);
+        let sender = thread::spawn({
+            let dropped = Arc::clone(&dropped);
+            move || {
+                let mut made = 0;
+                for _ in 0..2 {
+                    made += 1;
+                    match producer.try_push(Counted(Arc::clone(&dropped))) {
+                        Ok(()) | Err(PushError::Closed(_)) => {}
+                        Err(PushError::Full(_)) => panic!("two fit"),
+                    }
+                }
+                made
+            }
+        });
+        drop(consumer.try_pop());
+        drop(consumer);
+        let made = sender.join().unwrap();
+        assert_eq!(dropped.load(Ordering::Relaxed), made);
+    });
+}
+
+/// A producer that sleeps because the ring is full learns that the consumer went.
+#[test]
+fn a_sleeping_producer_learns_of_the_end() {
+    check(|| {
+        let (mut producer, consumer) = message::ring_with(1, SpinPark::new(0, 0));
+        let sender = thread::spawn(move || while producer.push(0_u64).is_ok() {});
+        drop(consumer);
+        sender.join().unwrap();
+    });
+}
