@@ -3,7 +3,11 @@
 
 mod command;
 mod demo;
+mod doctor;
 mod match_errors;
 mod match_golden;
 mod replay;
+// The machines that the check-up is tested on.
+#[path = "../../../host/tests/it/trees.rs"]
+mod trees;
 mod usage;
