@@ -2,15 +2,11 @@
 //! of each command one step off, and at the ends of its type. Engine, model and auditor have to
 //! agree on all of them, on both sides of every edge.
 
-use tiercel_matching::{Accounts, Bare};
-use tiercel_testkit::commands::Step;
 use tiercel_testkit::fuzz_commands::is_affordable;
-use tiercel_testkit::harness::{SHARD, print_steps, replay};
 use tiercel_testkit::model::Mode;
 use tiercel_types::command::{
-    AccountState, AddAsset, AddInstrument, AdvanceTime, AmendOrder, BustTrade, CancelOrder,
-    CorrectTrade, Deposit, MassCancel, NewOrder, QueryOrder, ReplaceOrder, SetAccount,
-    SetInstrumentState, Transfer, UpdateInstrument, Withdraw,
+    AccountState, AddAsset, AddInstrument, AdvanceTime, BustTrade, CancelOrder, CorrectTrade,
+    MassCancel, NewOrder, QueryOrder, ReplaceOrder, Transfer, UpdateInstrument, Withdraw,
 };
 use tiercel_types::order::{
     AmendQtyMeaning, OrderKind, SelfTradePrevention, Side, SideScope, TimeInForce,
@@ -21,180 +17,9 @@ use tiercel_types::{
     Money, OrderId, Price, Qty, Timestamp, TradeId,
 };
 
-use crate::subject::{EngineSubject, Holding};
-
-const TICK: i64 = 1_000_000;
-const LOT: u64 = 10_000;
-const BASE: AssetId = AssetId(1);
-const QUOTE: AssetId = AssetId(2);
-/// Every bound is set, and met exactly.
-const BOUND: InstrumentId = InstrumentId(1);
-/// No bound is set.
-const FREE: InstrumentId = InstrumentId(2);
-
-fn price(ticks: i64) -> Price {
-    Price::from_units(ticks * TICK)
-}
-
-fn qty(lots: u64) -> Qty {
-    Qty::from_units(lots * LOT)
-}
-
-/// The value of an order, as the bounds of an instrument count it.
-fn value(ticks: i64, lots: u64) -> Qty {
-    let money = Money::of(price(ticks), qty(lots)).units();
-    Qty::from_units((money / 100_000_000) as u64)
-}
-
-/// The terms of [`BOUND`].
-fn bound() -> InstrumentSpec {
-    InstrumentSpec {
-        band_ppm: 50_000,
-        reference_price: price(1_000),
-        min_price: price(940),
-        max_price: price(1_060),
-        min_qty: qty(2),
-        max_qty: qty(50),
-        min_notional: value(950, 2),
-        max_notional: value(1_000, 50),
-        maker_fee_ppm: 333,
-        taker_fee_ppm: 777,
-        market_protection_ppm: 20_000,
-        max_iceberg_parts: 5,
-        symbol: "BOUND".parse().unwrap(),
-        ..InstrumentSpec::new(BOUND, BASE, QUOTE, price(1), qty(1))
-    }
-}
-
-/// A session as it grows. Orders are named by their number, from 1.
-struct Session {
-    mode: Mode,
-    steps: Vec<Step>,
-    /// Steps that set up the venue.
-    setup: usize,
-    time: u64,
-    orders: u64,
-    fundings: u64,
-}
-
-impl Session {
-    fn new(mode: Mode) -> Self {
-        let mut session =
-            Self { mode, steps: Vec::new(), setup: 0, time: 1_000, orders: 0, fundings: 0 };
-        for asset in [BASE, QUOTE] {
-            let code = format!("A{asset}").parse().unwrap();
-            session.run(AddAsset { asset, code });
-        }
-        session.run(AddInstrument { spec: bound() });
-        let free = InstrumentSpec {
-            maker_fee_ppm: -100,
-            taker_fee_ppm: 500,
-            max_iceberg_parts: 64,
-            symbol: "FREE".parse().unwrap(),
-            ..InstrumentSpec::new(FREE, BASE, QUOTE, price(1), qty(1))
-        };
-        session.run(AddInstrument { spec: free });
-        if mode == Mode::Full {
-            // 1 and 2 are a group; 3 may have two orders; 4 has what it is given.
-            for (account, trade_group, max_open_orders) in
-                [(1, 7, 0), (2, 7, 0), (3, 0, 2), (4, 0, 0), (5, 0, 0)]
-            {
-                session.set_account(account, trade_group, max_open_orders, AccountState::Active);
-                if account != 4 {
-                    session.deposit(account, BASE, Money::from_qty(qty(1_000_000)));
-                    session.deposit(account, QUOTE, Money::from_qty(qty(1_000_000_000)));
-                }
-            }
-        }
-        session.setup = session.steps.len();
-        session
-    }
-
-    fn run(&mut self, command: impl Into<Command>) {
-        self.steps.push(Step { time: Timestamp(self.time), command: command.into() });
-    }
-
-    fn name(&self, order: u64) -> OrderId {
-        match self.mode {
-            Mode::Full => OrderId::new(SHARD, order),
-            Mode::Bare => OrderId(order),
-        }
-    }
-
-    fn order(&mut self, terms: NewOrder) -> u64 {
-        let terms = self.numbered(terms);
-        self.run(terms);
-        self.orders
-    }
-
-    fn numbered(&mut self, mut terms: NewOrder) -> NewOrder {
-        self.orders += 1;
-        if self.mode == Mode::Bare {
-            terms.order_id = OrderId(self.orders);
-        }
-        terms
-    }
-
-    fn limit(&mut self, at: InstrumentId, account: u32, side: Side, ticks: i64, lots: u64) -> u64 {
-        self.order(NewOrder::limit(at, AccountId(account), side, price(ticks), qty(lots)))
-    }
-
-    fn amend(&mut self, account: u32, order: u64, change: impl FnOnce(&mut AmendOrder)) {
-        let mut amend = AmendOrder {
-            order_id: self.name(order),
-            price: Price::ZERO,
-            qty: Qty::ZERO,
-            account: AccountId(account),
-            client_order_id: ClientOrderId::EMPTY,
-            new_client_order_id: ClientOrderId::EMPTY,
-            qty_meaning: AmendQtyMeaning::Open,
-            lose_priority: 0,
-            reserved: [0; 2],
-        };
-        change(&mut amend);
-        self.run(amend);
-    }
-
-    fn cancel(&mut self, account: u32, order: u64) {
-        let (order_id, account) = (self.name(order), AccountId(account));
-        self.run(CancelOrder { order_id, account, client_order_id: ClientOrderId::EMPTY });
-    }
-
-    fn set_account(&mut self, account: u32, group: u32, max_open_orders: u32, state: AccountState) {
-        let account = AccountId(account);
-        let reserved = [0; 3];
-        self.run(SetAccount { account, trade_group: group, max_open_orders, state, reserved });
-    }
-
-    fn deposit(&mut self, account: u32, asset: AssetId, amount: Money) {
-        self.fundings += 1;
-        let (funding_id, account) = (self.fundings, AccountId(account));
-        if self.mode == Mode::Full {
-            self.run(Deposit { funding_id, account, asset, amount });
-        }
-    }
-
-    fn set_state(&mut self, instrument: InstrumentId, state: InstrumentState) {
-        self.run(SetInstrumentState { instrument, state, reserved: [0; 3] });
-    }
-
-    /// Levels on both sides of the free instrument: 3 sells above 1,000, 3 buys below, the second
-    /// of each an iceberg.
-    fn ladders(&mut self, account: u32) {
-        for level in 1..=3 {
-            for (side, ticks) in [(Side::Sell, 1_000 + level), (Side::Buy, 1_000 - level)] {
-                let account = AccountId(account);
-                let mut terms = NewOrder::limit(FREE, account, side, price(ticks), qty(6));
-                terms.display_qty = if level == 2 { qty(2) } else { Qty::ZERO };
-                self.order(terms);
-            }
-        }
-    }
-}
-
-fn limit(at: InstrumentId, account: u32, side: Side, ticks: i64, lots: u64) -> NewOrder {
-    NewOrder::limit(at, AccountId(account), side, price(ticks), qty(lots))
-}
+use crate::session::{
+    BASE, BOUND, FREE, LOT, QUOTE, Session, TICK, bound, check, limit, price, qty, value,
+};
 
 /// Orders that just pass each check of a new order.
 fn entering(mode: Mode) -> Vec<Session> {
@@ -529,16 +354,6 @@ fn variations(command: &Command) -> Vec<Command> {
         add(at, &[byte ^ 2]);
     }
     variations
-}
-
-fn check(mode: Mode, steps: &[Step]) {
-    let result = match mode {
-        Mode::Full => replay(&mut EngineSubject::<Accounts>::new(Holding::TIGHT), mode, steps),
-        Mode::Bare => replay(&mut EngineSubject::<Bare>::new(Holding::TIGHT), mode, steps),
-    };
-    if let Err((count, difference)) = result {
-        panic!("command {count}: {difference}\n{}", print_steps(&steps[..count]));
-    }
 }
 
 /// Runs each session as it is, and with each of its commands off by a little.

@@ -4,12 +4,13 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod allocations;
-mod collisions;
 mod determinism;
 mod edges;
 mod fuzz;
 mod recorded;
 mod runs;
+mod scale;
+mod session;
 mod side_by_side;
 mod snapshot;
 mod soak;

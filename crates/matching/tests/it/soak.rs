@@ -86,8 +86,10 @@ fn memory_stays_flat() {
         let (live, resident) = (live_bytes(), resident_bytes());
         println!(
             "{commands} commands, {events} events, {} live orders; bytes allocated {warm_live} \
-             after {WARM_UP} commands, {live} at the end; resident {warm_resident:?}, {resident:?}",
+             after {WARM_UP} commands, {live} at the end; resident {warm_resident:?}, {resident:?}; \
+             digest {:032x}",
             engine.live_orders(),
+            engine.digest(),
         );
         assert!(live <= warm_live + SLACK_LIVE, "{live} after {warm_live}");
         if let (Some(warm), Some(end)) = (warm_resident, resident) {

@@ -1,19 +1,21 @@
-//! Ids whose hashes are the same. An entry of the engine's tables keeps 32 bits of a hash, and of
-//! so many live ids some share all of them: by chance seven pairs, whatever the hash.
+//! What shows only where there is much of it: ids whose hashes are the same, and the most that an
+//! account may hold.
 
 use tiercel_matching::{Accounts, Bare, Engine, Ledger};
 use tiercel_testkit::fuzz_commands;
 use tiercel_testkit::harness::SHARD;
 use tiercel_testkit::model::Mode;
 use tiercel_testkit::random::Random;
-use tiercel_types::command::{CancelOrder, NewOrder, QueryOrder};
+use tiercel_types::command::{CancelOrder, Deposit, NewOrder, QueryOrder};
 use tiercel_types::{
-    AccountId, ClientOrderId, Command, Event, EventBuffer, InstrumentId, OrderId, Price, Qty, Side,
-    Timestamp,
+    AccountId, AssetId, ClientOrderId, Command, DenialReason, Event, EventBuffer, InstrumentId,
+    Money, OrderId, Price, Qty, Side, Timestamp,
 };
 
 use crate::subject::Holding;
 
+/// An entry of the engine's tables keeps 32 bits of a hash. Of so many live ids some share all of
+/// them: by chance seven pairs, whatever the hash.
 const ORDERS: u64 = 250_000;
 const ACCOUNT: AccountId = AccountId(1);
 
@@ -90,4 +92,27 @@ fn order_ids_of_one_hash_are_told_apart() {
         assert!(matches!(taken, Event::OrderAccepted(_)), "{taken:?}");
     }
     venue.all_are_found(&names, &ids);
+}
+
+/// A deposit is below 2^100 units of money, so it takes a million of them to reach the bound.
+#[test]
+fn an_account_holds_two_to_the_120_units_and_no_more() {
+    let mut venue = Venue::<Accounts>::new(Mode::Full);
+    let asset = AssetId(1);
+    let (held, _) = venue.engine.balance(ACCOUNT, asset).unwrap();
+    let mut funding_id = 1_000;
+    let mut deposit = |amount: i128| {
+        funding_id += 1;
+        let amount = Money::from_units(amount);
+        venue.run(Deposit { funding_id, account: ACCOUNT, asset, amount })
+    };
+    let (most, mut free) = ((1 << 100) - 1, held.units());
+    while free + most <= 1 << 120 {
+        assert!(matches!(deposit(most), Event::FundsMoved(_)));
+        free += most;
+    }
+    let left = (1 << 120) - free;
+    let reason = DenialReason::AmountInvalid;
+    assert!(matches!(deposit(left + 1), Event::Denied(denied) if denied.reason == reason));
+    assert!(matches!(deposit(left), Event::FundsMoved(moved) if moved.free.units() == 1 << 120));
 }
