@@ -49,6 +49,11 @@ pub trait Subject {
     /// Its name among the peers; ours is not shown.
     fn name(&self) -> String;
 
+    /// Whether it is the probe that brackets the rounds of a case: see [`super::bracket`].
+    fn is_probe(&self) -> bool {
+        false
+    }
+
     /// Runs once over the case's input, from a fresh start, with warm-up.
     ///
     /// # Errors
@@ -73,7 +78,7 @@ pub struct Case {
     pub unit: &'static str,
     /// What they work on.
     pub input: Input,
-    /// Ours, then the peers.
+    /// Ours, then the peers. A probe among them makes the case one between two cores.
     pub subjects: Vec<Box<dyn Subject>>,
 }
 
@@ -105,6 +110,9 @@ impl Case {
         clock: &Clock,
         machine: &str,
     ) -> Result<Row, BenchError> {
+        if let Some(probe) = self.subjects.iter().position(|subject| subject.is_probe()) {
+            return self.run_bracketed(probe, spec, options, clock, machine);
+        }
         let begin = Instant::now();
         let enough = |rounds: usize| match options.seconds {
             Some(seconds) => {
@@ -161,7 +169,8 @@ impl Case {
     }
 }
 
-fn median(values: &mut [f64]) -> f64 {
+/// The middle of `values`, or halfway between the two in the middle.
+pub(super) fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
     if values.len().is_multiple_of(2) {

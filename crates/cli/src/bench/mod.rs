@@ -4,6 +4,7 @@
 //! an excluded workspace, which runs the same cases with [`run_with`] and adds its subjects.
 
 pub mod binance;
+pub mod bracket;
 pub mod clock;
 pub mod contest;
 pub mod driver;
@@ -43,6 +44,14 @@ pub enum BenchError {
     /// This machine or build cannot measure it.
     #[error("not available here: {0}")]
     NotAvailable(&'static str),
+    /// The machine did not stand still for long enough.
+    #[error("unsteady: the two probes agreed in {counted} rounds of the {wanted} that are needed")]
+    Unsteady {
+        /// Rounds that counted.
+        counted: usize,
+        /// Rounds that had to.
+        wanted: usize,
+    },
     /// The system refused: pinning, or printing.
     #[error(transparent)]
     System(#[from] std::io::Error),
@@ -81,6 +90,9 @@ pub struct Options {
     /// Rounds of each case; the median counts
     #[arg(long, default_value_t = 7)]
     pub rounds: usize,
+    /// Rounds of each case between two cores: those whose two probes agree; the median counts
+    #[arg(long, default_value_t = 31)]
+    pub bracketed_rounds: usize,
     /// Measure each case for at least so long, instead of so many rounds
     #[arg(long)]
     pub seconds: Option<f64>,
@@ -90,6 +102,9 @@ pub struct Options {
     /// Which core to run on; the last one if not given
     #[arg(long)]
     pub cpu: Option<usize>,
+    /// Which core the second thread runs on, where there are two; the first other one if not given
+    #[arg(long)]
+    pub second_cpu: Option<usize>,
     /// Seeds the loads
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -103,9 +118,11 @@ impl Default for Options {
             json: false,
             markdown: false,
             rounds: 7,
+            bracketed_rounds: 31,
             seconds: None,
             operations: 400_000,
             cpu: None,
+            second_cpu: None,
             seed: 1,
         }
     }
@@ -115,6 +132,14 @@ impl Options {
     fn takes(&self, spec: &CaseSpec) -> bool {
         (self.name == "all" || self.name == spec.bench)
             && self.case.as_ref().is_none_or(|case| case == spec.name)
+    }
+
+    /// The core of the second thread, of a case between two cores.
+    ///
+    /// # Errors
+    /// [`BenchError::NotAvailable`] where there is one core alone.
+    pub fn second_cpu(&self) -> Result<usize, BenchError> {
+        self.second_cpu.ok_or(BenchError::NotAvailable("it needs two cores"))
     }
 
     fn format(&self) -> Format {
@@ -155,10 +180,10 @@ pub fn run_with(
             .collect();
         return Err(BenchError::Unknown(asked, known.join(", ")));
     }
-    let cpu = match options.cpu {
-        Some(cpu) => cpu,
-        None => tiercel_host::allowed_cpus()?.last().copied().unwrap_or(0),
-    };
+    let cpus = tiercel_host::allowed_cpus()?;
+    let cpu = options.cpu.or(cpus.last().copied()).unwrap_or(0);
+    let second_cpu = options.second_cpu.or(cpus.iter().copied().find(|&other| other != cpu));
+    let options = &Options { second_cpu, ..options.clone() };
     // Named before pinning: a pinned process sees one core.
     let machine = tiercel_host::machine().to_string();
     tiercel_host::pin_current_thread(cpu)?;
