@@ -23,6 +23,7 @@ use crate::accounts::{Accounts, TradeRecord};
 use crate::engine::{Engine, EngineConfig, NO_BOOK, Pending};
 use crate::ledger::Ledger;
 use crate::orders::{NONE, Order};
+use crate::table::Probe;
 
 const MAGIC: [u8; 8] = *b"TIERSNAP";
 
@@ -328,8 +329,7 @@ impl<L: Ledger> Engine<L> {
             let sound = image.displayed > 0
                 && open <= image.total
                 && self.ledger.knows(image.account)
-                && self.book(index).check_side(image.side, open, 0).is_ok()
-                && self.find(image.account, image.id, &ClientOrderId::EMPTY).is_err();
+                && self.book(index).check_side(image.side, open, 0).is_ok();
             if !sound {
                 return Err(wrong);
             }
@@ -361,6 +361,11 @@ impl<L: Ledger> Engine<L> {
         // An account's orders are listed by age, which is by id.
         placed.sort_unstable_by_key(|(_, image)| image.id);
         for (handle, image) in placed {
+            if matches!(self.probe_id(image.id), Probe::Found { .. })
+                || self.find_client_id(image.account, &image.client_order_id).is_some()
+            {
+                return Err(wrong);
+            }
             let order = NewOrder {
                 client_order_id: image.client_order_id,
                 expire_time: image.expire_time,

@@ -2,11 +2,14 @@
 
 use tiercel_matching::{Accounts, BareEngine, EngineConfig, FullEngine, SnapshotError};
 use tiercel_testkit::commands::Profile;
+use tiercel_testkit::model::Mode;
 use tiercel_testkit::random::Random;
-use tiercel_types::EventBuffer;
+use tiercel_types::command::NewOrder;
+use tiercel_types::{AccountId, EventBuffer, Side};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::runs::{draw, rounds};
+use crate::session::{FREE, LOT, Session, limit, qty};
 use crate::subject::Holding;
 
 fn snapshot() -> Vec<u8> {
@@ -64,4 +67,105 @@ fn contradictions_under_a_good_checksum_never_panic() {
         }
     }
     assert!(refused > rounds / 20, "damage is noticed");
+}
+
+/// Numbers as they lie in a snapshot.
+macro_rules! words {
+    ($($number:expr),+ $(,)?) => {{
+        let mut bytes = Vec::new();
+        $(bytes.extend($number.to_le_bytes());)+
+        bytes
+    }};
+}
+
+/// The snapshot with these bytes, which it holds once, replaced by others, under a good checksum.
+fn altered(good: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let places: Vec<_> = good.windows(old.len()).enumerate().filter(|(_, at)| *at == old).collect();
+    assert_eq!(places.len(), 1, "{old:?} is there once");
+    let at = places[0].0;
+    let body = &good[..good.len() - 8];
+    let mut bytes = [&body[..at], new, &body[at + old.len()..]].concat();
+    bytes.extend(xxh3_64(&bytes).to_le_bytes());
+    bytes
+}
+
+/// An iceberg that was traded with, another bid and an ask, as the snapshot has them.
+fn small_venue() -> (Vec<u8>, [u64; 2]) {
+    let mut session = Session::new(Mode::Full);
+    let client_order_id = |text: &str| text.parse().unwrap();
+    let iceberg = session.order(NewOrder {
+        display_qty: qty(7),
+        client_order_id: client_order_id("first"),
+        ..limit(FREE, 1, Side::Buy, 990, 40)
+    });
+    let bid = session.order(NewOrder {
+        client_order_id: client_order_id("other"),
+        ..limit(FREE, 1, Side::Buy, 980, 11)
+    });
+    session.limit(FREE, 5, Side::Sell, 990, 3);
+    session.limit(FREE, 3, Side::Sell, 1_010, 13);
+    let mut engine = FullEngine::new(Holding::TIGHT.config());
+    let mut buffer = EventBuffer::with_capacity(64);
+    for (sequence, step) in (1..).zip(&session.steps) {
+        engine.apply_all(sequence, step.time, &step.command, &mut buffer, |_, _| ());
+    }
+    assert_eq!(engine.live_orders(), 3);
+    let mut bytes = Vec::new();
+    engine.snapshot(&mut bytes);
+    (bytes, [iceberg, bid].map(|order| session.name(order).0))
+}
+
+#[test]
+fn orders_that_cannot_be_are_refused() {
+    let (good, [id, other]) = small_venue();
+    // Id, tick, then lots displayed, hidden, in all, of a slice.
+    let iceberg = words![id, 990_u64, 4_u64, 33_u64, 40_u64, 7_u64];
+    assert!(restore(&altered(&good, &iceberg, &iceberg)).is_ok());
+    let most = u64::MAX / LOT;
+    for (what, order) in [
+        ("it shows nothing", words![id, 990_u64, 0_u64, 33_u64, 40_u64, 7_u64]),
+        ("more is open than ever was", words![id, 990_u64, 4_u64, 37_u64, 40_u64, 7_u64]),
+        ("what is open has no sum", words![id, 990_u64, 4_u64, u64::MAX, u64::MAX, 7_u64]),
+        ("more than a side may hold", words![id, 990_u64, 4_u64, most, u64::MAX, 7_u64]),
+        ("its id is another's", words![other, 990_u64, 4_u64, 33_u64, 40_u64, 7_u64]),
+        ("it meets the other side", words![id, 1_010_u64, 4_u64, 33_u64, 40_u64, 7_u64]),
+    ] {
+        let refused = restore(&altered(&good, &iceberg, &order)).err();
+        assert_eq!(refused, Some(SnapshotError::Contradiction { part: "orders" }), "{what}");
+    }
+    let least = words![id, 990_u64, 4_u64, 36_u64, 40_u64, 7_u64];
+    assert!(restore(&altered(&good, &iceberg, &least)).is_ok(), "all of it may be open");
+    // Expire time, instrument and account; side, time in force, prevention and kind.
+    let owner = words![0_u64, 2_u32, 3_u32, 1_u8, 0_u32.to_le()];
+    let unknown = words![0_u64, 2_u32, 9_u32, 1_u8, 0_u32.to_le()];
+    let nowhere = words![0_u64, 9_u32, 3_u32, 1_u8, 0_u32.to_le()];
+    for order in [unknown, nowhere] {
+        let refused = restore(&altered(&good, &owner, &order)).err();
+        assert_eq!(refused, Some(SnapshotError::Contradiction { part: "orders" }));
+    }
+    let twice = restore(&altered(&good, b"first", b"other")).err();
+    assert_eq!(twice, Some(SnapshotError::Contradiction { part: "orders" }));
+}
+
+#[test]
+fn accounts_funds_and_trades_that_cannot_be_are_refused() {
+    let (good, _) = small_venue();
+    let refused = |old: &[u8], new: &[u8]| restore(&altered(&good, old, new)).err();
+    let part = |part| Some(SnapshotError::Contradiction { part });
+    // Account, trade group, open orders at most.
+    let account = words![3_u32, 0_u32, 2_u32];
+    for number in [0, AccountId::LIMIT, u32::MAX] {
+        assert_eq!(refused(&account, &words![number, 0_u32, 2_u32]), part("accounts"), "{number}");
+    }
+    // Instrument, base, quote, taker, maker, fees.
+    let trade = words![2_u32, 1_u32, 2_u32, 5_u32, 1_u32, 500_i32, -100_i32];
+    for [base, quote, taker, maker] in [[9, 2, 5, 1], [1, 9, 5, 1], [1, 2, 9, 1], [1, 2, 5, 9]] {
+        let other =
+            words![2_u32, base as u32, quote as u32, taker as u32, maker as u32, 500_i32, -100_i32];
+        assert_eq!(refused(&trade, &other), part("trades"), "{base} {quote} {taker} {maker}");
+    }
+    let mut longer = good[..good.len() - 8].to_vec();
+    longer.extend([0; 8]);
+    longer.extend(xxh3_64(&longer).to_le_bytes());
+    assert_eq!(restore(&longer).err(), part("end"));
 }
