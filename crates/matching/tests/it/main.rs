@@ -7,6 +7,7 @@ mod allocations;
 mod determinism;
 mod edges;
 mod fuzz;
+mod ladder;
 mod recorded;
 mod runs;
 mod scale;

@@ -204,9 +204,14 @@ pub(crate) fn limit(at: InstrumentId, account: u32, side: Side, ticks: i64, lots
 
 /// Runs commands on an engine, the model and the auditor, which have to agree.
 pub(crate) fn check(mode: Mode, steps: &[Step]) {
+    check_held(Holding::TIGHT, mode, steps);
+}
+
+/// The same with an engine that is held otherwise.
+pub(crate) fn check_held(holding: Holding, mode: Mode, steps: &[Step]) {
     let result = match mode {
-        Mode::Full => replay(&mut EngineSubject::<Accounts>::new(Holding::TIGHT), mode, steps),
-        Mode::Bare => replay(&mut EngineSubject::<Bare>::new(Holding::TIGHT), mode, steps),
+        Mode::Full => replay(&mut EngineSubject::<Accounts>::new(holding), mode, steps),
+        Mode::Bare => replay(&mut EngineSubject::<Bare>::new(holding), mode, steps),
     };
     if let Err((count, difference)) = result {
         panic!("command {count}: {difference}\n{}", print_steps(&steps[..count]));
