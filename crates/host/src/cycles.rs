@@ -22,6 +22,25 @@ pub fn cycles() -> u64 {
     }
 }
 
+/// Whether [`cycles`] counts at one rate in every state of the processor, and never stops: CPUID
+/// leaf `8000_0007`, EDX bit 8 (Intel SDM volume 3, "Invariant TSC"; AMD APM volume 2).
+pub fn is_invariant() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use core::arch::x86_64::__cpuid;
+
+        const HIGHEST_EXTENDED: u32 = 0x8000_0000;
+        const POWER_MANAGEMENT: u32 = 0x8000_0007;
+        __cpuid(HIGHEST_EXTENDED).eax >= POWER_MANAGEMENT
+            && __cpuid(POWER_MANAGEMENT).edx >> 8 & 1 == 1
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        // The monotonic clock itself.
+        true
+    }
+}
+
 /// Nanoseconds of the monotonic clock that nothing slews.
 fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::MonotonicRaw);
@@ -55,6 +74,11 @@ impl CycleClock {
         let passed_cycles = u128::from(cycles_after.wrapping_sub(cycles_before)).max(1);
         let passed_ns = u128::from(ns_after.wrapping_sub(ns_before));
         Self { scale: ((passed_ns << SCALE_BITS) / passed_cycles) as u64 }
+    }
+
+    /// Nanoseconds per cycle, times 2^32.
+    pub(crate) const fn scale(self) -> u64 {
+        self.scale
     }
 
     /// How long `cycles` of the counter are, in nanoseconds, rounded down.

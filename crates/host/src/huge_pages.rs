@@ -7,7 +7,7 @@ use std::alloc::System;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
 /// The size of a transparent huge page, on x86-64 as on 64-bit Arm.
-const HUGE_PAGE: usize = 2 << 20;
+pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
 /// Allocations from this size on are mapped for themselves.
 const LARGE: usize = 2 * HUGE_PAGE;
@@ -37,12 +37,12 @@ const fn is_large(layout: &Layout) -> bool {
 }
 
 /// What an allocation of `size` bytes takes: whole huge pages.
-const fn mapped_size(size: usize) -> Option<usize> {
+pub(crate) const fn mapped_size(size: usize) -> Option<usize> {
     size.checked_next_multiple_of(HUGE_PAGE)
 }
 
 /// Maps `size` zeroed bytes (a multiple of a huge page) at an address that is one too.
-fn map(size: usize) -> Option<NonNull<u8>> {
+pub(crate) fn map(size: usize) -> Option<NonNull<u8>> {
     let around = size.checked_add(HUGE_PAGE)?;
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
     // SAFETY: a new anonymous mapping at an address of the kernel's choice touches no other.

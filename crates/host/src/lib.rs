@@ -1,12 +1,29 @@
-//! The machine that a program runs on: its names, its cycle counter, its cores, its pages.
+//! The machine that a program runs on: its clock, its cores, its pages and nodes, its names, and
+//! what it lacks for low latency.
+//!
+//! ```text
+//!   clock       wall-clock nanoseconds from the cycle counter, anchored and monotone
+//!   cycles      the counter itself, and lengths of time by it
+//!   affinity    a thread on its core          realtime  its priority; memory that stays
+//!   region      memory on huge pages          numa      on the near node
+//!   huge_pages  the allocator for large tables
+//!   checkup     what `tiercel doctor` looks at
+//! ```
 
 pub mod affinity;
 pub mod checkup;
+pub mod clock;
 pub mod cycles;
 pub mod huge_pages;
 pub mod machine;
+pub mod numa;
+pub mod realtime;
+pub mod region;
 
 pub use affinity::{allowed_cpus, pin_current_thread};
+pub use clock::{Clock, Counter};
 pub use cycles::{CycleClock, cycles};
 pub use huge_pages::HugePages;
 pub use machine::{Machine, machine};
+pub use realtime::{RealtimeError, lock_memory, set_ordinary_priority, set_realtime_priority};
+pub use region::{Pages, Region};

@@ -45,7 +45,7 @@ impl Root {
     }
 
     /// A list of cores, as `0-2,5`; `None` when there is no such file.
-    pub(super) fn cpus(&self, path: &str) -> Option<CpuList> {
+    pub(crate) fn cpus(&self, path: &str) -> Option<CpuList> {
         Some(CpuList::parse(&self.read(path)?))
     }
 
@@ -59,7 +59,7 @@ impl Root {
     }
 
     /// The names in a folder that are `prefix` and a number, by that number: `cpu0`, `node1`.
-    pub(super) fn numbered(&self, path: &str, prefix: &str) -> Vec<usize> {
+    pub(crate) fn numbered(&self, path: &str, prefix: &str) -> Vec<usize> {
         let number = |name: &String| name.strip_prefix(prefix)?.parse().ok();
         let mut numbers: Vec<usize> = self.names(path).iter().filter_map(number).collect();
         numbers.sort_unstable();
