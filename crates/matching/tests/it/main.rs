@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod allocations;
+mod buffer;
 mod determinism;
 mod edges;
 mod fuzz;
