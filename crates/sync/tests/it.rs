@@ -1,5 +1,15 @@
 //! The integration tests: stress across threads, and properties against naive models.
 #![cfg(not(tiercel_loom))]
 
+#[path = "it/arena.rs"]
+mod arena;
 #[path = "it/futex.rs"]
 mod futex;
+#[path = "it/pool.rs"]
+mod pool;
+#[path = "it/seqlock.rs"]
+mod seqlock;
+#[path = "it/simd.rs"]
+mod simd;
+#[path = "it/snapshot.rs"]
+mod snapshot;

@@ -3,6 +3,12 @@
 //! notices.
 #![cfg(tiercel_loom)]
 
+#[path = "loom/pool.rs"]
+mod pool;
+#[path = "loom/seqlock.rs"]
+mod seqlock;
+#[path = "loom/snapshot.rs"]
+mod snapshot;
 #[path = "loom/spsc.rs"]
 mod spsc;
 #[path = "loom/wait.rs"]
