@@ -1,5 +1,7 @@
 //! One instrument's book: two ladders, its terms in ticks and lots, its counters.
 
+use core::hint::select_unpredictable;
+
 use tiercel_types::{InstrumentSpec, InstrumentState, Money, Price, Qty, Side};
 
 use crate::ladder::{Ladder, Level};
@@ -147,7 +149,7 @@ impl Book {
         level.orders += 1;
         let tail = level.tail;
         level.tail = handle;
-        level.head = if tail == NONE { handle } else { level.head };
+        level.head = select_unpredictable(tail == NONE, handle, level.head);
         let level_lots = level.displayed;
         orders.get_mut(tail).next = handle;
         let order = orders.get_mut(handle);
@@ -169,8 +171,8 @@ impl Book {
         level.displayed -= order.displayed;
         level.hidden -= order.hidden;
         level.orders -= 1;
-        level.head = if previous == NONE { next } else { level.head };
-        level.tail = if next == NONE { previous } else { level.tail };
+        level.head = select_unpredictable(previous == NONE, next, level.head);
+        level.tail = select_unpredictable(next == NONE, previous, level.tail);
         let (level_lots, left) = (level.displayed, level.orders);
         orders.get_mut(previous).next = next;
         orders.get_mut(next).previous = previous;
@@ -214,8 +216,8 @@ impl Book {
         let left = ladder.level_mut(old_key);
         left.displayed -= lots;
         left.orders -= 1;
-        left.head = if previous == NONE { next } else { left.head };
-        left.tail = if next == NONE { previous } else { left.tail };
+        left.head = select_unpredictable(previous == NONE, next, left.head);
+        left.tail = select_unpredictable(next == NONE, previous, left.tail);
         let (left_lots, left_orders) = (left.displayed, left.orders);
         orders.get_mut(previous).next = next;
         orders.get_mut(next).previous = previous;
@@ -227,7 +229,7 @@ impl Book {
         joined.orders += 1;
         let tail = joined.tail;
         joined.tail = handle;
-        joined.head = if tail == NONE { handle } else { joined.head };
+        joined.head = select_unpredictable(tail == NONE, handle, joined.head);
         let joined_lots = joined.displayed;
         orders.get_mut(tail).next = handle;
         orders.get_mut(handle).previous = tail;

@@ -42,7 +42,8 @@ impl<L: Ledger> Engine<L> {
     #[inline(always)]
     pub(crate) fn cancel_order(&mut self, cancel: &CancelOrder, out: &mut EventBuffer) -> Progress {
         // By order id, the search tells where to remove the id again.
-        if let Probe::Found { at, handle } = self.probe_id(cancel.order_id)
+        let hash = self.hash_id(cancel.order_id);
+        if let Probe::Found { at, handle } = self.probe_hashed(hash, cancel.order_id)
             && self.orders.get(handle).account == cancel.account
         {
             self.leave_book(handle, EndReason::Cancelled, out);

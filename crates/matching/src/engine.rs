@@ -63,11 +63,14 @@ pub struct Level {
 /// In the directory: no such instrument.
 pub(crate) const NO_BOOK: u32 = u32::MAX;
 
-/// How far ahead [`Engine::prefetch`] looks at commands: a memory access apart.
-pub const PREFETCH_DISTANCES: [usize; 3] = [12, 8, 4];
+/// How far ahead [`Engine::prefetch`] looks at commands in a large book: a memory access apart.
+const PREFETCH_DISTANCES: [usize; 3] = [12, 8, 4];
 
-/// With fewer live orders the second-level cache holds them all, and looking ahead costs more than
-/// it saves.
+/// How far ahead it looks in a small one.
+const PREFETCH_NEAR: usize = 2;
+
+/// With fewer live orders the second-level cache holds them all: what costs time then is that an
+/// order is known only when its id's entry is, and one step ahead is enough.
 const PREFETCH_ORDERS_MIN: usize = 8_192;
 
 /// What is left to do of a command that filled the event buffer.
@@ -161,8 +164,8 @@ impl<L: Ledger> Engine<L> {
         } else {
             self.run(command, out)
         };
-        if progress == Progress::Done {
-            out.mark_last();
+        if progress == Progress::More {
+            out.expect_more();
         }
         progress
     }
@@ -179,8 +182,8 @@ impl<L: Ledger> Engine<L> {
             Pending::Taking(mut taker, entered) => self.take(&mut taker, entered.as_ref(), out),
             Pending::Ending(ending) => self.end_orders(ending, out),
         };
-        if progress == Progress::Done {
-            out.mark_last();
+        if progress == Progress::More {
+            out.expect_more();
         }
         progress
     }
@@ -271,22 +274,45 @@ impl<L: Ledger> Engine<L> {
         Progress::Done
     }
 
-    /// Loads into the cache what a command will need that comes `distance` commands after the
-    /// one that is applied next. It changes nothing.
+    /// Loads into the cache what commands will need that come soon. It changes nothing.
     ///
-    /// It does something at the [`PREFETCH_DISTANCES`] alone, each time one step further: the
-    /// entry of the order's id, then the order, then its neighbours and its level. Each step needs
-    /// what the one before has loaded meanwhile.
+    /// `ahead` tells the command that comes so many commands after the one that is applied next,
+    /// if it is known already: none further than 12.
     #[inline(always)]
-    pub fn prefetch(&self, command: &Command, distance: usize) {
+    pub fn prefetch<'c>(&self, ahead: impl Fn(usize) -> Option<&'c Command>) {
         if self.orders.len() < PREFETCH_ORDERS_MIN {
+            if let Some(command) = ahead(PREFETCH_NEAR) {
+                self.prefetch_order(command);
+            }
             return;
         }
-        let [entry, order, neighbours] = PREFETCH_DISTANCES;
+        for (step, distance) in PREFETCH_DISTANCES.into_iter().enumerate() {
+            if let Some(command) = ahead(distance) {
+                self.prefetch_step(command, step);
+            }
+        }
+    }
+
+    /// Loads the order that a command names, as the entry at the home of its id tells it: right
+    /// nearly always.
+    #[inline(always)]
+    fn prefetch_order(&self, command: &Command) {
+        let id = match command {
+            Command::AmendOrder(amend) => amend.order_id,
+            Command::CancelOrder(cancel) => cancel.order_id,
+            _ => return,
+        };
+        prefetch_line(self.orders.get(self.ids.guess(self.hash_id(id))));
+    }
+
+    /// Each step needs what the one before has loaded meanwhile: the entry of the order's id,
+    /// then the order, then its neighbours and its level.
+    #[inline(always)]
+    fn prefetch_step(&self, command: &Command, step: usize) {
         let (id, price) = match command {
             Command::AmendOrder(amend) => (amend.order_id, amend.price),
             Command::CancelOrder(cancel) => (cancel.order_id, Price::ZERO),
-            Command::NewOrder(new) if distance == neighbours => {
+            Command::NewOrder(new) if step == 2 => {
                 if let Ok(index) = self.book_of(new.instrument) {
                     self.prefetch_tail(index, new.side, new.price);
                 }
@@ -296,14 +322,14 @@ impl<L: Ledger> Engine<L> {
             _ => return,
         };
         let hash = self.hash_id(id);
-        if distance == entry {
+        if step == 0 {
             return prefetch_line(self.ids.home(hash));
         }
         let Some(handle) = self.ids.first_with(hash) else { return };
         let found = self.orders.get(handle);
-        if distance == order {
+        if step == 1 {
             prefetch_line(found);
-        } else if distance == neighbours {
+        } else {
             prefetch_line(self.orders.get(found.next));
             prefetch_line(self.orders.get(found.previous));
             let ladder = self.book(found.book).ladder(found.side);
@@ -357,7 +383,13 @@ impl<L: Ledger> Engine<L> {
     /// Searches an order by its id.
     #[inline(always)]
     pub(crate) fn probe_id(&self, id: OrderId) -> Probe {
-        self.ids.probe(self.hash_id(id), |handle| self.orders.get(handle).id == id)
+        self.probe_hashed(self.hash_id(id), id)
+    }
+
+    /// Searches an order by its id, whose hash is known.
+    #[inline(always)]
+    pub(crate) fn probe_hashed(&self, hash: u32, id: OrderId) -> Probe {
+        self.ids.probe(hash, |handle| self.orders.get(handle).id == id)
     }
 
     /// The account's live order of this client order id.

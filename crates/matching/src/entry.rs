@@ -12,7 +12,7 @@ use crate::engine::{Engine, Named, Progress};
 use crate::ledger::Ledger;
 use crate::orders::{NONE, Order, OrderExtra, split};
 use crate::table::Probe;
-use crate::take::Taker;
+use crate::take::{Aggressor, Taker};
 
 /// Amounts of money are below this many units, so that no product or sum leaves 128 bits.
 pub(crate) const MONEY_LIMIT: i128 = 1 << 100;
@@ -424,9 +424,46 @@ impl<L: Ledger> Engine<L> {
         lots: u64,
         out: &mut EventBuffer,
     ) -> Progress {
+        let book = self.book(index);
+        let (limit_key, price) = match tick {
+            Some(tick) => (book.ladder(order.side.opposite()).key(tick), book.price(tick)),
+            None => (i64::MAX, Price::ZERO),
+        };
+        out.push(
+            order.instrument,
+            order.account,
+            OrderAccepted { order_id: id, ..accepted(order, price) },
+        );
+        let mut open = lots;
+        if order.quote_qty.is_zero() && order.time_in_force != TimeInForce::Fok {
+            let aggressor = Aggressor {
+                id,
+                account: order.account,
+                book: index,
+                side: order.side,
+                self_trade_prevention: order.self_trade_prevention,
+                limit: (order.kind != OrderKind::Market).then_some(price),
+            };
+            open = self.take_plainly(aggressor, lots, limit_key, out);
+            if open == 0 {
+                return Progress::Done;
+            }
+        }
+        self.enter_taking_rest(order, id, (index, tick), (lots, open), out)
+    }
+
+    /// What is not plain of an order that trades on entry.
+    #[inline(never)]
+    fn enter_taking_rest(
+        &mut self,
+        order: &NewOrder,
+        id: OrderId,
+        (index, tick): (u32, Option<i64>),
+        (lots, open): (u64, u64),
+        out: &mut EventBuffer,
+    ) -> Progress {
         let mut taker = self.taker(order, id, index, tick, lots);
-        let accepted = OrderAccepted { order_id: id, ..accepted(order, taker.price) };
-        out.push(order.instrument, order.account, accepted);
+        taker.open = open;
         if order.time_in_force == TimeInForce::Fok && self.available(&taker) < lots {
             self.end_taker(&taker, EndReason::FillOrKill, out);
             return Progress::Done;

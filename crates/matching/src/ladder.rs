@@ -119,6 +119,15 @@ impl Ladder {
         self.reaches(key).then_some(self.best_key)
     }
 
+    /// The best level and its key, if it is at or before `key` and near.
+    #[inline(always)]
+    pub(crate) fn reachable_near(&self, key: i64) -> Option<(i64, &Level)> {
+        // An empty ladder's best key may be in the window: then the level there has no order.
+        let best = self.best_key;
+        let level = self.window.get(best as usize);
+        (best <= key && self.is_near(best) && level.orders != 0).then_some((best, level))
+    }
+
     /// The best level.
     pub(crate) fn best(&self) -> Option<&Level> {
         self.level(self.best_key()?)

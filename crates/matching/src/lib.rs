@@ -66,7 +66,7 @@ mod take;
 mod timers;
 
 pub use accounts::{Accounts, FUNDING_HISTORY, TRADE_HISTORY};
-pub use engine::{Engine, EngineConfig, Level, PREFETCH_DISTANCES, Progress};
+pub use engine::{Engine, EngineConfig, Level, Progress};
 pub use ledger::{Bare, Ledger};
 pub use snapshot::SnapshotError;
 

@@ -15,6 +15,13 @@ impl<T: Copy> Masked<T> {
         Self(vec![item; length].into())
     }
 
+    /// Makes it twice as long, the new half filled with `item`.
+    pub(crate) fn double(&mut self, item: T) {
+        let mut items = core::mem::take(&mut self.0).into_vec();
+        items.resize(items.len() * 2, item);
+        self.0 = items.into();
+    }
+
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.0.len()

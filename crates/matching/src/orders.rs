@@ -4,6 +4,8 @@ use tiercel_types::{
     AccountId, ClientOrderId, OrderId, OrderKind, SelfTradePrevention, Side, TimeInForce, Timestamp,
 };
 
+use crate::masked::Masked;
+
 /// No order. It is the handle of a slot that holds none, so that links to nothing can be written
 /// through without asking: unlinking has no branches to mispredict.
 pub(crate) const NONE: u32 = 0;
@@ -112,7 +114,10 @@ impl OrderExtra {
 /// The slab: orders by handle.
 #[derive(Clone, Debug)]
 pub struct Orders {
-    slots: Vec<Order>,
+    /// As many as a power of two; slot zero is that of [`NONE`].
+    slots: Masked<Order>,
+    /// Slots that were ever taken, that of [`NONE`] included.
+    used: usize,
     extras: Vec<OrderExtra>,
     /// First free slot; free slots are linked by `next`.
     free: u32,
@@ -121,9 +126,8 @@ pub struct Orders {
 
 impl Orders {
     pub(crate) fn new(capacity: usize) -> Self {
-        let mut slots = Vec::with_capacity(capacity + 1);
-        slots.push(Order::NOTHING);
-        Self { slots, extras: Vec::new(), free: NONE, live: 0 }
+        let slots = Masked::new((capacity + 1).next_power_of_two(), Order::NOTHING);
+        Self { slots, used: 1, extras: Vec::new(), free: NONE, live: 0 }
     }
 
     #[inline(always)]
@@ -145,9 +149,12 @@ impl Orders {
 
     #[cold]
     fn append(&mut self) -> u32 {
-        let handle = self.slots.len();
+        let handle = self.used;
         assert!(handle < u32::MAX as usize, "fewer than 2^32 - 1 live orders");
-        self.slots.push(Order::NOTHING);
+        if handle == self.slots.len() {
+            self.slots.double(Order::NOTHING);
+        }
+        self.used += 1;
         handle as u32
     }
 
@@ -155,18 +162,18 @@ impl Orders {
     #[inline(always)]
     pub(crate) fn remove(&mut self, handle: u32) {
         self.live -= 1;
-        self.slots[handle as usize].next = self.free;
+        self.get_mut(handle).next = self.free;
         self.free = handle;
     }
 
     #[inline(always)]
     pub(crate) fn get(&self, handle: u32) -> &Order {
-        &self.slots[handle as usize]
+        self.slots.get(handle as usize)
     }
 
     #[inline(always)]
     pub(crate) fn get_mut(&mut self, handle: u32) -> &mut Order {
-        &mut self.slots[handle as usize]
+        self.slots.get_mut(handle as usize)
     }
 
     #[inline]
@@ -192,7 +199,7 @@ impl Orders {
     #[cold]
     fn grow_extras(&mut self) {
         let nothing = OrderExtra::new(ClientOrderId::EMPTY, Timestamp(0), 0);
-        self.extras.resize(self.slots.capacity(), nothing);
+        self.extras.resize(self.slots.len(), nothing);
     }
 
     /// Lots of an iceberg's slice; zero for other orders.

@@ -65,6 +65,12 @@ impl HandleTable {
         (hash_of(entry) == hash && entry != 0).then(|| handle_of(entry))
     }
 
+    /// The handle at the home of `hash`, whatever its hash, or zero: only good for prefetching.
+    #[inline(always)]
+    pub(crate) fn guess(&self, hash: u32) -> u32 {
+        handle_of(*self.home(hash))
+    }
+
     /// Searches the handle with this hash that `is_it` recognises.
     #[inline(always)]
     pub(crate) fn probe(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Probe {

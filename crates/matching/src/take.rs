@@ -46,7 +46,30 @@ pub(crate) struct Taker {
     pub(crate) kind: OrderKind,
 }
 
+/// What each trade of a taker tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Aggressor {
+    pub(crate) id: OrderId,
+    pub(crate) account: AccountId,
+    pub(crate) book: u32,
+    pub(crate) side: Side,
+    pub(crate) self_trade_prevention: SelfTradePrevention,
+    /// At which price its funds are reserved; a market order has none reserved.
+    pub(crate) limit: Option<Price>,
+}
+
 impl Taker {
+    fn aggressor(&self) -> Aggressor {
+        Aggressor {
+            id: self.id,
+            account: self.account,
+            book: self.book,
+            side: self.side,
+            self_trade_prevention: self.self_trade_prevention,
+            limit: (!self.is_market()).then_some(self.price),
+        }
+    }
+
     pub(crate) fn is_market(&self) -> bool {
         self.kind == OrderKind::Market
     }
@@ -83,6 +106,38 @@ fn affordable(book: &Book, amount: Money, price: Price) -> u64 {
 }
 
 impl<L: Ledger> Engine<L> {
+    /// Trades an order that wants `open` lots up to a limit, while what it meets is plain: near
+    /// the touch, all of it in view, another owner's. Returns the lots that are left; what comes
+    /// then is for [`take`](Self::take). Nearly all trading is done here, in registers.
+    #[inline(always)]
+    pub(crate) fn take_plainly(
+        &mut self,
+        aggressor: Aggressor,
+        mut open: u64,
+        limit_key: i64,
+        out: &mut EventBuffer,
+    ) -> u64 {
+        let opposite = aggressor.side.opposite().index();
+        while open > 0 && out.has_room_for(STEP_RECORDS) {
+            let book = &self.books[aggressor.book as usize];
+            let ladder = &book.ladders[opposite];
+            let Some((key, level)) = ladder.reachable_near(limit_key) else { break };
+            let handle = level.head;
+            let maker = self.orders.get(handle);
+            if maker.hidden != 0
+                || (prevents(aggressor.self_trade_prevention)
+                    && self.ledger.same_group(aggressor.account, maker.account))
+            {
+                break;
+            }
+            let lots = open.min(maker.displayed);
+            open -= lots;
+            let price = book.price(ladder.key(key));
+            self.trade(aggressor, open, (handle, key), price, lots, out);
+        }
+        open
+    }
+
     /// Trades until the taker has had enough, or there is nothing more for it; then lets it rest
     /// or ends it. `entered` is a new order as it was asked for; an amended one has its slot.
     pub(crate) fn take(
@@ -116,7 +171,9 @@ impl<L: Ledger> Engine<L> {
                 }
                 continue;
             }
-            self.trade(taker, (handle, key), price, lots, out);
+            let qty = book.qty(lots);
+            taker.reduce(lots, || Money::of(price, qty));
+            self.trade(taker.aggressor(), taker.open, (handle, key), price, lots, out);
             if taker.is_filled() {
                 self.discard(taker);
                 return Progress::Done;
@@ -126,11 +183,13 @@ impl<L: Ledger> Engine<L> {
         Progress::More
     }
 
-    /// Trades `lots` with the maker at the head of the best opposite level, whose key is given.
+    /// Trades `lots` with the maker at the head of the best opposite level, whose key is given;
+    /// the taker has `open` lots left then.
     #[inline(always)]
     fn trade(
         &mut self,
-        taker: &mut Taker,
+        taker: Aggressor,
+        open: u64,
         (handle, key): (u32, i64),
         price: Price,
         lots: u64,
@@ -147,7 +206,6 @@ impl<L: Ledger> Engine<L> {
         let (displayed, hidden) = (maker.displayed - lots, maker.hidden);
         maker.displayed = displayed;
         let qty = book.qty(lots);
-        taker.reduce(lots, || Money::of(price, qty));
         book.last_price = Some(price);
         book.trades += 1;
         let mut trade = Trade {
@@ -156,7 +214,7 @@ impl<L: Ledger> Engine<L> {
             qty,
             taker_order_id: taker.id,
             maker_order_id: maker_id,
-            taker_open_qty: book.qty(taker.open),
+            taker_open_qty: book.qty(open),
             maker_open_qty: book.qty(displayed + hidden),
             level_qty: book.qty(level_lots),
             update_id: book.next_update(),
@@ -186,7 +244,7 @@ impl<L: Ledger> Engine<L> {
 
     fn settlement(
         &self,
-        taker: &Taker,
+        taker: Aggressor,
         maker: AccountId,
         price: Price,
         qty: Qty,
@@ -202,7 +260,7 @@ impl<L: Ledger> Engine<L> {
             taker: taker.account,
             maker,
             taker_side: taker.side,
-            taker_limit: (!taker.is_market()).then_some(taker.price),
+            taker_limit: taker.limit,
             fees_ppm: (spec.taker_fee_ppm, spec.maker_fee_ppm),
             trade,
         }
@@ -312,7 +370,7 @@ impl<L: Ledger> Engine<L> {
             return;
         }
         if action == SelfTradePrevention::Transfer {
-            let settlement = self.settlement(taker, maker.account, price, qty, None);
+            let settlement = self.settlement(taker.aggressor(), maker.account, price, qty, None);
             self.ledger.settle(&settlement);
             return;
         }

@@ -1,6 +1,8 @@
 //! The buffer between the engine and whoever reads its events: packed records, written once and
 //! read where they lie.
 
+use core::marker::PhantomData;
+
 use zerocopy::IntoBytes;
 
 use crate::event::{EVENT_HEADER_SIZE, Event, EventBody, EventHeader, EventRef, FLAG_LAST};
@@ -12,12 +14,22 @@ use crate::record::RECORD_SIZE_MAX;
 /// The owner drains it with [`iter`](Self::iter) or [`as_bytes`](Self::as_bytes) and then
 /// [`clear`](Self::clear)s it. When it fills up within a command, the engine stops and says so,
 /// and goes on after it was cleared.
+///
+/// The fields' order is fixed, the command's sequence and time apart: as neighbours they would be
+/// loaded as one wide word right after they were stored as two, which the processor cannot forward
+/// from its store buffer.
+#[repr(C)]
 pub struct EventBuffer {
     words: Box<[u64]>,
+    /// The command's sequence.
+    sequence: u64,
     used: usize,
-    last: usize,
-    /// What the next header carries: its index, and the command's sequence and time.
-    next: EventHeader,
+    /// The command's time.
+    time_ns: u64,
+    /// Where the newest event begins.
+    newest: usize,
+    /// Events of the command so far.
+    index: u32,
 }
 
 /// The fewest records a buffer is made for, so that any one step of the engine fits.
@@ -30,15 +42,15 @@ impl EventBuffer {
     /// [`BUFFER_RECORDS_MIN`].
     pub fn with_capacity(records: usize) -> Self {
         let words = records.max(BUFFER_RECORDS_MIN) * RECORD_WORDS_MAX;
-        Self { words: vec![0; words].into(), used: 0, last: 0, next: EventHeader::default() }
+        Self { words: vec![0; words].into(), sequence: 0, used: 0, time_ns: 0, newest: 0, index: 0 }
     }
 
     /// Starts the events of a command. For the engine.
     #[inline]
     pub fn begin(&mut self, sequence: u64, time: Timestamp) {
-        self.next.sequence = sequence;
-        self.next.time_ns = time.0;
-        self.next.index = 0;
+        self.sequence = sequence;
+        self.time_ns = time.0;
+        self.index = 0;
     }
 
     /// Whether `records` more of the largest size fit. For the engine.
@@ -58,9 +70,16 @@ impl EventBuffer {
         assert!(self.has_room_for(1), "event buffer overrun");
         let length = EVENT_HEADER_SIZE + size_of::<T>();
         // An `EventHeader`, written as words: four stores instead of eight.
-        let first = length as u64 | (T::KIND as u64) << 16 | u64::from(self.next.index) << 32;
+        // It is the last of its command until another follows.
+        if self.index != 0 {
+            self.set_flags_of_newest(0);
+        }
+        let first = length as u64
+            | (T::KIND as u64) << 16
+            | u64::from(FLAG_LAST) << 24
+            | u64::from(self.index) << 32;
         let last = u64::from(instrument.0) | u64::from(account.0) << 32;
-        let header = [first, self.next.sequence, self.next.time_ns, last];
+        let header = [first, self.sequence, self.time_ns, last];
         // SAFETY: `has_room_for(1)` just held, so RECORD_SIZE_MAX bytes from `used` on lie inside
         // the allocation; header and body together are no larger (asserted above). The buffer is
         // 8-byte aligned and so is every offset written, which is the most either type needs.
@@ -70,17 +89,23 @@ impl EventBuffer {
             at.cast::<[u64; EVENT_HEADER_SIZE / 8]>().write(header);
             at.add(EVENT_HEADER_SIZE / 8).cast::<T>().write(body);
         }
-        self.last = self.used;
+        self.newest = self.used;
         self.used += length / 8;
-        self.next.index += 1;
+        self.index += 1;
     }
 
-    /// Marks the newest event as the last of its command. For the engine.
+    /// The command is not complete: its newest event is not its last. For the engine.
     #[inline]
-    pub fn mark_last(&mut self) {
-        // One byte is stored, nothing read: the header was written just before, piece by piece.
-        let flags = self.last * 8 + core::mem::offset_of!(EventHeader, flags);
-        self.words.as_mut_bytes()[flags] = FLAG_LAST;
+    pub fn expect_more(&mut self) {
+        self.set_flags_of_newest(0);
+    }
+
+    #[inline(always)]
+    fn set_flags_of_newest(&mut self, flags: u8) {
+        // One byte is stored, nothing read: the header was written just before, as a word. After
+        // `clear` it is the first byte that the next header overwrites.
+        let at = self.newest * 8 + core::mem::offset_of!(EventHeader, flags);
+        self.words.as_mut_bytes()[at] = flags;
     }
 
     /// True when it holds no event.
@@ -99,7 +124,7 @@ impl EventBuffer {
     #[inline]
     pub fn clear(&mut self) {
         self.used = 0;
-        self.last = 0;
+        self.newest = 0;
     }
 
     /// The events, in order.
@@ -111,7 +136,10 @@ impl EventBuffer {
     /// The events, in order, where they lie: for readers that count nanoseconds.
     #[inline]
     pub fn refs(&self) -> EventRefs<'_> {
-        EventRefs { words: &self.words[..self.used] }
+        let at = self.words.as_ptr();
+        // SAFETY: `used` words are in use, never more than there are.
+        let end = unsafe { at.add(self.used) };
+        EventRefs { at, end, buffer: PhantomData }
     }
 }
 
@@ -127,8 +155,11 @@ impl<'a> IntoIterator for &'a EventBuffer {
 /// Walks the records of an [`EventBuffer`] where they lie.
 #[derive(Clone, Debug)]
 pub struct EventRefs<'a> {
-    /// What an event buffer holds, from the start of a record on.
-    words: &'a [u64],
+    /// The next record.
+    at: *const u64,
+    /// Behind the last one.
+    end: *const u64,
+    buffer: PhantomData<&'a EventBuffer>,
 }
 
 impl<'a> Iterator for EventRefs<'a> {
@@ -136,19 +167,19 @@ impl<'a> Iterator for EventRefs<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.words.is_empty() {
+        if self.at == self.end {
             return None;
         }
-        // SAFETY: the words are those of an `EventBuffer` (`EventBuffer::refs` alone makes this
-        // type), which only `EventBuffer::push` writes: whole records, 8-byte aligned, each a
-        // header of `kind` and `length` and a valid body of that kind. They start here, since
-        // every step goes on by one record's length.
+        // SAFETY: what lies from `at` to `end` are the words of an `EventBuffer`, borrowed for
+        // 'a (`EventBuffer::refs` alone makes this type), which only `EventBuffer::push` writes:
+        // whole records, 8-byte aligned, each a header of `kind` and `length` and a valid body of
+        // that kind. A record starts at `at`, since every step goes on by one record's length.
         let (header, event) = unsafe {
-            let at = self.words.as_ptr();
-            let header = &*at.cast::<EventHeader>();
-            (header, EventRef::view(header.kind, at.add(EVENT_HEADER_SIZE / 8))?)
+            let header = &*self.at.cast::<EventHeader>();
+            let event = EventRef::view(header.kind, self.at.add(EVENT_HEADER_SIZE / 8))?;
+            self.at = self.at.add(usize::from(header.length) / 8);
+            (header, event)
         };
-        self.words = self.words.get(usize::from(header.length) / 8..)?;
         Some((header, event))
     }
 }
@@ -214,7 +245,6 @@ mod tests {
         };
         buffer.push(InstrumentId(1), AccountId(2), trade);
         buffer.push(InstrumentId(1), AccountId(2), MassCancelDone { orders: 8 });
-        buffer.mark_last();
         let events: Vec<_> = buffer.iter().collect();
         assert_eq!(events.len(), 2);
         assert_eq!(events[0].1, trade.into());

@@ -39,11 +39,11 @@ fn report(kind: ReportKind, sequence: u64, op: &Op) -> Report {
         Op::Cancel { id, .. } => (id, Side::Buy, 0, 0),
         Op::Move { id, price_ticks, qty, .. } => (id, Side::Buy, price_ticks, qty),
     };
-    Report { kind, side, order_id, maker_order_id: 0, price_ticks, qty, sequence }
+    Report { kind, side, order_id, maker_order_id: 0, price: price_ticks, qty, sequence }
 }
 
 /// A report on a trade of the order that `op` names.
 #[inline(always)]
 fn trade(sequence: u64, op: &Op, maker_order_id: u64, price_ticks: i64, qty: u64) -> Report {
-    Report { maker_order_id, price_ticks, qty, ..report(ReportKind::Trade, sequence, op) }
+    Report { maker_order_id, price: price_ticks, qty, ..report(ReportKind::Trade, sequence, op) }
 }

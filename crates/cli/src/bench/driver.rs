@@ -53,9 +53,9 @@ pub struct Report {
     pub order_id: u64,
     /// The resting order of a trade.
     pub maker_order_id: u64,
-    /// In ticks.
-    pub price_ticks: i64,
-    /// In lots.
+    /// In the engine's own units.
+    pub price: i64,
+    /// In the engine's own units.
     pub qty: u64,
     /// The command's number.
     pub sequence: u64,
@@ -76,7 +76,7 @@ impl Default for Reports {
             side: Side::Buy,
             order_id: 0,
             maker_order_id: 0,
-            price_ticks: 0,
+            price: 0,
             qty: 0,
             sequence: 0,
         };
@@ -85,11 +85,22 @@ impl Default for Reports {
 }
 
 impl Reports {
-    /// Writes a report; of a trade, its price and quantity go into the trade sum.
+    /// Writes a report of an engine that counts in ticks and lots; of a trade, its price and
+    /// quantity go into the trade sum.
     #[inline(always)]
     pub fn push(&mut self, report: Report) {
+        self.push_scaled(report, || (report.price, report.qty));
+    }
+
+    /// Writes a report of an engine that has units of its own; `ticks_and_lots` converts those of
+    /// a trade.
+    #[inline(always)]
+    pub fn push_scaled(&mut self, report: Report, ticks_and_lots: impl FnOnce() -> (i64, u64)) {
         match report.kind {
-            ReportKind::Trade => self.trades.add(report.price_ticks, report.qty),
+            ReportKind::Trade => {
+                let (price_ticks, lots) = ticks_and_lots();
+                self.trades.add(price_ticks, lots);
+            }
             ReportKind::Refused => self.refused += 1,
             ReportKind::Accepted | ReportKind::Ended | ReportKind::Moved => {}
         }
@@ -133,12 +144,13 @@ pub trait Adapter: Sized {
     /// Makes the engine's own command of an operation. Not timed.
     fn encode(&mut self, op: &Op) -> Self::Command;
 
-    /// Looks ahead at a command that comes `distance` commands after the next.
+    /// Looks ahead: `ahead` tells the command that comes so many commands after the next.
     #[inline(always)]
-    fn prefetch(&self, _command: &Self::Command, _distance: usize) {}
-
-    /// The distances at which [`prefetch`](Self::prefetch) wants to be called.
-    const DISTANCES: &'static [usize] = &[];
+    fn prefetch<'c>(&self, _ahead: impl Fn(usize) -> Option<&'c Self::Command>)
+    where
+        Self::Command: 'c,
+    {
+    }
 
     /// Does it, and reports what happened.
     fn apply(&mut self, command: &Self::Command, reports: &mut Reports);
@@ -212,11 +224,7 @@ impl Pass<'_> {
 /// Shows the engine the commands that come soon, as far as a venue would see them in its ring.
 #[inline(always)]
 fn look_ahead<A: Adapter>(engine: &A, chunk: &[A::Command], at: usize) {
-    for &distance in A::DISTANCES {
-        if let Some(ahead) = chunk.get(at + distance) {
-            engine.prefetch(ahead, distance);
-        }
-    }
+    engine.prefetch(|distance| chunk.get(at + distance));
 }
 
 /// Applies a chunk, looking ahead.

@@ -128,7 +128,7 @@ impl<L: Ledger> Driver<L> {
         let (sequence, time) = (self.sequence, Timestamp(self.time_ns));
         self.engine.apply_each(sequence, time, command, &mut self.events, |header, event| {
             if let Some(report) = report_of(header.sequence, event) {
-                reports.push(report);
+                reports.push_scaled(report, || (report.price / TICK_UNITS, report.qty / LOT_UNITS));
             }
         });
     }
@@ -170,8 +170,8 @@ fn report_of(sequence: u64, event: EventRef<'_>) -> Option<Report> {
         side,
         order_id: order_id.0,
         maker_order_id: maker.0,
-        price_ticks: price.units() / TICK_UNITS,
-        qty: qty.units() / LOT_UNITS,
+        price: price.units(),
+        qty: qty.units(),
         sequence,
     })
 }
@@ -190,7 +190,6 @@ impl Adapter for Bare {
     const NAME: &'static str = "tiercel";
     const STRICT: bool = true;
     type Command = Command;
-    const DISTANCES: &'static [usize] = &tiercel_matching::PREFETCH_DISTANCES;
 
     fn new(load: &Load) -> Self {
         Self(Driver::with_instrument(load, |_| {}))
@@ -201,8 +200,8 @@ impl Adapter for Bare {
     }
 
     #[inline(always)]
-    fn prefetch(&self, command: &Command, distance: usize) {
-        self.0.engine.prefetch(command, distance);
+    fn prefetch<'c>(&self, ahead: impl Fn(usize) -> Option<&'c Command>) {
+        self.0.engine.prefetch(ahead);
     }
 
     #[inline(always)]
@@ -226,7 +225,6 @@ impl<const CLIENT_IDS: bool> Adapter for Full<CLIENT_IDS> {
     const NAME: &'static str = "tiercel-full";
     const STRICT: bool = true;
     type Command = Command;
-    const DISTANCES: &'static [usize] = &tiercel_matching::PREFETCH_DISTANCES;
 
     fn new(load: &Load) -> Self {
         /// More of each asset than the load can use up: ten million.
@@ -269,8 +267,8 @@ impl<const CLIENT_IDS: bool> Adapter for Full<CLIENT_IDS> {
     }
 
     #[inline(always)]
-    fn prefetch(&self, command: &Command, distance: usize) {
-        self.0.engine.prefetch(command, distance);
+    fn prefetch<'c>(&self, ahead: impl Fn(usize) -> Option<&'c Command>) {
+        self.0.engine.prefetch(ahead);
     }
 
     #[inline(always)]
