@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   spsc       one producer, one consumer: message by message, or in batches
+//!   disruptor  one ring that several threads work along, in a graph
 //!   seqlock    a small record: one writes, many copy it out
 //!   snapshot   a large state: one publishes, many look at it where it lies
 //!   pool       objects made once, which any thread takes and any thread gives back
@@ -18,6 +19,7 @@
 
 pub mod arena;
 pub mod atomic;
+pub mod disruptor;
 pub mod futex;
 pub mod layout;
 pub mod pool;

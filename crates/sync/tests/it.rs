@@ -3,6 +3,8 @@
 
 #[path = "it/arena.rs"]
 mod arena;
+#[path = "it/disruptor.rs"]
+mod disruptor;
 #[path = "it/futex.rs"]
 mod futex;
 #[path = "it/pool.rs"]
@@ -13,3 +15,5 @@ mod seqlock;
 mod simd;
 #[path = "it/snapshot.rs"]
 mod snapshot;
+#[path = "it/spsc.rs"]
+mod spsc;

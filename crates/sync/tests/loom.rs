@@ -3,6 +3,8 @@
 //! notices.
 #![cfg(tiercel_loom)]
 
+#[path = "loom/disruptor.rs"]
+mod disruptor;
 #[path = "loom/pool.rs"]
 mod pool;
 #[path = "loom/seqlock.rs"]
@@ -14,9 +16,14 @@ mod spsc;
 #[path = "loom/wait.rs"]
 mod wait;
 
-/// Runs `model` in every order.
+/// Runs `model` in every order within three preemptions.
 fn check(model: impl Fn() + Sync + Send + 'static) {
+    check_within(3, model);
+}
+
+/// Runs `model` in every order within so many preemptions.
+fn check_within(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(preemptions);
     builder.check(model);
 }

@@ -1,0 +1,179 @@
+//! One ring that several threads work along: producers write events in place, consumers follow, each
+//! behind those whose work it needs.
+//!
+//! ```text
+//!              +--> journal -----+
+//!   producers -+                 +--> engine          leaves: engine, metrics
+//!              +--> replication -+
+//!              +--> metrics
+//!
+//!   ring: ... engine < journal <= published <= claimed <= slowest leaf + capacity
+//! ```
+//!
+//! - Events are made once and written in place for ever after; nothing is allocated or moved.
+//! - A consumer takes all there is as one batch, and says so once at its end.
+//! - The ring is bounded: a producer waits, or is told [`PublishError::Full`], when the slowest leaf of
+//!   the graph is a whole ring behind.
+//! - Shut-down loses nothing: when the last producer is dropped, consumers get what was published,
+//!   then [`Closed`]. A consumer that goes before closes the ring: producers are told, those after
+//!   it get what it has done, then [`Closed`].
+//!
+//! The graph is built before the producer exists, and a consumer can only follow consumers that exist:
+//! there are no cycles, no consumer that joins late, and no ring without a consumer.
+//!
+//! ```
+//! use tiercel_sync::disruptor;
+//!
+//! #[derive(Default)]
+//! struct Order { id: u64, quantity: u64 }
+//!
+//! let (mut graph, [mut journal, mut risk]) = disruptor::single(1024, Order::default).consumers();
+//! let [mut engine] = graph.after(&[&journal, &risk]);
+//! let mut producer = graph.build();
+//!
+//! std::thread::scope(|threads| {
+//!     threads.spawn(move || while journal.consume(|_, _, _| {}).is_ok() {});
+//!     threads.spawn(move || while risk.consume(|_, _, _| {}).is_ok() {});
+//!     let engine = threads.spawn(move || {
+//!         let mut total = 0;
+//!         while engine.consume(|order, _, _| total += order.quantity).is_ok() {}
+//!         total
+//!     });
+//!     for id in 0..100 {
+//!         let sequence = producer.publish(|order| *order = Order { id, quantity: 2 });
+//!         assert_eq!(sequence, Ok(id));
+//!     }
+//!     drop(producer);
+//!     assert_eq!(engine.join().unwrap(), 200);
+//! });
+//! ```
+
+mod builder;
+mod consumer;
+mod multi;
+mod single;
+
+pub use builder::{Builder, Graph, multi, multi_with, single, single_with};
+pub use consumer::Consumer;
+pub use multi::{Multi, MultiProducer};
+pub use single::{Single, SingleProducer};
+
+pub use crate::spsc::Closed;
+
+use thiserror::Error;
+
+use crate::atomic::{Arc, AtomicBool, AtomicU64, Ordering, UnsafeCell};
+use crate::layout::{APART_BYTES, Apart};
+use crate::wait::Wait;
+
+/// Why nothing was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PublishError {
+    /// There is not so much room now. There will be, when the slowest consumer goes on.
+    #[error("the ring is full")]
+    Full,
+    /// A consumer is gone, or a producer died while it wrote: nothing goes on here.
+    #[error("a consumer is gone, or a producer died")]
+    Closed,
+}
+
+mod sealed {
+    /// How producers tell which events are published.
+    pub trait Sequencer: Send + Sync {
+        /// The events from `from` on that are published without a gap: up to this number, not
+        /// included. Acquire: they are whole.
+        fn published(&self, from: u64) -> u64;
+
+        /// How many events were claimed: when all producers are gone, all that will ever be.
+        fn claimed(&self) -> u64;
+    }
+}
+
+use sealed::Sequencer;
+
+/// How far a consumer is. Its own lines: it is written once per batch and read by others.
+#[derive(Debug, Default)]
+struct Cursor {
+    /// Events done. Release by its consumer, Acquire by those who follow and by producers.
+    done: AtomicU64,
+    /// The consumer is gone; `done` is final.
+    gone: AtomicBool,
+}
+
+const _: () = assert!(align_of::<Apart<Cursor>>() == APART_BYTES);
+
+type SharedCursor = Arc<Apart<Cursor>>;
+
+/// What all handles share.
+struct Shared<E, S, W> {
+    sequencer: S,
+    end: Apart<End>,
+    wait: Apart<W>,
+    events: Box<[UnsafeCell<E>]>,
+}
+
+/// Written once each; else read by all.
+#[derive(Default)]
+struct End {
+    /// The last producer is gone: what is claimed is published, and is all.
+    producers_gone: AtomicBool,
+    /// A consumer is gone, or a producer died between claim and publication.
+    broken: AtomicBool,
+}
+
+// SAFETY: an event is written by the producer that claimed it, alone, after all leaves of the graph
+// are done with its slot, and read by consumers after it was published: hence `Send` and `Sync`.
+unsafe impl<E: Send + Sync, S: Sequencer, W: Wait> Send for Shared<E, S, W> {}
+// SAFETY: as above.
+unsafe impl<E: Send + Sync, S: Sequencer, W: Wait> Sync for Shared<E, S, W> {}
+
+impl<E, S, W: Wait> Shared<E, S, W> {
+    #[inline(always)]
+    fn cell(&self, sequence: u64) -> &UnsafeCell<E> {
+        let place = sequence & (self.events.len() as u64 - 1);
+        // SAFETY: the length is a power of two, so the mask keeps it inside.
+        unsafe { self.events.get_unchecked(place as usize) }
+    }
+
+    /// Runs `write` on the event of `sequence`.
+    ///
+    /// # Safety
+    /// The caller must have claimed it, and not published it yet.
+    #[inline(always)]
+    unsafe fn write<R>(&self, sequence: u64, write: impl FnOnce(&mut E) -> R) -> R {
+        // SAFETY: the caller's promise.
+        self.cell(sequence).with_mut(|event| write(unsafe { &mut *event }))
+    }
+
+    fn capacity(&self) -> u64 {
+        self.events.len() as u64
+    }
+
+    /// For producers, who go no further then.
+    fn is_broken(&self) -> bool {
+        // Relaxed: they read nothing by it.
+        self.end.broken.load(Ordering::Relaxed)
+    }
+
+    /// Nothing goes on here any more.
+    fn break_off(&self) {
+        // Release, with `Consumer::look`: a consumer that has seen the end passes on what it saw.
+        self.end.broken.store(true, Ordering::Release);
+        self.wait.notify();
+    }
+
+    /// No producer is left.
+    fn close(&self) {
+        // Release, with `Consumer::look`: whoever sees it sees every claim and publication.
+        self.end.producers_gone.store(true, Ordering::Release);
+        self.wait.notify();
+    }
+}
+
+/// The least that all of `cursors` have done.
+#[inline(always)]
+fn least_done(cursors: &[SharedCursor]) -> u64 {
+    // Acquire, with the release in `Consumer::finish`: what a consumer did with an event, it did
+    // before this.
+    cursors.iter().map(|cursor| cursor.done.load(Ordering::Acquire)).min().unwrap_or(u64::MAX)
+}
