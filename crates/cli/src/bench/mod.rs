@@ -12,6 +12,7 @@ pub mod engine;
 pub mod itch;
 pub mod matching;
 pub mod row;
+pub mod sync;
 
 use std::io::Write;
 
@@ -25,7 +26,7 @@ use row::Row;
 ///
 /// The memory cases come first: they need a heap that nothing was freed on.
 pub const CASES: &[&[CaseSpec]] =
-    &[matching::CASES, itch::DECODE_CASES, binance::CASES, itch::BUILD_CASES];
+    &[matching::CASES, itch::DECODE_CASES, binance::CASES, itch::BUILD_CASES, sync::CASES];
 
 /// Why a bench cannot run.
 #[derive(Debug, Error)]
@@ -75,7 +76,7 @@ pub enum Format {
 /// What to measure and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Which bench: matching, wire, book, or all of them
+    /// Which bench: matching, wire, book, sync, or all of them
     #[arg(default_value = "all")]
     pub name: String,
     /// Only this case
