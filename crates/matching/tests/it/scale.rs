@@ -1,15 +1,15 @@
-//! What shows only where there is much of it: ids whose hashes are the same, and the most that an
-//! account may hold.
+//! What shows only where there is much of it: ids whose hashes are the same, the most that an
+//! account may hold, and what is remembered of funds and trades.
 
-use tiercel_matching::{Accounts, Bare, Engine, Ledger};
+use tiercel_matching::{Accounts, Bare, Engine, FUNDING_HISTORY, Ledger, TRADE_HISTORY};
 use tiercel_testkit::fuzz_commands;
 use tiercel_testkit::harness::SHARD;
 use tiercel_testkit::model::Mode;
 use tiercel_testkit::random::Random;
-use tiercel_types::command::{CancelOrder, Deposit, NewOrder, QueryOrder};
+use tiercel_types::command::{BustTrade, CancelOrder, Deposit, NewOrder, QueryOrder};
 use tiercel_types::{
     AccountId, AssetId, ClientOrderId, Command, DenialReason, Event, EventBuffer, InstrumentId,
-    Money, OrderId, Price, Qty, Side, Timestamp,
+    Money, OrderId, Price, Qty, Side, Timestamp, TradeId,
 };
 
 use crate::subject::Holding;
@@ -36,13 +36,19 @@ impl<L: Ledger> Venue<L> {
     }
 
     fn run(&mut self, command: impl Into<Command>) -> Event {
-        let (sequence, time) = (self.engine.sequence() + 1, Timestamp(1_000));
-        let (mut events, command) = (Vec::new(), command.into());
-        self.engine.apply_all(sequence, time, &command, &mut self.buffer, |_, event| {
-            events.push(event);
-        });
+        let command = command.into();
+        let events = self.run_all(command);
         assert_eq!(events.len(), 1, "{command:?}: {events:?}");
         events[0]
+    }
+
+    fn run_all(&mut self, command: impl Into<Command>) -> Vec<Event> {
+        let (sequence, time) = (self.engine.sequence() + 1, Timestamp(1_000));
+        let mut events = Vec::new();
+        self.engine.apply_all(sequence, time, &command.into(), &mut self.buffer, |_, event| {
+            events.push(event);
+        });
+        events
     }
 
     fn bid(&mut self, order_id: OrderId, client_order_id: ClientOrderId) -> Event {
@@ -115,4 +121,47 @@ fn an_account_holds_two_to_the_120_units_and_no_more() {
     let reason = DenialReason::AmountInvalid;
     assert!(matches!(deposit(left + 1), Event::Denied(denied) if denied.reason == reason));
     assert!(matches!(deposit(left), Event::FundsMoved(moved) if moved.free.units() == 1 << 120));
+}
+
+#[test]
+fn as_many_funding_ids_are_remembered_as_is_said() {
+    let mut venue = Venue::<Accounts>::new(Mode::Full);
+    let deposit = |funding_id| {
+        let amount = Money::from_units(1);
+        Deposit { funding_id, account: ACCOUNT, asset: AssetId(1), amount }
+    };
+    // The venue's own deposits have smaller ids: the first are forgotten one by one.
+    let first = 1_000;
+    for funding_id in (first..).take(FUNDING_HISTORY) {
+        assert!(matches!(venue.run(deposit(funding_id)), Event::FundsMoved(_)));
+    }
+    assert!(matches!(venue.run(deposit(first)), Event::FundingRepeated(_)));
+    assert!(matches!(venue.run(deposit(u64::MAX)), Event::FundsMoved(_)));
+    let reason = DenialReason::FundingIdTooOld;
+    assert!(matches!(venue.run(deposit(first)), Event::Denied(denied) if denied.reason == reason));
+    assert!(matches!(venue.run(deposit(first + 1)), Event::FundingRepeated(_)));
+}
+
+#[test]
+fn as_many_trades_can_be_undone_as_is_said() {
+    let mut venue = Venue::<Accounts>::new(Mode::Full);
+    let (instrument, price) = (InstrumentId(1), Price::from_units(1_000_000));
+    let lot = Qty::from_units(10_000);
+    let bust = |number| BustTrade { trade_id: TradeId(number), instrument, reserved: 0 };
+    let trade = |venue: &mut Venue<Accounts>, lots: u64| {
+        let qty = Qty::from_units(lot.units() * lots);
+        let bid = NewOrder::limit(instrument, ACCOUNT, Side::Buy, price, qty);
+        assert!(matches!(venue.run(bid), Event::OrderAccepted(_)));
+        for _ in 0..lots {
+            let offer = NewOrder::limit(instrument, AccountId(3), Side::Sell, price, lot);
+            let events = venue.run_all(offer);
+            assert!(events.iter().any(|event| matches!(event, Event::Trade(_))), "{events:?}");
+        }
+    };
+    trade(&mut venue, TRADE_HISTORY as u64);
+    assert!(matches!(venue.run(bust(1)), Event::TradeBusted(_)));
+    trade(&mut venue, 2);
+    let reason = DenialReason::UnknownTrade;
+    assert!(matches!(venue.run(bust(2)), Event::Denied(denied) if denied.reason == reason));
+    assert!(matches!(venue.run(bust(3)), Event::TradeBusted(_)));
 }
