@@ -116,7 +116,7 @@ impl Bus {
     /// The system's refusals.
     pub fn in_memory(options: &Options) -> Result<Self, BusError> {
         options.check()?;
-        let page = new_page(Path::new("memory"), *options);
+        let page = FirstPage { alone: true, ..new_page(Path::new("memory"), *options) };
         let file = place::make_in_memory(&page, REACH_FIRST, options.prefault)?;
         Ok(Self { place: Place::of_file(file), page, prefault: options.prefault })
     }
@@ -138,8 +138,8 @@ impl Bus {
             };
             let path = place.cycle_path(newest);
             if let Some((page, _)) = open_file(&path, false)? {
-                if place.rolls() && page.cycle != newest {
-                    let what = "the cycle's number is not that of its name";
+                if place.rolls() && (page.cycle != newest || page.alone) {
+                    let what = "the cycle is not the one of its name";
                     return Err(BusError::Damaged { path, what });
                 }
                 return Ok(Self { place, page, prefault: true });
@@ -221,6 +221,12 @@ impl Bus {
     /// The first page of another cycle of this bus, made now.
     pub(crate) fn page_of(&self, cycle: u32) -> FirstPage {
         FirstPage { cycle, created_ns: now_ns(), ..self.page }
+    }
+
+    /// Whether its locks are where this handle looks for them: a cycle of a directory that was
+    /// opened by itself can only be read.
+    pub(crate) fn can_be_written(&self) -> bool {
+        self.place.rolls() != self.page.alone
     }
 
     pub(crate) fn is_shared(&self) -> bool {
@@ -330,5 +336,5 @@ fn new_page(path: &Path, options: Options) -> FirstPage {
     let created_ns = now_ns();
     let birth = format!("{created_ns} {} {}", std::process::id(), path.display());
     let options = Options { prefault: false, ..options };
-    FirstPage { cycle: 1, bus: xxh3_64(birth.as_bytes()), created_ns, options }
+    FirstPage { cycle: 1, bus: xxh3_64(birth.as_bytes()), alone: false, created_ns, options }
 }

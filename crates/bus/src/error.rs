@@ -70,7 +70,8 @@ pub enum BusError {
     /// The options make no bus.
     #[error("these options make no bus: {0}")]
     Options(&'static str),
-    /// The bus was made for one writer, and the handle is for several, or the other way round.
+    /// The bus was made for one writer, and the handle is for several, or the other way round; or
+    /// the file is one cycle of a directory, which alone is written to.
     #[error("the bus was made for {0}")]
     Mode(&'static str),
     /// Another writer has the bus. Its process is alive: the system keeps its lock.

@@ -43,7 +43,8 @@ struct Fixed {
     align: u32,
     shared: u8,
     sleep: u8,
-    reserved: [u8; 46],
+    alone: u8,
+    reserved: [u8; 45],
     checksum: u64,
 }
 
@@ -57,6 +58,8 @@ pub(crate) struct FirstPage {
     pub(crate) cycle: u32,
     /// Which bus: a number that all of its cycles carry, and hardly another bus.
     pub(crate) bus: u64,
+    /// Whether it is the only cycle, in a file by itself.
+    pub(crate) alone: bool,
     /// When the cycle was made, in nanoseconds since the Unix epoch.
     pub(crate) created_ns: u64,
     /// What the bus was made with.
@@ -86,7 +89,8 @@ impl FirstPage {
             align: options.align.bytes() as u32,
             shared: u8::from(options.writers == Writers::Shared),
             sleep: u8::from(options.waiting == Waiting::Sleep),
-            reserved: [0; 46],
+            alone: u8::from(self.alone),
+            reserved: [0; 45],
             checksum: 0,
         };
         fixed.checksum = checksum(&fixed);
@@ -115,14 +119,15 @@ impl FirstPage {
             return Err(damaged("the first page's checksum does not match"));
         }
         let options = fixed.options().ok_or_else(|| damaged("a field has an unknown value"))?;
-        if options.check().is_err() || fixed.cycle == 0 {
+        if options.check().is_err() || fixed.cycle == 0 || fixed.alone > 1 {
             return Err(damaged("a field has a value it cannot have"));
         }
         if fixed.file_bytes != file_bytes {
             let (expected, found) = (fixed.file_bytes, file_bytes);
             return Err(BusError::Size { path: path.to_owned(), expected, found });
         }
-        Ok(Self { cycle: fixed.cycle, bus: fixed.bus, created_ns: fixed.created_ns, options })
+        let Fixed { cycle, bus, created_ns, alone, .. } = fixed;
+        Ok(Self { cycle, bus, alone: alone == 1, created_ns, options })
     }
 }
 
@@ -170,7 +175,7 @@ mod tests {
             retention: Retention { cycles: 3, bytes: 1 << 30 },
             prefault: false,
         };
-        FirstPage { cycle: 7, bus: 0x1122_3344_5566_7788, created_ns: 99, options }
+        FirstPage { cycle: 7, bus: 0x1122_3344_5566_7788, alone: true, created_ns: 99, options }
     }
 
     #[test]

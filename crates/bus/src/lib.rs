@@ -109,5 +109,5 @@ pub use self::{
     reader::{Reader, Record, Stall, Start},
     spare::Preparer,
     survey::{CycleSurvey, Fault},
-    writer::{One, Shared, Slot, Writer},
+    writer::{Mode, One, Shared, Slot, Writer},
 };

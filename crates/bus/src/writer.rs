@@ -21,6 +21,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::bus::{Access, Bus, Cycle, REACH_FIRST};
 use crate::error::{AppendError, BusError};
+use crate::file::LINE;
 use crate::header::{HEADER_SIZE, Header};
 use crate::index::Index;
 use crate::lock::{SHARED_WRITERS_MAX, SlotLock};
@@ -31,14 +32,17 @@ use crate::spare::{Preparer, Spare};
 use crate::wake::Order;
 
 mod mode {
-    /// How many write. Not for others to implement.
-    pub trait Mode {
+    /// How many write: [`One`](super::One) or [`Shared`](super::Shared). Not for others to
+    /// implement.
+    pub trait Mode: Sealed {
         /// Whether others may write at the same time.
         const SHARED: bool;
     }
+
+    pub trait Sealed {}
 }
 
-pub(crate) use mode::Mode;
+pub use mode::Mode;
 
 /// The only writer.
 #[derive(Debug)]
@@ -47,6 +51,9 @@ pub enum One {}
 /// One of several writers.
 #[derive(Debug)]
 pub enum Shared {}
+
+impl mode::Sealed for One {}
+impl mode::Sealed for Shared {}
 
 impl Mode for One {
     const SHARED: bool = false;
@@ -81,6 +88,7 @@ impl<M: Mode> Writer<M> {
         match (bus.is_shared(), M::SHARED) {
             (true, false) => return Err(BusError::Mode("several writers")),
             (false, true) => return Err(BusError::Mode("one writer")),
+            _ if !bus.can_be_written() => return Err(BusError::Mode("a directory of cycles")),
             _ => {}
         }
         let lock = take_slot::<M>(&bus)?;
@@ -379,7 +387,11 @@ impl<M: Mode> Writer<M> {
         let index = Index::new(page.cycle, self.cursor.sequence);
         protocol::publish(mapping, self.cursor, length, kind);
         self.cursor = self.cursor.after(geometry, length);
-        mapping.prefetch_write(self.cursor.position + PREFETCH_AHEAD);
+        let ahead = self.cursor.position + PREFETCH_AHEAD;
+        mapping.prefetch_write(ahead);
+        if HEADER_SIZE + length > LINE {
+            mapping.prefetch_write(ahead + LINE);
+        }
         if self.order != Order::None {
             self.order.ring(mapping.bell());
         }
@@ -392,7 +404,8 @@ impl<M: Mode> Writer<M> {
     }
 }
 
-/// How far ahead of the tail a writer asks for cache lines.
+/// How far ahead of the tail a writer asks for cache lines: the distance that gave the most
+/// records a second, of 0 to 2048 bytes, without a cost in latency.
 const PREFETCH_AHEAD: usize = 256;
 
 impl Writer<Shared> {

@@ -1,6 +1,7 @@
 //! `tiercel`: the binary. It reads arguments, opens files and terminals, and leaves every
 //! decision to the pure crates.
 
+mod bus;
 mod demo;
 mod doctor;
 mod exit;
@@ -56,6 +57,8 @@ enum Run {
     Match(session::MatchArgs),
     /// Rebuild books from recorded market data: Nasdaq ITCH 5.0, Binance captures
     Replay(replay::ReplayArgs),
+    /// Look into a bus: print, count or verify its records
+    Bus(bus::BusArgs),
     /// Measure: time per operation of the engine, the books and the decoders
     Bench(bench::Options),
     /// Say what this machine offers and lacks for low latency
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Some(Run::Match(args)) => session::run(&args),
         Some(Run::Replay(args)) => replay::run(&args),
+        Some(Run::Bus(args)) => bus::run(&args),
         Some(Run::Bench(options)) => run_bench(&options),
         Some(Run::Demo(args)) => demo::run(&args),
         Some(Run::Doctor(args)) => doctor::run(&args),

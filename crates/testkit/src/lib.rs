@@ -18,6 +18,7 @@ pub mod counting_allocator;
 pub mod coverage;
 pub mod data;
 pub mod fuzz_binance;
+pub mod fuzz_bus;
 pub mod fuzz_commands;
 pub mod fuzz_itch;
 pub mod fuzz_l2;

@@ -147,7 +147,7 @@ fn there_is_one_writer_at_a_time_and_the_next_goes_on() {
         assert_eq!(bus.living_writers().unwrap(), [0]);
         assert!(matches!(bus.shared_writer(), Err(BusError::Mode(_))));
         drop(writer);
-        assert_eq!(bus.living_writers().unwrap(), []);
+        assert!(bus.living_writers().unwrap().is_empty());
         let mut writer = bus.writer().unwrap();
         writer.append(0, &2_u64).unwrap();
         let mut reader = bus.reader(Start::Oldest).unwrap();
@@ -182,4 +182,16 @@ fn a_bus_is_made_once_and_opened_often() {
     assert!(matches!(Bus::create(folder.path(), &small()), Err(BusError::Exists(_))));
     let again = Bus::open_or_create(folder.path(), &packed()).unwrap();
     assert_eq!(again.options(), bus.options(), "the files say what it is");
+}
+
+#[test]
+fn a_cycle_of_a_directory_opened_by_itself_is_for_reading_alone() {
+    let folder = Folder::new("by-itself");
+    let bus = Bus::create(folder.path(), &small()).unwrap();
+    bus.writer().unwrap().append(0, &5_u64).unwrap();
+    let cycle = Bus::open(folder.file(1)).unwrap();
+    assert!(matches!(cycle.writer(), Err(BusError::Mode(_))), "its locks are not in the file");
+    let mut reader = cycle.reader(Start::Oldest).unwrap();
+    assert_eq!(reader.poll().unwrap().unwrap().get(), Some(&5_u64));
+    assert_eq!(reader.poll().unwrap(), None);
 }

@@ -1,6 +1,7 @@
 //! The built binary, driven as a person or a script drives it.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod bus;
 mod command;
 mod demo;
 mod doctor;
