@@ -5,12 +5,15 @@
 
 pub mod binance;
 pub mod bracket;
+pub mod bus;
 pub mod clock;
 pub mod contest;
 pub mod driver;
 pub mod engine;
 pub mod itch;
 pub mod matching;
+pub mod pair;
+pub mod partner;
 pub mod row;
 pub mod sync;
 
@@ -25,8 +28,14 @@ use row::Row;
 /// Every case, in the order they run.
 ///
 /// The memory cases come first: they need a heap that nothing was freed on.
-pub const CASES: &[&[CaseSpec]] =
-    &[matching::CASES, itch::DECODE_CASES, binance::CASES, itch::BUILD_CASES, sync::CASES];
+pub const CASES: &[&[CaseSpec]] = &[
+    matching::CASES,
+    itch::DECODE_CASES,
+    binance::CASES,
+    itch::BUILD_CASES,
+    sync::CASES,
+    bus::CASES,
+];
 
 /// Why a bench cannot run.
 #[derive(Debug, Error)]
@@ -76,7 +85,7 @@ pub enum Format {
 /// What to measure and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Which bench: matching, wire, book, sync, or all of them
+    /// Which bench: matching, wire, book, sync, bus, or all of them
     #[arg(default_value = "all")]
     pub name: String,
     /// Only this case
@@ -135,6 +144,17 @@ impl Options {
             && self.case.as_ref().is_none_or(|case| case == spec.name)
     }
 
+    /// Chooses the cores that were not given, of those that this thread may run on.
+    ///
+    /// # Errors
+    /// The system's refusal to say which those are.
+    pub fn with_cpus(&self) -> Result<Self, BenchError> {
+        let cpus = tiercel_host::allowed_cpus()?;
+        let cpu = self.cpu.or(cpus.last().copied()).unwrap_or(0);
+        let second_cpu = self.second_cpu.or(cpus.iter().copied().find(|&other| other != cpu));
+        Ok(Self { cpu: Some(cpu), second_cpu, ..self.clone() })
+    }
+
     /// The core of the second thread, of a case between two cores.
     ///
     /// # Errors
@@ -169,6 +189,9 @@ pub fn run_with(
     out: &mut dyn Write,
     add: &mut dyn FnMut(&CaseSpec, &mut Case),
 ) -> Result<(), BenchError> {
+    if let Some(role) = partner::role() {
+        return bus::serve(&role);
+    }
     let chosen: Vec<&CaseSpec> =
         CASES.iter().copied().flatten().filter(|spec| options.takes(spec)).collect();
     if chosen.is_empty() {
@@ -181,10 +204,8 @@ pub fn run_with(
             .collect();
         return Err(BenchError::Unknown(asked, known.join(", ")));
     }
-    let cpus = tiercel_host::allowed_cpus()?;
-    let cpu = options.cpu.or(cpus.last().copied()).unwrap_or(0);
-    let second_cpu = options.second_cpu.or(cpus.iter().copied().find(|&other| other != cpu));
-    let options = &Options { second_cpu, ..options.clone() };
+    let options = &options.with_cpus()?;
+    let cpu = options.cpu.unwrap_or(0);
     // Named before pinning: a pinned process sees one core.
     let machine = tiercel_host::machine().to_string();
     tiercel_host::pin_current_thread(cpu)?;
