@@ -52,6 +52,19 @@ dist: ## Build the binary that is measured and shipped, for TARGET_CPU (native):
 test: ## All tests; set TIERCEL_DATA to a folder of real market data to include those on it
 	$(CARGO) test --workspace --locked
 	$(CARGO) test -p tiercel-matching --locked --release --test it -- recorded determinism
+	$(MAKE) --no-print-directory loom
+
+.PHONY: loom
+loom: ## The lock-free algorithms in every order of their steps, within three preemptions (in `test`)
+	RUSTFLAGS="--cfg tiercel_loom" CARGO_TARGET_DIR=$(or $(CARGO_TARGET_DIR),target)/loom CARGO_PROFILE_TEST_OPT_LEVEL=3 \
+		$(CARGO) test -p tiercel-sync --locked --test loom
+
+.PHONY: tsan
+tsan: ## The stress tests of what threads share, under ThreadSanitizer
+	TSAN_OPTIONS="suppressions=$(CURDIR)/crates/sync/tests/tsan.supp" \
+		RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+		CARGO_TARGET_DIR=$(or $(CARGO_TARGET_DIR),target)/tsan \
+		$(CARGO) test -p tiercel-sync --locked --target x86_64-unknown-linux-gnu --test stress
 
 .PHONY: check
 check: fmt-check lint docs deny ## Formatting, lints, documentation and dependencies

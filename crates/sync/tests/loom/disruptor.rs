@@ -66,6 +66,24 @@ fn a_consumer_follows_another() {
     });
 }
 
+/// The producer and the first stage are one thread: the second stage has the event by way of the first
+/// stage's mark alone.
+#[test]
+fn a_consumer_sees_an_event_by_the_one_before_it() {
+    check(|| {
+        let (mut graph, [first]) = disruptor::single_with(2, || 0, BusySpin).consumers();
+        let [second] = graph.after(&[&first]);
+        let mut producer = graph.build();
+        let stage = thread::spawn(move || {
+            producer.publish(|event| *event = 7).unwrap();
+            drop(producer);
+            drain_single(first)
+        });
+        assert_eq!(drain_single(second), [7]);
+        assert_eq!(stage.join().unwrap(), [7]);
+    });
+}
+
 /// Two first stages end one after the other: the one that ends later has seen all there was.
 #[test]
 fn the_end_of_one_consumer_hides_nothing_from_another() {

@@ -6,7 +6,7 @@ use std::thread;
 use tiercel_sync::disruptor;
 use tiercel_sync::wait::{AnyWait, SpinPark, WaitKind};
 
-use crate::Item;
+use crate::{Item, join};
 
 pub(crate) const ALL: &[(&str, fn())] = &[
     ("one producer, a graph", one_producer_and_a_graph),
@@ -26,15 +26,16 @@ fn one_producer_and_a_graph() {
         let mut producer = graph.build();
         let done = [AtomicU64::new(0), AtomicU64::new(0)];
         thread::scope(|threads| {
-            for (consumer, done) in [&mut journal, &mut risk].into_iter().zip(&done) {
-                threads.spawn(move || {
-                    let mark = |item: &Item, sequence, _| {
-                        assert_eq!(item.number(), sequence);
-                        done.store(sequence + 1, Ordering::Relaxed);
-                    };
-                    while consumer.consume(mark).is_ok() {}
+            let stages =
+                [(&mut journal, &done[0]), (&mut risk, &done[1])].map(|(consumer, done)| {
+                    threads.spawn(move || {
+                        let mark = |item: &Item, sequence, _| {
+                            assert_eq!(item.number(), sequence);
+                            done.store(sequence + 1, Ordering::Relaxed);
+                        };
+                        while consumer.consume(mark).is_ok() {}
+                    })
                 });
-            }
             let engine = threads.spawn(|| {
                 let mut next = 0;
                 let mut follow = |item: &Item, sequence, _| {
@@ -50,6 +51,7 @@ fn one_producer_and_a_graph() {
             }
             drop(producer);
             assert_eq!(engine.join().unwrap(), EVENTS);
+            join(stages);
         });
     }
 }
@@ -58,7 +60,7 @@ fn one_producer_in_batches() {
     let (graph, [mut consumer]) = disruptor::single(64, Item::default).consumers();
     let mut producer = graph.build();
     thread::scope(|threads| {
-        threads.spawn(move || {
+        let writer = threads.spawn(move || {
             let mut next = 0;
             while next < EVENTS {
                 let count = (next % 31 + 1).min(EVENTS - next);
@@ -74,6 +76,7 @@ fn one_producer_in_batches() {
         };
         while consumer.consume(&mut read).is_ok() {}
         assert_eq!(next, EVENTS);
+        join([writer]);
     });
 }
 
@@ -88,13 +91,13 @@ fn three_sleeping_producers() {
 
 /// Each producer's events keep their order, and none is missing.
 fn producers(capacity: usize, wait: AnyWait) {
-    const PRODUCERS: u64 = 3;
+    const PRODUCERS: usize = 3;
     const EACH: u64 = EVENTS / 4;
     let (graph, [mut first, mut second]) =
         disruptor::multi_with(capacity, Item::default, wait).consumers();
     let producer = graph.build();
     thread::scope(|threads| {
-        for number in 0..PRODUCERS {
+        let writers = [0, 1, 2].map(|number: u64| {
             let mut producer = producer.clone();
             threads.spawn(move || {
                 let mut sent = 0;
@@ -106,12 +109,12 @@ fn producers(capacity: usize, wait: AnyWait) {
                     };
                     producer.publish_batch(count as usize, &mut write).unwrap();
                 }
-            });
-        }
+            })
+        });
         drop(producer);
-        for consumer in [&mut first, &mut second] {
+        let readers = [&mut first, &mut second].map(|consumer| {
             threads.spawn(move || {
-                let mut next = [0; PRODUCERS as usize];
+                let mut next = [0; PRODUCERS];
                 let mut read = |item: &Item, _, _| {
                     let number = item.number();
                     let next = &mut next[(number >> 32) as usize];
@@ -119,8 +122,10 @@ fn producers(capacity: usize, wait: AnyWait) {
                     *next += 1;
                 };
                 while consumer.consume(&mut read).is_ok() {}
-                assert_eq!(next, [EACH; PRODUCERS as usize]);
-            });
-        }
+                assert_eq!(next, [EACH; PRODUCERS]);
+            })
+        });
+        join(writers);
+        join(readers);
     });
 }

@@ -24,11 +24,13 @@ fn messages() {
         let items = if kind == WaitKind::BusySpin { ITEMS / 10 } else { ITEMS };
         let (mut producer, mut consumer) = message::ring_with(capacity, AnyWait::from(kind));
         thread::scope(|threads| {
-            threads.spawn(move || (0..items).for_each(|n| producer.push(Item::of(n)).unwrap()));
+            let sender =
+                threads.spawn(move || (0..items).for_each(|n| producer.push(Item::of(n)).unwrap()));
             for number in 0..items {
                 assert_eq!(consumer.pop().unwrap().number(), number);
             }
             assert!(consumer.pop().is_err());
+            sender.join().unwrap();
         });
     }
 }
@@ -37,7 +39,7 @@ fn batches() {
     for capacity in [1, 8, 256] {
         let (mut producer, mut consumer) = batch::ring::<Item>(capacity);
         thread::scope(|threads| {
-            threads.spawn(move || {
+            let sender = threads.spawn(move || {
                 let mut next = 0;
                 while next < ITEMS {
                     let size = (next % 13 + 1).min(ITEMS - next) as usize;
@@ -54,6 +56,7 @@ fn batches() {
                 chunk.release_all();
             }
             assert_eq!(next, ITEMS);
+            sender.join().unwrap();
         });
     }
 }
@@ -62,17 +65,19 @@ fn batches() {
 fn sleeping_messages() {
     let (mut producer, mut consumer) = message::ring_with(2, SpinPark::new(0, 0));
     thread::scope(|threads| {
-        threads.spawn(move || (0..ITEMS).for_each(|n| producer.push(Item::of(n)).unwrap()));
+        let sender =
+            threads.spawn(move || (0..ITEMS).for_each(|n| producer.push(Item::of(n)).unwrap()));
         for number in 0..ITEMS {
             assert_eq!(consumer.pop().unwrap().number(), number);
         }
+        sender.join().unwrap();
     });
 }
 
 fn items_on_the_heap() {
     let (mut producer, mut consumer) = message::ring::<Box<Item>>(64);
     thread::scope(|threads| {
-        threads.spawn(move || {
+        let sender = threads.spawn(move || {
             for number in 0..ITEMS {
                 producer.push(Box::new(Item::of(number))).unwrap();
             }
@@ -89,5 +94,6 @@ fn items_on_the_heap() {
             }
         }
         assert_eq!(next, ITEMS);
+        sender.join().unwrap();
     });
 }
