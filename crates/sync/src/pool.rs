@@ -6,9 +6,11 @@
 //!   acquire                                   release
 //!   A1 read head           (acquire)          B1 the object is put down
 //!   A2 read next of it     (relaxed)          B2 next of it = head's slot      (relaxed)
-//!   A3 head: that -> next  (acquire)          B3 head: what was -> it          (release)
+//!   A3 head: that -> next  (relaxed)          B3 head: what was -> it          (release)
+//!      other? A1 is what it found
 //!
-//!   A1 or A3 reads B3 (or a change after it): A2 sees B2, and the new holder sees B1.
+//!   A1 reads B3 (or a change after it): A2 sees B2, and the new holder sees B1.
+//!   A3 finds the head that A1 read, no other: the tag says so.
 //! ```
 //!
 //! The free slots are a list; its head carries a tag that grows with each change, so that a head
@@ -133,7 +135,7 @@ impl<T> Pool<T> {
     /// Takes an object, or returns `None` when all are held, which is counted as a miss.
     #[inline]
     pub fn acquire(&self) -> Option<Pooled<'_, T>> {
-        // A1: synchronises with B3, for `next`.
+        // A1: synchronises with B3, for `next` and for the object.
         let mut head = Head::from_bits(self.head.load(Ordering::Acquire));
         loop {
             if head.first == NONE {
@@ -143,11 +145,11 @@ impl<T> Pool<T> {
             let slot = &self.slots[head.first as usize - 1];
             // A2: if the slot was taken meanwhile this is of no meaning, and A3 fails by the tag.
             let next = slot.next.load(Ordering::Relaxed);
-            // A3: synchronises with B3, for the object.
+            // A3: relaxed when it succeeds, since it found what A1 read; else it is A1 again.
             match self.head.compare_exchange_weak(
                 head.bits(),
                 head.changed_to(next).bits(),
-                Ordering::Acquire,
+                Ordering::Relaxed,
                 Ordering::Acquire,
             ) {
                 Ok(_) => {
@@ -207,7 +209,7 @@ impl<T> Pool<T> {
         loop {
             // B2
             slot.next.store(head.first, Ordering::Relaxed);
-            // B3: synchronises with A1 and A3.
+            // B3: synchronises with A1.
             match self.head.compare_exchange_weak(
                 head.bits(),
                 head.changed_to(number).bits(),

@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "a test, which clippy does not take for one")]
 
 #[cfg(not(tiercel_loom))]
+#[path = "stress/cells.rs"]
+mod cells;
+#[cfg(not(tiercel_loom))]
 #[path = "stress/disruptor.rs"]
 mod disruptor;
 #[cfg(not(tiercel_loom))]
@@ -41,7 +44,7 @@ fn join<const N: usize>(threads: [std::thread::ScopedJoinHandle<'_, ()>; N]) {
 
 fn main() {
     #[cfg(not(tiercel_loom))]
-    for (name, stress) in spsc::ALL.iter().chain(disruptor::ALL) {
+    for (name, stress) in spsc::ALL.iter().chain(disruptor::ALL).chain(cells::ALL) {
         println!("stress {name}");
         stress();
     }
