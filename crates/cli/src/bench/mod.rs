@@ -16,6 +16,7 @@ pub mod pair;
 pub mod partner;
 pub mod row;
 pub mod sync;
+pub mod sync_cells;
 
 use std::io::Write;
 
@@ -34,6 +35,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     binance::CASES,
     itch::BUILD_CASES,
     sync::CASES,
+    sync_cells::CASES,
     bus::CASES,
 ];
 
