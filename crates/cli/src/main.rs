@@ -5,6 +5,7 @@ mod bus;
 mod demo;
 mod doctor;
 mod exit;
+mod journal;
 mod replay;
 mod session;
 mod stop;
@@ -61,6 +62,8 @@ enum Run {
     Bus(bus::BusArgs),
     /// Measure: time per operation of the engine, the books and the decoders
     Bench(bench::Options),
+    /// Look into a command journal: ls, cat, verify, export
+    Journal(journal::JournalArgs),
     /// Say what this machine offers and lacks for low latency
     Doctor(doctor::DoctorArgs),
 }
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Some(Run::Bus(args)) => bus::run(&args),
         Some(Run::Bench(options)) => run_bench(&options),
         Some(Run::Demo(args)) => demo::run(&args),
+        Some(Run::Journal(args)) => journal::run(&args),
         Some(Run::Doctor(args)) => doctor::run(&args),
         None => demo::run(&demo::DemoArgs::standard()),
     };

@@ -11,6 +11,7 @@ pub mod contest;
 pub mod driver;
 pub mod engine;
 pub mod itch;
+pub mod journal;
 pub mod matching;
 pub mod pair;
 pub mod partner;
@@ -37,6 +38,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     sync::CASES,
     sync_cells::CASES,
     bus::CASES,
+    journal::CASES,
 ];
 
 /// Why a bench cannot run.

@@ -5,6 +5,7 @@ mod bus;
 mod command;
 mod demo;
 mod doctor;
+mod journal;
 mod match_errors;
 mod match_golden;
 mod replay;

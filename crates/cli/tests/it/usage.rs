@@ -10,6 +10,7 @@ fn every_command_explains_itself() {
         &["match", "--help"],
         &["replay", "--help"],
         &["bench", "--help"],
+        &["journal", "--help"],
         &["doctor", "--help"],
     ] {
         let ran = run(arguments);
@@ -31,6 +32,8 @@ fn arguments_that_make_no_sense_end_with_2() {
         &["replay", "x", "--format", "csv"],
         &["match"],
         &["bench", "nonsense"],
+        &["journal"],
+        &["journal", "cat", "x", "--from", "1", "--since-ns", "1"],
     ] {
         let ran = run(arguments);
         assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);

@@ -1,0 +1,637 @@
+//! The journal: a log in segments, written by group commit.
+//!
+//! ```text
+//!  append --> [ batch being filled ] --> queue --> one write under way --> durable
+//!                    ^                                    |
+//!                    +------- free buffers <--------------+
+//! ```
+//!
+//! `append` encodes into the batch that is being filled: some tens of nanoseconds, no system call
+//! and no allocation. A write takes everything that gathered while the one before was under way.
+//! Each write starts on a block of its own, so that no byte that is durable is ever written again.
+
+use std::collections::VecDeque;
+
+use tiercel_types::Timestamp;
+use tiercel_types::record::{COMMAND_HEADER_SIZE, CommandHeader};
+
+use crate::buffer::Buffer;
+use crate::cursor::{Cursor, Start};
+use crate::error::{AppendError, LogFailure, OpenError, ReadError};
+use crate::frame::{BODY_SIZE_MAX, FRAME_ALIGN, KIND_MARK, MARK_SIZE, write, write_mark};
+use crate::header::{SegmentHeader, index_name, segment_name};
+use crate::index::IndexEntry;
+use crate::inspect::write_index;
+use crate::log::{Durability, Entry, EventLog, Position};
+use crate::options::Options;
+use crate::scan::TornTail;
+use crate::snapshot::{self, Snapshot, SnapshotReport};
+use crate::spare::Spare;
+use crate::storage::{Completion, Directory, FileOf, Purpose, Storage, Write};
+
+/// A write that is being filled, waits, or is under way.
+#[derive(Debug)]
+struct Batch {
+    buffer: Option<Buffer>,
+    /// Bytes in the buffer; the mark's place is among them.
+    used: usize,
+    /// Most bytes there may be.
+    limit: usize,
+    seed: u32,
+    offset: u64,
+    first_sequence: u64,
+    previous_time_ns: u64,
+    last_sequence: u64,
+    /// The first entry that asked for the disk.
+    first_disk: Option<u64>,
+    /// The segment that begins with this batch.
+    begins: Option<SegmentHeader>,
+}
+
+/// What recovery found when the journal was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// The first sequence that can be read.
+    pub first_sequence: u64,
+    /// The last sequence; 0 when there is none.
+    pub last_sequence: u64,
+    /// The tail that was cut off.
+    pub torn: Option<TornTail>,
+    /// Indexes that were missing or damaged, and made anew.
+    pub indexes_rebuilt: usize,
+}
+
+/// An [`EventLog`] in segments of a [`Storage`].
+pub struct Journal<S: Storage> {
+    pub(crate) storage: S,
+    pub(crate) options: Options,
+    /// The segment that the next batch goes to, and where in it.
+    pub(crate) planned: SegmentHeader,
+    pub(crate) position: u64,
+    /// The segment that is written now.
+    pub(crate) file: FileOf<S>,
+    pub(crate) segments: Vec<SegmentHeader>,
+    pub(crate) index: Vec<IndexEntry>,
+    pub(crate) spare: Spare<FileOf<S>>,
+    pub(crate) header_buffer: Option<Buffer>,
+    pub(crate) last_sequence: u64,
+    pub(crate) last_time_ns: u64,
+    pub(crate) durable_sequence: u64,
+    pub(crate) recovery: Recovery,
+    filling: Option<Batch>,
+    queue: VecDeque<Batch>,
+    under_way: Option<Batch>,
+    free: Vec<Buffer>,
+    /// Everything up to here is to be written, whatever its durability.
+    flush_until: u64,
+    failure: Option<LogFailure>,
+    _lock: <S::Directory as Directory>::Lock,
+}
+
+impl<S: Storage> std::fmt::Debug for Journal<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal")
+            .field("position", &self.position())
+            .field("durable_sequence", &self.durable_sequence)
+            .field("segments", &self.segments.len())
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What recovery hands to a new [`Journal`].
+pub(crate) struct Parts<S: Storage> {
+    pub(crate) storage: S,
+    pub(crate) options: Options,
+    pub(crate) file: FileOf<S>,
+    pub(crate) segments: Vec<SegmentHeader>,
+    pub(crate) planned: SegmentHeader,
+    pub(crate) position: u64,
+    pub(crate) index: Vec<IndexEntry>,
+    pub(crate) last_sequence: u64,
+    pub(crate) last_time_ns: u64,
+    pub(crate) recovery: Recovery,
+    pub(crate) lock: <S::Directory as Directory>::Lock,
+}
+
+impl<S: Storage> Journal<S> {
+    pub(crate) fn from_parts(parts: Parts<S>) -> Self {
+        let options = parts.options;
+        let free = (0..options.buffers).map(|_| Buffer::new(options.buffer_size)).collect();
+        Self {
+            storage: parts.storage,
+            planned: parts.planned,
+            position: parts.position,
+            file: parts.file,
+            segments: parts.segments,
+            index: parts.index,
+            spare: Spare::none(),
+            header_buffer: Some(Buffer::new(options.block_size as usize)),
+            last_sequence: parts.last_sequence,
+            last_time_ns: parts.last_time_ns,
+            durable_sequence: parts.last_sequence,
+            recovery: parts.recovery,
+            filling: None,
+            queue: VecDeque::with_capacity(options.buffers),
+            under_way: None,
+            free,
+            flush_until: 0,
+            failure: None,
+            options,
+            _lock: parts.lock,
+        }
+    }
+
+    /// What recovery found when the journal was opened.
+    pub const fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// The storage it writes to.
+    pub const fn storage(&self) -> &S {
+        &self.storage
+    }
+
+    /// The failure that stopped the log, if one has.
+    pub const fn failure(&self) -> Option<&LogFailure> {
+        self.failure.as_ref()
+    }
+
+    /// Writes all, marks the end as durable, and gives the journal up. Returns the last sequence.
+    ///
+    /// A journal that is dropped instead loses nothing that was durable, but recovery cannot tell
+    /// its last write, if that is damaged later, from one that was never finished.
+    ///
+    /// # Errors
+    /// The [`LogFailure`].
+    pub fn close(mut self) -> Result<u64, LogFailure> {
+        self.wait_durable(self.last_sequence)?;
+        // An empty write: its mark says that all before it is durable.
+        if self.last_sequence > 0 && self.filling.is_none() && self.open_batch(0) {
+            self.close_batch();
+            while self.under_way.is_some() || !self.queue.is_empty() {
+                self.step(true)?;
+            }
+        }
+        Ok(self.last_sequence)
+    }
+
+    /// Most bytes of entries that a batch may have.
+    fn batch_limit(&self) -> usize {
+        let room = self.planned.segment_size as usize - self.options.block_size as usize;
+        self.options.buffer_size.min(room) - MARK_SIZE
+    }
+
+    /// Starts a batch with room for `needed` bytes of entries; false when no buffer is free.
+    fn open_batch(&mut self, needed: usize) -> bool {
+        let Some(buffer) = self.free.pop() else { return false };
+        let block = u64::from(self.options.block_size);
+        let needed = (MARK_SIZE + needed) as u64;
+        let mut begins = None;
+        if self.planned.segment_size - self.position < needed {
+            self.planned = SegmentHeader {
+                first_sequence: self.last_sequence + 1,
+                previous_time_ns: self.last_time_ns,
+                ordinal: self.planned.ordinal + 1,
+                segment_size: self.options.segment_size,
+                block_size: self.options.block_size,
+                ..self.planned
+            }
+            .sealed();
+            self.position = block;
+            begins = Some(self.planned);
+        }
+        let room = (self.planned.segment_size - self.position) as usize;
+        self.filling = Some(Batch {
+            limit: self.options.buffer_size.min(room),
+            buffer: Some(buffer),
+            used: MARK_SIZE,
+            seed: self.planned.checksum,
+            offset: self.position,
+            first_sequence: self.last_sequence + 1,
+            previous_time_ns: self.last_time_ns,
+            last_sequence: self.last_sequence,
+            first_disk: None,
+            begins,
+        });
+        true
+    }
+
+    /// Puts the batch that is being filled in the queue, padded with zeros to whole blocks.
+    fn close_batch(&mut self) {
+        let Some(mut batch) = self.filling.take() else { return };
+        let padded = batch.used.next_multiple_of(self.options.block_size as usize);
+        if let Some(buffer) = &mut batch.buffer {
+            buffer.bytes_mut()[batch.used..padded].fill(0);
+        }
+        batch.used = padded;
+        self.position += padded as u64;
+        self.queue.push_back(batch);
+    }
+
+    /// Makes room for `needed` bytes of entries in the batch that is being filled.
+    #[cold]
+    fn make_room(&mut self, needed: usize) -> Result<(), AppendError> {
+        let limit = self.batch_limit();
+        if needed > limit {
+            return Err(AppendError::Batch { bytes: needed, limit });
+        }
+        // Before the batch is closed: a refused append changes nothing.
+        if self.free.is_empty() {
+            self.poll()?;
+        }
+        if self.free.is_empty() {
+            return Err(AppendError::Full);
+        }
+        if self.filling.is_some() {
+            self.close_batch();
+        }
+        if !self.open_batch(needed) {
+            return Err(AppendError::Full);
+        }
+        self.start()?;
+        Ok(())
+    }
+
+    /// Checks entries; returns the bytes of their frames.
+    #[inline]
+    fn check(&self, after: Position, entries: &[Entry<'_>]) -> Result<usize, AppendError> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone().into());
+        }
+        if after.epoch != self.planned.epoch {
+            let (found, expected) = (self.planned.epoch, after.epoch);
+            return Err(AppendError::Epoch { found, expected });
+        }
+        if after.sequence != self.last_sequence {
+            let (found, expected) = (self.last_sequence, after.sequence);
+            return Err(AppendError::Sequence { found, expected });
+        }
+        let mut previous_ns = self.last_time_ns;
+        let mut bytes = 0;
+        for (index, entry) in entries.iter().enumerate() {
+            let size = entry.body.len();
+            if entry.kind == KIND_MARK || size > BODY_SIZE_MAX || !size.is_multiple_of(FRAME_ALIGN)
+            {
+                return Err(AppendError::Entry { index });
+            }
+            if entry.time.0 < previous_ns {
+                return Err(AppendError::Time { found_ns: entry.time.0, previous_ns });
+            }
+            previous_ns = entry.time.0;
+            bytes += COMMAND_HEADER_SIZE + size;
+        }
+        Ok(bytes)
+    }
+
+    /// Starts the next write, if none is under way and there is something to write. Returns how
+    /// much was started.
+    fn start(&mut self) -> Result<usize, LogFailure> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        if self.under_way.is_some() {
+            return Ok(0);
+        }
+        if self.queue.is_empty() {
+            let wanted = self.filling.as_ref().is_some_and(|batch| {
+                batch.last_sequence >= batch.first_sequence
+                    && (batch.first_disk.is_some() || self.flush_until >= batch.first_sequence)
+            });
+            if !wanted {
+                return Ok(0);
+            }
+            self.close_batch();
+        }
+        let Some(batch) = self.queue.front() else { return Ok(0) };
+        if let Some(header) = batch.begins {
+            return self.begin_segment(&header);
+        }
+        let Some(mut batch) = self.queue.pop_front() else { return Ok(0) };
+        let Some(mut buffer) = batch.buffer.take() else { return Ok(0) };
+        let durable = self.durable_sequence;
+        let (sequence, time_ns) = (batch.first_sequence, batch.previous_time_ns);
+        write_mark(buffer.bytes_mut(), batch.seed, sequence, time_ns, durable);
+        let (file, offset, length) = (self.file.clone(), batch.offset, batch.used);
+        self.under_way = Some(batch);
+        self.storage.submit(Write { purpose: Purpose::Entries, file, offset, buffer, length });
+        Ok(1)
+    }
+
+    /// Begins a segment: its head is written before anything else in it, and after everything in
+    /// the segment before it.
+    fn begin_segment(&mut self, header: &SegmentHeader) -> Result<usize, LogFailure> {
+        let Some(buffer) = self.header_buffer.take() else { return Ok(0) };
+        let Some(file) = self.spare.take_ready() else {
+            self.header_buffer = Some(buffer);
+            return self.prepare();
+        };
+        let write = crate::spare::header_write(file, header, buffer);
+        self.storage.submit(write);
+        Ok(1)
+    }
+
+    /// Goes on making the next segment ready.
+    fn prepare(&mut self) -> Result<usize, LogFailure> {
+        let last = self.segments.last().map_or(0, |header| header.ordinal);
+        match self.spare.step(self.storage.directory(), last + 1, self.options.segment_size) {
+            Ok(None) => Ok(0),
+            Ok(Some(write)) => {
+                self.storage.submit(write);
+                Ok(1)
+            }
+            Err(error) => Err(self.fail("make ready", segment_name(last + 1), 0, 0, &error)),
+        }
+    }
+
+    fn fail(
+        &mut self,
+        what: &'static str,
+        file: String,
+        offset: u64,
+        length: usize,
+        error: &std::io::Error,
+    ) -> LogFailure {
+        let (code, reason) = (error.raw_os_error(), error.to_string());
+        let failure = LogFailure { what, file, offset, length, code, reason };
+        self.failure.get_or_insert(failure).clone()
+    }
+
+    /// Takes note of a write's end.
+    fn finish(&mut self, completion: Completion) -> Result<(), LogFailure> {
+        let Completion { purpose, buffer, result } = completion;
+        let short = |done: usize| std::io::Error::other(format!("only {done} bytes were written"));
+        let outcome = |length: usize| match result {
+            Ok(done) if done == length => Ok(()),
+            Ok(done) => Err(short(done)),
+            Err(error) => Err(error),
+        };
+        match purpose {
+            Purpose::Entries => {
+                let Some(batch) = self.under_way.take() else { return Ok(()) };
+                if let Err(error) = outcome(batch.used) {
+                    let name = self.current_name();
+                    return Err(self.fail("write", name, batch.offset, batch.used, &error));
+                }
+                self.free.extend(buffer);
+                if batch.last_sequence >= batch.first_sequence {
+                    self.durable_sequence = batch.last_sequence;
+                    let (offset, sequence) = (batch.offset, batch.first_sequence);
+                    let previous_time_ns = batch.previous_time_ns;
+                    let entry = IndexEntry { offset, sequence, previous_time_ns };
+                    IndexEntry::add(&mut self.index, entry);
+                }
+                Ok(())
+            }
+            Purpose::Header => {
+                let last = self.segments.last().map_or(0, |header| header.ordinal);
+                let name = segment_name(last + 1);
+                if let Err(error) = outcome(self.options.block_size as usize) {
+                    return Err(self.fail("begin segment", name, 0, 0, &error));
+                }
+                self.header_buffer = buffer;
+                self.switch_segment()
+            }
+            Purpose::Zeros => {
+                let length = self.spare.under_way();
+                if let Err(error) = outcome(length) {
+                    return Err(self.fail(
+                        "make ready",
+                        "the next segment".into(),
+                        0,
+                        length,
+                        &error,
+                    ));
+                }
+                self.spare.zeroed(buffer);
+                Ok(())
+            }
+        }
+    }
+
+    fn current_name(&self) -> String {
+        segment_name(self.segments.last().map_or(0, |header| header.ordinal))
+    }
+
+    /// The segment before is full and the new one begun: keeps the index, goes on in the new one.
+    fn switch_segment(&mut self) -> Result<(), LogFailure> {
+        let Some(header) = self.queue.front_mut().and_then(|batch| batch.begins.take()) else {
+            return Ok(());
+        };
+        if let Some(full) = self.segments.last()
+            && let Err(error) = write_index(self.storage.directory(), full, &self.index)
+        {
+            let name = index_name(full.ordinal);
+            return Err(self.fail("write index", name, 0, 0, &error));
+        }
+        self.index.clear();
+        if let Some(file) = self.spare.begun() {
+            self.file = file;
+        }
+        self.segments.push(header);
+        Ok(())
+    }
+
+    /// One turn: takes what is done, starts what can be. With `wait`, waits for something to be
+    /// done.
+    pub(crate) fn step(&mut self, wait: bool) -> Result<usize, LogFailure> {
+        let mut work = 0;
+        let mut wait = wait;
+        loop {
+            if let Some(failure) = &self.failure {
+                return Err(failure.clone());
+            }
+            while let Some(completion) = self.storage.completion(wait) {
+                wait = false;
+                self.finish(completion)?;
+                work += 1;
+            }
+            let started = self.start()?;
+            work += started;
+            if started == 0 {
+                break;
+            }
+        }
+        if !self.spare.is_ready() {
+            work += self.prepare()?;
+        }
+        Ok(work)
+    }
+
+    /// Makes the next segment ready, and waits for it.
+    pub(crate) fn prepare_now(&mut self) -> Result<(), LogFailure> {
+        while !self.spare.is_ready() {
+            self.step(true)?;
+        }
+        Ok(())
+    }
+}
+
+impl<S: Storage> EventLog for Journal<S> {
+    type Cursor = Cursor<S::Directory>;
+
+    #[inline]
+    fn position(&self) -> Position {
+        Position { epoch: self.planned.epoch, sequence: self.last_sequence }
+    }
+
+    fn last_time_ns(&self) -> u64 {
+        self.last_time_ns
+    }
+
+    fn first_sequence(&self) -> u64 {
+        self.segments.first().map_or(1, |header| header.first_sequence)
+    }
+
+    #[inline]
+    fn append(
+        &mut self,
+        after: Position,
+        entries: &[Entry<'_>],
+        durability: Durability,
+    ) -> Result<u64, AppendError> {
+        let needed = self.check(after, entries)?;
+        if entries.is_empty() {
+            return Ok(self.last_sequence);
+        }
+        let has_room =
+            self.filling.as_ref().is_some_and(|batch| batch.limit - batch.used >= needed);
+        if !has_room {
+            self.make_room(needed)?;
+        }
+        let Some(Batch { buffer: Some(buffer), used, seed, last_sequence, first_disk, .. }) =
+            &mut self.filling
+        else {
+            return Err(AppendError::Full);
+        };
+        if durability == Durability::Disk && first_disk.is_none() {
+            *first_disk = Some(self.last_sequence + 1);
+        }
+        for entry in entries {
+            self.last_sequence += 1;
+            let header = CommandHeader {
+                length: 0,
+                kind: entry.kind,
+                version: entry.version,
+                reserved: 0,
+                sequence: self.last_sequence,
+                time_ns: entry.time.0,
+            };
+            *used += write(&mut buffer.bytes_mut()[*used..], *seed, header, entry.body);
+            self.last_time_ns = entry.time.0;
+        }
+        *last_sequence = self.last_sequence;
+        Ok(self.last_sequence)
+    }
+
+    fn poll(&mut self) -> Result<usize, LogFailure> {
+        self.step(false)
+    }
+
+    fn flush(&mut self) -> Result<(), LogFailure> {
+        self.flush_until = self.last_sequence;
+        self.start().map(drop)
+    }
+
+    #[inline]
+    fn durable_sequence(&self) -> u64 {
+        self.durable_sequence
+    }
+
+    fn acknowledged_sequence(&self) -> u64 {
+        self.under_way
+            .iter()
+            .chain(&self.queue)
+            .chain(&self.filling)
+            .find_map(|batch| batch.first_disk)
+            .map_or(self.last_sequence, |sequence| sequence - 1)
+    }
+
+    fn wait_durable(&mut self, sequence: u64) -> Result<(), LogFailure> {
+        let sequence = sequence.min(self.last_sequence);
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        while self.durable_sequence < sequence {
+            self.flush()?;
+            self.step(true)?;
+        }
+        Ok(())
+    }
+
+    fn begin_epoch(&mut self, epoch: u64) -> Result<(), AppendError> {
+        let found = self.planned.epoch;
+        if epoch <= found {
+            return Err(AppendError::Epoch { found, expected: epoch });
+        }
+        self.wait_durable(self.last_sequence)?;
+        // The rest of the segment stays empty: a segment has one epoch.
+        if let Some(batch) = self.filling.take() {
+            self.free.extend(batch.buffer);
+        }
+        self.position = self.planned.segment_size;
+        self.planned.epoch = epoch;
+        if !self.open_batch(0) {
+            return Err(AppendError::Full);
+        }
+        self.close_batch();
+        while self.under_way.is_some() || !self.queue.is_empty() {
+            self.step(true)?;
+        }
+        Ok(())
+    }
+
+    fn read(&self, sequence: u64) -> Result<Self::Cursor, ReadError> {
+        self.cursor(Start::Sequence(sequence))
+    }
+
+    fn read_from_time(&self, time: Timestamp) -> Result<Self::Cursor, ReadError> {
+        self.cursor(Start::Time(time))
+    }
+
+    fn put_snapshot(&mut self, sequence: u64, state: &[u8]) -> Result<(), ReadError> {
+        if sequence > self.durable_sequence {
+            let error = std::io::Error::from(std::io::ErrorKind::InvalidInput);
+            let what = format!("snapshot after {sequence}, which is not durable");
+            return Err(ReadError::System { what, error });
+        }
+        let Options { shard, snapshots_kept, .. } = self.options;
+        snapshot::put(self.storage.directory(), shard, sequence, state, snapshots_kept)
+    }
+
+    fn newest_snapshot(&self) -> Result<(Option<Snapshot>, SnapshotReport), ReadError> {
+        snapshot::newest(self.storage.directory(), self.options.shard, self.durable_sequence)
+    }
+
+    fn remove_before(&mut self, sequence: u64) -> Result<(), ReadError> {
+        let sequence = sequence.min(self.durable_sequence + 1);
+        while let [full, next, ..] = self.segments.as_slice()
+            && next.first_sequence <= sequence
+        {
+            let directory = self.storage.directory();
+            let (segment, index) = (segment_name(full.ordinal), index_name(full.ordinal));
+            // Oldest first, and each durably: what is left has no hole.
+            directory.remove(&segment).map_err(ReadError::system(format!("remove {segment}")))?;
+            directory.sync_names().map_err(ReadError::system("sync the folder"))?;
+            self.segments.remove(0);
+            directory.remove(&index).map_err(ReadError::system(format!("remove {index}")))?;
+        }
+        Ok(())
+    }
+}
+
+impl<S: Storage> Journal<S> {
+    fn cursor(&self, start: Start) -> Result<Cursor<S::Directory>, ReadError> {
+        let directory = self.storage.directory().clone();
+        let segments = self.segments.as_slice().into();
+        Cursor::seek(directory, segments, &self.index, self.durable_sequence, start)
+    }
+
+    /// Opens the journal of `storage`, makes whole what a crash left, and takes its lock.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was changed then, but for a lock file.
+    pub fn open(storage: S, options: Options) -> Result<Self, OpenError> {
+        crate::recovery::open(storage, options)
+    }
+}
