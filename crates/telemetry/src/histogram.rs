@@ -34,7 +34,34 @@ impl Histogram {
     /// Records one latency.
     #[inline]
     pub fn record(&mut self, latency_ns: u64) {
-        self.inner.saturating_record(latency_ns);
+        self.inner.saturating_record(latency_ns.min(LATENCY_MAX_NS));
+    }
+
+    /// Records one latency `count` times.
+    pub(crate) fn record_many(&mut self, latency_ns: u64, count: u64) {
+        self.inner.saturating_record_n(latency_ns, count);
+    }
+
+    /// How many were no longer than each bound, to three digits. The bounds ascend.
+    pub(crate) fn counts_up_to<const N: usize>(&self, bounds_ns: &[u64; N]) -> [u64; N] {
+        let mut counts = [0; N];
+        let mut at = 0;
+        let mut sum = 0;
+        for step in self.inner.iter_recorded() {
+            let value_ns = self.inner.lowest_equivalent(step.value_iterated_to());
+            while at < N && bounds_ns[at] < value_ns {
+                counts[at] = sum;
+                at += 1;
+            }
+            sum += step.count_since_last_iteration();
+        }
+        counts[at..].fill(sum);
+        counts
+    }
+
+    /// The sum of all, to three digits.
+    pub(crate) fn sum_ns(&self) -> f64 {
+        self.inner.mean() * self.inner.len() as f64
     }
 
     /// Adds all that `other` recorded.
