@@ -57,7 +57,7 @@ test: ## All tests; set TIERCEL_DATA to a folder of real market data to include 
 .PHONY: loom
 loom: ## The lock-free algorithms in every order of their steps, within three preemptions (in `test`)
 	RUSTFLAGS="--cfg tiercel_loom" CARGO_TARGET_DIR=$(or $(CARGO_TARGET_DIR),target)/loom CARGO_PROFILE_TEST_OPT_LEVEL=3 \
-		$(CARGO) test -p tiercel-sync --locked --test loom
+		$(CARGO) test -p tiercel-sync -p tiercel-bus --locked --test loom
 
 .PHONY: tsan
 tsan: ## The stress tests of what threads share, under ThreadSanitizer
