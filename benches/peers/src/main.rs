@@ -4,6 +4,7 @@
 //! Ours and theirs run in turn in one process, on one pinned core, behind one driver.
 
 mod matching;
+mod sync;
 mod sync_cells;
 mod wire;
 
@@ -29,7 +30,10 @@ struct Arguments {
 fn add_peers(spec: &CaseSpec, case: &mut Case, options: &Options) {
     match spec.bench {
         "matching" => matching::add(spec, case),
-        "sync" => sync_cells::add(spec, case, options),
+        "sync" => {
+            sync::add(spec, case, options);
+            sync_cells::add(spec, case, options);
+        }
         "wire" => wire::add(spec, case, options),
         _ => {}
     }
