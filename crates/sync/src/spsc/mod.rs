@@ -8,7 +8,7 @@
 //! Two shapes, because each is best at one thing. In a [`message`] ring the consumer looks at the
 //! very line that the message comes in: one transfer for each, the lowest latency and the highest
 //! rate for items that are sent one by one. In a [`batch`] ring items lie side by side: a run of them
-//! is one slice, and its end one store. BENCHMARKS.md has the figures, and the shapes that were tried.
+//! is one slice, and its end one store. docs/sync.md has the shapes that were tried, and what each reached.
 //!
 //! Both have the same face where they do the same thing: split handles, `push` and `pop` that wait,
 //! `try_push` and `try_pop` that do not. Each side learns when the other is gone: the consumer after
