@@ -3,6 +3,7 @@
 //!
 //! Ours and theirs run in turn in one process, on one pinned core, behind one driver.
 
+mod bus;
 mod matching;
 mod sync;
 mod sync_cells;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tiercel_cli::bench::contest::{Case, CaseSpec};
-use tiercel_cli::bench::{self, Options};
+use tiercel_cli::bench::{self, BenchError, Options, partner};
 
 /// Large tables on huge pages, as the product has them, for ours and the peers alike.
 #[global_allocator]
@@ -35,14 +36,26 @@ fn add_peers(spec: &CaseSpec, case: &mut Case, options: &Options) {
             sync_cells::add(spec, case, options);
         }
         "wire" => wire::add(spec, case, options),
+        "bus" => bus::add(spec, case, options),
         _ => {}
     }
 }
 
+fn run(options: &Options) -> Result<(), BenchError> {
+    if let Some(role) = partner::role()
+        && bus::serve(&role)?
+    {
+        return Ok(());
+    }
+    // Before the cases pin this thread.
+    let options = &options.with_cpus()?;
+    let mut add = |spec: &CaseSpec, case: &mut Case| add_peers(spec, case, options);
+    bench::run_with(options, &mut std::io::stdout().lock(), &mut add)
+}
+
 fn main() -> ExitCode {
     let Arguments { options } = Arguments::parse();
-    let mut add = |spec: &CaseSpec, case: &mut Case| add_peers(spec, case, &options);
-    match bench::run_with(&options, &mut std::io::stdout().lock(), &mut add) {
+    match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tiercel-peers: {error}");
