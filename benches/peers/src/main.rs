@@ -54,7 +54,13 @@ fn run(options: &Options) -> Result<(), BenchError> {
 }
 
 fn main() -> ExitCode {
-    let Arguments { options } = Arguments::parse();
+    let Arguments { mut options } = Arguments::parse();
+    // The peers' second threads run where ours do.
+    if let Ok(cpus) = tiercel_host::allowed_cpus() {
+        let cpu = options.cpu.or(cpus.last().copied());
+        let other = cpus.into_iter().find(|&other| Some(other) != cpu);
+        options.second_cpu = options.second_cpu.or(other);
+    }
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
