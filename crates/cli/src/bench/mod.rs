@@ -10,6 +10,7 @@ pub mod clock;
 pub mod contest;
 pub mod driver;
 pub mod engine;
+pub mod host;
 pub mod itch;
 pub mod journal;
 pub mod matching;
@@ -39,6 +40,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     sync_cells::CASES,
     bus::CASES,
     journal::CASES,
+    host::CASES,
 ];
 
 /// Why a bench cannot run.
@@ -89,7 +91,7 @@ pub enum Format {
 /// What to measure and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Which bench: matching, wire, book, sync, bus, or all of them
+    /// Which bench: matching, wire, book, sync, bus, journal, host, or all of them
     #[arg(default_value = "all")]
     pub name: String,
     /// Only this case

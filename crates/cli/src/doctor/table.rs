@@ -6,6 +6,7 @@ use crossterm::style::{StyledContent, Stylize as _};
 use tiercel_host::checkup::{Check, Mend, Verdict};
 
 use super::count;
+use super::measure::Measured;
 
 /// Where a check's found words begin.
 const FOUND: usize = 38;
@@ -67,6 +68,7 @@ pub(super) fn print(
     out: &mut impl Write,
     machine: &str,
     checks: &[Check],
+    measured: &[Measured],
     style: &Style,
 ) -> io::Result<()> {
     writeln!(out, "{}", style.heading(machine))?;
@@ -78,25 +80,19 @@ pub(super) fn print(
         }
         row(out, check, style)?;
     }
+    if !measured.is_empty() {
+        writeln!(out, "\n  {}", style.heading("measured"))?;
+    }
+    for Measured { id, verdict, found, why, .. } in measured {
+        entry(out, id, *verdict, found, why, style)?;
+    }
     writeln!(out)?;
     totals(out, checks, style)
 }
 
 fn row(out: &mut impl Write, check: &Check, style: &Style) -> io::Result<()> {
     let Check { id, verdict, found, why, mend, .. } = check;
-    let title = id.replace('_', " ");
-    let mut lines = wrap(found, style.width.saturating_sub(FOUND)).into_iter();
-    let first = lines.next().unwrap_or_default();
-    let gap = FOUND - INDENT;
-    writeln!(out, "    {} {title:gap$}{first}", style.verdict(*verdict))?;
-    for line in lines {
-        writeln!(out, "{:FOUND$}{line}", "")?;
-    }
-    if style.all || *verdict == Verdict::Bad {
-        for line in wrap(why, style.width.saturating_sub(INDENT)) {
-            writeln!(out, "{:INDENT$}{}", "", style.dim(&line))?;
-        }
-    }
+    entry(out, id, *verdict, found, why, style)?;
     match mend {
         None => Ok(()),
         // In one line, however long: it is there to be copied.
@@ -111,6 +107,31 @@ fn row(out: &mut impl Write, check: &Check, style: &Style) -> io::Result<()> {
             Ok(())
         }
     }
+}
+
+/// The verdict, the name, what was found, and why it matters.
+fn entry(
+    out: &mut impl Write,
+    id: &str,
+    verdict: Verdict,
+    found: &str,
+    why: &str,
+    style: &Style,
+) -> io::Result<()> {
+    let title = id.replace('_', " ");
+    let mut lines = wrap(found, style.width.saturating_sub(FOUND)).into_iter();
+    let first = lines.next().unwrap_or_default();
+    let gap = FOUND - INDENT;
+    writeln!(out, "    {} {title:gap$}{first}", style.verdict(verdict))?;
+    for line in lines {
+        writeln!(out, "{:FOUND$}{line}", "")?;
+    }
+    if style.all || verdict == Verdict::Bad {
+        for line in wrap(why, style.width.saturating_sub(INDENT)) {
+            writeln!(out, "{:INDENT$}{}", "", style.dim(&line))?;
+        }
+    }
+    Ok(())
 }
 
 fn totals(out: &mut impl Write, checks: &[Check], style: &Style) -> io::Result<()> {
@@ -176,7 +197,7 @@ mod tests {
 
     fn printed(checks: &[Check], style: &Style) -> String {
         let mut out = Vec::new();
-        print(&mut out, "a machine", checks, style).unwrap();
+        print(&mut out, "a machine", checks, &[], style).unwrap();
         String::from_utf8(out).unwrap()
     }
 

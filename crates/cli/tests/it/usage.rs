@@ -34,6 +34,8 @@ fn arguments_that_make_no_sense_end_with_2() {
         &["bench", "nonsense"],
         &["journal"],
         &["journal", "cat", "x", "--from", "1", "--since-ns", "1"],
+        &["doctor", "--measure", "--root", "/tmp"],
+        &["doctor", "--folder", "/tmp"],
     ] {
         let ran = run(arguments);
         assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);
