@@ -4,6 +4,7 @@
 //! Ours and theirs run in turn in one process, on one pinned core, behind one driver.
 
 mod bus;
+mod host;
 mod matching;
 mod sync;
 mod sync_cells;
@@ -35,6 +36,7 @@ fn add_peers(spec: &CaseSpec, case: &mut Case, options: &Options) {
             sync::add(spec, case, options);
             sync_cells::add(spec, case, options);
         }
+        "host" => host::add(spec, case, options),
         "wire" => wire::add(spec, case, options),
         "bus" => bus::add(spec, case, options),
         _ => {}
@@ -54,13 +56,7 @@ fn run(options: &Options) -> Result<(), BenchError> {
 }
 
 fn main() -> ExitCode {
-    let Arguments { mut options } = Arguments::parse();
-    // The peers' second threads run where ours do.
-    if let Ok(cpus) = tiercel_host::allowed_cpus() {
-        let cpu = options.cpu.or(cpus.last().copied());
-        let other = cpus.into_iter().find(|&other| Some(other) != cpu);
-        options.second_cpu = options.second_cpu.or(other);
-    }
+    let Arguments { options } = Arguments::parse();
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
