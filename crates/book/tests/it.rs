@@ -10,4 +10,9 @@ mod it {
     mod l2_capture;
     mod l3;
     mod l3_allocation;
+    mod signal;
+    mod signal_allocation;
+    mod signal_extremes;
+    mod signal_history;
+    mod signal_micro_price;
 }

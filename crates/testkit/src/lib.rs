@@ -31,4 +31,5 @@ pub mod naive_l2;
 pub mod naive_l3;
 pub mod random;
 pub mod shrink;
+pub mod signals;
 pub mod simulated_disk;
