@@ -56,6 +56,15 @@ impl SlotLock {
     }
 }
 
+impl Drop for SlotLock {
+    /// Gives the slot back by name. Closing alone would not do it while a child that another thread
+    /// just forked still has a copy of the descriptor, until that child runs its program.
+    fn drop(&mut self) {
+        let given_back = set(&self.file, libc::F_UNLCK as _, self.slot);
+        debug_assert!(given_back.is_ok(), "a lock that is held can be given back");
+    }
+}
+
 /// Whether a living writer holds `slot`.
 pub(crate) fn is_taken(file: &File, slot: u32) -> io::Result<bool> {
     let mut lock = byte(libc::F_WRLCK as _, slot);
@@ -86,4 +95,24 @@ fn set(file: &File, kind: libc::c_short, slot: u32) -> io::Result<()> {
     // SAFETY: an open file and a lock description that outlives the call.
     let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_given_back_though_a_forked_child_has_a_copy_of_the_descriptor() {
+        let path = std::env::temp_dir().join(format!("tiercel-bus-lock-{}", std::process::id()));
+        let open =
+            || File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let lock = SlotLock::take(open().unwrap(), 3).unwrap().unwrap();
+        // What a fork does: one open file description, two descriptors.
+        let copy = lock.file.try_clone().unwrap();
+        assert!(SlotLock::take(open().unwrap(), 3).unwrap().is_err());
+        drop(lock);
+        assert!(SlotLock::take(open().unwrap(), 3).unwrap().is_ok());
+        drop(copy);
+        std::fs::remove_file(&path).unwrap();
+    }
 }

@@ -119,15 +119,28 @@ impl Folder {
     }
 }
 
+/// The lock of a [`Folder`], held until it is dropped or its process ends.
+#[derive(Debug)]
+pub struct FolderLock(File);
+
+impl Drop for FolderLock {
+    /// Gives the lock back by name. Closing alone would not do it while a child that another thread
+    /// just forked still has a copy of the descriptor, until that child runs its program.
+    fn drop(&mut self) {
+        let given_back = flock(&self.0, FlockOperation::Unlock);
+        debug_assert!(given_back.is_ok(), "a lock that is held can be given back");
+    }
+}
+
 impl Directory for Folder {
     type File = PlainFile;
-    type Lock = File;
+    type Lock = FolderLock;
 
-    fn lock(&self) -> io::Result<Option<File>> {
+    fn lock(&self) -> io::Result<Option<FolderLock>> {
         let file =
             OpenOptions::new().write(true).create(true).truncate(false).open(self.at("lock"))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(file)),
+            Ok(()) => Ok(Some(FolderLock(file))),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -328,4 +341,24 @@ pub fn is_in_memory(path: &Path) -> io::Result<bool> {
     const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
     let kind = rustix::fs::statfs(path)?.f_type as u64 & 0xffff_ffff;
     Ok(IN_MEMORY.contains(&kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_is_given_back_though_a_forked_child_has_a_copy_of_the_descriptor() {
+        let path = std::env::temp_dir().join(format!("tiercel-lock-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        let folder = Folder::new(&path);
+        let lock = folder.lock().unwrap().unwrap();
+        // What a fork does: one open file description, two descriptors.
+        let copy = lock.0.try_clone().unwrap();
+        assert!(folder.lock().unwrap().is_none());
+        drop(lock);
+        assert!(folder.lock().unwrap().is_some());
+        drop(copy);
+        std::fs::remove_dir_all(&path).unwrap();
+    }
 }

@@ -22,6 +22,17 @@ pub(crate) struct Orders {
     pub(crate) bus: PathBuf,
     pub(crate) role: u8,
     note: File,
+    /// What an earlier child of the same role noted; zeros when there was none.
+    noted: (u64, u64),
+}
+
+/// The two numbers of the note at `path`; zeros where nothing was noted.
+fn read_note(path: &Path) -> (u64, u64) {
+    let bytes = std::fs::read(path).unwrap();
+    let number = |at: usize| {
+        bytes.get(at..at + 8).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
+    };
+    (number(0), number(8))
 }
 
 impl Orders {
@@ -29,8 +40,13 @@ impl Orders {
     pub(crate) fn get() -> Option<Self> {
         let bus = PathBuf::from(env::var_os(BUS)?);
         let role = env::var(ROLE).unwrap().parse().unwrap();
-        let note = File::options().write(true).open(env::var_os(NOTE).unwrap()).unwrap();
-        Some(Self { bus, role, note })
+        let path = PathBuf::from(env::var_os(NOTE).unwrap());
+        let note = File::options().write(true).open(&path).unwrap();
+        Some(Self { bus, role, note, noted: read_note(&path) })
+    }
+
+    pub(crate) const fn noted(&self) -> (u64, u64) {
+        self.noted
     }
 
     pub(crate) fn note(&self, first: u64, second: u64) {
@@ -65,11 +81,7 @@ impl Process {
 
     /// The two numbers it wrote last; zeros before that.
     pub(crate) fn noted(&self) -> (u64, u64) {
-        let bytes = std::fs::read(&self.note).unwrap();
-        let number = |at: usize| {
-            bytes.get(at..at + 8).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
-        };
-        (number(0), number(8))
+        read_note(&self.note)
     }
 
     /// Waits until its first number has passed `count`.

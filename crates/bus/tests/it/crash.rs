@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use tiercel_bus::{Bus, Index, Options, Reader, Retention, Start, Waiting, Writers};
+use tiercel_bus::{Bus, Index, Mode, Options, Reader, Retention, Start, Waiting, Writer, Writers};
 use tiercel_testkit::random::Random;
 
 use crate::children::{Orders, PATIENCE, Process};
@@ -50,30 +50,46 @@ fn count(bus: &Bus, kind: u8) -> u64 {
     count
 }
 
+/// How many messages of `kind` there are before `tail`, for one who noted `count` of them when the
+/// last stood at `last`: the next number. What others have not finished yet is waited for.
+fn recount(bus: &Bus, kind: u8, (count, last): (u64, u64), tail: Index) -> u64 {
+    let start = if count == 0 { Start::Oldest } else { Start::Index(Index::from_u64(last)) };
+    let mut reader = bus.reader(start).unwrap();
+    let mut number = count.saturating_sub(1);
+    while reader.next_index() < tail {
+        match reader.poll().unwrap() {
+            Some(record) if record.kind == kind => {
+                assert_eq!(whole(record.bytes), number);
+                number += 1;
+            }
+            Some(_) => {}
+            None => std::thread::yield_now(),
+        }
+    }
+    number
+}
+
 /// Appends and acknowledges until it is killed.
 #[test]
 #[ignore = "a child of other tests"]
 fn child_that_writes() {
     let Some(orders) = Orders::get() else { return };
     let bus = Bus::open(&orders.bus).unwrap().with_prefault(false);
+    match bus.options().writers {
+        Writers::One => write_on(&orders, bus.writer().unwrap()),
+        Writers::Shared => write_on(&orders, bus.shared_writer().unwrap()),
+    }
+}
+
+fn write_on<M: Mode>(orders: &Orders, mut writer: Writer<M>) {
     let kind = orders.role;
-    let mut one = (bus.options().writers == Writers::One).then(|| bus.writer().unwrap());
-    let mut several =
-        (bus.options().writers == Writers::Shared).then(|| bus.shared_writer().unwrap());
-    let mut number = count(&bus, kind);
+    let mut number = recount(writer.bus(), kind, orders.noted(), writer.next_index());
     loop {
-        if let Some(writer) = &mut one {
-            let mut slot = writer.claim(kind, length(number)).unwrap();
-            fill(&mut slot, number);
-            slot.commit();
-        }
-        if let Some(writer) = &mut several {
-            let mut slot = writer.claim(kind, length(number)).unwrap();
-            fill(&mut slot, number);
-            slot.commit();
-        }
+        let mut slot = writer.claim(kind, length(number)).unwrap();
+        fill(&mut slot, number);
+        let index = slot.commit();
         number += 1;
-        orders.note(number, 0);
+        orders.note(number, index.to_u64());
         if number.is_multiple_of(64) {
             std::thread::sleep(Duration::from_micros(300));
         }
@@ -86,12 +102,8 @@ fn child_that_writes() {
 fn child_that_reads() {
     let Some(orders) = Orders::get() else { return };
     let bus = Bus::open(&orders.bus).unwrap().with_prefault(false);
-    let note = std::fs::read(std::env::var_os("TIERCEL_BUS_TEST_NOTE").unwrap()).unwrap();
-    let number = |at: usize| {
-        note.get(at..at + 8).map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
-    };
-    let (mut expected, from) = (number(0), Index::from_u64(number(8)));
-    let start = if expected == 0 { Start::Oldest } else { Start::Index(from) };
+    let (mut expected, from) = orders.noted();
+    let start = if expected == 0 { Start::Oldest } else { Start::Index(Index::from_u64(from)) };
     let mut reader = bus.reader(start).unwrap();
     loop {
         while let Some(record) = reader.poll().unwrap() {
