@@ -15,8 +15,7 @@
 #
 # What was there is written to the state file before it is changed, once: a second run finds
 # everything in place and keeps the first values, and a run that was killed half way can be undone.
-# --undo goes backwards through the file and drops each line that was put back; what could not be
-# stays in it. Nothing survives the machine's next start; the kernel's command line and limits of
+# --undo goes backwards through the file; what could not be put back stays in it. Nothing survives the machine's next start; the kernel's command line and limits of
 # services are not touched.
 #
 # ROOT=folder reads and writes proc, sys and var below that folder instead of /.
@@ -357,7 +356,8 @@ undo() {
     if [ ${#rest[@]} -eq 0 ]; then
         rm -f "$state"
     else
-        printf '%s\n' "${rest[@]}" >"$state"
+        # At once: a run that is killed here must not leave half of what is still to be put back.
+        printf '%s\n' "${rest[@]}" >"$state.new" && mv "$state.new" "$state"
     fi
 }
 

@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::error::BusError;
+use crate::lock::SHARED_WRITERS_MAX;
 use crate::options::{Align, Options, Retention, Waiting, Writers};
 use crate::protocol::Geometry;
 
@@ -70,7 +71,12 @@ impl FirstPage {
     /// How records lie in the cycle.
     pub(crate) fn geometry(&self) -> Geometry {
         let align = self.options.align.bytes();
-        Geometry { first: FIRST_PAGE, last: self.options.cycle_bytes as usize - align, align }
+        let slots = match self.options.writers {
+            Writers::One => 0,
+            Writers::Shared => SHARED_WRITERS_MAX,
+        };
+        let last = self.options.cycle_bytes as usize - align;
+        Geometry { first: FIRST_PAGE, last, align, slots }
     }
 
     /// The bytes at the beginning of the file.

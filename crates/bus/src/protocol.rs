@@ -33,6 +33,8 @@ pub struct Geometry {
     pub last: usize,
     /// What every record's place is a multiple of: 8 or 64.
     pub align: usize,
+    /// How many slots writers can hold: a claim names one of them. None where one writes alone.
+    pub slots: u32,
 }
 
 impl Geometry {
@@ -80,7 +82,8 @@ impl Cursor {
 }
 
 /// What stands at `cursor`. A length that does not fit there is [`Header::Foreign`], so whoever
-/// gets a length may use it.
+/// gets a length may use it; and so is a claim of a slot that no writer can hold, which nobody would
+/// ever finish or repair.
 #[inline]
 pub fn look<M: Memory>(memory: &M, geometry: &Geometry, cursor: Cursor) -> Header {
     // Acquire: pairs with `publish`, so that the payload is seen with its word.
@@ -93,6 +96,7 @@ pub fn look<M: Memory>(memory: &M, geometry: &Geometry, cursor: Cursor) -> Heade
         {
             Header::Foreign
         }
+        Header::Pending { slot, .. } if slot >= geometry.slots => Header::Foreign,
         seen => seen,
     }
 }

@@ -187,9 +187,7 @@ impl Reader {
     /// Whether there is anything for [`Reader::poll`] to look at: a record, padding, the end of
     /// the cycle, damage.
     fn is_ready(&self) -> bool {
-        let word = self.word();
-        let seen = Header::decode(word, self.cursor.sequence);
-        match seen {
+        match protocol::look(&self.cycle.mapping, &self.cycle.geometry, self.cursor) {
             Header::Empty | Header::Pending { .. } => false,
             Header::End => self.bus.place().rolls(),
             _ => true,

@@ -16,7 +16,7 @@ use tiercel_sync::atomic::{Arc, AtomicU32, AtomicU64, Ordering};
 use tiercel_sync::futex::{self, Scope};
 
 /// Words as a cycle: records of one word of payload, from word zero on.
-const GEOMETRY: Geometry = Geometry { first: 0, last: 4 * 8, align: 8 };
+const GEOMETRY: Geometry = Geometry { first: 0, last: 4 * 8, align: 8, slots: 64 };
 const LENGTH: usize = 8;
 
 struct Words(Box<[AtomicU64]>);

@@ -28,7 +28,8 @@ pub enum Engine {
     Automatic,
     /// `io_uring`: the caller goes on while the device works.
     Uring,
-    /// `pwritev2` and `fdatasync`: the caller waits inside `poll`.
+    /// `pwritev2` and `fdatasync`: the caller waits inside `poll` and `append`, for each write and
+    /// for each step of making the next segment.
     Blocking,
 }
 
@@ -53,6 +54,10 @@ struct Handles {
 pub struct PlainFile(Arc<Handles>);
 
 impl PlainFile {
+    pub(crate) fn new(plain: File, direct: Option<File>) -> Self {
+        Self(Arc::new(Handles { plain, direct }))
+    }
+
     /// The handle that durable writes go to.
     pub(crate) fn target(&self) -> &File {
         self.0.direct.as_ref().unwrap_or(&self.0.plain)
@@ -104,8 +109,13 @@ impl Folder {
         &self.path
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Whether durable writes bypass the page cache.
+    pub(crate) const fn is_direct(&self) -> bool {
+        self.direct
     }
 
     fn handles(&self, name: &str, plain: File) -> io::Result<PlainFile> {
@@ -115,7 +125,7 @@ impl Folder {
         } else {
             None
         };
-        Ok(PlainFile(Arc::new(Handles { plain, direct })))
+        Ok(PlainFile::new(plain, direct))
     }
 }
 
@@ -174,12 +184,7 @@ impl Directory for Folder {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(true);
         let plain = options.open(self.at(name))?;
-        match fallocate(&plain, FallocateFlags::empty(), 0, size) {
-            Ok(()) => {}
-            // A file system without it: the zeros that follow take the room.
-            Err(rustix::io::Errno::OPNOTSUPP) => plain.set_len(size)?,
-            Err(error) => return Err(error.into()),
-        }
+        allocated(&plain, size, fallocate(&plain, FallocateFlags::empty(), 0, size))?;
         self.handles(name, plain)
     }
 
@@ -200,12 +205,21 @@ impl Directory for Folder {
     }
 }
 
+/// What came of `fallocate`. A file system without it gives the length alone: the zeros that follow
+/// take the room.
+pub(crate) fn allocated(file: &File, size: u64, result: rustix::io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(rustix::io::Errno::OPNOTSUPP) => file.set_len(size),
+        result => Ok(result?),
+    }
+}
+
 /// The system's ways to write.
 #[derive(Debug)]
 enum Way {
     #[cfg(target_os = "linux")]
     Uring(Box<crate::uring::Uring>),
-    Blocking(Vec<Completion>),
+    Blocking(Vec<Completion<PlainFile>>),
 }
 
 /// Files of a folder, written by `io_uring` or by plain calls.
@@ -316,13 +330,31 @@ impl Storage for FileStorage {
                 let Write { purpose, file, offset, buffer, length } = write;
                 let bytes = &buffer.bytes()[..length];
                 let result = write_durably(file.target(), self.method, offset, bytes);
-                done.push(Completion { purpose, buffer: Some(buffer), result });
+                done.push(Completion::of_write(purpose, buffer, result));
             }
         }
     }
 
+    fn create(&mut self, name: &str, size: u64) {
+        match &mut self.way {
+            #[cfg(target_os = "linux")]
+            Way::Uring(ring) => ring.create(&self.folder, name, size),
+            Way::Blocking(done) => {
+                done.push(Completion::of_create(self.folder.create(name, size)));
+            }
+        }
+    }
+
+    fn sync_names(&mut self) {
+        match &mut self.way {
+            #[cfg(target_os = "linux")]
+            Way::Uring(ring) => ring.sync_names(&self.folder),
+            Way::Blocking(done) => done.push(Completion::of_names(self.folder.sync_names())),
+        }
+    }
+
     #[inline]
-    fn completion(&mut self, wait: bool) -> Option<Completion> {
+    fn completion(&mut self, wait: bool) -> Option<Completion<PlainFile>> {
         match &mut self.way {
             #[cfg(target_os = "linux")]
             Way::Uring(ring) => ring.completion(wait),

@@ -9,8 +9,20 @@ use tiercel_types::Timestamp;
 /// The first eight bytes of an index.
 const MAGIC: [u8; 8] = *b"TIERINDX";
 
+/// Bytes in front of the entries, and of the checksum behind them.
+const HEAD_SIZE: usize = 16;
+const SUM_SIZE: usize = 8;
+
 /// Bytes between entries, at least.
 const INDEX_STRIDE: u64 = 64 << 10;
+
+/// Most entries that room is made for ahead: those of four gibibytes.
+const RESERVED_MAX: u64 = 1 << 16;
+
+/// An empty index with room for that of a segment of `size` bytes.
+pub(crate) fn with_room_for(size: u64) -> Vec<IndexEntry> {
+    Vec::with_capacity((size / INDEX_STRIDE + 1).min(RESERVED_MAX) as usize)
+}
 
 /// A write that reading can start with.
 #[derive(
@@ -47,10 +59,13 @@ pub(crate) fn seek_time(index: &[IndexEntry], time: Timestamp) -> Option<IndexEn
     index.get(behind.checked_sub(1)?).copied()
 }
 
-/// An index as a file: magic, the segment's checksum, entries, CRC-32C of all before.
+/// An index as a file: magic, the segment's checksum, how many entries, the entries, CRC-32C of all
+/// before. Zeros may follow, to whole blocks.
 pub(crate) fn encode(index: &[IndexEntry], segment_checksum: u32) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend_from_slice(&u64::from(segment_checksum).to_le_bytes());
+    let mut bytes = Vec::with_capacity(HEAD_SIZE + size_of_val(index) + SUM_SIZE);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&segment_checksum.to_le_bytes());
+    bytes.extend_from_slice(&(index.len() as u32).to_le_bytes());
     bytes.extend_from_slice(index.as_bytes());
     let sum = u64::from(crc32c::crc32c(&bytes));
     bytes.extend_from_slice(&sum.to_le_bytes());
@@ -59,17 +74,19 @@ pub(crate) fn encode(index: &[IndexEntry], segment_checksum: u32) -> Vec<u8> {
 
 /// Reads [`encode`]'s bytes; `None` when they are not the good index of that segment.
 pub(crate) fn decode(bytes: &[u8], segment_checksum: u32) -> Option<Vec<IndexEntry>> {
-    let (head, sum) = bytes.split_last_chunk::<8>()?;
-    let entries = head.strip_prefix(&MAGIC)?;
-    let (segment, entries) = entries.split_first_chunk::<8>()?;
-    if u64::from_le_bytes(*segment) != u64::from(segment_checksum)
-        || u64::from_le_bytes(*sum) != u64::from(crc32c::crc32c(head))
+    let head = bytes.get(..HEAD_SIZE)?.strip_prefix(&MAGIC)?;
+    let (segment, count) = head.split_first_chunk::<4>()?;
+    let count = u32::from_le_bytes(count.try_into().ok()?) as usize;
+    let end = HEAD_SIZE + count * size_of::<IndexEntry>();
+    let (whole, rest) = (bytes.get(..end)?, bytes.get(end..)?);
+    let (sum, _) = rest.split_first_chunk::<SUM_SIZE>()?;
+    if u32::from_le_bytes(*segment) != segment_checksum
+        || u64::from_le_bytes(*sum) != u64::from(crc32c::crc32c(whole))
     {
         return None;
     }
-    let mut index = vec![IndexEntry::default(); entries.len() / size_of::<IndexEntry>()];
-    let size = size_of_val(index.as_slice());
-    index.as_mut_bytes().copy_from_slice(entries.get(..size)?);
+    let mut index = vec![IndexEntry::default(); count];
+    index.as_mut_bytes().copy_from_slice(&whole[HEAD_SIZE..]);
     Some(index)
 }
 
@@ -92,6 +109,8 @@ mod tests {
         let bytes = encode(&sample(), 7);
         assert_eq!(decode(&bytes, 7), Some(sample()));
         assert_eq!(decode(&bytes, 8), None);
+        let padded = [bytes.as_slice(), &[0; 100]].concat();
+        assert_eq!(decode(&padded, 7), Some(sample()));
         for at in 0..bytes.len() {
             let mut bad = bytes.clone();
             bad[at] ^= 4;

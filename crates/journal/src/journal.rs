@@ -15,38 +15,19 @@ use std::collections::VecDeque;
 use tiercel_types::Timestamp;
 use tiercel_types::record::{COMMAND_HEADER_SIZE, CommandHeader};
 
+use crate::batch::Batch;
 use crate::buffer::Buffer;
 use crate::cursor::{Cursor, Start};
 use crate::error::{AppendError, LogFailure, OpenError, ReadError};
-use crate::frame::{BODY_SIZE_MAX, FRAME_ALIGN, KIND_MARK, MARK_SIZE, write, write_mark};
+use crate::frame::{BODY_SIZE_MAX, FRAME_ALIGN, KIND_MARK, write};
 use crate::header::{SegmentHeader, index_name, segment_name};
 use crate::index::IndexEntry;
-use crate::inspect::write_index;
 use crate::log::{Durability, Entry, EventLog, Position};
 use crate::options::Options;
 use crate::scan::TornTail;
 use crate::snapshot::{self, Snapshot, SnapshotReport};
 use crate::spare::Spare;
-use crate::storage::{Completion, Directory, FileOf, Purpose, Storage, Write};
-
-/// A write that is being filled, waits, or is under way.
-#[derive(Debug)]
-struct Batch {
-    buffer: Option<Buffer>,
-    /// Bytes in the buffer; the mark's place is among them.
-    used: usize,
-    /// Most bytes there may be.
-    limit: usize,
-    seed: u32,
-    offset: u64,
-    first_sequence: u64,
-    previous_time_ns: u64,
-    last_sequence: u64,
-    /// The first entry that asked for the disk.
-    first_disk: Option<u64>,
-    /// The segment that begins with this batch.
-    begins: Option<SegmentHeader>,
-}
+use crate::storage::{Directory, FileOf, Storage};
 
 /// What recovery found when the journal was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,13 +59,13 @@ pub struct Journal<S: Storage> {
     pub(crate) last_time_ns: u64,
     pub(crate) durable_sequence: u64,
     pub(crate) recovery: Recovery,
-    filling: Option<Batch>,
-    queue: VecDeque<Batch>,
-    under_way: Option<Batch>,
-    free: Vec<Buffer>,
+    pub(crate) filling: Option<Batch>,
+    pub(crate) queue: VecDeque<Batch>,
+    pub(crate) under_way: Option<Batch>,
+    pub(crate) free: Vec<Buffer>,
     /// Everything up to here is to be written, whatever its durability.
-    flush_until: u64,
-    failure: Option<LogFailure>,
+    pub(crate) flush_until: u64,
+    pub(crate) failure: Option<LogFailure>,
     _lock: <S::Directory as Directory>::Lock,
 }
 
@@ -117,6 +98,9 @@ pub(crate) struct Parts<S: Storage> {
 impl<S: Storage> Journal<S> {
     pub(crate) fn from_parts(parts: Parts<S>) -> Self {
         let options = parts.options;
+        // Room for all of the segment's: an append or poll never makes more.
+        let mut index = crate::index::with_room_for(options.segment_size);
+        index.extend(parts.index);
         let free = (0..options.buffers).map(|_| Buffer::new(options.buffer_size)).collect();
         Self {
             storage: parts.storage,
@@ -124,7 +108,7 @@ impl<S: Storage> Journal<S> {
             position: parts.position,
             file: parts.file,
             segments: parts.segments,
-            index: parts.index,
+            index,
             spare: Spare::none(),
             header_buffer: Some(Buffer::new(options.block_size as usize)),
             last_sequence: parts.last_sequence,
@@ -176,83 +160,6 @@ impl<S: Storage> Journal<S> {
         Ok(self.last_sequence)
     }
 
-    /// Most bytes of entries that a batch may have.
-    fn batch_limit(&self) -> usize {
-        let room = self.planned.segment_size as usize - self.options.block_size as usize;
-        self.options.buffer_size.min(room) - MARK_SIZE
-    }
-
-    /// Starts a batch with room for `needed` bytes of entries; false when no buffer is free.
-    fn open_batch(&mut self, needed: usize) -> bool {
-        let Some(buffer) = self.free.pop() else { return false };
-        let block = u64::from(self.options.block_size);
-        let needed = (MARK_SIZE + needed) as u64;
-        let mut begins = None;
-        if self.planned.segment_size - self.position < needed {
-            self.planned = SegmentHeader {
-                first_sequence: self.last_sequence + 1,
-                previous_time_ns: self.last_time_ns,
-                ordinal: self.planned.ordinal + 1,
-                segment_size: self.options.segment_size,
-                block_size: self.options.block_size,
-                ..self.planned
-            }
-            .sealed();
-            self.position = block;
-            begins = Some(self.planned);
-        }
-        let room = (self.planned.segment_size - self.position) as usize;
-        self.filling = Some(Batch {
-            limit: self.options.buffer_size.min(room),
-            buffer: Some(buffer),
-            used: MARK_SIZE,
-            seed: self.planned.checksum,
-            offset: self.position,
-            first_sequence: self.last_sequence + 1,
-            previous_time_ns: self.last_time_ns,
-            last_sequence: self.last_sequence,
-            first_disk: None,
-            begins,
-        });
-        true
-    }
-
-    /// Puts the batch that is being filled in the queue, padded with zeros to whole blocks.
-    fn close_batch(&mut self) {
-        let Some(mut batch) = self.filling.take() else { return };
-        let padded = batch.used.next_multiple_of(self.options.block_size as usize);
-        if let Some(buffer) = &mut batch.buffer {
-            buffer.bytes_mut()[batch.used..padded].fill(0);
-        }
-        batch.used = padded;
-        self.position += padded as u64;
-        self.queue.push_back(batch);
-    }
-
-    /// Makes room for `needed` bytes of entries in the batch that is being filled.
-    #[cold]
-    fn make_room(&mut self, needed: usize) -> Result<(), AppendError> {
-        let limit = self.batch_limit();
-        if needed > limit {
-            return Err(AppendError::Batch { bytes: needed, limit });
-        }
-        // Before the batch is closed: a refused append changes nothing.
-        if self.free.is_empty() {
-            self.poll()?;
-        }
-        if self.free.is_empty() {
-            return Err(AppendError::Full);
-        }
-        if self.filling.is_some() {
-            self.close_batch();
-        }
-        if !self.open_batch(needed) {
-            return Err(AppendError::Full);
-        }
-        self.start()?;
-        Ok(())
-    }
-
     /// Checks entries; returns the bytes of their frames.
     #[inline]
     fn check(&self, after: Position, entries: &[Entry<'_>]) -> Result<usize, AppendError> {
@@ -282,188 +189,6 @@ impl<S: Storage> Journal<S> {
             bytes += COMMAND_HEADER_SIZE + size;
         }
         Ok(bytes)
-    }
-
-    /// Starts the next write, if none is under way and there is something to write. Returns how
-    /// much was started.
-    fn start(&mut self) -> Result<usize, LogFailure> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        if self.under_way.is_some() {
-            return Ok(0);
-        }
-        if self.queue.is_empty() {
-            let wanted = self.filling.as_ref().is_some_and(|batch| {
-                batch.last_sequence >= batch.first_sequence
-                    && (batch.first_disk.is_some() || self.flush_until >= batch.first_sequence)
-            });
-            if !wanted {
-                return Ok(0);
-            }
-            self.close_batch();
-        }
-        let Some(batch) = self.queue.front() else { return Ok(0) };
-        if let Some(header) = batch.begins {
-            return self.begin_segment(&header);
-        }
-        let Some(mut batch) = self.queue.pop_front() else { return Ok(0) };
-        let Some(mut buffer) = batch.buffer.take() else { return Ok(0) };
-        let durable = self.durable_sequence;
-        let (sequence, time_ns) = (batch.first_sequence, batch.previous_time_ns);
-        write_mark(buffer.bytes_mut(), batch.seed, sequence, time_ns, durable);
-        let (file, offset, length) = (self.file.clone(), batch.offset, batch.used);
-        self.under_way = Some(batch);
-        self.storage.submit(Write { purpose: Purpose::Entries, file, offset, buffer, length });
-        Ok(1)
-    }
-
-    /// Begins a segment: its head is written before anything else in it, and after everything in
-    /// the segment before it.
-    fn begin_segment(&mut self, header: &SegmentHeader) -> Result<usize, LogFailure> {
-        let Some(buffer) = self.header_buffer.take() else { return Ok(0) };
-        let Some(file) = self.spare.take_ready() else {
-            self.header_buffer = Some(buffer);
-            return self.prepare();
-        };
-        let write = crate::spare::header_write(file, header, buffer);
-        self.storage.submit(write);
-        Ok(1)
-    }
-
-    /// Goes on making the next segment ready.
-    fn prepare(&mut self) -> Result<usize, LogFailure> {
-        let last = self.segments.last().map_or(0, |header| header.ordinal);
-        match self.spare.step(self.storage.directory(), last + 1, self.options.segment_size) {
-            Ok(None) => Ok(0),
-            Ok(Some(write)) => {
-                self.storage.submit(write);
-                Ok(1)
-            }
-            Err(error) => Err(self.fail("make ready", segment_name(last + 1), 0, 0, &error)),
-        }
-    }
-
-    fn fail(
-        &mut self,
-        what: &'static str,
-        file: String,
-        offset: u64,
-        length: usize,
-        error: &std::io::Error,
-    ) -> LogFailure {
-        let (code, reason) = (error.raw_os_error(), error.to_string());
-        let failure = LogFailure { what, file, offset, length, code, reason };
-        self.failure.get_or_insert(failure).clone()
-    }
-
-    /// Takes note of a write's end.
-    fn finish(&mut self, completion: Completion) -> Result<(), LogFailure> {
-        let Completion { purpose, buffer, result } = completion;
-        let short = |done: usize| std::io::Error::other(format!("only {done} bytes were written"));
-        let outcome = |length: usize| match result {
-            Ok(done) if done == length => Ok(()),
-            Ok(done) => Err(short(done)),
-            Err(error) => Err(error),
-        };
-        match purpose {
-            Purpose::Entries => {
-                let Some(batch) = self.under_way.take() else { return Ok(()) };
-                if let Err(error) = outcome(batch.used) {
-                    let name = self.current_name();
-                    return Err(self.fail("write", name, batch.offset, batch.used, &error));
-                }
-                self.free.extend(buffer);
-                if batch.last_sequence >= batch.first_sequence {
-                    self.durable_sequence = batch.last_sequence;
-                    let (offset, sequence) = (batch.offset, batch.first_sequence);
-                    let previous_time_ns = batch.previous_time_ns;
-                    let entry = IndexEntry { offset, sequence, previous_time_ns };
-                    IndexEntry::add(&mut self.index, entry);
-                }
-                Ok(())
-            }
-            Purpose::Header => {
-                let last = self.segments.last().map_or(0, |header| header.ordinal);
-                let name = segment_name(last + 1);
-                if let Err(error) = outcome(self.options.block_size as usize) {
-                    return Err(self.fail("begin segment", name, 0, 0, &error));
-                }
-                self.header_buffer = buffer;
-                self.switch_segment()
-            }
-            Purpose::Zeros => {
-                let length = self.spare.under_way();
-                if let Err(error) = outcome(length) {
-                    return Err(self.fail(
-                        "make ready",
-                        "the next segment".into(),
-                        0,
-                        length,
-                        &error,
-                    ));
-                }
-                self.spare.zeroed(buffer);
-                Ok(())
-            }
-        }
-    }
-
-    fn current_name(&self) -> String {
-        segment_name(self.segments.last().map_or(0, |header| header.ordinal))
-    }
-
-    /// The segment before is full and the new one begun: keeps the index, goes on in the new one.
-    fn switch_segment(&mut self) -> Result<(), LogFailure> {
-        let Some(header) = self.queue.front_mut().and_then(|batch| batch.begins.take()) else {
-            return Ok(());
-        };
-        if let Some(full) = self.segments.last()
-            && let Err(error) = write_index(self.storage.directory(), full, &self.index)
-        {
-            let name = index_name(full.ordinal);
-            return Err(self.fail("write index", name, 0, 0, &error));
-        }
-        self.index.clear();
-        if let Some(file) = self.spare.begun() {
-            self.file = file;
-        }
-        self.segments.push(header);
-        Ok(())
-    }
-
-    /// One turn: takes what is done, starts what can be. With `wait`, waits for something to be
-    /// done.
-    pub(crate) fn step(&mut self, wait: bool) -> Result<usize, LogFailure> {
-        let mut work = 0;
-        let mut wait = wait;
-        loop {
-            if let Some(failure) = &self.failure {
-                return Err(failure.clone());
-            }
-            while let Some(completion) = self.storage.completion(wait) {
-                wait = false;
-                self.finish(completion)?;
-                work += 1;
-            }
-            let started = self.start()?;
-            work += started;
-            if started == 0 {
-                break;
-            }
-        }
-        if !self.spare.is_ready() {
-            work += self.prepare()?;
-        }
-        Ok(work)
-    }
-
-    /// Makes the next segment ready, and waits for it.
-    pub(crate) fn prepare_now(&mut self) -> Result<(), LogFailure> {
-        while !self.spare.is_ready() {
-            self.step(true)?;
-        }
-        Ok(())
     }
 }
 
@@ -605,7 +330,10 @@ impl<S: Storage> EventLog for Journal<S> {
 
     fn remove_before(&mut self, sequence: u64) -> Result<(), ReadError> {
         let sequence = sequence.min(self.durable_sequence + 1);
+        // The last full segment stays while its index is being made.
+        let kept = if self.spare.is_indexing() { 2 } else { 1 };
         while let [full, next, ..] = self.segments.as_slice()
+            && self.segments.len() > kept
             && next.first_sequence <= sequence
         {
             let directory = self.storage.directory();

@@ -39,11 +39,13 @@
 //! Architecture Invariant: no byte that is durable is written again. Every write starts on a block
 //! of its own.
 
+mod batch;
 pub mod buffer;
 pub mod cursor;
 pub mod error;
 pub mod files;
 pub mod frame;
+mod group_commit;
 pub mod header;
 mod index;
 pub mod inspect;
@@ -62,7 +64,7 @@ mod uring;
 
 pub use cursor::Cursor;
 pub use error::{AppendError, Damage, LogFailure, OpenError, ReadError};
-pub use files::{Engine, FileStorage, Folder, IoOptions, Method};
+pub use files::{Engine, FileStorage, Folder, FolderLock, IoOptions, Method};
 pub use index::IndexEntry;
 pub use inspect::{Inspection, inspect, verify};
 pub use journal::{Journal, Recovery};

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::buffer::Buffer;
 use crate::error::{LogFailure, OpenError};
 use crate::header::{SegmentHeader, segment_name};
 use crate::inspect::{Inspection, index_of, inspect, write_index};
@@ -9,7 +10,8 @@ use crate::journal::{Journal, Parts, Recovery};
 use crate::log::EventLog;
 use crate::options::Options;
 use crate::scan::{Scan, TornTail};
-use crate::storage::{Directory, FileOf, Storage, StorageFile, Write};
+use crate::spare::{Spare, header_write, short};
+use crate::storage::{Directory, FileOf, Storage, StorageFile};
 
 /// Opens the journal of `storage`.
 pub(crate) fn open<S: Storage>(mut storage: S, options: Options) -> Result<Journal<S>, OpenError> {
@@ -34,21 +36,23 @@ pub(crate) fn open<S: Storage>(mut storage: S, options: Options) -> Result<Journ
         directory.remove(&name).map_err(OpenError::system(format!("remove {name}")))?;
     }
     let Inspection { mut segments, last, .. } = inspection;
-    let mut recovery =
-        Recovery { indexes_rebuilt: indexes(&directory, &segments)?, ..Recovery::default() };
-    let (file, scan) = if let (Some(header), Some(scan)) = (segments.last(), last) {
-        (mend(&directory, header, &scan)?, scan)
+    let indexes_rebuilt = indexes(&directory, &segments)?;
+    let (planned, file, scan) = if let (Some(&header), Some(scan)) = (segments.last(), last) {
+        (header, mend(&directory, &header, &scan)?, scan)
     } else {
         let header = first_header(&options);
         let file = begin(&mut storage, &header)?;
         segments.push(header);
         let end = u64::from(header.block_size);
-        (file, Scan { last_sequence: 0, last_time_ns: 0, end, index: Vec::new(), torn: None })
+        let index = Vec::new();
+        (header, file, Scan { last_sequence: 0, last_time_ns: 0, end, index, torn: None })
     };
-    let Some(planned) = segments.last().copied() else { return Err(OpenError::Options("")) };
-    recovery.first_sequence = segments[0].first_sequence;
-    recovery.last_sequence = scan.last_sequence;
-    recovery.torn.clone_from(&scan.torn);
+    let recovery = Recovery {
+        first_sequence: segments.first().map_or(1, |header| header.first_sequence),
+        last_sequence: scan.last_sequence,
+        torn: scan.torn.clone(),
+        indexes_rebuilt,
+    };
     // A segment of another block size is not written on: the next one begins with this one's.
     let position = if planned.block_size == options.block_size {
         scan.end.next_multiple_of(u64::from(planned.block_size))
@@ -107,35 +111,21 @@ fn first_header(options: &Options) -> SegmentHeader {
 
 /// Makes the first segment.
 fn begin<S: Storage>(storage: &mut S, header: &SegmentHeader) -> Result<FileOf<S>, OpenError> {
-    let mut spare = crate::spare::Spare::none();
+    let mut spare = Spare::none();
     let name = segment_name(header.ordinal);
     let refused = |error| OpenError::System { what: format!("make {name}"), error };
     while !spare.is_ready() {
-        let step = spare.step(storage.directory(), header.ordinal, header.segment_size);
-        if let Some(write) = step.map_err(refused)? {
-            let buffer = write_now(storage, write).map_err(refused)?;
-            spare.zeroed(buffer);
+        if !spare.start(storage, header.ordinal, header.segment_size) {
+            let done =
+                storage.completion(true).ok_or(io::ErrorKind::Other).map_err(io::Error::from);
+            done.and_then(|done| spare.finish(done, storage)).map_err(refused)?;
         }
     }
     let Some(file) = spare.take_ready() else { return Err(refused(io::ErrorKind::Other.into())) };
-    let buffer = crate::buffer::Buffer::new(header.block_size as usize);
-    write_now(storage, crate::spare::header_write(file.clone(), header, buffer))
-        .map_err(refused)?;
-    Ok(file)
-}
-
-/// Writes and waits; nothing else is under way.
-fn write_now<S: Storage>(
-    storage: &mut S,
-    write: Write<FileOf<S>>,
-) -> io::Result<Option<crate::buffer::Buffer>> {
-    let length = write.length;
-    storage.submit(write);
-    let done = storage.completion(true).ok_or(io::ErrorKind::Other)?;
-    match done.result? {
-        written if written == length => Ok(done.buffer),
-        written => Err(io::Error::other(format!("only {written} of {length} bytes were written"))),
-    }
+    let buffer = Buffer::new(header.block_size as usize);
+    storage.submit(header_write(file.clone(), header, buffer));
+    let done = storage.completion(true).map_or(Ok(0), |done| done.result).map_err(refused)?;
+    if done == header.block_size as usize { Ok(file) } else { Err(refused(short(done))) }
 }
 
 /// Cuts a torn tail off, gives the last segment its full size again, and makes it durable.

@@ -90,7 +90,7 @@ pub trait Directory: Clone {
     fn map(&self, name: &str) -> io::Result<Mapping>;
 }
 
-/// What a write is for.
+/// What was asked of a [`Storage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Entries.
@@ -99,6 +99,12 @@ pub enum Purpose {
     Header,
     /// Zeros, into a segment that is being made ready.
     Zeros,
+    /// The index of a full segment.
+    Index,
+    /// A new file: [`Storage::create`].
+    Create,
+    /// Durable names: [`Storage::sync_names`].
+    Names,
 }
 
 /// A write under way. It owns its buffer until its completion gives it back.
@@ -116,18 +122,43 @@ pub struct Write<F> {
     pub length: usize,
 }
 
-/// The end of a write.
+/// The end of what was asked.
 #[derive(Debug)]
-pub struct Completion {
-    /// What it was for.
+pub struct Completion<F> {
+    /// What was asked.
     pub purpose: Purpose,
-    /// Its buffer; `None` when the system may still read it, so that it must not be used again.
+    /// A write's buffer; `None` when the system may still read it, so that it must not be used
+    /// again.
     pub buffer: Option<Buffer>,
-    /// How many bytes are durable now, from the front.
+    /// The new file.
+    pub file: Option<F>,
+    /// How many bytes are durable now, from the front; 0 for what is no write.
     pub result: io::Result<usize>,
 }
 
-/// A folder, and writes to its files.
+impl<F> Completion<F> {
+    /// The end of a write.
+    pub const fn of_write(purpose: Purpose, buffer: Buffer, result: io::Result<usize>) -> Self {
+        Self { purpose, buffer: Some(buffer), file: None, result }
+    }
+
+    /// The end of [`Storage::create`].
+    pub fn of_create(made: io::Result<F>) -> Self {
+        let (file, result) = match made {
+            Ok(file) => (Some(file), Ok(0)),
+            Err(error) => (None, Err(error)),
+        };
+        Self { purpose: Purpose::Create, buffer: None, file, result }
+    }
+
+    /// The end of [`Storage::sync_names`].
+    pub fn of_names(synced: io::Result<()>) -> Self {
+        Self { purpose: Purpose::Names, buffer: None, file: None, result: synced.map(|()| 0) }
+    }
+}
+
+/// A folder, and what is done to it without waiting, where the system can. How each ends, failure
+/// included, is told by [`Storage::completion`].
 pub trait Storage {
     /// The folder.
     type Directory: Directory;
@@ -135,11 +166,18 @@ pub trait Storage {
     /// The folder.
     fn directory(&self) -> &Self::Directory;
 
-    /// Starts a durable write. Its end, failure included, is told by [`Storage::completion`].
+    /// Starts a durable write.
     fn submit(&mut self, write: Write<FileOf<Self>>);
 
-    /// The end of a write, if one has ended. With `wait`, waits for one while any is under way.
-    fn completion(&mut self, wait: bool) -> Option<Completion>;
+    /// Starts [`Directory::create`]; one at a time.
+    fn create(&mut self, name: &str, size: u64);
+
+    /// Starts [`Directory::sync_names`]; one at a time.
+    fn sync_names(&mut self);
+
+    /// The end of something, if anything has ended. With `wait`, waits for one while anything is
+    /// under way.
+    fn completion(&mut self, wait: bool) -> Option<Completion<FileOf<Self>>>;
 }
 
 /// The files of a storage.

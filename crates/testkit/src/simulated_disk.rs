@@ -304,12 +304,20 @@ impl Directory for SimulatedFolder {
     }
 }
 
-/// A [`Storage`] on a [`SimulatedFolder`]. Writes end when it pleases: sometimes at once, sometimes
-/// only when somebody waits.
+/// What was asked of a [`SimulatedDisk`] and has not ended.
+#[derive(Debug)]
+enum Task {
+    Write(Write<SimulatedFile>),
+    Create(String, u64),
+    Names,
+}
+
+/// A [`Storage`] on a [`SimulatedFolder`]. What is asked of it ends when it pleases: sometimes at
+/// once, sometimes only when somebody waits.
 #[derive(Debug)]
 pub struct SimulatedDisk {
     folder: SimulatedFolder,
-    under_way: VecDeque<(Write<SimulatedFile>, Option<Fault>)>,
+    under_way: VecDeque<(Task, Option<Fault>)>,
     random: Random,
 }
 
@@ -339,14 +347,40 @@ impl Storage for SimulatedDisk {
             }
         };
         held(&write.file.node).write(&write.buffer.bytes()[..count], write.offset as usize);
-        self.under_way.push_back((write, fault));
+        self.under_way.push_back((Task::Write(write), fault));
     }
 
-    fn completion(&mut self, wait: bool) -> Option<Completion> {
+    fn create(&mut self, name: &str, size: u64) {
+        let fault = held(&self.folder.faults).next();
+        self.under_way.push_back((Task::Create(name.to_owned(), size), fault));
+    }
+
+    fn sync_names(&mut self) {
+        let fault = held(&self.folder.faults).next();
+        self.under_way.push_back((Task::Names, fault));
+    }
+
+    fn completion(&mut self, wait: bool) -> Option<Completion<SimulatedFile>> {
         if !wait && self.random.one_in(2) {
             return None;
         }
-        let (write, fault) = self.under_way.pop_front()?;
+        let (task, fault) = self.under_way.pop_front()?;
+        let refused = |fault: Fault| Err(fault.error());
+        let write = match task {
+            Task::Write(write) => write,
+            Task::Create(name, size) => {
+                let make = || self.folder.create(&name, size);
+                return Some(Completion::of_create(fault.map_or_else(make, |fault| {
+                    // It may be there all the same.
+                    let _ = self.random.one_in(2).then(|| self.folder.create(&name, 0));
+                    Err(fault.error())
+                })));
+            }
+            Task::Names => {
+                let sync = || self.folder.sync_names();
+                return Some(Completion::of_names(fault.map_or_else(sync, refused)));
+            }
+        };
         let result = match fault {
             None => {
                 let (start, end) = (write.offset as usize, write.offset as usize + write.length);
@@ -356,6 +390,6 @@ impl Storage for SimulatedDisk {
             Some(Fault::ShortWrite) => Ok(write.length / 2 - 100),
             Some(fault) => Err(fault.error()),
         };
-        Some(Completion { purpose: write.purpose, buffer: Some(write.buffer), result })
+        Some(Completion::of_write(write.purpose, write.buffer, result))
     }
 }

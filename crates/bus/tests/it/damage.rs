@@ -112,6 +112,25 @@ fn a_word_that_no_writer_puts_there_is_found_where_it_is() {
 }
 
 #[test]
+fn a_claim_that_no_writer_can_have_made_is_damage_and_not_waited_for() {
+    let pending = |slot: u64| slot << 32 | 1 << 30 | 0x38;
+    // Where one writes alone nobody claims; elsewhere there are 64 slots.
+    for (options, slot) in [(small(), 0), (small(), 7), (shared(), 64), (shared(), 1 << 31)] {
+        let bus = Bus::in_memory(&options).unwrap();
+        let file = File::from(bus.as_fd().unwrap().try_clone_to_owned().unwrap());
+        file.write_all_at(&u64::to_le_bytes(pending(slot)), FIRST_PAGE as u64).unwrap();
+        let mut reader = bus.reader(Start::Oldest).unwrap();
+        assert!(reader.wait(std::time::Duration::from_secs(5)), "there is something to say");
+        assert!(matches!(reader.poll(), Err(ReadError::Damaged(_))), "slot {slot}");
+        let writer = match bus.options().writers {
+            tiercel_bus::Writers::One => bus.writer().map(drop),
+            tiercel_bus::Writers::Shared => bus.shared_writer().map(drop),
+        };
+        assert!(matches!(writer, Err(BusError::Word { .. })), "slot {slot}");
+    }
+}
+
+#[test]
 fn a_writer_meets_damage_with_an_error() {
     let bus = Bus::in_memory(&shared()).unwrap();
     let mut writer = bus.shared_writer().unwrap();

@@ -1,5 +1,6 @@
 //! `tiercel journal`: looks into a command journal without changing it.
 
+mod fields;
 mod show;
 
 use std::io::{self, BufWriter, Write};
@@ -47,7 +48,7 @@ enum What {
         dir: PathBuf,
         #[command(flatten)]
         range: Range,
-        /// JSON lines or CSV with a heading
+        /// JSON lines, or CSV with a column for each field that any command has
         #[arg(long, value_enum, default_value_t = Format::Json)]
         format: Format,
     },
@@ -84,7 +85,7 @@ pub(crate) fn run(args: &JournalArgs) -> anyhow::Result<Exit> {
         What::Verify { dir } => check(dir, &mut out),
         What::Export { dir, range, format: Format::Json } => each(dir, range, &mut out, show::json),
         What::Export { dir, range, format: Format::Csv } => {
-            writeln!(out, "{}", show::CSV_HEADING)?;
+            show::csv_heading(&mut out)?;
             each(dir, range, &mut out, show::csv)
         }
     };

@@ -43,9 +43,12 @@ fn a_journal_is_listed_printed_checked_and_exported() {
 
     let printed = run(&["journal", "cat", dir, "--from", "28", "-n", "2"]);
     let lines: Vec<&str> = printed.stdout.lines().collect();
-    assert!(lines[0].starts_with("28 1009 new_order {"), "{lines:?}");
-    assert!(lines[0].contains("account: AccountId(7)"), "{lines:?}");
-    assert!(lines[1].starts_with("29 1009 advance_time {"), "{lines:?}");
+    assert_eq!(
+        lines[0],
+        "28 1009 new_order price=0.00001234 qty=0.00000005 instrument=1 account=7 side=buy kind=limit \
+         time_in_force=gtc self_trade_prevention=none"
+    );
+    assert_eq!(lines[1], "29 1009 advance_time");
     assert_eq!(lines.len(), 2);
 
     let since = run(&["journal", "cat", dir, "--since-ns", "1008"]);
@@ -62,12 +65,23 @@ fn a_journal_is_listed_printed_checked_and_exported() {
         .map(|line| serde_json::from_str(line).expect("a JSON object"))
         .collect();
     assert_eq!(rows.len(), 30);
-    assert_eq!((&rows[0]["sequence"], &rows[0]["kind"]), (&1.into(), &"new_order".into()));
+    assert_eq!((&rows[0]["sequence"], &rows[0]["command"]), (&1.into(), &"new_order".into()));
+    let fields = &rows[0]["fields"];
+    assert_eq!((&fields["price"], &fields["account"]), (&"0.00001234".into(), &7.into()));
+    assert_eq!(rows[1]["fields"], serde_json::json!({}));
 
     let csv = run(&["journal", "export", dir, "--format", "csv"]);
-    assert!(
-        csv.stdout.starts_with("sequence,time_ns,kind,version,command,body\n1,1000,new_order,")
+    let cells: Vec<Vec<&str>> = csv.stdout.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(cells[0][..5], ["sequence", "time_ns", "version", "command", "order_id"]);
+    assert!(cells.iter().all(|line| line.len() == cells[0].len()), "as many cells in each line");
+    let cell = |line: usize, name: &str| {
+        cells[line][cells[0].iter().position(|column| *column == name).expect("a column")]
+    };
+    assert_eq!(
+        (cell(1, "command"), cell(1, "price"), cell(1, "side")),
+        ("new_order", "0.00001234", "buy")
     );
+    assert_eq!((cell(2, "command"), cell(2, "price")), ("advance_time", ""));
     assert_eq!(csv.stdout.lines().count(), 31);
 }
 

@@ -1,7 +1,8 @@
 //! `deploy/host/tune.sh` on made-up machines, judged by the check-up.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tiercel_host::checkup::{Mend, Root, Verdict, checkup};
 
@@ -134,6 +135,70 @@ fn a_value_that_cannot_be_put_back_stays_in_the_state() {
     assert_eq!((ran.code, ran.results("watchdog")), (1, vec!["failed"]), "{}", ran.text);
     let state = tree.read("var/lib/tiercel/tune.state");
     assert_eq!(state, "watchdog\t/proc/sys/kernel/watchdog\t1");
+}
+
+/// Every setting of the machine, by its path below the tree.
+fn texts(tree: &Tree) -> Vec<(PathBuf, String)> {
+    let mut folders = vec![tree.path().join("proc"), tree.path().join("sys")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = std::fs::read_to_string(&path).unwrap();
+                // Of a choice the chosen one: the kernel would go on showing the others.
+                let chosen = text.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+                let text = chosen.map_or(text.trim(), |(chosen, _)| chosen).to_owned();
+                files.push((path.strip_prefix(tree.path()).unwrap().to_owned(), text));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Starts the script and kills it after so long.
+fn killed(tree: &Tree, arguments: &[&str], after: Duration) {
+    let mut child = Command::new("bash")
+        .arg(script())
+        .args(arguments)
+        .env("ROOT", tree.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("bash runs");
+    std::thread::sleep(after);
+    // It may have ended by itself.
+    let _ = child.kill();
+    child.wait().expect("it ends");
+}
+
+#[test]
+fn a_run_that_was_killed_half_way_can_be_undone_and_repeated_and_an_undo_too() {
+    let (before, after) = {
+        let tree = changed(UNTUNED);
+        let before = texts(&tree);
+        assert_eq!(tune(&tree, &[]).code, 0);
+        (before, texts(&tree))
+    };
+    let mut half_way = 0;
+    for step in 0..12 {
+        let tree = changed(UNTUNED);
+        let wait = Duration::from_millis(2 + step * 9);
+        killed(&tree, &[], wait);
+        let now = texts(&tree);
+        half_way += u32::from(now != before && now != after);
+        if step % 2 == 0 {
+            // Once more, to the end: as if nothing had happened.
+            assert_eq!(tune(&tree, &[]).code, 0);
+            assert_eq!(texts(&tree), after, "after {wait:?}");
+        }
+        killed(&tree, &["--undo"], wait / 4);
+        assert_eq!(tune(&tree, &["--undo"]).code, 0);
+        assert_eq!(texts(&tree), before, "after {wait:?}");
+    }
+    assert!(half_way > 0, "no run was killed half way");
 }
 
 #[test]

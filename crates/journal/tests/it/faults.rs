@@ -100,8 +100,8 @@ fn after_a_failed_write_the_log_refuses_to_go_on_and_keeps_what_it_acknowledged(
 
 #[test]
 fn an_opening_that_fails_half_way_can_be_tried_again() {
-    // The zeros of the first segment, its head, the zeros of the next.
-    for operations in 0..3 {
+    // Of the first segment: file, zeros, name, head. Of the next: file, zeros, name.
+    for operations in 0..7 {
         let folder = SimulatedFolder::default();
         folder.fail_after(operations, Fault::Eio);
         let result = Journal::open(SimulatedDisk::new(&folder, 1), SMALL);
