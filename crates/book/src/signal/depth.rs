@@ -34,19 +34,13 @@ pub fn depth_imbalance(
 
 /// The sum, rounded once.
 #[inline]
-fn sum(mut quantities: impl Iterator<Item = Qty>) -> f64 {
-    let mut units = 0_u64;
-    for qty in quantities.by_ref() {
-        let Some(more) = units.checked_add(qty.units()) else {
-            return sum_wide(u128::from(units) + u128::from(qty.units()), quantities);
-        };
-        units = more;
+fn sum(quantities: impl Iterator<Item = Qty>) -> f64 {
+    // The halves apart: neither overflows before 2^32 levels, without a check at each.
+    let (low, high) = quantities.fold((0_u64, 0_u64), |(low, high), qty| {
+        (low + (qty.units() & 0xffff_ffff), high + (qty.units() >> 32))
+    });
+    if high < 1 << 31 {
+        return ((high << 32) + low) as f64;
     }
-    units as f64
-}
-
-/// What does not fit 64 bits goes on in 128, which 2^64 levels do not fill.
-#[cold]
-fn sum_wide(units: u128, quantities: impl Iterator<Item = Qty>) -> f64 {
-    quantities.fold(units, |units, qty| units + u128::from(qty.units())) as f64
+    ((u128::from(high) << 32) + u128::from(low)) as f64
 }

@@ -17,6 +17,7 @@ pub mod matching;
 pub mod pair;
 pub mod partner;
 pub mod row;
+pub mod signals;
 pub mod sync;
 pub mod sync_cells;
 
@@ -36,6 +37,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     itch::DECODE_CASES,
     binance::CASES,
     itch::BUILD_CASES,
+    signals::CASES,
     sync::CASES,
     sync_cells::CASES,
     bus::CASES,
@@ -91,7 +93,7 @@ pub enum Format {
 /// What to measure and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Which bench: matching, wire, book, sync, bus, journal, host, or all of them
+    /// Which bench: matching, wire, book, signals, sync, bus, journal, host, or all of them
     #[arg(default_value = "all")]
     pub name: String,
     /// Only this case

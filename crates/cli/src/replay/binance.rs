@@ -6,13 +6,14 @@ use std::io::{BufRead, BufReader, Read};
 use serde_json::json;
 use tiercel_book::l2::{Anomaly, DiffOutcome, SnapshotOutcome, State, Synchroniser};
 use tiercel_book::l2::{TickerAgreement, TradeContinuity};
-use tiercel_types::market::{DepthSnapshot, Level, MarketTrade};
-use tiercel_types::{Price, Side};
+use tiercel_types::market::{BestBidOffer, DepthSnapshot, Level, MarketTrade};
+use tiercel_types::{Price, Side, Timestamp};
 use tiercel_wire::binance::capture::{CaptureLine, CaptureReader};
 use tiercel_wire::binance::{Decoder, Message};
 
 use super::progress::Progress;
 use super::report::{BookReport, BookRow, Finding, Report, SymbolReport};
+use super::signals::{SignalOptions, Signals};
 use super::source::Source;
 use super::{Damage, ReplayArgs};
 use crate::stop::Stop;
@@ -39,6 +40,9 @@ struct Market {
     /// Units of the base asset traded, in 10^-8.
     volume_units: u128,
     last: Option<Price>,
+    signals: Option<Box<Signals>>,
+    /// The update as of which the signals know the best levels.
+    top_update_id: u64,
 }
 
 /// A snapshot that came before any symbol was known.
@@ -49,8 +53,10 @@ struct EarlySnapshot {
     asks: Vec<Level>,
 }
 
-#[derive(Default)]
-struct Replay {
+struct Replay<'a> {
+    args: &'a ReplayArgs,
+    /// None: signals are not followed.
+    signals: Option<SignalOptions>,
     markets: BTreeMap<String, Market>,
     early: Option<EarlySnapshot>,
     types: BTreeMap<&'static str, u64>,
@@ -62,12 +68,21 @@ struct Replay {
 pub(super) fn replay(
     source: &mut Source,
     args: &ReplayArgs,
+    signals: Option<SignalOptions>,
     stop: &Stop,
     progress: &mut Progress,
     report: &mut Report,
 ) {
     let mut reader = CaptureReader::new(Decoder::default());
-    let mut replay = Replay::default();
+    let mut replay = Replay {
+        args,
+        signals,
+        markets: BTreeMap::new(),
+        early: None,
+        types: BTreeMap::new(),
+        findings: BTreeMap::new(),
+        messages: 0,
+    };
     let mut damage = Damage::default();
     let mut input = BufReader::with_capacity(256 * 1024, &mut *source);
     let mut bytes = 0_u64;
@@ -102,12 +117,12 @@ pub(super) fn replay(
             progress.tick(input.get_ref().file_position(), replay.messages);
         }
     }
-    replay.tell(args, report);
+    replay.tell(report);
     report.bytes = bytes;
     report.damage = damage;
 }
 
-impl Replay {
+impl Replay<'_> {
     fn take(&mut self, number: u64, line: &CaptureLine<'_>) {
         self.messages += 1;
         let kind = match &line.decoded.message {
@@ -123,17 +138,23 @@ impl Replay {
             Message::Depth(update) => {
                 let market = self.market(update.symbol);
                 match market.map(|market| market.book.on_diff(&update.diff)) {
-                    Some(Ok(DiffOutcome::Applied)) => self.compare(update.symbol),
+                    Some(Ok(DiffOutcome::Applied)) => {
+                        self.compare(update.symbol);
+                        self.depth(update.symbol, line.local_time);
+                    }
                     Some(Ok(DiffOutcome::Kept | DiffOutcome::Stale)) | None => {}
                     Some(Err(anomaly)) => self.anomaly(number, update.symbol, &anomaly),
                 }
             }
-            Message::Trade(trade) => self.trade(number, trade.symbol, &trade.trade),
+            Message::Trade(trade) => {
+                self.trade(number, trade.symbol, &trade.trade, line.local_time);
+            }
             // Its trades come one by one as well, where they were recorded.
             Message::AggregateTrade(_) => {}
             Message::BookTicker(ticker) => {
                 if let Some(market) = self.market(ticker.symbol) {
                     market.agreement.on_ticker(&ticker.best);
+                    market.top(line.local_time, &ticker.best);
                 }
             }
             // Some twenty levels of a book are no book to build on.
@@ -149,13 +170,39 @@ impl Replay {
                 self.find("too_many_symbols", &format!("{symbol} and later ones are left out"));
                 return None;
             }
-            self.markets.insert(symbol.to_owned(), Market::default());
+            let market = Market { signals: self.follow(symbol), ..Market::default() };
+            self.markets.insert(symbol.to_owned(), market);
             if let Some(early) = self.early.take() {
                 let EarlySnapshot { line, last_update_id, bids, asks } = early;
                 self.snapshot(line, &DepthSnapshot { last_update_id, bids: &bids, asks: &asks });
             }
         }
         self.markets.get_mut(symbol)
+    }
+
+    /// The signals of a new symbol, if they are followed.
+    fn follow(&mut self, symbol: &str) -> Option<Box<Signals>> {
+        let options = self.signals.as_ref()?;
+        if !options.follows(symbol, self.markets.len()) {
+            if options.symbols.is_empty() {
+                let what = format!("{symbol} and later ones; --symbol names those to follow");
+                self.find("signals_not_followed", &what);
+            }
+            return None;
+        }
+        // The options were checked when they were read.
+        Signals::new(options).ok().map(Box::new)
+    }
+
+    /// Gives the book to the signals.
+    fn depth(&mut self, symbol: &str, time: Timestamp) {
+        let Some(market) = self.markets.get_mut(symbol) else { return };
+        let Some(best) = market.book.book().map(tiercel_book::l2::L2Book::best) else { return };
+        market.top(time, &best);
+        if let (Some(signals), Some(book)) = (&mut market.signals, market.book.book()) {
+            let side = |side: Side| book.near(side).iter().rev().map(|level| level.qty);
+            signals.on_depth(time, &side(Side::Buy), &side(Side::Sell));
+        }
     }
 
     /// Takes the answer of REST `depth`, which does not say its symbol: it is that of the only
@@ -188,10 +235,13 @@ impl Replay {
         }
     }
 
-    fn trade(&mut self, number: u64, symbol: &str, trade: &MarketTrade) {
+    fn trade(&mut self, number: u64, symbol: &str, trade: &MarketTrade, time: Timestamp) {
         let Some(market) = self.market(symbol) else { return };
         market.volume_units += u128::from(trade.qty.units());
         market.last = Some(trade.price);
+        if let Some(signals) = &mut market.signals {
+            signals.on_trade(time, trade.price, trade.qty, Some(trade.aggressor));
+        }
         let repeated = market.continuity.repeated();
         let missing = market.continuity.on_trade(trade.trade_id);
         let again = market.continuity.repeated() > repeated;
@@ -226,7 +276,8 @@ impl Replay {
         });
     }
 
-    fn tell(mut self, args: &ReplayArgs, report: &mut Report) {
+    fn tell(mut self, report: &mut Report) {
+        let args = self.args;
         report.messages = self.messages;
         report.types =
             self.types.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
@@ -234,7 +285,7 @@ impl Replay {
         for market in self.markets.values_mut() {
             market.agreement.finish();
         }
-        let mut shown: Vec<(&String, &Market)> = self.markets.iter().collect();
+        let mut shown: Vec<(&String, &mut Market)> = self.markets.iter_mut().collect();
         shown.sort_by_key(|(symbol, market)| {
             (core::cmp::Reverse(market.continuity.trades()), symbol.as_str())
         });
@@ -248,12 +299,28 @@ impl Replay {
             if args.depth > 0 {
                 report.books.push(book_report(symbol, market, args.depth));
             }
+            if let Some(signals) = market.signals.take() {
+                report.signals.push(signals.finish(symbol));
+            }
         }
         if self.early.is_some() {
             let what = "the file has a snapshot and no market that it could be of";
             self.find("snapshot_without_symbol", what);
         }
         report.findings = self.findings.into_values().collect();
+    }
+}
+
+impl Market {
+    /// Gives the best levels to the signals, unless they are older than what those know: tickers and
+    /// depths tell of the same book, each in its own time.
+    fn top(&mut self, time: Timestamp, best: &BestBidOffer) {
+        if let Some(signals) = &mut self.signals
+            && best.update_id > self.top_update_id
+        {
+            self.top_update_id = best.update_id;
+            signals.on_quote(time, best.bid, best.ask);
+        }
     }
 }
 

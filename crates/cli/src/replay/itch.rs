@@ -5,12 +5,13 @@ use std::io::Read;
 
 use serde_json::json;
 use tiercel_book::l3::{Anomaly, AnomalyKind, Book, BookSet, Capacity, Level, Tape};
-use tiercel_types::Side;
-use tiercel_types::market::FeedUnits;
+use tiercel_types::market::{self, FeedUnits, OrderAction, OrderOperation};
+use tiercel_types::{Side, Timestamp};
 use tiercel_wire::itch::{FrameError, FrameReader, Kind, Message};
 
 use super::progress::Progress;
 use super::report::{BookReport, BookRow, Finding, Report, SymbolReport};
+use super::signals::{SignalOptions, Signals};
 use super::source::Source;
 use super::{Damage, ReplayArgs};
 use crate::stop::Stop;
@@ -26,6 +27,7 @@ const BOOKS_SHOWN: usize = 3;
 struct Replay {
     frames: FrameReader,
     books: BookSet,
+    followed: Followed,
     /// Symbols by locate.
     symbols: BTreeMap<u16, String>,
     /// Messages by type byte.
@@ -42,6 +44,7 @@ struct Replay {
 pub(super) fn replay(
     source: &mut Source,
     args: &ReplayArgs,
+    signals: Option<SignalOptions>,
     stop: &Stop,
     progress: &mut Progress,
     report: &mut Report,
@@ -50,6 +53,7 @@ pub(super) fn replay(
     let mut replay = Replay {
         frames: FrameReader::default(),
         books: BookSet::new(capacity),
+        followed: Followed { options: signals, signals: BTreeMap::new(), left_out: false },
         symbols: BTreeMap::new(),
         types: [0; 256],
         messages: 0,
@@ -80,7 +84,8 @@ pub(super) fn replay(
 
 impl Replay {
     fn take(&mut self, chunk: &[u8]) {
-        let Self { frames, books, symbols, types, messages, first, damage, end_mark } = self;
+        let Self { frames, books, followed, symbols, types, messages, first, damage, end_mark } =
+            self;
         frames.feed(chunk, |result| match result {
             // Behind a lost framing nothing is believed, also within this chunk.
             _ if damage.too_much() => {}
@@ -92,10 +97,12 @@ impl Replay {
                     let symbol = directory.stock.trimmed().escape_ascii().to_string();
                     symbols.insert(directory.head.stock_locate.get(), symbol);
                 }
-                if let Some(operation) = message.operation()
-                    && let Err(anomaly) = books.apply(&operation)
-                {
-                    first.entry(anomaly.kind()).or_insert(anomaly);
+                if let Some(operation) = message.operation() {
+                    let trade = followed.trade(books, &operation);
+                    if let Err(anomaly) = books.apply(&operation) {
+                        first.entry(anomaly.kind()).or_insert(anomaly);
+                    }
+                    followed.take(books, &operation, trade, symbols);
                 }
             }
             Err(FrameError::ZeroLength { offset }) => *end_mark = Some(offset),
@@ -115,8 +122,9 @@ impl Replay {
         }
     }
 
-    fn tell(self, args: &ReplayArgs, report: &mut Report) {
+    fn tell(mut self, args: &ReplayArgs, report: &mut Report) {
         report.messages = self.messages;
+        let mut signals = std::mem::take(&mut self.followed.signals);
         for kind in Kind::ALL {
             let count = self.types[kind as usize];
             if count > 0 {
@@ -140,12 +148,22 @@ impl Replay {
             if at < books && args.depth > 0 {
                 report.books.push(book_report(symbol, book, args.depth));
             }
+            if let Some(signals) = signals.remove(&book.locate()) {
+                report.signals.push(signals.finish(symbol));
+            }
         }
         for (kind, anomaly) in &self.first {
             report.findings.push(Finding {
                 name: kind.as_str().to_owned(),
                 count: self.books.anomalies().of(*kind),
                 first: anomaly.to_string(),
+            });
+        }
+        if self.followed.left_out {
+            report.findings.push(Finding {
+                name: "signals_not_followed".to_owned(),
+                count: 1,
+                first: "some symbols; --symbol names those to follow".to_owned(),
             });
         }
         report.damage = self.damage;
@@ -204,4 +222,86 @@ fn book_report(symbol: &str, book: &Book, depth: usize) -> BookReport {
 /// A price of the feed with its four places.
 fn price(units: u32) -> String {
     format!("{:.4}", FeedUnits::ITCH.price(units))
+}
+
+/// A trade, for the signals: at what price, how much, and who took where that is told.
+type Trade = (u32, u64, Option<Side>);
+
+/// The symbols whose signals are followed.
+struct Followed {
+    /// None: signals are not followed.
+    options: Option<SignalOptions>,
+    /// By locate.
+    signals: BTreeMap<u16, Signals>,
+    /// Some were not, for there are too many.
+    left_out: bool,
+}
+
+impl Followed {
+    /// The trade that an operation is, before the order that it takes from is changed.
+    fn trade(&self, books: &BookSet, operation: &OrderOperation) -> Option<Trade> {
+        self.options.as_ref()?;
+        // Who rests does not take.
+        let taken = |reference: u64| {
+            let order = books.order(reference)?;
+            Some((order.price(), order.side().opposite()))
+        };
+        match operation.action {
+            OrderAction::Execute { reference, qty, .. } => {
+                let (price, aggressor) = taken(reference)?;
+                Some((price, u64::from(qty), Some(aggressor)))
+            }
+            OrderAction::ExecuteAt { reference, qty, price, printable: true, .. } => {
+                Some((price, u64::from(qty), taken(reference).map(|(_, aggressor)| aggressor)))
+            }
+            // Since 2014 every hidden order is reported as a bid: its side tells nothing.
+            OrderAction::Trade { qty, price, .. } => Some((price, u64::from(qty), None)),
+            OrderAction::Cross { qty, price, .. } if qty > 0 => Some((price, qty, None)),
+            _ => None,
+        }
+    }
+
+    /// Gives an operation that was applied to the signals of its symbol.
+    fn take(
+        &mut self,
+        books: &BookSet,
+        operation: &OrderOperation,
+        trade: Option<Trade>,
+        symbols: &BTreeMap<u16, String>,
+    ) {
+        let Some(options) = &self.options else { return };
+        let locate = operation.locate;
+        if !self.signals.contains_key(&locate) {
+            let symbol = symbols.get(&locate).map_or("?", String::as_str);
+            let follow = options.follows(symbol, self.signals.len());
+            self.left_out |= !follow && options.symbols.is_empty();
+            // The options were checked when they were read.
+            let Some(signals) = follow.then(|| Signals::new(options).ok()).flatten() else {
+                return;
+            };
+            self.signals.insert(locate, signals);
+        }
+        let Some(signals) = self.signals.get_mut(&locate) else { return };
+        let time = Timestamp(operation.time_ns);
+        if let Some((price, qty, aggressor)) = trade {
+            let units = FeedUnits::ITCH;
+            signals.on_trade(time, units.price(price), units.qty(qty), aggressor);
+        }
+        if let OrderAction::Trade { .. } | OrderAction::Cross { .. } | OrderAction::Break { .. } =
+            operation.action
+        {
+            return;
+        }
+        let Some(book) = books.book(locate) else { return };
+        let best = |side| {
+            book.best(side).map_or_else(market::Level::default, |level| market::Level {
+                price: FeedUnits::ITCH.price(level.price()),
+                qty: FeedUnits::ITCH.qty(level.qty()),
+            })
+        };
+        signals.on_quote(time, best(Side::Buy), best(Side::Sell));
+        let side =
+            |side| book.top(side, 20).iter().rev().map(|level| FeedUnits::ITCH.qty(level.qty()));
+        signals.on_depth(time, &side(Side::Buy), &side(Side::Sell));
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::signals::report::SignalReport;
 use super::{Damage, Format};
 use crate::exit::Exit;
 use crate::text::{grouped, rate};
@@ -24,6 +25,8 @@ pub(super) struct Report {
     /// Symbols in the data, shown or not.
     pub(super) symbols_total: usize,
     pub(super) books: Vec<BookReport>,
+    /// Of the symbols shown, where they were followed.
+    pub(super) signals: Vec<SignalReport>,
     pub(super) findings: Vec<Finding>,
     pub(super) damage: Damage,
     pub(super) interrupted: bool,
@@ -81,6 +84,7 @@ impl Report {
             symbols: Vec::new(),
             symbols_total: 0,
             books: Vec::new(),
+            signals: Vec::new(),
             findings: Vec::new(),
             damage: Damage::default(),
             interrupted: false,
@@ -159,6 +163,7 @@ impl Report {
             "symbols_total": self.symbols_total,
             "symbols": self.symbols.iter().map(symbol).collect::<Vec<_>>(),
             "books": self.books.iter().map(book).collect::<Vec<_>>(),
+            "signals": self.signals.iter().map(SignalReport::json).collect::<Vec<_>>(),
             "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
             "damage": {"count": self.damage.count, "first": self.damage.first},
             "interrupted": self.interrupted,
@@ -185,6 +190,9 @@ impl Report {
         self.symbol_table(out)?;
         for book in &self.books {
             book.print(out)?;
+        }
+        for signals in &self.signals {
+            signals.print(out)?;
         }
         self.finding_table(out)
     }

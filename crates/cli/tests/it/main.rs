@@ -9,6 +9,7 @@ mod journal;
 mod match_errors;
 mod match_golden;
 mod replay;
+mod replay_signals;
 // The machines that the check-up is tested on.
 #[path = "../../../host/tests/it/trees.rs"]
 mod trees;

@@ -25,12 +25,12 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory takes it")
 }
 
-fn itch_day() -> Vec<u8> {
+pub(crate) fn itch_day() -> Vec<u8> {
     ItchFlow::bytes(&ItchFlowConfig { instruments: 5, live_orders: 300, messages: 20_000, seed: 3 })
 }
 
 /// Eight lines: a snapshot, diffs that follow it, tickers and trades. Made by hand.
-const CAPTURE: &str = r#"100 {"lastUpdateId":10,"bids":[["9.00","1.0"],["8.00","2.0"]],"asks":[["11.00","1.5"]]}
+pub(crate) const CAPTURE: &str = r#"100 {"lastUpdateId":10,"bids":[["9.00","1.0"],["8.00","2.0"]],"asks":[["11.00","1.5"]]}
 101 {"stream":"abc@depth","data":{"e":"depthUpdate","E":1,"s":"ABC","U":9,"u":12,"b":[["9.50","3.0"]],"a":[]}}
 102 {"stream":"abc@bookTicker","data":{"u":12,"s":"ABC","b":"9.50","B":"3.0","a":"11.00","A":"1.5"}}
 103 {"stream":"abc@trade","data":{"e":"trade","E":2,"s":"ABC","t":5,"p":"9.50","q":"1.0","T":2,"m":true,"M":true}}
