@@ -57,6 +57,8 @@ struct Replay<'a> {
     args: &'a ReplayArgs,
     /// None: signals are not followed.
     signals: Option<SignalOptions>,
+    /// There were too many symbols to follow the signals of all.
+    signals_left_out: bool,
     markets: BTreeMap<String, Market>,
     early: Option<EarlySnapshot>,
     types: BTreeMap<&'static str, u64>,
@@ -77,6 +79,7 @@ pub(super) fn replay(
     let mut replay = Replay {
         args,
         signals,
+        signals_left_out: false,
         markets: BTreeMap::new(),
         early: None,
         types: BTreeMap::new(),
@@ -184,10 +187,7 @@ impl Replay<'_> {
     fn follow(&mut self, symbol: &str) -> Option<Box<Signals>> {
         let options = self.signals.as_ref()?;
         if !options.follows(symbol, self.markets.len()) {
-            if options.symbols.is_empty() {
-                let what = format!("{symbol} and later ones; --symbol names those to follow");
-                self.find("signals_not_followed", &what);
-            }
+            self.signals_left_out |= options.symbols.is_empty();
             return None;
         }
         // The options were checked when they were read.
@@ -282,6 +282,7 @@ impl Replay<'_> {
         report.types =
             self.types.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         report.symbols_total = self.markets.len();
+        report.signals_left_out = self.signals_left_out;
         for market in self.markets.values_mut() {
             market.agreement.finish();
         }
@@ -289,6 +290,11 @@ impl Replay<'_> {
         shown.sort_by_key(|(symbol, market)| {
             (core::cmp::Reverse(market.continuity.trades()), symbol.as_str())
         });
+        for (symbol, market) in &mut shown {
+            if let Some(signals) = market.signals.take() {
+                report.signals.push(signals.finish(symbol));
+            }
+        }
         if args.symbol.is_empty() {
             shown.truncate(SYMBOLS_SHOWN);
         } else {
@@ -298,9 +304,6 @@ impl Replay<'_> {
             report.symbols.push(symbol_report(symbol, market));
             if args.depth > 0 {
                 report.books.push(book_report(symbol, market, args.depth));
-            }
-            if let Some(signals) = market.signals.take() {
-                report.signals.push(signals.finish(symbol));
             }
         }
         if self.early.is_some() {

@@ -137,6 +137,11 @@ impl Replay {
         report.symbols_total = shown.len();
         // The busiest first; the symbol decides between equals.
         shown.sort_by_key(|(symbol, book)| (core::cmp::Reverse(volume(book.tape())), *symbol));
+        for (symbol, book) in &shown {
+            if let Some(signals) = signals.remove(&book.locate()) {
+                report.signals.push(signals.finish(symbol));
+            }
+        }
         if args.symbol.is_empty() {
             shown.truncate(SYMBOLS_SHOWN);
         } else {
@@ -148,9 +153,6 @@ impl Replay {
             if at < books && args.depth > 0 {
                 report.books.push(book_report(symbol, book, args.depth));
             }
-            if let Some(signals) = signals.remove(&book.locate()) {
-                report.signals.push(signals.finish(symbol));
-            }
         }
         for (kind, anomaly) in &self.first {
             report.findings.push(Finding {
@@ -159,13 +161,7 @@ impl Replay {
                 first: anomaly.to_string(),
             });
         }
-        if self.followed.left_out {
-            report.findings.push(Finding {
-                name: "signals_not_followed".to_owned(),
-                count: 1,
-                first: "some symbols; --symbol names those to follow".to_owned(),
-            });
-        }
+        report.signals_left_out = self.followed.left_out;
         report.damage = self.damage;
     }
 

@@ -43,8 +43,8 @@ are not known, crossed books. A message or line that is damaged is skipped and s
 or line; after eight in a row the reading stops. Then, as for a file that is cut off or is neither
 format, the exit code is 3, and what was good is printed.
 
---signals follows what the book and its trades say of the price (docs/signals.md), for up to 16
-symbols if none is named, and holds it against how the mid then moved. Times are the recorder's in a
+--signals follows what the book and its trades say of the price (docs/signals.md), for the first 16
+symbols of the file if none is named, and holds it against how the mid then moved. Times are the recorder's in a
 Binance capture. A micro-price that is estimated from the same data knows what it should predict: keep
 it with --save-micro-price, and give it to another day's replay with --micro-price.
 
@@ -69,10 +69,10 @@ pub(crate) struct ReplayArgs {
     /// Show this symbol alone (may be repeated); else the busiest ones
     #[arg(long, value_name = "SYMBOL")]
     symbol: Vec<String>,
-    /// Follow the signals of each symbol shown
+    /// Follow the signals of each symbol asked for, or of the first 16
     #[arg(long)]
     signals: bool,
-    /// Draw the signals of the first symbol shown, as an SVG; implies --signals
+    /// Draw the signals of the busiest symbol followed, as an SVG; implies --signals
     #[arg(long, value_name = "OUT.svg", value_parser = svg_path)]
     plot: Option<PathBuf>,
     /// What fills a bucket of VPIN; else half of what the first 200 trades were
@@ -81,7 +81,7 @@ pub(crate) struct ReplayArgs {
     /// The micro-price's model; else it is estimated from the data
     #[arg(long, value_name = "MODEL")]
     micro_price: Option<PathBuf>,
-    /// Keep the micro-price's model of the first symbol shown; implies --signals
+    /// Keep the micro-price's model of the busiest symbol followed; implies --signals
     #[arg(long, value_name = "MODEL", conflicts_with = "micro_price")]
     save_micro_price: Option<PathBuf>,
     /// One JSON object, for machines
@@ -218,7 +218,7 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     Ok(report.exit())
 }
 
-/// Writes the files that were asked for, of the first symbol shown.
+/// Writes the files that were asked for, of the busiest symbol followed.
 fn keep(args: &ReplayArgs, format: Format, report: &Report) -> anyhow::Result<()> {
     if args.plot.is_none() && args.save_micro_price.is_none() {
         return Ok(());

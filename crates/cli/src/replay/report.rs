@@ -25,8 +25,10 @@ pub(super) struct Report {
     /// Symbols in the data, shown or not.
     pub(super) symbols_total: usize,
     pub(super) books: Vec<BookReport>,
-    /// Of the symbols shown, where they were followed.
+    /// Of the symbols that were followed, the busiest first.
     pub(super) signals: Vec<SignalReport>,
+    /// There were too many symbols to follow all.
+    pub(super) signals_left_out: bool,
     pub(super) findings: Vec<Finding>,
     pub(super) damage: Damage,
     pub(super) interrupted: bool,
@@ -85,6 +87,7 @@ impl Report {
             symbols_total: 0,
             books: Vec::new(),
             signals: Vec::new(),
+            signals_left_out: false,
             findings: Vec::new(),
             damage: Damage::default(),
             interrupted: false,
@@ -163,6 +166,7 @@ impl Report {
             "symbols_total": self.symbols_total,
             "symbols": self.symbols.iter().map(symbol).collect::<Vec<_>>(),
             "books": self.books.iter().map(book).collect::<Vec<_>>(),
+            "signals_left_out": self.signals_left_out,
             "signals": self.signals.iter().map(SignalReport::json).collect::<Vec<_>>(),
             "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
             "damage": {"count": self.damage.count, "first": self.damage.first},
@@ -193,6 +197,9 @@ impl Report {
         }
         for signals in &self.signals {
             signals.print(out)?;
+        }
+        if self.signals_left_out {
+            writeln!(out, "\nsignals of the first symbols alone: --symbol names others")?;
         }
         self.finding_table(out)
     }
