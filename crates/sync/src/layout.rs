@@ -78,3 +78,25 @@ pub fn prefetch_write<T>(place: &T) {
     #[cfg(not(all(target_arch = "x86_64", not(tiercel_loom))))]
     let _ = place;
 }
+
+/// `value`, of which the compiler forgets whatever it knows: an address that is made of it waits for
+/// the load that `value` came from, also where a comparison has just shown what it is. Does nothing
+/// to processors but those that it is written for.
+#[inline(always)]
+pub(crate) fn as_read(value: u64) -> u64 {
+    #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(tiercel_loom)))]
+    {
+        let same: u64;
+        // SAFETY: no instruction.
+        unsafe {
+            core::arch::asm!(
+                "/* {value} */",
+                value = inlateout(reg) value => same,
+                options(nomem, nostack, preserves_flags),
+            );
+        }
+        same
+    }
+    #[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(tiercel_loom))))]
+    value
+}

@@ -1,6 +1,8 @@
 //! The integration tests: stress across threads, and properties against naive models.
 #![cfg(not(tiercel_loom))]
 
+#[path = "it/allocation.rs"]
+mod allocation;
 #[path = "it/arena.rs"]
 mod arena;
 #[path = "it/disruptor.rs"]

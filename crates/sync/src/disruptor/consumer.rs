@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::sealed::Sequencer;
-use super::{Closed, Shared, SharedCursor, least_done};
+use super::{Closed, Lane, Shared, SharedCursor, least_done};
 use crate::atomic::{Arc, Ordering};
 use crate::wait::Wait;
 
@@ -11,8 +11,10 @@ use crate::wait::Wait;
 ///
 /// It owns no thread: call [`Consumer::poll`] in a loop with other work, or [`Consumer::consume`] in
 /// a loop of its own. Dropping it before the producers are gone closes the ring.
+#[repr(align(128))]
 pub struct Consumer<E: Send + Sync, S: Sequencer, W: Wait> {
     shared: Arc<Shared<E, S, W>>,
+    lane: Lane<E>,
     cursor: SharedCursor,
     /// Those before it; empty for a consumer that follows the producers.
     gates: Box<[SharedCursor]>,
@@ -26,7 +28,8 @@ impl<E: Send + Sync, S: Sequencer, W: Wait> Consumer<E, S, W> {
         cursor: SharedCursor,
         gates: Box<[SharedCursor]>,
     ) -> Self {
-        Self { shared, cursor, gates, next: 0 }
+        let lane = shared.lane();
+        Self { shared, lane, cursor, gates, next: 0 }
     }
 
     pub(super) fn cursor(&self) -> &SharedCursor {
@@ -79,8 +82,11 @@ impl<E: Send + Sync, S: Sequencer, W: Wait> Consumer<E, S, W> {
 
     #[inline(always)]
     fn handle(&mut self, end: u64, mut handle: impl FnMut(&E, u64, bool)) -> usize {
+        // A copy, which `handle` cannot change.
+        let lane = self.lane;
         for sequence in self.next..end {
-            self.shared.cell(sequence).with(|event| {
+            // SAFETY: the consumer keeps the ring alive.
+            unsafe { lane.cell(sequence) }.with(|event| {
                 // SAFETY: the event is published, and no producer claims its slot again before this
                 // consumer, or one that follows it, is done with it.
                 handle(unsafe { &*event }, sequence, sequence + 1 == end);

@@ -100,7 +100,14 @@ struct Cursor {
     gone: AtomicBool,
 }
 
-const _: () = assert!(align_of::<Apart<Cursor>>() == APART_BYTES);
+const _: () = {
+    type Any = crate::wait::BusySpin;
+    assert!(align_of::<Apart<Cursor>>() == APART_BYTES);
+    // Each is written by its thread with every event or batch, and they are made side by side.
+    assert!(align_of::<SingleProducer<u8, Any>>() == APART_BYTES);
+    assert!(align_of::<MultiProducer<u8, Any>>() == APART_BYTES);
+    assert!(align_of::<Consumer<u8, Single, Any>>() == APART_BYTES);
+};
 
 type SharedCursor = Arc<Apart<Cursor>>;
 
@@ -128,21 +135,8 @@ unsafe impl<E: Send + Sync, S: Sequencer, W: Wait> Send for Shared<E, S, W> {}
 unsafe impl<E: Send + Sync, S: Sequencer, W: Wait> Sync for Shared<E, S, W> {}
 
 impl<E, S, W: Wait> Shared<E, S, W> {
-    #[inline(always)]
-    fn cell(&self, sequence: u64) -> &UnsafeCell<E> {
-        let place = sequence & (self.events.len() as u64 - 1);
-        // SAFETY: the length is a power of two, so the mask keeps it inside.
-        unsafe { self.events.get_unchecked(place as usize) }
-    }
-
-    /// Runs `write` on the event of `sequence`.
-    ///
-    /// # Safety
-    /// The caller must have claimed it, and not published it yet.
-    #[inline(always)]
-    unsafe fn write<R>(&self, sequence: u64, write: impl FnOnce(&mut E) -> R) -> R {
-        // SAFETY: the caller's promise.
-        self.cell(sequence).with_mut(|event| write(unsafe { &mut *event }))
+    fn lane(&self) -> Lane<E> {
+        Lane { events: self.events.as_ptr(), mask: self.capacity() - 1 }
     }
 
     fn capacity(&self) -> u64 {
@@ -167,6 +161,46 @@ impl<E, S, W: Wait> Shared<E, S, W> {
         // Release, with `Consumer::look`: whoever sees it sees every claim and publication.
         self.end.producers_gone.store(true, Ordering::Release);
         self.wait.notify();
+    }
+}
+
+/// Where the events are, copied into each handle: a loop over events need not look for them again.
+struct Lane<E> {
+    events: *const UnsafeCell<E>,
+    mask: u64,
+}
+
+impl<E> Clone for Lane<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Lane<E> {}
+
+// SAFETY: it is a pointer into a `Shared`, which may go to other threads for such events.
+unsafe impl<E: Send + Sync> Send for Lane<E> {}
+
+impl<E> Lane<E> {
+    /// The cell of the event of `sequence`.
+    ///
+    /// # Safety
+    /// The ring must be alive, and stay so for `'a`.
+    #[inline(always)]
+    unsafe fn cell<'a>(self, sequence: u64) -> &'a UnsafeCell<E> {
+        // SAFETY: the length is a power of two, so the mask keeps it inside the ring's events, which
+        // live by the caller's promise.
+        unsafe { &*self.events.add((sequence & self.mask) as usize) }
+    }
+
+    /// Runs `write` on the event of `sequence`.
+    ///
+    /// # Safety
+    /// The ring must be alive, and the caller must have claimed the event and not published it yet.
+    #[inline(always)]
+    unsafe fn write<R>(self, sequence: u64, write: impl FnOnce(&mut E) -> R) -> R {
+        // SAFETY: the caller's promise.
+        unsafe { self.cell(sequence).with_mut(|event| write(&mut *event)) }
     }
 }
 

@@ -73,6 +73,7 @@ impl Sequencer for Multi {
 }
 
 /// A producer of a ring that may have many: clone it for each thread. Dropping the last ends the ring.
+#[repr(align(128))]
 pub struct MultiProducer<E: Send + Sync, W: Wait = SpinPark> {
     shared: Arc<Shared<E, Multi, W>>,
     leaves: Box<[SharedCursor]>,
@@ -153,7 +154,7 @@ impl<E: Send + Sync, W: Wait> MultiProducer<E, W> {
     fn write_one(&self, sequence: u64, write: impl FnOnce(&mut E)) {
         let hole = Hole(&self.shared);
         // [p3] SAFETY: claimed, and not published yet.
-        unsafe { self.shared.write(sequence, write) };
+        unsafe { self.shared.lane().write(sequence, write) };
         core::mem::forget(hole);
         self.publish_claimed(sequence, 1);
     }
@@ -163,7 +164,7 @@ impl<E: Send + Sync, W: Wait> MultiProducer<E, W> {
         let hole = Hole(&self.shared);
         for sequence in first..first + count {
             // [p3] SAFETY: claimed, and not published yet.
-            unsafe { self.shared.write(sequence, |event| write(event, sequence)) };
+            unsafe { self.shared.lane().write(sequence, |event| write(event, sequence)) };
         }
         core::mem::forget(hole);
         self.publish_claimed(first, count);

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::sealed::Sequencer;
-use super::{Closed, PublishError, Shared, SharedCursor, least_done};
+use super::{Closed, Lane, PublishError, Shared, SharedCursor, least_done};
 use crate::atomic::{Arc, AtomicU64, Ordering};
 use crate::layout::Apart;
 use crate::wait::{SpinPark, Wait};
@@ -34,8 +34,10 @@ impl Sequencer for Single {
 }
 
 /// The producer of a ring that has one. It belongs to one thread at a time; dropping it ends the ring.
+#[repr(align(128))]
 pub struct SingleProducer<E: Send + Sync, W: Wait = SpinPark> {
     shared: Arc<Shared<E, Single, W>>,
+    lane: Lane<E>,
     leaves: Box<[SharedCursor]>,
     /// Events published.
     next: u64,
@@ -46,8 +48,8 @@ pub struct SingleProducer<E: Send + Sync, W: Wait = SpinPark> {
 
 impl<E: Send + Sync, W: Wait> SingleProducer<E, W> {
     pub(super) fn new(shared: Arc<Shared<E, Single, W>>, leaves: Box<[SharedCursor]>) -> Self {
-        let limit = shared.capacity();
-        Self { shared, leaves, next: 0, limit }
+        let (lane, limit) = (shared.lane(), shared.capacity());
+        Self { shared, lane, leaves, next: 0, limit }
     }
 
     /// Writes the next event and publishes it, if there is room now; returns its sequence.
@@ -60,8 +62,8 @@ impl<E: Send + Sync, W: Wait> SingleProducer<E, W> {
     pub fn try_publish(&mut self, write: impl FnOnce(&mut E)) -> Result<u64, PublishError> {
         self.room_for(1)?;
         let sequence = self.next;
-        // SAFETY: there is room, and this is the only producer.
-        unsafe { self.shared.write(sequence, write) };
+        // SAFETY: it keeps the ring alive, there is room, and this is the only producer.
+        unsafe { self.lane.write(sequence, write) };
         self.publish_claimed(1);
         Ok(sequence)
     }
@@ -74,8 +76,8 @@ impl<E: Send + Sync, W: Wait> SingleProducer<E, W> {
     pub fn publish(&mut self, write: impl FnOnce(&mut E)) -> Result<u64, Closed> {
         self.wait_for(1)?;
         let sequence = self.next;
-        // SAFETY: there is room, and this is the only producer.
-        unsafe { self.shared.write(sequence, write) };
+        // SAFETY: it keeps the ring alive, there is room, and this is the only producer.
+        unsafe { self.lane.write(sequence, write) };
         self.publish_claimed(1);
         Ok(sequence)
     }
@@ -119,8 +121,8 @@ impl<E: Send + Sync, W: Wait> SingleProducer<E, W> {
     fn write_batch(&mut self, count: u64, mut write: impl FnMut(&mut E, u64)) -> u64 {
         let first = self.next;
         for sequence in first..first + count {
-            // SAFETY: there is room, and this is the only producer.
-            unsafe { self.shared.write(sequence, |event| write(event, sequence)) };
+            // SAFETY: it keeps the ring alive, there is room, and this is the only producer.
+            unsafe { self.lane.write(sequence, |event| write(event, sequence)) };
         }
         self.publish_claimed(count);
         first

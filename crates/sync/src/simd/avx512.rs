@@ -2,9 +2,9 @@
 
 use core::arch::x86_64::{
     __m512i, __mmask8, _mm512_cmpeq_epi64_mask, _mm512_cmple_epu64_mask, _mm512_loadu_si512,
-    _mm512_mask_max_epi64, _mm512_maskz_loadu_epi64, _mm512_max_epi64, _mm512_mullo_epi64,
-    _mm512_reduce_max_epi64, _mm512_rorv_epi64, _mm512_set1_epi64, _mm512_sub_epi64,
-    _mm512_test_epi64_mask, _mm512_xor_si512,
+    _mm512_mask_max_epi64, _mm512_mask_mov_epi64, _mm512_maskz_loadu_epi64, _mm512_max_epi64,
+    _mm512_mullo_epi64, _mm512_reduce_max_epi64, _mm512_rorv_epi64, _mm512_set1_epi64,
+    _mm512_sub_epi64, _mm512_test_epi64_mask, _mm512_xor_si512,
 };
 
 use super::check::Division;
@@ -14,31 +14,41 @@ const LANES: usize = 8;
 /// Independent maxima, so that the next eight need not wait for the last.
 const CHAINS: usize = 4;
 
-/// The lanes that hold the `count` values from a place on, all of them at most.
-const fn lanes(count: usize) -> __mmask8 {
-    if count >= LANES { 0xff } else { (1 << count) - 1 }
+/// Prices of a block.
+const BLOCK: usize = LANES * CHAINS;
+
+/// The first `count` bits of a block, all of them at most.
+const fn bits(count: usize) -> u32 {
+    if count >= BLOCK { u32::MAX } else { (1 << count) - 1 }
 }
 
-/// Eight prices from `at` on by rank, and which of them count.
+/// The lanes that hold the `count` values from a place on, all of them at most.
+const fn lanes(count: usize) -> __mmask8 {
+    bits(count) as __mmask8
+}
+
+/// The eight prices from `at` on by rank, those `there`, and which of them count.
 ///
 /// # Safety
-/// `at` is less than the length of `prices`, and of `quantities` if `LIVE`.
+/// What is `there` lies within `prices`, and within `quantities` if `LIVE`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
 unsafe fn eight<const LOWEST: bool, const LIVE: bool>(
     prices: &[i64],
     quantities: &[u64],
     at: usize,
+    there: __mmask8,
 ) -> (__m512i, __mmask8) {
-    let there = lanes(prices.len() - at);
+    // Wrapping: with nothing there it may point anywhere.
     // SAFETY: masked lanes are not read, and the others lie within `prices`.
-    let ranks = unsafe { _mm512_maskz_loadu_epi64(there, prices.as_ptr().add(at)) };
+    let ranks = unsafe { _mm512_maskz_loadu_epi64(there, prices.as_ptr().wrapping_add(at)) };
     let ranks = if LOWEST { _mm512_xor_si512(ranks, _mm512_set1_epi64(-1)) } else { ranks };
     if !LIVE {
         return (ranks, there);
     }
+    let quantities = quantities.as_ptr().wrapping_add(at).cast();
     // SAFETY: as above; the lengths are equal. Lanes not there are 0 and do not count.
-    let quantities = unsafe { _mm512_maskz_loadu_epi64(there, quantities.as_ptr().add(at).cast()) };
+    let quantities = unsafe { _mm512_maskz_loadu_epi64(there, quantities) };
     (ranks, _mm512_test_epi64_mask(quantities, quantities))
 }
 
@@ -51,25 +61,31 @@ pub(super) unsafe fn best<const LOWEST: bool, const LIVE: bool>(
     prices: &[i64],
     quantities: &[u64],
 ) -> Option<Best> {
-    let mut chains = [_mm512_set1_epi64(i64::MIN); CHAINS];
+    let lowest_rank = _mm512_set1_epi64(i64::MIN);
+    if prices.len() <= LANES {
+        // SAFETY: what is there are the slices.
+        let (ranks, counts) =
+            unsafe { eight::<LOWEST, LIVE>(prices, quantities, 0, lanes(prices.len())) };
+        if counts == 0 {
+            return None;
+        }
+        let best = _mm512_reduce_max_epi64(_mm512_mask_mov_epi64(lowest_rank, counts, ranks));
+        let found = counts & _mm512_cmpeq_epi64_mask(ranks, _mm512_set1_epi64(best));
+        return Some(Best { index: found.trailing_zeros() as usize, price: rank::<LOWEST>(best) });
+    }
+    // The last block may be short: it is looked at as a whole, and masked, since a loop over what
+    // is left of it took longer than the block.
+    let mut chains = [lowest_rank; CHAINS];
     let mut any: __mmask8 = 0;
-    let mut at = 0;
-    while at + LANES * CHAINS <= prices.len() {
+    for at in (0..prices.len()).step_by(BLOCK) {
+        let there = bits(prices.len() - at);
         for (chain, best) in chains.iter_mut().enumerate() {
-            // SAFETY: the block lies within the slices.
-            let (ranks, counts) =
-                unsafe { eight::<LOWEST, LIVE>(prices, quantities, at + chain * LANES) };
+            let (at, there) = (at + chain * LANES, (there >> (chain * LANES)) as __mmask8);
+            // SAFETY: what is there lies within the slices.
+            let (ranks, counts) = unsafe { eight::<LOWEST, LIVE>(prices, quantities, at, there) };
             *best = _mm512_mask_max_epi64(*best, counts, *best, ranks);
             any |= counts;
         }
-        at += LANES * CHAINS;
-    }
-    while at < prices.len() {
-        // SAFETY: `at` lies within the slices.
-        let (ranks, counts) = unsafe { eight::<LOWEST, LIVE>(prices, quantities, at) };
-        chains[0] = _mm512_mask_max_epi64(chains[0], counts, chains[0], ranks);
-        any |= counts;
-        at += LANES;
     }
     if any == 0 {
         return None;
@@ -78,17 +94,24 @@ pub(super) unsafe fn best<const LOWEST: bool, const LIVE: bool>(
     let best = _mm512_max_epi64(_mm512_max_epi64(a, b), _mm512_max_epi64(c, d));
     let best = _mm512_reduce_max_epi64(best);
     let wanted = _mm512_set1_epi64(best);
-    let mut at = 0;
-    loop {
-        // SAFETY: the best rank is one of those that count, so the loop ends within the slices.
-        let (ranks, counts) = unsafe { eight::<LOWEST, LIVE>(prices, quantities, at) };
-        let found = counts & _mm512_cmpeq_epi64_mask(ranks, wanted);
+    for at in (0..prices.len()).step_by(BLOCK) {
+        let there = bits(prices.len() - at);
+        let mut found = 0;
+        for chain in 0..CHAINS {
+            let shift = chain * LANES;
+            // SAFETY: what is there lies within the slices.
+            let (ranks, counts) = unsafe {
+                eight::<LOWEST, LIVE>(prices, quantities, at + shift, (there >> shift) as __mmask8)
+            };
+            found |= u32::from(counts & _mm512_cmpeq_epi64_mask(ranks, wanted)) << shift;
+        }
         if found != 0 {
             let index = at + found.trailing_zeros() as usize;
             return Some(Best { index, price: rank::<LOWEST>(best) });
         }
-        at += LANES;
     }
+    // The best rank is one of those that count.
+    None
 }
 
 /// A word of bits for each 64 prices, set for those that pass; `words` has one for each.

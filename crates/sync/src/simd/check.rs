@@ -94,7 +94,7 @@ impl PriceCheck {
     /// When `mask` has too few bits.
     #[inline]
     pub fn mask(&self, prices: &[i64], mask: &mut [u64]) -> usize {
-        self.mask_in(Width::widest(), prices, mask)
+        self.mask_in(Width::for_prices(prices.len()), prices, mask)
     }
 
     /// [`mask`](Self::mask) in one way, or the widest narrower one that the processor has.

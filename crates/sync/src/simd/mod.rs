@@ -10,7 +10,8 @@
 //!
 //! What the processor can do is asked at run time, once; all ways give the same result, which
 //! property tests check against the plainest code there is. [`Width`] names the ways, for tests
-//! and benches; the functions of this page take the widest.
+//! and benches; the functions of this page take the widest that pays for so many prices
+//! ([`Width::for_prices`]).
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -54,6 +55,16 @@ impl Width {
             Self::Avx2
         } else {
             Self::Scalar
+        }
+    }
+
+    /// What the functions of this page take for so many prices: the widest, but that four lanes with
+    /// their masks cost more than up to three prices one at a time. (Eight never do.)
+    #[inline]
+    pub fn for_prices(count: usize) -> Self {
+        match Self::widest() {
+            Self::Avx2 if count < 4 => Self::Scalar,
+            widest => widest,
         }
     }
 
@@ -140,13 +151,13 @@ impl Width {
 /// ```
 #[inline]
 pub fn highest(prices: &[i64]) -> Option<Best> {
-    Width::widest().highest(prices)
+    Width::for_prices(prices.len()).highest(prices)
 }
 
 /// The lowest price and where it stands first; `None` when there is none.
 #[inline]
 pub fn lowest(prices: &[i64]) -> Option<Best> {
-    Width::widest().lowest(prices)
+    Width::for_prices(prices.len()).lowest(prices)
 }
 
 /// The highest price whose quantity is not 0, and where it stands first.
@@ -163,7 +174,7 @@ pub fn lowest(prices: &[i64]) -> Option<Best> {
 /// When the slices' lengths differ.
 #[inline]
 pub fn highest_live(prices: &[i64], quantities: &[u64]) -> Option<Best> {
-    Width::widest().highest_live(prices, quantities)
+    Width::for_prices(prices.len()).highest_live(prices, quantities)
 }
 
 /// The lowest price whose quantity is not 0, and where it stands first.
@@ -172,7 +183,7 @@ pub fn highest_live(prices: &[i64], quantities: &[u64]) -> Option<Best> {
 /// When the slices' lengths differ.
 #[inline]
 pub fn lowest_live(prices: &[i64], quantities: &[u64]) -> Option<Best> {
-    Width::widest().lowest_live(prices, quantities)
+    Width::for_prices(prices.len()).lowest_live(prices, quantities)
 }
 
 /// Turns the order round if `LOWEST`: the lowest price has the highest rank. (Its own inverse;

@@ -48,6 +48,7 @@ const _: () = {
     assert!(offset_of!(Any, head).abs_diff(offset_of!(Any, tail)) >= APART_BYTES);
     assert!(offset_of!(Any, head).abs_diff(offset_of!(Any, gone)) >= APART_BYTES);
     assert!(offset_of!(Any, tail).abs_diff(offset_of!(Any, gone)) >= APART_BYTES);
+    assert!(align_of::<Producer<u8>>() == APART_BYTES && align_of::<Consumer<u8>>() == APART_BYTES);
     // Slices of cells are handed out as slices of items.
     assert!(size_of::<UnsafeCell<MaybeUninit<[u8; 3]>>>() == 3);
 };
@@ -141,7 +142,8 @@ impl<T> Lane<T> {
     }
 }
 
-/// The sending side. It belongs to one thread at a time.
+/// The sending side. It belongs to one thread at a time, and has lines of its own.
+#[repr(align(128))]
 pub struct Producer<T: Send, W: Wait = SpinPark> {
     shared: Arc<Shared<T, W>>,
     lane: Lane<T>,
@@ -309,8 +311,9 @@ impl<T: Send, W: Wait> WriteChunk<'_, T, W> {
     #[inline]
     pub fn fill(self, items: impl IntoIterator<Item = T>) -> usize {
         let mut filled = Filled { producer: self.producer, count: 0 };
+        // Copies, which no write to a slot can change.
+        let Producer { lane, tail, .. } = *filled.producer;
         for value in items.into_iter().take(self.slots) {
-            let Producer { lane, tail, .. } = *filled.producer;
             // SAFETY: the producer keeps the ring alive.
             let cell = unsafe { lane.cell(tail + filled.count) };
             // [p2] SAFETY: the slot is below the limit, so the consumer is done with it, and looks
@@ -342,10 +345,25 @@ impl<T: Send, W: Wait> WriteChunk<'_, T, W> {
         first.with_mut(|first| unsafe { core::slice::from_raw_parts_mut(first, self.slots) })
     }
 
+    /// What [`Self::as_uninit`]'s slice is to a model, whose cells do not lie side by side: writes slot
+    /// `at` of it.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    #[cfg(tiercel_loom)]
+    pub fn write(&mut self, at: usize, value: T) {
+        assert!(at < self.slots, "slot {at} of {}", self.slots);
+        let Producer { lane, tail, .. } = *self.producer;
+        // SAFETY: the producer keeps the ring alive.
+        let cell = unsafe { lane.cell(tail + at as u64) };
+        // [p2] SAFETY: the consumer is done with the slot, and looks at it again only after [p3].
+        cell.with_mut(|item| unsafe { (*item).write(value) });
+    }
+
     /// Sends the first `count` slots.
     ///
     /// # Safety
-    /// At least so many must hold values, from the first on: written through [`Self::as_uninit`].
+    /// At least so many must hold values, from the first on: written through `as_uninit`.
     ///
     /// # Panics
     /// When there are fewer slots.
@@ -375,6 +393,7 @@ impl<T: Send, W: Wait> Drop for Filled<'_, T, W> {
 }
 
 /// The receiving side. It belongs to one thread at a time.
+#[repr(align(128))]
 pub struct Consumer<T: Send, W: Wait = SpinPark> {
     shared: Arc<Shared<T, W>>,
     lane: Lane<T>,
@@ -422,7 +441,6 @@ impl<T: Send, W: Wait> Consumer<T, W> {
     ///
     /// # Panics
     /// When `max` is zero.
-    #[cfg(not(tiercel_loom))]
     #[inline]
     pub fn try_chunk(&mut self, max: usize) -> Result<ReadChunk<'_, T, W>, PopError> {
         assert!(max > 0, "a chunk has at least one item");
@@ -437,7 +455,6 @@ impl<T: Send, W: Wait> Consumer<T, W> {
     ///
     /// # Panics
     /// When `max` is zero.
-    #[cfg(not(tiercel_loom))]
     #[inline]
     pub fn chunk(&mut self, max: usize) -> Result<ReadChunk<'_, T, W>, Closed> {
         assert!(max > 0, "a chunk has at least one item");
@@ -461,8 +478,9 @@ impl<T: Send, W: Wait> Consumer<T, W> {
         self.look(max)?;
         let count = (self.seen - self.head).min(max as u64);
         let mut taken = Taken { consumer: self, count: 0 };
+        // Copies, which `take` cannot change.
+        let Consumer { lane, head, .. } = *taken.consumer;
         for _ in 0..count {
-            let Consumer { lane, head, .. } = *taken.consumer;
             // SAFETY: the consumer keeps the ring alive.
             let cell = unsafe { lane.cell(head + taken.count) };
             taken.count += 1;
@@ -583,7 +601,6 @@ impl<T: Send, W: Wait> Drop for Taken<'_, T, W> {
 }
 
 /// Items side by side, still in the ring: [`Consumer::try_chunk`]. Dropping it takes nothing.
-#[cfg(not(tiercel_loom))]
 #[must_use = "the items stay in the ring until they are released"]
 pub struct ReadChunk<'a, T: Send, W: Wait> {
     consumer: &'a mut Consumer<T, W>,
@@ -605,8 +622,27 @@ impl<T: Send, W: Wait> core::ops::Deref for ReadChunk<'_, T, W> {
     }
 }
 
-#[cfg(not(tiercel_loom))]
 impl<T: Send, W: Wait> ReadChunk<'_, T, W> {
+    /// How many items there are; never zero.
+    #[allow(clippy::len_without_is_empty, reason = "a chunk is never empty")]
+    pub fn len(&self) -> usize {
+        self.items
+    }
+
+    /// What the slice of a chunk is to a model, whose cells do not lie side by side: item `at` of it.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    #[cfg(tiercel_loom)]
+    pub fn with<R>(&self, at: usize, read: impl FnOnce(&T) -> R) -> R {
+        assert!(at < self.items, "item {at} of {}", self.items);
+        let Consumer { lane, head, .. } = *self.consumer;
+        // SAFETY: the consumer keeps the ring alive.
+        let cell = unsafe { lane.cell(head + at as u64) };
+        // [c2] SAFETY: by [c1] the item is there, and the producer leaves it alone until [c3].
+        cell.with(|item| read(unsafe { (*item).assume_init_ref() }))
+    }
+
     /// Drops the first `count` items and gives their room back.
     ///
     /// # Panics

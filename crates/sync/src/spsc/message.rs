@@ -16,7 +16,9 @@ use core::mem::MaybeUninit;
 
 use super::{Closed, PopError, PushError};
 use crate::atomic::{Arc, AtomicBool, AtomicU64, Ordering, UnsafeCell};
-use crate::layout::{Apart, LINE_BYTES, prefetch_write};
+#[cfg(not(tiercel_loom))]
+use crate::layout::APART_BYTES;
+use crate::layout::{Apart, LINE_BYTES, as_read, prefetch_write};
 use crate::wait::{SpinPark, Wait};
 
 /// A message of at most this size and an alignment of at most 8 shares one line with its sequence.
@@ -40,6 +42,7 @@ struct Slot<T> {
 const _: () = {
     assert!(size_of::<Slot<[u8; LINE_PAYLOAD_BYTES]>>() == LINE_BYTES);
     assert!(size_of::<Slot<[u64; 7]>>() == LINE_BYTES && align_of::<Slot<u8>>() == LINE_BYTES);
+    assert!(align_of::<Producer<u8>>() == APART_BYTES && align_of::<Consumer<u8>>() == APART_BYTES);
     assert!(size_of::<Slot<u8>>() == LINE_BYTES && size_of::<Slot<[u64; 8]>>() == 2 * LINE_BYTES);
 };
 
@@ -133,8 +136,32 @@ pub fn ring_with<T: Send, W: Wait>(capacity: usize, wait: W) -> (Producer<T, W>,
         slots: (0..capacity).map(slot).collect(),
     });
     let lane = Lane { slots: shared.slots.as_ptr(), mask: capacity as u64 - 1 };
-    let producer = Producer { shared: Arc::clone(&shared), lane, tail: 0, limit: capacity as u64 };
-    (producer, Consumer { shared, lane, head: 0 })
+    let end = ProducerEnd(Arc::clone(&shared));
+    let producer = Producer { end, lane, tail: 0, limit: capacity as u64 };
+    (producer, Consumer { end: ConsumerEnd(shared), lane, head: 0 })
+}
+
+/// What tells the consumer of the end. Not the producer itself: what has a `Drop` of its own lies in
+/// memory as a whole, and so the compiler may keep the producer's numbers in registers.
+struct ProducerEnd<T, W: Wait>(Arc<Shared<T, W>>);
+
+impl<T, W: Wait> Drop for ProducerEnd<T, W> {
+    fn drop(&mut self) {
+        // Release, with `Lane::empty_or_closed`: whoever sees it sees every message as well.
+        self.0.gone.producer.store(true, Ordering::Release);
+        self.0.wait.notify();
+    }
+}
+
+/// What tells the producer of the end: see [`ProducerEnd`].
+struct ConsumerEnd<T, W: Wait>(Arc<Shared<T, W>>);
+
+impl<T, W: Wait> Drop for ConsumerEnd<T, W> {
+    fn drop(&mut self) {
+        // Relaxed: the producer reads nothing by it.
+        self.0.gone.consumer.store(true, Ordering::Relaxed);
+        self.0.wait.notify();
+    }
 }
 
 /// Where the slots are, copied into each handle: one step less on the way to a message.
@@ -161,11 +188,76 @@ impl<T> Lane<T> {
         // SAFETY: the mask keeps it inside the ring's slots, which live by the caller's promise.
         unsafe { &*self.slots.add((number & self.mask) as usize) }
     }
+
+    /// How far the producer may go.
+    #[inline(always)]
+    fn look_for_room<W>(self, shared: &Shared<T, W>) -> u64 {
+        // [p1] With [c3]: the consumer is done with every slot below.
+        shared.head.load(Ordering::Acquire) + self.mask + 1
+    }
+
+    /// As [`Self::look_for_room`], once that is further than `tail`.
+    #[cold]
+    fn wait_for_room<W: Wait>(self, shared: &Shared<T, W>, tail: u64) -> Result<u64, Closed> {
+        shared.wait.wait(|| {
+            if shared.gone.consumer.load(Ordering::Relaxed) {
+                return Some(Err(Closed(())));
+            }
+            let limit = self.look_for_room(shared);
+            (limit != tail).then_some(Ok(limit))
+        })
+    }
+
+    /// The sequence of the message after `head` others if it is there, as it was read from its slot.
+    ///
+    /// # Safety
+    /// The ring must be alive.
+    #[inline(always)]
+    unsafe fn ready(self, head: u64) -> Option<u64> {
+        // SAFETY: the caller's promise.
+        let slot = unsafe { self.slot(head) };
+        // [c1] With [p3]. The slot's sequence is either this one's or an older one's: no later one
+        // comes before this is popped.
+        let sequence = slot.sequence.load(Ordering::Acquire);
+        // Before the comparison, by which the compiler would know what it is.
+        let next_head = as_read(sequence);
+        (sequence == head + 1).then_some(next_head)
+    }
+
+    /// Nothing was there. Is the producer gone? Its sequence if a message is there after all.
+    #[inline]
+    fn empty_or_closed<W>(self, shared: &Shared<T, W>, head: u64) -> Result<u64, PopError> {
+        // Acquire, with the producer's drop: after this, its last message is to be seen.
+        if !shared.gone.producer.load(Ordering::Acquire) {
+            return Err(PopError::Empty);
+        }
+        // SAFETY: `shared` is the ring, alive.
+        unsafe { self.ready(head) }.ok_or(PopError::Closed)
+    }
+
+    #[cold]
+    fn wait_for_message<W: Wait>(self, shared: &Shared<T, W>, head: u64) -> Result<u64, Closed> {
+        shared.wait.wait(|| {
+            // SAFETY: `shared` is the ring, alive.
+            if let Some(sequence) = unsafe { self.ready(head) } {
+                return Some(Ok(sequence));
+            }
+            match self.empty_or_closed(shared, head) {
+                Ok(sequence) => Some(Ok(sequence)),
+                Err(PopError::Closed) => Some(Err(Closed(()))),
+                Err(PopError::Empty) => None,
+            }
+        })
+    }
 }
 
 /// The sending side. It belongs to one thread at a time.
+///
+/// It has lines of its own, as the [`Consumer`] has: both are written with each message, and where
+/// they are made they lie side by side.
+#[repr(align(128))]
 pub struct Producer<T: Send, W: Wait = SpinPark> {
-    shared: Arc<Shared<T, W>>,
+    end: ProducerEnd<T, W>,
     lane: Lane<T>,
     /// Messages pushed.
     tail: u64,
@@ -227,12 +319,17 @@ impl<T: Send, W: Wait> Producer<T, W> {
     #[inline]
     pub fn try_reserve(&mut self) -> Result<Reserved<'_, T, W>, PushError<()>> {
         // Relaxed: nothing is read that the consumer wrote before it went.
-        if self.shared.gone.consumer.load(Ordering::Relaxed) {
+        if self.is_closed() {
             return Err(PushError::Closed(()));
         }
-        if self.tail == self.limit && !self.look_for_room() {
-            return Err(PushError::Full(()));
+        if self.tail == self.limit {
+            self.limit = self.lane.look_for_room(&self.end.0);
+            if self.tail == self.limit {
+                return Err(PushError::Full(()));
+            }
         }
+        // SAFETY: the producer keeps the ring alive.
+        prefetch_write(unsafe { self.lane.slot(self.tail + PREFETCH_SLOTS) });
         Ok(Reserved { producer: self })
     }
 
@@ -245,27 +342,11 @@ impl<T: Send, W: Wait> Producer<T, W> {
         match self.try_reserve() {
             Ok(_) => {}
             Err(PushError::Closed(())) => return Err(Closed(())),
-            Err(PushError::Full(())) => self.wait_for_room()?,
+            Err(PushError::Full(())) => {
+                self.limit = self.lane.wait_for_room(&self.end.0, self.tail)?;
+            }
         }
         Ok(Reserved { producer: self })
-    }
-
-    #[cold]
-    fn wait_for_room(&mut self) -> Result<(), Closed> {
-        let shared = Arc::clone(&self.shared);
-        shared.wait.wait(|| match self.try_reserve() {
-            Ok(_) => Some(Ok(())),
-            Err(PushError::Closed(())) => Some(Err(Closed(()))),
-            Err(PushError::Full(())) => None,
-        })
-    }
-
-    #[inline]
-    fn look_for_room(&mut self) -> bool {
-        // [p1] With [c3]: the consumer is done with every slot below.
-        let head = self.shared.head.load(Ordering::Acquire);
-        self.limit = head + self.lane.mask + 1;
-        self.tail != self.limit
     }
 
     /// How many messages it can hold.
@@ -275,15 +356,7 @@ impl<T: Send, W: Wait> Producer<T, W> {
 
     /// Whether the consumer is gone.
     pub fn is_closed(&self) -> bool {
-        self.shared.gone.consumer.load(Ordering::Relaxed)
-    }
-}
-
-impl<T: Send, W: Wait> Drop for Producer<T, W> {
-    fn drop(&mut self) {
-        // Release, with `Consumer::empty_or_closed`: whoever sees it sees every message as well.
-        self.shared.gone.producer.store(true, Ordering::Release);
-        self.shared.wait.notify();
+        self.end.0.gone.consumer.load(Ordering::Relaxed)
     }
 }
 
@@ -327,20 +400,18 @@ impl<T: Send, W: Wait> Reserved<'_, T, W> {
     pub unsafe fn commit(self) {
         let producer = self.producer;
         // SAFETY: the producer keeps the ring alive.
-        let (slot, ahead) = unsafe {
-            (producer.lane.slot(producer.tail), producer.lane.slot(producer.tail + PREFETCH_SLOTS))
-        };
-        prefetch_write(ahead);
+        let slot = unsafe { producer.lane.slot(producer.tail) };
         producer.tail += 1;
         // [p3] With [c1].
         slot.sequence.store(producer.tail, Ordering::Release);
-        producer.shared.wait.notify();
+        producer.end.0.wait.notify();
     }
 }
 
 /// The receiving side. It belongs to one thread at a time.
+#[repr(align(128))]
 pub struct Consumer<T: Send, W: Wait = SpinPark> {
-    shared: Arc<Shared<T, W>>,
+    end: ConsumerEnd<T, W>,
     lane: Lane<T>,
     /// Messages popped.
     head: u64,
@@ -356,10 +427,8 @@ impl<T: Send, W: Wait> Consumer<T, W> {
     /// [`PopError`].
     #[inline]
     pub fn try_pop(&mut self) -> Result<T, PopError> {
-        if !self.is_ready() {
-            self.empty_or_closed()?;
-        }
-        Ok(self.take())
+        let sequence = self.look()?;
+        Ok(self.take(sequence))
     }
 
     /// Takes the next message, and waits for it as long as it takes.
@@ -368,10 +437,12 @@ impl<T: Send, W: Wait> Consumer<T, W> {
     /// [`Closed`] when all was read and the producer is gone.
     #[inline]
     pub fn pop(&mut self) -> Result<T, Closed> {
-        if !self.is_ready() {
-            self.wait_for_message()?;
-        }
-        Ok(self.take())
+        // SAFETY: the consumer keeps the ring alive.
+        let sequence = match unsafe { self.lane.ready(self.head) } {
+            Some(sequence) => sequence,
+            None => self.lane.wait_for_message(&self.end.0, self.head)?,
+        };
+        Ok(self.take(sequence))
     }
 
     /// Reads the next message in its slot, and drops it there.
@@ -382,78 +453,50 @@ impl<T: Send, W: Wait> Consumer<T, W> {
     /// [`PopError`]; then `read` was not called.
     #[inline]
     pub fn try_pop_with<R>(&mut self, read: impl FnOnce(&mut T) -> R) -> Result<R, PopError> {
-        if !self.is_ready() {
-            self.empty_or_closed()?;
-        }
+        let sequence = self.look()?;
         // SAFETY: the consumer keeps the ring alive.
         let slot = unsafe { self.lane.slot(self.head) };
         // [c2] SAFETY: by [c1] the slot holds the message, and the producer leaves it alone until
         // [c3]. It is read through `&mut`, by this thread alone.
         let result = slot.value.with_mut(|value| read(unsafe { (*value).assume_init_mut() }));
-        drop(self.take());
+        drop(self.take(sequence));
         Ok(result)
     }
 
-    /// Whether the next message is there.
+    /// The sequence of the next message.
     #[inline(always)]
-    fn is_ready(&self) -> bool {
+    fn look(&self) -> Result<u64, PopError> {
         // SAFETY: the consumer keeps the ring alive.
-        let slot = unsafe { self.lane.slot(self.head) };
-        // [c1] With [p3]. The slot's sequence is either this one's or an older one's: no later one
-        // comes before this is popped.
-        slot.sequence.load(Ordering::Acquire) == self.head + 1
+        match unsafe { self.lane.ready(self.head) } {
+            Some(sequence) => Ok(sequence),
+            None => self.lane.empty_or_closed(&self.end.0, self.head),
+        }
     }
 
-    /// Moves the next message out. It must be there.
+    /// Moves the next message out. It must be there: `sequence` is what was read from its
+    /// slot.
+    ///
+    /// The head goes on to what was read, not to what it is known to be, so that the processor has
+    /// to wait for one slot's sequence before it knows where the next slot is. If it only guessed
+    /// that the message is there, it would look ahead at slots that are just being written, and
+    /// take their lines from the producer: a third of the rate, or less.
     #[inline(always)]
-    fn take(&mut self) -> T {
+    fn take(&mut self, sequence: u64) -> T {
         // SAFETY: the consumer keeps the ring alive.
         let slot = unsafe { self.lane.slot(self.head) };
         // [c2] SAFETY: every caller has seen by [c1] that the slot holds the message; [c3] below says
         // that it does no more, so that it is moved out once.
         let value = slot.value.with(|value| unsafe { (*value).assume_init_read() });
-        self.head += 1;
+        self.head = sequence;
         // [c3] With [p1].
-        self.shared.head.store(self.head, Ordering::Release);
-        self.shared.wait.notify();
+        self.end.0.head.store(self.head, Ordering::Release);
+        self.end.0.wait.notify();
         value
-    }
-
-    /// Nothing was there. Is the producer gone? `Ok` if a message is there after all.
-    #[inline]
-    fn empty_or_closed(&self) -> Result<(), PopError> {
-        // Acquire, with the producer's drop: after this, its last message is to be seen.
-        if !self.shared.gone.producer.load(Ordering::Acquire) {
-            return Err(PopError::Empty);
-        }
-        if self.is_ready() { Ok(()) } else { Err(PopError::Closed) }
-    }
-
-    #[cold]
-    fn wait_for_message(&self) -> Result<(), Closed> {
-        self.shared.wait.wait(|| {
-            if self.is_ready() {
-                return Some(Ok(()));
-            }
-            match self.empty_or_closed() {
-                Ok(()) => Some(Ok(())),
-                Err(PopError::Closed) => Some(Err(Closed(()))),
-                Err(PopError::Empty) => None,
-            }
-        })
     }
 
     /// How many messages it can hold.
     pub fn capacity(&self) -> usize {
         self.lane.mask as usize + 1
-    }
-}
-
-impl<T: Send, W: Wait> Drop for Consumer<T, W> {
-    fn drop(&mut self) {
-        // Relaxed: the producer reads nothing by it.
-        self.shared.gone.consumer.store(true, Ordering::Relaxed);
-        self.shared.wait.notify();
     }
 }
 

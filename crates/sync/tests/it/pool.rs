@@ -6,6 +6,7 @@ use std::sync::mpsc;
 
 use proptest::prelude::*;
 use tiercel_sync::pool::{Pool, Pooled};
+use tiercel_sync::spsc;
 
 #[test]
 fn objects_are_taken_here_and_given_back_there() {
@@ -45,6 +46,91 @@ fn objects_are_taken_here_and_given_back_there() {
     assert_eq!(all.len(), 64, "some were lost");
     let places: HashSet<_> = all.iter().map(|held| &raw const **held as usize).collect();
     assert_eq!(places.len(), 64, "some are there twice");
+}
+
+/// Pseudo-random numbers (xorshift): the same bursts in every run.
+fn burst(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    1 + *state % 32
+}
+
+/// A venue's load on its pool: two gateways take messages in bursts of 1 to 32 and send them on; the
+/// engine, on another thread, gives them back, but for those that it keeps. A gateway has two bursts
+/// under way at most: it waits for the answers to the one before the last.
+fn hit_rate(capacity: usize, keeps_one_in: Option<u64>) -> Option<f64> {
+    const BURSTS: u64 = 5_000;
+    let pool = Pool::new(capacity, || [0_u64; 32]);
+    let answered = [AtomicU64::new(0), AtomicU64::new(0)];
+    let taken = AtomicU64::new(0);
+    std::thread::scope(|threads| {
+        let inboxes = [(); 2].map(|()| spsc::message::ring(64));
+        let mut outboxes = Vec::new();
+        for (gateway, (mut outbox, inbox)) in inboxes.into_iter().enumerate() {
+            outboxes.push(inbox);
+            let (pool, answered, taken) = (&pool, &answered[gateway], &taken);
+            threads.spawn(move || {
+                let mut random = 0x9e37_79b9_7f4a_7c15 + gateway as u64;
+                let (mut sent, mut before) = (0, 0);
+                for _ in 0..BURSTS {
+                    while answered.load(Ordering::Acquire) < before {
+                        std::thread::yield_now();
+                    }
+                    before = sent;
+                    for _ in 0..burst(&mut random) {
+                        sent += 1;
+                        let mut message = pool.acquire_or_else(|| [0; 32]);
+                        message[0] = sent;
+                        message[31] = sent;
+                        assert!(outbox.push(message).is_ok(), "the engine is gone");
+                    }
+                }
+                taken.fetch_add(sent, Ordering::Relaxed);
+            });
+        }
+        let answered = &answered;
+        threads.spawn(move || {
+            let mut seen = 0;
+            let mut open = [true; 2];
+            while open != [false; 2] {
+                for gateway in 0..2 {
+                    match outboxes[gateway].try_pop() {
+                        Ok(message) => {
+                            let number = answered[gateway].load(Ordering::Relaxed) + 1;
+                            assert_eq!((message[0], message[31]), (number, number), "shared");
+                            seen += 1;
+                            if keeps_one_in.is_some_and(|count| seen % count == 0) {
+                                std::mem::forget(message);
+                            } else {
+                                drop(message);
+                            }
+                            answered[gateway].store(number, Ordering::Release);
+                        }
+                        Err(spsc::PopError::Empty) => std::thread::yield_now(),
+                        Err(spsc::PopError::Closed) => open[gateway] = false,
+                    }
+                }
+            }
+        });
+    });
+    let counts = pool.counts();
+    assert_eq!(counts.hits + counts.misses, taken.into_inner());
+    counts.hit_rate()
+}
+
+/// At most 128 are under way, 66 when the engine is slow: 96 are seldom too few.
+#[test]
+fn under_a_venues_load_more_than_95_in_100_are_hits() {
+    let rate = hit_rate(96, None);
+    assert!(rate.is_some_and(|rate| rate > 0.95), "{rate:?}");
+}
+
+/// The control: the rate notices an engine that keeps one of a hundred.
+#[test]
+fn a_pool_that_leaks_is_seen_in_its_hit_rate() {
+    let rate = hit_rate(96, Some(100));
+    assert!(rate.is_some_and(|rate| rate < 0.5), "{rate:?}");
 }
 
 #[test]

@@ -80,6 +80,8 @@ fn this_machine_runs_what_it_says() {
     let wider: Vec<Width> = Width::ALL.into_iter().filter(|width| width.is_available()).collect();
     eprintln!("compared here: {wider:?}");
     assert_eq!(wider.last(), Some(&Width::widest()));
+    assert!((0..100).all(|count| Width::for_prices(count).is_available()));
+    assert_eq!(Width::for_prices(100), Width::widest());
 }
 
 #[test]

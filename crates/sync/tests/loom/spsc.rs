@@ -77,6 +77,40 @@ fn batches_cross_a_ring_of_two_spinning() {
     });
 }
 
+/// What is written in place is whole when it is read in place, and is not written again before it is
+/// released.
+#[test]
+fn chunks_are_written_and_read_in_place() {
+    check(|| {
+        let (mut producer, mut consumer) = batch::ring_with(2, BusySpin);
+        let sender = thread::spawn(move || {
+            let mut sent = 0;
+            while sent < ITEMS {
+                let mut chunk = producer.chunk((ITEMS - sent) as usize).unwrap();
+                let count = chunk.len();
+                for at in 0..count {
+                    chunk.write(at, item(sent + at as u64));
+                }
+                // SAFETY: all of it was just written.
+                unsafe { chunk.commit(count) };
+                sent += count as u64;
+            }
+        });
+        let mut next = 0;
+        while let Ok(chunk) = consumer.chunk(2) {
+            let count = chunk.len();
+            for at in 0..count {
+                chunk.with(at, |value| assert_eq!(**value, next + at as u64));
+            }
+            // One at a time: what stays is there again the next time.
+            chunk.release(1);
+            next += 1;
+        }
+        assert_eq!(next, ITEMS);
+        sender.join().unwrap();
+    });
+}
+
 #[test]
 fn batches_cross_a_ring_of_one_sleeping() {
     check(|| {
