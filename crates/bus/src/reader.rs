@@ -113,6 +113,16 @@ impl Reader {
                 return Ok(Some(self.take(length, header::kind(word))));
             }
         }
+        // What a reader that spins sees most.
+        if word == 0 {
+            return Ok(None);
+        }
+        self.poll_slowly()
+    }
+
+    /// The word at the cursor is neither empty nor a record.
+    #[cold]
+    fn poll_slowly(&mut self) -> Result<Option<Record<'_>>, ReadError> {
         match self.advance()? {
             Some((length, kind)) => Ok(Some(self.take(length, kind))),
             None => Ok(None),

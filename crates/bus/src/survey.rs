@@ -153,9 +153,10 @@ impl Bus {
 /// next record may be filling in, or beyond the end mark.
 fn stray_word(cycle: &Cycle, tail: Cursor, ended: bool) -> Option<usize> {
     let reach = cycle.mapping.reach().load(Ordering::Relaxed).max(REACH_FIRST) as usize;
-    let from = tail.position.saturating_add(if ended { HEADER_SIZE } else { reach });
     let end = cycle.geometry.last + cycle.geometry.align;
-    (from..end)
+    // The reach is a word of the file, and any.
+    let from = tail.position.saturating_add(if ended { HEADER_SIZE } else { reach });
+    (from.min(end).next_multiple_of(HEADER_SIZE)..end)
         .step_by(HEADER_SIZE)
         .find(|&offset| cycle.mapping.word(offset).load(Ordering::Relaxed) != 0)
 }

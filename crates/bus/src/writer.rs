@@ -387,10 +387,10 @@ impl<M: Mode> Writer<M> {
         let index = Index::new(page.cycle, self.cursor.sequence);
         protocol::publish(mapping, self.cursor, length, kind);
         self.cursor = self.cursor.after(geometry, length);
-        let ahead = self.cursor.position + PREFETCH_AHEAD;
-        mapping.prefetch_write(ahead);
+        // The next record's place: no farther, see BENCHMARKS.md.
+        mapping.prefetch_write(self.cursor.position);
         if HEADER_SIZE + length > LINE {
-            mapping.prefetch_write(ahead + LINE);
+            mapping.prefetch_write(self.cursor.position + LINE);
         }
         if self.order != Order::None {
             self.order.ring(mapping.bell());
@@ -403,10 +403,6 @@ impl<M: Mode> Writer<M> {
         AppendError::Damaged(self.bus.damaged(&self.cycle, self.cursor))
     }
 }
-
-/// How far ahead of the tail a writer asks for cache lines: the distance that gave the most
-/// records a second, of 0 to 2048 bytes, without a cost in latency.
-const PREFETCH_AHEAD: usize = 256;
 
 impl Writer<Shared> {
     /// Turns the claims of writers that died into padding, from the oldest cycle on, and returns

@@ -153,6 +153,20 @@ fn what_lies_beyond_the_tail_is_a_fault() {
 }
 
 #[test]
+fn a_reach_of_any_value_is_survived() {
+    for reach in [0, 1, 4_097, 5_003, 1 << 20, (1 << 20) + 1, u64::MAX - 7, u64::MAX] {
+        let folder = written("reach");
+        let file = File::options().write(true).open(folder.file(3)).unwrap();
+        file.write_all_at(&u64::to_le_bytes(reach), 192).unwrap();
+        let bus = Bus::open(folder.path()).unwrap();
+        assert!(bus.survey(|_, _| ()).unwrap().1.is_empty(), "{reach}");
+        let index = bus.writer().unwrap().append(1, b"more").unwrap();
+        assert!(bus.reader(Start::Index(index)).unwrap().poll().unwrap().is_some(), "{reach}");
+        assert!(bus.survey(|_, _| ()).unwrap().1.is_empty(), "{reach}");
+    }
+}
+
+#[test]
 fn any_bytes_opened_as_a_bus_give_an_error_or_records() {
     let rounds = if std::env::var_os("TIERCEL_SOAK").is_some() { 20_000 } else { 400 };
     let mut random = Random::new(7);

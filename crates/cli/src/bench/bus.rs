@@ -9,10 +9,11 @@
 //! Peers send the same payload, and need no header of the same kind. Each round has fresh
 //! buses of one cycle, with all pages taken, as a preparer leaves them; a roll is not measured.
 //!
-//! The append cases are of a writer alone, whom nobody reads: what it costs to let readers sleep, or
-//! others write.
+//! The append cases are of a writer alone, whom nobody reads: what it costs to let readers sleep, with
+//! and without a fence of its own, or others write.
 
 use std::os::fd::AsRawFd;
+use std::sync::atomic::{Ordering, fence};
 
 use tiercel_bus::{
     Bus, FIRST_PAGE, Mode, One, Options as BusOptions, Reader, Start, Waiting, Writer, Writers,
@@ -48,17 +49,22 @@ pub const CASES: &[CaseSpec] = &[
     CaseSpec {
         bench: BENCH,
         name: "append_64",
-        build: |_| Ok(append(Writers::One, Waiting::Spin)),
+        build: |_| Ok(append(Writers::One, Waiting::Spin, false)),
     },
     CaseSpec {
         bench: BENCH,
         name: "append_64_sleep",
-        build: |_| Ok(append(Writers::One, Waiting::Sleep)),
+        build: |_| Ok(append(Writers::One, Waiting::Sleep, false)),
+    },
+    CaseSpec {
+        bench: BENCH,
+        name: "append_64_fenced",
+        build: |_| Ok(append(Writers::One, Waiting::Sleep, true)),
     },
     CaseSpec {
         bench: BENCH,
         name: "append_64_shared",
-        build: |_| Ok(append(Writers::Shared, Waiting::Spin)),
+        build: |_| Ok(append(Writers::Shared, Waiting::Spin, false)),
     },
 ];
 
@@ -81,8 +87,8 @@ fn case<const WORDS: usize>(
     Ok(Case { unit, input: Input::None, subjects: vec![Box::new(ours), Box::new(probe)] })
 }
 
-fn append(writers: Writers, waiting: Waiting) -> Case {
-    let ours = Appends { writers, waiting };
+fn append(writers: Writers, waiting: Waiting, is_fenced: bool) -> Case {
+    let ours = Appends { writers, waiting, is_fenced };
     Case { unit: "ns/op", input: Input::None, subjects: vec![Box::new(ours)] }
 }
 
@@ -97,14 +103,20 @@ fn holding(messages: u64) -> BusOptions {
 struct Appends {
     writers: Writers,
     waiting: Waiting,
+    /// A full fence with each record, as where the system has no `membarrier`.
+    is_fenced: bool,
 }
 
 impl Appends {
-    fn time<M: Mode>(writer: &mut Writer<M>, clock: &Clock) -> Result<Round, BenchError> {
+    fn time<M: Mode>(&self, writer: &mut Writer<M>, clock: &Clock) -> Result<Round, BenchError> {
+        let is_fenced = self.is_fenced;
         let (warm_up, messages) = (MESSAGES_ALONE / 10, MESSAGES_ALONE);
         let mut append = |from, to| {
             (from..to).try_for_each(|number| {
                 let message = [number; PAYLOAD_WORDS];
+                if is_fenced {
+                    fence(Ordering::SeqCst);
+                }
                 writer.append(0, &message).map_err(failed).map(drop)
             })
         };
@@ -126,12 +138,12 @@ impl Subject for Appends {
             // Shorter than the counter's steps.
             return Ok(Round::default());
         }
-        let (writers, waiting) = (self.writers, self.waiting);
+        let Self { writers, waiting, .. } = *self;
         let options = BusOptions { writers, waiting, ..holding(2 * MESSAGES_ALONE) };
         let bus = Bus::in_memory(&options).map_err(failed)?;
         match writers {
-            Writers::One => Self::time(&mut bus.writer().map_err(failed)?, clock),
-            Writers::Shared => Self::time(&mut bus.shared_writer().map_err(failed)?, clock),
+            Writers::One => self.time(&mut bus.writer().map_err(failed)?, clock),
+            Writers::Shared => self.time(&mut bus.shared_writer().map_err(failed)?, clock),
         }
     }
 }
@@ -163,8 +175,10 @@ pub struct BusEnds<const WORDS: usize> {
 impl<const WORDS: usize> Ends for BusEnds<WORDS> {
     #[inline]
     fn send(&mut self, number: u64) -> Result<(), BenchError> {
-        let message = [number; WORDS];
-        self.writer.append(0, &message).map_err(failed)?;
+        // In place, as the peers have it.
+        let mut message = self.writer.claim_as::<[u64; WORDS]>(0).map_err(failed)?;
+        *message = [number; WORDS];
+        message.commit();
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   new orders of 128 bytes --> append (timed with its polls)                   append_caller
+//!                               polls alone, a new segment every 4 MiB          poll_rolling
 //!                               append one, wait until it is durable            durable_ack
 //!                               bare durable write of a block, the same way     bare_write
 //!                               append as fast as buffers allow, until durable  group_commit
@@ -30,6 +31,7 @@ use super::{BenchError, Options};
 /// The cases of `tiercel bench journal`.
 pub const CASES: &[CaseSpec] = &[
     CaseSpec { bench: "journal", name: "append_caller", build: append_caller },
+    CaseSpec { bench: "journal", name: "poll_rolling", build: poll_rolling },
     CaseSpec { bench: "journal", name: "durable_ack", build: durable_ack },
     CaseSpec { bench: "journal", name: "group_commit", build: group_commit },
     CaseSpec { bench: "journal", name: "replay", build: replay },
@@ -41,6 +43,9 @@ const POLL_EVERY: usize = 64;
 const BURST: usize = 8_000;
 /// Bursts of a round.
 const BURSTS: usize = 20;
+/// Polls of a round, and a segment so small that many are gone through.
+const POLLS: usize = 5_000;
+const SMALL_SEGMENT: u64 = 4 << 20;
 /// Single durable appends of a round.
 const SINGLES: usize = 300;
 /// Records of a round of group commit and of replay.
@@ -82,8 +87,12 @@ fn wrong(error: &dyn std::fmt::Display) -> BenchError {
 }
 
 fn open(path: &Path) -> Result<Journal<FileStorage>, BenchError> {
+    open_sized(path, 256 << 20)
+}
+
+fn open_sized(path: &Path, segment_size: u64) -> Result<Journal<FileStorage>, BenchError> {
     let storage = FileStorage::open(path, IoOptions::default())?;
-    let options = JournalOptions { segment_size: 256 << 20, ..JournalOptions::default() };
+    let options = JournalOptions { segment_size, ..JournalOptions::default() };
     Journal::open(storage, options).map_err(|error| wrong(&error))
 }
 
@@ -147,6 +156,41 @@ impl Subject for Append {
                 round.times_ns.push((burst_ns / BURST as f64) as f32);
             }
         }
+        round.value = spent_ns / round.operations as f64;
+        Ok(round)
+    }
+}
+
+fn poll_rolling(_: &Options) -> Result<Case, BenchError> {
+    Ok(one("ns/poll", Polls(Place::new("poll")?)))
+}
+
+/// Polls while one segment after the other is made, written and left.
+struct Polls(Place);
+
+impl Subject for Polls {
+    fn name(&self) -> String {
+        "ours".to_owned()
+    }
+
+    fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
+        let mut journal = open_sized(self.0.emptied()?, SMALL_SEGMENT)?;
+        let command = order();
+        let mut round = Round { operations: POLLS as u64, ..Round::default() };
+        let mut spent_ns = 0.0;
+        for _ in 0..POLLS {
+            for _ in 0..POLL_EVERY {
+                append(&mut journal, &command)?;
+            }
+            let from = clock::start();
+            journal.poll().map_err(|error| wrong(&error))?;
+            let poll_ns = clock.between_ns(clock::stop() - from);
+            spent_ns += poll_ns;
+            if timing == Timing::Each {
+                round.times_ns.push(poll_ns as f32);
+            }
+        }
+        journal.wait_durable(u64::MAX).map_err(|error| wrong(&error))?;
         round.value = spent_ns / round.operations as f64;
         Ok(round)
     }

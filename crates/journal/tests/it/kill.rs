@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tiercel_journal::{Durability, EventLog, IoOptions};
+use tiercel_journal::{Durability, EventLog, FileStorage, IoOptions, Journal, OpenError};
 use tiercel_testkit::event_log::{append_next, read_all};
 use tiercel_testkit::random::Random;
 
@@ -51,6 +51,22 @@ fn start(path: &Path, way: usize) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts")
+}
+
+#[test]
+fn a_journal_that_another_process_writes_is_refused_until_that_ends() {
+    let place = Place::new("two-processes");
+    let mut child = start(place.path(), 0);
+    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    assert!(lines.by_ref().any(|line| line.expect("text") == "open"));
+    let second = || {
+        let storage = FileStorage::open(place.path(), IoOptions::default()).expect("a folder");
+        Journal::open(storage, SMALL)
+    };
+    assert!(matches!(second(), Err(OpenError::Locked)));
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    second().expect("nobody writes it any more");
 }
 
 /// Lets a writer run for a random time, kills it, and returns the last acknowledgement it told.
