@@ -11,7 +11,7 @@ use plotters::prelude::*;
 use super::Format;
 use super::signals::kind::Kind;
 use super::signals::report::SignalReport;
-use super::signals::series::{Column, Series};
+use super::signals::series::Series;
 
 const WIDTH: u32 = 1_240;
 const HEAD_HEIGHT: u32 = 58;
@@ -30,7 +30,8 @@ const PALE: RGBColor = RGBColor(156, 186, 222);
 struct Line {
     name: &'static str,
     color: RGBColor,
-    points: Vec<(f64, f64)>,
+    /// Pieces without a gap.
+    pieces: Vec<Vec<(f64, f64)>>,
     /// From the lowest to the highest of each column.
     band: Vec<(f64, f64, f64)>,
 }
@@ -137,14 +138,16 @@ impl TimeAxis {
     }
 }
 
-/// A line of one signal. A column without an event has the value of the one before.
+/// A line of one signal. A column without an event has the value of the one before, but for the order
+/// flow, whose window has passed; where the book has no quote, its signals have a gap.
 fn line(
     report: &SignalReport,
     axis: &TimeAxis,
     (kind, show): (Kind, Show),
     (name, color): (&'static str, RGBColor),
 ) -> Line {
-    let mut points = Vec::new();
+    let of_quotes = matches!(kind, Kind::Mid | Kind::Imbalance | Kind::PredictedMove);
+    let mut pieces = Pieces::default();
     let mut last = None;
     for (at, column) in report.series.columns.iter().enumerate() {
         let cell = column.cell(kind);
@@ -152,10 +155,32 @@ fn line(
             Show::Last => (cell.count > 0).then_some(cell.last),
             Show::Mean => cell.mean(),
         };
+        if kind == Kind::OrderFlow && axis.step_ns >= 1_000_000_000 && last.is_some() {
+            last = Some(0.0);
+        }
         last = value.or(last);
-        points.extend(last.filter(|value| value.is_finite()).map(|value| (axis.at(at), value)));
+        pieces.add(axis.at(at), last);
+        if of_quotes && column.quoted == Some(false) {
+            last = None;
+        }
     }
-    Line { name, color, points, band: Vec::new() }
+    Line { name, color, pieces: pieces.0, band: Vec::new() }
+}
+
+/// A line that is built from left to right.
+#[derive(Default)]
+struct Pieces(Vec<Vec<(f64, f64)>>);
+
+impl Pieces {
+    /// Goes on to a point, or breaks off where there is none.
+    fn add(&mut self, at: f64, value: Option<f64>) {
+        match (value, self.0.last_mut()) {
+            (Some(value), Some(piece)) => piece.push((at, value)),
+            (Some(value), None) => self.0.push(vec![(at, value)]),
+            (None, Some(piece)) if !piece.is_empty() => self.0.push(Vec::new()),
+            (None, _) => {}
+        }
+    }
 }
 
 impl Line {
@@ -170,7 +195,7 @@ impl Line {
 
     /// Each value times `factor`.
     fn scaled(mut self, factor: f64) -> Self {
-        self.points.iter_mut().for_each(|(_, value)| *value *= factor);
+        self.pieces.iter_mut().flatten().for_each(|(_, value)| *value *= factor);
         self.band.iter_mut().for_each(|(_, low, high)| {
             *low *= factor;
             *high *= factor;
@@ -237,10 +262,17 @@ fn adjustments(report: &SignalReport, axis: &TimeAxis) -> Panel {
     let moved = line(report, axis, (Kind::PredictedMove, Show::Mean), ("weighted mid", PALE));
     let mut lines = vec![moved.scaled(1.0 / tick)];
     if let Some(model) = model {
-        let of = |column: &Column| Some(model.adjustments()[column.state?] / 1e8 / tick);
-        let columns = report.series.columns.iter().enumerate();
-        let points = columns.filter_map(|(at, column)| Some((axis.at(at), of(column)?))).collect();
-        lines.push(Line { name: "micro-price", color: BLUE, points, band: Vec::new() });
+        let mut pieces = Pieces::default();
+        let mut last = None;
+        for (at, column) in report.series.columns.iter().enumerate() {
+            let state = column.state.map(|state| model.adjustments()[state] / 1e8 / tick);
+            last = state.or(last);
+            pieces.add(axis.at(at), last);
+            if column.quoted == Some(false) {
+                last = None;
+            }
+        }
+        lines.push(Line { name: "micro-price", color: BLUE, pieces: pieces.0, band: Vec::new() });
     }
     let unit = if model.is_some() { "ticks" } else { "price" }.to_owned();
     Panel {
@@ -257,7 +289,7 @@ fn traded(report: &SignalReport, axis: &TimeAxis) -> Panel {
     let bars = columns.flat_map(|(at, column)| {
         [(axis.at(at), column.bought, GREEN), (axis.at(at), -column.sold, RED)]
     });
-    let legend = |name, color| Line { name, color, points: Vec::new(), band: Vec::new() };
+    let legend = |name, color| Line { name, color, pieces: Vec::new(), band: Vec::new() };
     Panel {
         title: "Traded in each point, by aggressor",
         unit: "quantity".to_owned(),
@@ -330,7 +362,8 @@ impl Panel {
 
     /// What the vertical axis covers, with some room.
     fn range(&self) -> (f64, f64) {
-        let points = self.lines.iter().flat_map(|line| line.points.iter().map(|&(_, value)| value));
+        let points = self.lines.iter().flat_map(|line| line.pieces.iter().flatten());
+        let points = points.map(|&(_, value)| value);
         let bands = self.lines.iter().flat_map(|line| &line.band);
         let bands = bands.flat_map(|&(_, low, high)| [low, high]);
         let bars = self.bars.iter().map(|&(_, height, _)| height);
@@ -357,8 +390,10 @@ impl Line {
                 .draw_series(std::iter::once(Polygon::new(band, self.color.mix(0.25))))
                 .map_err(told)?;
         }
-        let style = self.color.stroke_width(1);
-        chart.draw_series(LineSeries::new(self.points.iter().copied(), style)).map_err(told)?;
+        for piece in &self.pieces {
+            let style = self.color.stroke_width(1);
+            chart.draw_series(LineSeries::new(piece.iter().copied(), style)).map_err(told)?;
+        }
         Ok(())
     }
 }

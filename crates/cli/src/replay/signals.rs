@@ -160,7 +160,9 @@ impl Signals {
         self.flow.on_quote(time, bid, ask);
         let flow = self.flow.value() as f64 / ONE;
         self.note(Kind::OrderFlow, time, flow);
-        let Ok(quote) = Quote::new(bid, ask) else {
+        let quote = Quote::new(bid, ask);
+        self.series.at(time.0).quoted = Some(quote.is_ok());
+        let Ok(quote) = quote else {
             self.counts.no_quotes += 1;
             self.state = None;
             // Nothing is known of a market without two sides, and no step leads across it.

@@ -62,14 +62,21 @@ pub(crate) struct Column {
     cells: [Cell; Kind::ALL.len()],
     /// The last state of the micro-price.
     pub(crate) state: Option<usize>,
+    /// Whether the last top of the book was a quote; none where there was no top.
+    pub(crate) quoted: Option<bool>,
     /// What was traded, of the base asset.
     pub(crate) bought: f64,
     pub(crate) sold: f64,
 }
 
 impl Column {
-    const EMPTY: Self =
-        Self { cells: [Cell::EMPTY; Kind::ALL.len()], state: None, bought: 0.0, sold: 0.0 };
+    const EMPTY: Self = Self {
+        cells: [Cell::EMPTY; Kind::ALL.len()],
+        state: None,
+        quoted: None,
+        bought: 0.0,
+        sold: 0.0,
+    };
 
     pub(crate) const fn cell(&self, kind: Kind) -> &Cell {
         &self.cells[kind as usize]
@@ -84,6 +91,7 @@ impl Column {
             cell.append(later);
         }
         self.state = later.state.or(self.state);
+        self.quoted = later.quoted.or(self.quoted);
         self.bought += later.bought;
         self.sold += later.sold;
     }
