@@ -334,7 +334,7 @@ impl Panel {
         };
         chart.draw_series(self.bars.iter().map(bar)).map_err(told)?;
         for line in &self.lines {
-            line.draw(&mut chart)?;
+            line.draw(&mut chart, step)?;
         }
         if low < 0.0 && high > 0.0 {
             let zero = [(axis.at(0), 0.0), (axis.at(axis.columns), 0.0)];
@@ -381,15 +381,11 @@ impl Panel {
 }
 
 impl Line {
-    fn draw(&self, chart: &mut Chart<'_, '_>) -> anyhow::Result<()> {
-        if self.band.len() > 1 {
-            let below = self.band.iter().map(|&(at, low, _)| (at, low));
-            let above = self.band.iter().rev().map(|&(at, _, high)| (at, high));
-            let band: Vec<_> = below.chain(above).collect();
-            chart
-                .draw_series(std::iter::once(Polygon::new(band, self.color.mix(0.25))))
-                .map_err(told)?;
-        }
+    fn draw(&self, chart: &mut Chart<'_, '_>, step: f64) -> anyhow::Result<()> {
+        let column = |&(at, low, high): &(f64, f64, f64)| {
+            Rectangle::new([(at, low), (at + step, high)], self.color.mix(0.25).filled())
+        };
+        chart.draw_series(self.band.iter().map(column)).map_err(told)?;
         for piece in &self.pieces {
             let style = self.color.stroke_width(1);
             chart.draw_series(LineSeries::new(piece.iter().copied(), style)).map_err(told)?;
