@@ -96,8 +96,10 @@ impl<S: Storage> Journal<S> {
     fn finish_entries(&mut self, completion: Completion<FileOf<S>>) -> Result<(), LogFailure> {
         let Some(batch) = self.under_way.take() else { return Ok(()) };
         if let Err(error) = outcome(completion.result, batch.used) {
-            let name = self.current_name();
-            return Err(self.fail("write", name, batch.offset, batch.used, &error));
+            let (name, offset, length) = (self.current_name(), batch.offset, batch.used);
+            // It stays what it was: not acknowledged.
+            self.under_way = Some(batch);
+            return Err(self.fail("write", name, offset, length, &error));
         }
         self.free.extend(completion.buffer);
         if batch.last_sequence >= batch.first_sequence {

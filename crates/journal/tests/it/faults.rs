@@ -87,6 +87,8 @@ fn after_a_failed_write_the_log_refuses_to_go_on_and_keeps_what_it_acknowledged(
                     assert_eq!(journal.wait_durable(0), Err(failure.clone()));
                 }
                 assert_eq!(journal.durable_sequence(), durable);
+                // Every entry asked for the disk.
+                assert_eq!(journal.acknowledged_sequence(), durable, "seed {seed}, {fault:?}");
             }
             drop(journal);
             let folder = folder.after_power_loss(&mut random);
