@@ -215,6 +215,13 @@ impl Ledger for Accounts {
         account.max_open_orders == 0 || account.open_orders - gone < account.max_open_orders
     }
 
+    fn may_open_many(&self, account: AccountId, orders: u32) -> bool {
+        let account = &self.table[account.0 as usize];
+        account.max_open_orders == 0
+            || u64::from(account.open_orders) + u64::from(orders)
+                <= u64::from(account.max_open_orders)
+    }
+
     #[inline(always)]
     fn free(&self, account: AccountId, asset: AssetId) -> i128 {
         self.balances[asset.0 as usize][account.0 as usize].free

@@ -12,7 +12,7 @@ use tiercel_types::{
 use crate::accounts::{Accounts, TradeRecord};
 use crate::book::Book;
 use crate::engine::{Engine, NO_BOOK, Named};
-use crate::entry::MONEY_LIMIT;
+use crate::filters::MONEY_LIMIT;
 use crate::ledger::Ledger;
 
 /// No fee is more than half of what is received.

@@ -11,8 +11,9 @@ use tiercel_types::{
 use crate::book::Book;
 use crate::engine::{Engine, Named, Progress};
 use crate::ledger::Ledger;
-use crate::orders::split;
+use crate::orders::{BEYOND, TIMED, split};
 use crate::take::Taker;
+use crate::waiting::NOBODY;
 
 /// What a checked amendment does.
 enum Amendment {
@@ -83,7 +84,7 @@ impl<L: Ledger> Engine<L> {
             || (amend.qty == open && amend.qty_meaning == AmendQtyMeaning::Open);
         let plain = keeps_qty
             && amend.new_client_order_id.is_empty()
-            && !order.iceberg
+            && order.rare & !TIMED == 0
             && !amend.price.is_zero()
             && amend.price != book.price(order.tick);
         plain.then_some(open)
@@ -231,8 +232,11 @@ impl<L: Ledger> Engine<L> {
     /// Checks 3 to 12.
     #[inline(always)]
     fn check_amend(&self, handle: u32, amend: &AmendOrder) -> Result<Amendment, DenialReason> {
-        self.ledger.check_account(amend.account)?;
         let order = self.orders.get(handle);
+        if order.rare & BEYOND != 0 {
+            self.check_plain(handle)?;
+        }
+        self.ledger.check_account(amend.account)?;
         let book = self.book(order.book);
         if matches!(book.state, InstrumentState::Halted | InstrumentState::Closed) {
             return Err(DenialReason::NotTrading);
@@ -264,7 +268,7 @@ impl<L: Ledger> Engine<L> {
         if wish.reprices || wish.resizes {
             book.check_value(Money::of(wish.new_price, new_total).units(), L::ENABLED)?;
         }
-        if wish.resizes && order.iceberg {
+        if wish.resizes && order.is_iceberg() {
             book.check_parts(new_total, book.qty(self.orders.slice(handle)))?;
         }
         let crosses = wish.reprices && book.crosses(order.side, tick);
@@ -458,6 +462,7 @@ impl<L: Ledger> Engine<L> {
             amount: None,
             book: order.book,
             handle,
+            waiter: NOBODY,
             account: order.account,
             side: order.side,
             time_in_force: order.time_in_force,

@@ -7,6 +7,8 @@ use tiercel_types::{InstrumentSpec, InstrumentState, Money, Price, Qty, Side};
 use crate::ladder::{Ladder, Level};
 use crate::orders::{NONE, Orders};
 use crate::steps::Step;
+use crate::waiting::NOBODY;
+use crate::waiting::watch::Watch;
 
 /// An instrument's book and state.
 #[derive(Clone, Debug)]
@@ -23,6 +25,10 @@ pub(crate) struct Book {
     /// Book updates so far.
     pub(crate) updates: u64,
     pub(crate) state: InstrumentState,
+    /// Whether trades have to tell the watch of their prices.
+    pub(crate) noted: bool,
+    /// What waits for this book's prices, once anything has.
+    pub(crate) watch: Option<Box<Watch>>,
     pub(crate) bounds: Bounds,
     pub(crate) spec: InstrumentSpec,
 }
@@ -76,6 +82,8 @@ impl Book {
             trades: 0,
             updates: 0,
             state: spec.state,
+            noted: false,
+            watch: None,
             bounds: Bounds::new(&spec),
             spec,
         }
@@ -94,9 +102,9 @@ impl Book {
         &self.ladders[side.index()]
     }
 
-    /// True while no order rests.
+    /// True while no order rests or waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.ladders.iter().all(Ladder::is_empty)
+        self.ladders.iter().all(Ladder::is_empty) && self.first_aside() == NOBODY
     }
 
     #[inline(always)]

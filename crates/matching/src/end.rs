@@ -6,16 +6,24 @@ use tiercel_types::event::{
 };
 use tiercel_types::order::SideScope;
 use tiercel_types::{
-    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentState, Qty, Side,
-    TimeInForce, Timestamp,
+    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentState, OrderId, Qty,
+    Side, TimeInForce, Timestamp,
 };
 
 use crate::book::Book;
 use crate::engine::{Engine, NO_BOOK, Named, Pending, Progress};
 use crate::ledger::Ledger;
-use crate::orders::NONE;
+use crate::orders::{ASIDE, BEYOND, NONE, TIMED};
 use crate::table::Probe;
 use crate::take::Taker;
+use crate::waiting::NOBODY;
+
+/// Records that the end of one order writes at most: those of two more of its list, and the end
+/// of the list.
+const END_RECORDS: usize = 4;
+
+/// Where a mass cancel looks in each instrument.
+const PLACES: usize = 3;
 
 /// Orders that are ending one by one, and what follows when they have.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +31,8 @@ pub(crate) struct Ending {
     cause: Cause,
     /// The next order to look at; [`NONE`]: look at the next place.
     next: u32,
-    /// The next place: twice the position in the directory, plus the side.
+    /// The next place: three times the position in the directory, plus 0 for bids, 1 for asks,
+    /// 2 for the orders that are not in the book.
     place: usize,
     ended: u64,
 }
@@ -45,6 +54,7 @@ impl<L: Ledger> Engine<L> {
         let hash = self.hash_id(cancel.order_id);
         if let Probe::Found { at, handle } = self.probe_hashed(hash, cancel.order_id)
             && self.orders.get(handle).account == cancel.account
+            && self.orders.get(handle).rare & BEYOND == 0
         {
             self.leave_book(handle, EndReason::Cancelled, out);
             self.ids.remove_at(at);
@@ -52,7 +62,7 @@ impl<L: Ledger> Engine<L> {
             return Progress::Done;
         }
         match self.find(cancel.account, cancel.order_id, &cancel.client_order_id) {
-            Ok(handle) => self.end_resting(handle, EndReason::Cancelled, out),
+            Ok(handle) => self.end_order(handle, EndReason::Cancelled, out),
             Err(reason) => {
                 let named = Named {
                     order_id: cancel.order_id,
@@ -72,8 +82,17 @@ impl<L: Ledger> Engine<L> {
         self.forget(handle);
     }
 
+    /// Ends any live order.
+    pub(crate) fn end_order(&mut self, handle: u32, reason: EndReason, out: &mut EventBuffer) {
+        if self.orders.get(handle).rare & BEYOND == 0 {
+            self.end_resting(handle, reason, out);
+        } else {
+            self.end_beyond(handle, reason, out);
+        }
+    }
+
     #[inline(always)]
-    fn leave_book(&mut self, handle: u32, reason: EndReason, out: &mut EventBuffer) {
+    pub(crate) fn leave_book(&mut self, handle: u32, reason: EndReason, out: &mut EventBuffer) {
         let order = self.orders.get(handle);
         let (id, account, side) = (order.id, order.account, order.side);
         let book = &mut self.books[order.book as usize];
@@ -89,7 +108,8 @@ impl<L: Ledger> Engine<L> {
             reason,
             side,
             was_resting: 1,
-            reserved: [0; 5],
+            reserved: [0; 3],
+            denial: 0,
         };
         out.push(book.spec.instrument, account, ended);
         if L::ENABLED {
@@ -109,9 +129,9 @@ impl<L: Ledger> Engine<L> {
     #[inline(always)]
     fn forget_but_id(&mut self, handle: u32) {
         let order = self.orders.get(handle);
-        let (account, timed) = (order.account, order.is_timed());
-        if timed {
-            self.timers.remove(&mut self.orders, handle);
+        let (account, rare) = (order.account, order.rare);
+        if rare & (TIMED | BEYOND) != 0 {
+            self.forget_rare(handle, rare);
         }
         if L::ENABLED {
             self.ledger.unlink(&mut self.orders, handle);
@@ -122,6 +142,18 @@ impl<L: Ledger> Engine<L> {
             }
         }
         self.orders.remove(handle);
+    }
+
+    #[cold]
+    fn forget_rare(&mut self, handle: u32, rare: u8) {
+        if rare & TIMED != 0 {
+            self.timers.remove(&mut self.orders, handle);
+        }
+        if rare & BEYOND != 0 {
+            self.forget_beyond(handle);
+            // Whoever is about to touch it sees that it has gone.
+            self.orders.get_mut(handle).id = OrderId::NONE;
+        }
     }
 
     /// Ends a taker: what it reserves is released, and it is told.
@@ -137,13 +169,17 @@ impl<L: Ledger> Engine<L> {
             reason,
             side: taker.side,
             was_resting: 0,
-            reserved: [0; 5],
+            reserved: [0; 3],
+            denial: 0,
         };
         out.push(book.spec.instrument, taker.account, ended);
         if L::ENABLED && !taker.is_market() {
             let asset = book.spec.asset_given(taker.side);
             let given = Book::gives(taker.side, taker.price, open);
             self.ledger.reserve(taker.account, asset, -given);
+        }
+        if taker.waiter != NOBODY {
+            self.leg_ended(taker.waiter, out);
         }
         self.discard(taker);
     }
@@ -159,10 +195,10 @@ impl<L: Ledger> Engine<L> {
     /// Ends orders whose time has come, as far as the buffer takes them.
     pub(crate) fn expire_due(&mut self, out: &mut EventBuffer) -> Progress {
         while let Some(handle) = self.timers.due(self.time) {
-            if !out.has_room_for(1) {
+            if !out.has_room_for(END_RECORDS) {
                 return Progress::More;
             }
-            self.end_resting(handle, EndReason::Expired, out);
+            self.end_order(handle, EndReason::Expired, out);
         }
         Progress::Done
     }
@@ -177,6 +213,7 @@ impl<L: Ledger> Engine<L> {
         } else {
             (Cause::Account(*cancel), self.ledger.first_order(cancel.account))
         };
+        self.waiting.ended_along = 0;
         self.end_orders(Ending { cause, next, place: 0, ended: 0 }, out)
     }
 
@@ -208,6 +245,7 @@ impl<L: Ledger> Engine<L> {
             named.deny(reason, out);
             return Progress::Done;
         }
+        self.waiting.ended_along = 0;
         self.end_orders(Ending { cause: Cause::Close(change), next: NONE, place: 0, ended: 0 }, out)
     }
 
@@ -222,7 +260,7 @@ impl<L: Ledger> Engine<L> {
     /// Ends order after order until none is left or the buffer is full.
     pub(crate) fn end_orders(&mut self, mut ending: Ending, out: &mut EventBuffer) -> Progress {
         loop {
-            if !out.has_room_for(2) {
+            if !out.has_room_for(END_RECORDS + 1) {
                 self.pending = Pending::Ending(ending);
                 return Progress::More;
             }
@@ -233,18 +271,18 @@ impl<L: Ledger> Engine<L> {
                 }
             }
             let handle = ending.next;
-            ending.next = match ending.cause {
-                Cause::Account(_) => self.orders.extra(handle).account_next,
-                _ => self.next_in_book(handle),
-            };
+            self.waiting.walk_by_account = matches!(ending.cause, Cause::Account(_));
+            self.waiting.walk = self.walk_on(handle);
             if let Some(reason) = self.ends(&ending.cause, handle) {
                 ending.ended += 1;
-                self.end_resting(handle, reason, out);
+                self.end_order(handle, reason, out);
             }
+            // Whoever ended with it has moved this on.
+            ending.next = core::mem::replace(&mut self.waiting.walk, NONE);
         }
         match ending.cause {
             Cause::Account(cancel) | Cause::Everybody(cancel) => {
-                let done = MassCancelDone { orders: ending.ended };
+                let done = MassCancelDone { orders: ending.ended + self.waiting.ended_along };
                 out.push(cancel.instrument, cancel.account, done);
             }
             Cause::Close(change) => self.enter_state(change, out),
@@ -257,6 +295,9 @@ impl<L: Ledger> Engine<L> {
         let book = self.book_mut(index);
         let old = core::mem::replace(&mut book.state, change.state);
         book.spec.state = change.state;
+        if change.state == InstrumentState::Open {
+            self.release_held(index);
+        }
         let changed = InstrumentStateChanged { old, new: change.state, reserved: [0; 6] };
         out.push(change.instrument, AccountId(0), changed);
     }
@@ -275,6 +316,18 @@ impl<L: Ledger> Engine<L> {
                 in_scope.then_some(EndReason::MassCancelled)
             }
         }
+    }
+
+    /// The order behind this one where a mass cancel walks.
+    pub(crate) fn walk_on(&self, handle: u32) -> u32 {
+        if self.waiting.walk_by_account {
+            return self.orders.extra(handle).account_next;
+        }
+        if self.orders.get(handle).rare & ASIDE == 0 {
+            return self.next_in_book(handle);
+        }
+        let waiters = &self.waiting.waiters;
+        waiters.get(waiters.get(waiters.of(handle)).aside_next).handle
     }
 
     /// The order behind this one: in its level, or first in the next level of its side.
@@ -299,19 +352,26 @@ impl<L: Ledger> Engine<L> {
             Cause::Account(_) | Cause::Close(_) => return None,
         };
         if only != InstrumentId::ALL {
-            ending.place = ending.place.max(only.0 as usize * 2);
+            ending.place = ending.place.max(only.0 as usize * PLACES);
         }
-        while ending.place < self.directory.len() * 2 {
-            let (number, side) = (ending.place / 2, [Side::Buy, Side::Sell][ending.place % 2]);
+        while ending.place < self.directory.len() * PLACES {
+            let (number, place) = (ending.place / PLACES, ending.place % PLACES);
             if only != InstrumentId::ALL && number != only.0 as usize {
                 return None;
             }
             ending.place += 1;
             let index = self.directory[number];
-            if index == NO_BOOK || !sides.takes(side) {
+            if index == NO_BOOK {
                 continue;
             }
-            if let Some(level) = self.book(index).ladder(side).best() {
+            let book = self.book(index);
+            let Some(&side) = [Side::Buy, Side::Sell].get(place) else {
+                match book.first_aside() {
+                    NOBODY => continue,
+                    first => return Some(self.waiting.waiters.get(first).handle),
+                }
+            };
+            if let Some(level) = book.ladder(side).best().filter(|_| sides.takes(side)) {
                 return Some(level.head);
             }
         }
@@ -332,9 +392,14 @@ impl<L: Ledger> Engine<L> {
         };
         let order = self.orders.get(handle);
         let book = self.book(order.book);
+        let aside = order.rare & ASIDE != 0;
         let status = OrderStatus {
             order_id: order.id,
-            price: book.price(order.tick),
+            price: if aside {
+                self.waiting.waiters.get(self.waiting.waiters.of(handle)).price
+            } else {
+                book.price(order.tick)
+            },
             qty: book.qty(order.total),
             open_qty: book.qty(order.open()),
             displayed_qty: book.qty(order.displayed),
@@ -347,6 +412,9 @@ impl<L: Ledger> Engine<L> {
             client_order_id: self.client_order_id_of(handle),
         };
         out.push(book.spec.instrument, order.account, status);
+        if aside {
+            self.tell_waiting(self.waiting.waiters.of(handle), out);
+        }
     }
 
     /// An order's expire time; zero if it has none.

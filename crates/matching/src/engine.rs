@@ -18,6 +18,7 @@ use crate::orders::Orders;
 use crate::table::{HandleTable, Probe, hash_word};
 use crate::take::Taker;
 use crate::timers::Timers;
+use crate::waiting::Waiting;
 
 /// How an engine is set up. None of it changes what happens, only `shard` shows, in order ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,8 @@ pub(crate) enum Pending {
     Taking(Taker, Option<NewOrder>),
     /// Orders are ending.
     Ending(Ending),
+    /// What it triggered has not all come to its turn.
+    Reacting,
 }
 
 /// The matching engine: see the [crate's page](crate).
@@ -106,6 +109,9 @@ pub struct Engine<L: Ledger> {
     /// Order ids given so far.
     pub(crate) orders_entered: u64,
     pub(crate) pending: Pending,
+    /// A command at or after this time finds orders to expire, or orders that wait.
+    pub(crate) wake: Timestamp,
+    pub(crate) waiting: Waiting,
 }
 
 impl<L: Ledger> Engine<L> {
@@ -133,6 +139,8 @@ impl<L: Ledger> Engine<L> {
             sequence: 0,
             orders_entered: 0,
             pending: Pending::Nothing,
+            wake: Timestamp(u64::MAX),
+            waiting: Waiting::default(),
         }
     }
 
@@ -159,8 +167,8 @@ impl<L: Ledger> Engine<L> {
             self.time = time;
         }
         out.begin(sequence, self.time);
-        let progress = if self.timers.next_time().is_some_and(|due| due <= self.time) {
-            self.expire_then(command, out)
+        let progress = if self.wake <= self.time {
+            self.apply_awake(command, out)
         } else {
             self.run(command, out)
         };
@@ -178,9 +186,14 @@ impl<L: Ledger> Engine<L> {
         assert!(out.has_room_for(BUFFER_RECORDS_MIN), "the event buffer was not cleared");
         let progress = match core::mem::replace(&mut self.pending, Pending::Nothing) {
             Pending::Nothing => return Progress::Done,
-            Pending::Expiring(command) => self.expire_then(&command, out),
+            Pending::Expiring(command) => self.apply_awake(&command, out),
             Pending::Taking(mut taker, entered) => self.take(&mut taker, entered.as_ref(), out),
             Pending::Ending(ending) => self.end_orders(ending, out),
+            Pending::Reacting => Progress::Done,
+        };
+        let progress = match progress {
+            Progress::Done => self.react(out),
+            Progress::More => Progress::More,
         };
         if progress == Progress::More {
             out.expect_more();
@@ -227,18 +240,8 @@ impl<L: Ledger> Engine<L> {
         }
     }
 
-    /// Ends what is due, then runs the command.
-    #[cold]
-    fn expire_then(&mut self, command: &Command, out: &mut EventBuffer) -> Progress {
-        if self.expire_due(out) == Progress::More || !out.has_room_for(BUFFER_RECORDS_MIN) {
-            self.pending = Pending::Expiring(*command);
-            return Progress::More;
-        }
-        self.run(command, out)
-    }
-
     #[inline(always)]
-    fn run(&mut self, command: &Command, out: &mut EventBuffer) -> Progress {
+    pub(crate) fn run(&mut self, command: &Command, out: &mut EventBuffer) -> Progress {
         match command {
             Command::NewOrder(order) => self.new_order(order, out),
             Command::CancelOrder(cancel) => self.cancel_order(cancel, out),
@@ -266,6 +269,10 @@ impl<L: Ledger> Engine<L> {
             Command::AdvanceTime(_) => {
                 out.push(InstrumentId(0), AccountId(0), TimeAdvanced::default());
             }
+            Command::NewAdvancedOrder(new) => return self.new_advanced_order(new, out),
+            Command::NewOrderList(list) => return self.new_order_list(list, out),
+            Command::StageCondition(condition) => self.stage_condition(condition, out),
+            Command::StageLeg(leg) => self.stage_leg(leg, out),
             Command::NewOrder(_)
             | Command::CancelOrder(_)
             | Command::AmendOrder(_)
@@ -533,13 +540,20 @@ impl Named {
     #[cold]
     #[inline(never)]
     pub(crate) fn deny(self, reason: DenialReason, out: &mut EventBuffer) {
+        self.deny_leg(reason, 0, out);
+    }
+
+    /// The same, for an order of the list.
+    #[cold]
+    pub(crate) fn deny_leg(self, reason: DenialReason, leg: u8, out: &mut EventBuffer) {
         out.push(
             self.instrument,
             self.account,
             Denied {
                 reason,
                 command: self.command,
-                reserved: [0; 5],
+                leg,
+                reserved: [0; 4],
                 order_id: self.order_id,
                 client_order_id: self.client_order_id,
                 reserved_too: [0; 4],

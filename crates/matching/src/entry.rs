@@ -9,13 +9,12 @@ use tiercel_types::{
 
 use crate::book::Book;
 use crate::engine::{Engine, Named, Progress};
+use crate::filters::check_slice;
 use crate::ledger::Ledger;
-use crate::orders::{NONE, Order, OrderExtra, split};
+use crate::orders::{NONE, Order, OrderExtra, rare_bits, split};
 use crate::table::Probe;
 use crate::take::{Aggressor, Taker};
-
-/// Amounts of money are below this many units, so that no product or sum leaves 128 bits.
-pub(crate) const MONEY_LIMIT: i128 = 1 << 100;
+use crate::waiting::NOBODY;
 
 /// What the order that a new one replaces gives back.
 #[derive(Clone, Copy)]
@@ -48,110 +47,25 @@ pub(crate) fn may_rest(time_in_force: TimeInForce) -> bool {
     matches!(time_in_force, TimeInForce::Gtc | TimeInForce::Day | TimeInForce::Gtd)
 }
 
-impl Book {
-    /// Checks 15 to 18: a price that is given. Returns it in ticks.
-    #[inline(always)]
-    pub(crate) fn check_price(&self, price: Price, in_band: bool) -> Result<i64, DenialReason> {
-        let tick = self.tick.divide_signed(price.units()).ok_or(DenialReason::PriceNotOnTick)?;
-        if price < self.bounds.price_min {
-            return Err(DenialReason::PriceTooLow);
-        }
-        if price > self.bounds.price_max {
-            return Err(DenialReason::PriceTooHigh);
-        }
-        if in_band && self.spec.band_ppm != 0 {
-            self.check_band(price)?;
-        }
-        Ok(tick)
-    }
-
-    /// Check 18.
-    #[inline(always)]
-    fn check_band(&self, price: Price) -> Result<(), DenialReason> {
-        let reference = self.last_price.unwrap_or(self.spec.reference_price).units();
-        let distance = i128::from(price.units()) - i128::from(reference);
-        let reach = i128::from(reference) * i128::from(self.spec.band_ppm);
-        if reference != 0 && distance.abs() * 1_000_000 > reach {
-            return Err(DenialReason::PriceOutOfBand);
-        }
-        Ok(())
-    }
-
-    /// Checks 19 to 21: a quantity. Returns it in lots.
-    #[inline(always)]
-    pub(crate) fn check_qty(&self, qty: Qty) -> Result<u64, DenialReason> {
-        let lots = self.lot.divide(qty.units()).ok_or(DenialReason::QtyNotOnLot)?;
-        if qty < self.bounds.qty_min && !qty.is_zero() {
-            return Err(DenialReason::QtyTooSmall);
-        }
-        if qty > self.bounds.qty_max {
-            return Err(DenialReason::QtyTooLarge);
-        }
-        Ok(lots)
-    }
-
-    /// Check 22: whether `lots` more on a side stay countable, `gone` lots less on it.
-    #[inline(always)]
-    pub(crate) fn check_side(&self, side: Side, lots: u64, gone: u64) -> Result<(), DenialReason> {
-        let open = self.open_lots[side.index()] - gone;
-        if lots > self.bounds.side_lots_max - open {
-            Err(DenialReason::QtyTooLarge)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Checks 23 and 24: a value in units of money.
-    #[inline(always)]
-    pub(crate) fn check_value(&self, value: i128, bounded: bool) -> Result<(), DenialReason> {
-        if bounded || self.bounds.values {
-            if value < self.bounds.value_min {
-                return Err(DenialReason::NotionalTooSmall);
-            }
-            if value > self.bounds.value_max || (bounded && value >= MONEY_LIMIT) {
-                return Err(DenialReason::NotionalTooLarge);
-            }
-        }
-        Ok(())
-    }
-
-    /// What an order gives when it trades `qty` at `price`: quote if it buys, base if it sells.
-    #[inline(always)]
-    pub(crate) fn gives(side: Side, price: Price, qty: Qty) -> i128 {
-        match side {
-            Side::Buy => Money::of(price, qty).units(),
-            Side::Sell => Money::from_qty(qty).units(),
-        }
-    }
-
-    /// The tick that bounds a market order: the protection price it gives, or that of the
-    /// instrument's terms, or none.
-    fn protection(&self, order: &NewOrder) -> Option<i64> {
-        if !order.price.is_zero() {
-            return self.tick.divide_signed(order.price.units());
-        }
-        let opposite = self.ladder(order.side.opposite());
-        let ppm = i128::from(self.spec.market_protection_ppm);
-        let best = opposite.best_key().filter(|_| ppm != 0)?;
-        let best = i128::from(opposite.key(best));
-        let tick = match order.side {
-            Side::Buy => best + (best * ppm).div_euclid(1_000_000),
-            Side::Sell => best - (best * ppm).div_euclid(1_000_000),
-        };
-        // No level lies beyond what a price can say.
-        let most = i128::from(i64::MAX) / i128::from(self.tick.units());
-        Some(tick.clamp(-most, most) as i64)
-    }
-}
-
 impl<L: Ledger> Engine<L> {
     #[inline(always)]
     pub(crate) fn new_order(&mut self, order: &NewOrder, out: &mut EventBuffer) -> Progress {
-        match self.check_entry(order, &Gone::NOTHING) {
+        self.new_order_as(order, Kind::NewOrder, out)
+    }
+
+    /// The same, denied in the name of another command.
+    #[inline(always)]
+    pub(crate) fn new_order_as(
+        &mut self,
+        order: &NewOrder,
+        command: Kind,
+        out: &mut EventBuffer,
+    ) -> Progress {
+        match self.check_entry::<true>(order, &Gone::NOTHING) {
             Ok(entry) => self.enter(order, &entry, out),
             Err(reason) => {
                 let named = Named {
-                    command: Kind::NewOrder,
+                    command,
                     instrument: order.instrument,
                     account: order.account,
                     order_id: order.order_id,
@@ -195,6 +109,7 @@ impl<L: Ledger> Engine<L> {
         }
         let target =
             self.find(order.account, replace.target_order_id, &replace.target_client_order_id)?;
+        self.check_plain(target)?;
         let found = self.orders.get(target);
         let book = self.book(found.book);
         if book.spec.instrument != order.instrument || found.side != order.side {
@@ -206,12 +121,16 @@ impl<L: Ledger> Engine<L> {
             open_lots: found.open(),
             reserved: Book::gives(found.side, price, book.qty(found.open())),
         };
-        Ok((target, self.check_entry(order, &gone)?))
+        Ok((target, self.check_entry::<true>(order, &gone)?))
     }
 
-    /// Checks 1 to 32.
+    /// Checks 1 to 32; without `ALONE` not 29 and 32, which are its list's.
     #[inline(always)]
-    fn check_entry(&self, order: &NewOrder, gone: &Gone) -> Result<Entry, DenialReason> {
+    fn check_entry<const ALONE: bool>(
+        &self,
+        order: &NewOrder,
+        gone: &Gone,
+    ) -> Result<Entry, DenialReason> {
         if order.reserved != [0; 8] {
             return Err(DenialReason::ReservedFieldSet);
         }
@@ -228,7 +147,7 @@ impl<L: Ledger> Engine<L> {
             if !order.quote_qty.is_zero() && book.spec.min_price.units() < 0 {
                 return Err(DenialReason::QuoteQtyNotAllowed);
             }
-            return self.check_market(order, index, gone);
+            return self.check_market::<ALONE>(order, index, gone);
         }
         if order.price.is_zero() && book.spec.min_price.units() >= 0 {
             return Err(DenialReason::PriceRequired);
@@ -243,7 +162,7 @@ impl<L: Ledger> Engine<L> {
         book.check_value(value, L::ENABLED)?;
         let slice = if order.display_qty.is_zero() { 0 } else { check_slice(book, order, rests)? };
         self.check_client_id(order, gone)?;
-        if rests && !self.ledger.may_open(order.account, u32::from(gone.handle != NONE)) {
+        if ALONE && rests && !self.ledger.may_open(order.account, u32::from(gone.handle != NONE)) {
             return Err(DenialReason::TooManyOpenOrders);
         }
         let crosses = book.crosses(order.side, tick);
@@ -251,7 +170,7 @@ impl<L: Ledger> Engine<L> {
             return Err(DenialReason::WouldMatch);
         }
         let mut reserve = 0;
-        if L::ENABLED {
+        if L::ENABLED && ALONE {
             reserve = Book::gives(order.side, order.price, order.qty);
             let asset = book.spec.asset_given(order.side);
             if reserve > self.ledger.free(order.account, asset) + gone.reserved {
@@ -289,7 +208,7 @@ impl<L: Ledger> Engine<L> {
 
     /// Checks 15 to 32 of a market order.
     #[inline(never)]
-    fn check_market(
+    fn check_market<const ALONE: bool>(
         &self,
         order: &NewOrder,
         index: u32,
@@ -307,19 +226,16 @@ impl<L: Ledger> Engine<L> {
             return Err(DenialReason::DisplayQtyNotAllowed);
         }
         self.check_client_id(order, gone)?;
-        let tick = book.protection(order);
+        let tick = book.protection(order.side, order.price);
         let opposite = book.ladder(order.side.opposite());
         if !opposite.reaches(tick.map_or(i64::MAX, |tick| opposite.key(tick))) {
             return Err(DenialReason::NoLiquidity);
         }
         let entry = Entry { book: index, tick, lots, slice: 0, reserve: 0, crosses: true };
-        if L::ENABLED {
+        if L::ENABLED && ALONE {
             let asset = book.spec.asset_given(order.side);
-            let needed = match (order.side, order.quote_qty.is_zero()) {
-                (Side::Sell, true) => Money::from_qty(order.qty).units(),
-                (Side::Buy, false) => Money::from_qty(order.quote_qty).units(),
-                _ => self.walk(&self.taker(order, OrderId::NONE, index, tick, lots)),
-            };
+            let taker = self.taker(order, OrderId::NONE, index, tick, lots);
+            let needed = self.market_needs(&taker);
             if needed > self.ledger.free(order.account, asset) + gone.reserved {
                 return Err(DenialReason::InsufficientFunds);
             }
@@ -327,8 +243,88 @@ impl<L: Ledger> Engine<L> {
         Ok(entry)
     }
 
+    /// What has to be free for a market order.
+    pub(crate) fn market_needs(&self, taker: &Taker) -> i128 {
+        match (taker.side, taker.amount) {
+            (Side::Sell, None) => Money::from_qty(self.book(taker.book).qty(taker.open)).units(),
+            (Side::Buy, Some(amount)) => amount.units(),
+            _ => self.walk(taker),
+        }
+    }
+
+    /// Checks an order of a list that does not wait: as a new one, but for what its list checks
+    /// for all; if it is entered `later`, also without what depends on the book. Returns its book,
+    /// and its limit in ticks, quantity and slice in lots.
+    pub(crate) fn check_entry_of_leg(
+        &self,
+        order: &NewOrder,
+        now: bool,
+    ) -> Result<(u32, i64, u64, u64), DenialReason> {
+        if now {
+            let entry = self.check_entry::<false>(order, &Gone::NOTHING)?;
+            let tick = if order.kind == OrderKind::Market { 0 } else { entry.tick.unwrap_or(0) };
+            return Ok((entry.book, tick, entry.lots, entry.slice));
+        }
+        if order.reserved != [0; 8] {
+            return Err(DenialReason::ReservedFieldSet);
+        }
+        let index = self.book_of(order.instrument)?;
+        let book = self.book(index);
+        self.ledger.check_account(order.account)?;
+        self.check_new_order_id(order)?;
+        check_shape(order, self.time.0)?;
+        let market = order.kind == OrderKind::Market;
+        let negative = book.spec.min_price.units() < 0;
+        if market && !order.quote_qty.is_zero() && negative {
+            return Err(DenialReason::QuoteQtyNotAllowed);
+        }
+        let (given, mut tick) = (!order.price.is_zero(), 0);
+        if !market && !given && !negative {
+            return Err(DenialReason::PriceRequired);
+        }
+        if !market || given {
+            tick = book.check_price(order.price, false)?;
+        }
+        let lots = book.check_qty(order.qty)?;
+        if !market {
+            book.check_value(Money::of(order.price, order.qty).units(), L::ENABLED)?;
+        } else if !order.quote_qty.is_zero() {
+            book.check_value(Money::from_qty(order.quote_qty).units(), L::ENABLED)?;
+        }
+        let mut slice = 0;
+        if !order.display_qty.is_zero() {
+            if market {
+                return Err(DenialReason::DisplayQtyNotAllowed);
+            }
+            slice = check_slice(book, order, may_rest(order.time_in_force))?;
+        }
+        self.check_new_client_id(order)?;
+        Ok((index, tick, lots, slice))
+    }
+
+    /// Checks 8 and 9 of an order that replaces none.
+    pub(crate) fn check_new_order_id(&self, order: &NewOrder) -> Result<(), DenialReason> {
+        self.check_order_id(order, &Gone::NOTHING)
+    }
+
+    /// Check 28 of an order that replaces none.
+    pub(crate) fn check_new_client_id(&self, order: &NewOrder) -> Result<(), DenialReason> {
+        self.check_client_id(order, &Gone::NOTHING)
+    }
+
+    /// The id of a checked order.
     #[inline(always)]
-    fn taker(
+    pub(crate) fn next_order_id(&mut self, order: &NewOrder) -> OrderId {
+        if L::ENABLED {
+            self.orders_entered += 1;
+            OrderId::new(self.config.shard, self.orders_entered)
+        } else {
+            order.order_id
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn taker(
         &self,
         order: &NewOrder,
         id: OrderId,
@@ -355,6 +351,7 @@ impl<L: Ledger> Engine<L> {
             amount: (!order.quote_qty.is_zero()).then(|| Money::from_qty(order.quote_qty)),
             book: index,
             handle: NONE,
+            waiter: NOBODY,
             account: order.account,
             side: order.side,
             time_in_force: order.time_in_force,
@@ -366,12 +363,7 @@ impl<L: Ledger> Engine<L> {
     /// Gives a checked order its id, announces it, and lets it rest or trade.
     #[inline(always)]
     fn enter(&mut self, order: &NewOrder, entry: &Entry, out: &mut EventBuffer) -> Progress {
-        let id = if L::ENABLED {
-            self.orders_entered += 1;
-            OrderId::new(self.config.shard, self.orders_entered)
-        } else {
-            order.order_id
-        };
+        let id = self.next_order_id(order);
         if L::ENABLED && entry.reserve != 0 {
             let asset = self.book(entry.book).spec.asset_given(order.side);
             self.ledger.reserve(order.account, asset, entry.reserve);
@@ -397,7 +389,7 @@ impl<L: Ledger> Engine<L> {
             time_in_force: order.time_in_force,
             self_trade_prevention: order.self_trade_prevention,
             kind: order.kind,
-            iceberg: entry.slice != 0,
+            rare: rare_bits(entry.slice, order.time_in_force),
         };
         self.register(handle, (id, order.account), order, entry.slice);
         let book = &mut self.books[entry.book as usize];
@@ -435,7 +427,8 @@ impl<L: Ledger> Engine<L> {
             OrderAccepted { order_id: id, ..accepted(order, price) },
         );
         let mut open = lots;
-        if order.quote_qty.is_zero() && order.time_in_force != TimeInForce::Fok {
+        let plain = order.quote_qty.is_zero() && order.time_in_force != TimeInForce::Fok;
+        if plain && !self.book(index).noted {
             let aggressor = Aggressor {
                 id,
                 account: order.account,
@@ -443,6 +436,7 @@ impl<L: Ledger> Engine<L> {
                 side: order.side,
                 self_trade_prevention: order.self_trade_prevention,
                 limit: (order.kind != OrderKind::Market).then_some(price),
+                waiter: NOBODY,
             };
             open = self.take_plainly(aggressor, lots, limit_key, out);
             if open == 0 {
@@ -489,6 +483,7 @@ impl<L: Ledger> Engine<L> {
         }
         if timed {
             self.timers.insert(&mut self.orders, handle);
+            self.wake = self.wake.min(order.expire_time);
         }
         if L::ENABLED {
             self.ledger.link(&mut self.orders, handle);
@@ -554,32 +549,9 @@ fn check_rare_shape(order: &NewOrder, now_ns: u64) -> Result<(), DenialReason> {
     Ok(())
 }
 
-/// Checks 25 to 27. Returns the slice in lots.
-fn check_slice(book: &Book, order: &NewOrder, rests: bool) -> Result<u64, DenialReason> {
-    if !rests {
-        return Err(DenialReason::DisplayQtyNotAllowed);
-    }
-    let slice = book.lot.divide(order.display_qty.units());
-    let slice = slice.filter(|_| order.display_qty <= order.qty);
-    let slice = slice.ok_or(DenialReason::DisplayQtyInvalid)?;
-    book.check_parts(order.qty, order.display_qty)?;
-    Ok(slice)
-}
-
-impl Book {
-    /// Check 27.
-    pub(crate) fn check_parts(&self, qty: Qty, display_qty: Qty) -> Result<(), DenialReason> {
-        let most = u64::from(self.spec.max_iceberg_parts);
-        if most != 0 && qty.units().div_ceil(display_qty.units()) > most {
-            return Err(DenialReason::TooManyIcebergParts);
-        }
-        Ok(())
-    }
-}
-
 /// The acceptance of an order, but for its id and where it rests.
 #[inline(always)]
-fn accepted(order: &NewOrder, price: Price) -> OrderAccepted {
+pub(crate) fn accepted(order: &NewOrder, price: Price) -> OrderAccepted {
     OrderAccepted {
         order_id: OrderId::NONE,
         price,

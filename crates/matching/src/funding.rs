@@ -6,7 +6,7 @@ use tiercel_types::{AccountId, AssetId, DenialReason, InstrumentId, Money};
 
 use crate::accounts::Accounts;
 use crate::engine::{Engine, Named};
-use crate::entry::MONEY_LIMIT;
+use crate::filters::MONEY_LIMIT;
 use crate::ledger::Ledger;
 
 /// No account has this many units free.

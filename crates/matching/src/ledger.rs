@@ -63,6 +63,9 @@ pub trait Ledger: Clone + Debug + Default + sealed::Sealed {
     /// Whether the account may have one more live order besides those it has, `gone` not counted.
     fn may_open(&self, account: AccountId, gone: u32) -> bool;
 
+    /// Whether the account may have that many live orders more.
+    fn may_open_many(&self, account: AccountId, orders: u32) -> bool;
+
     /// What the account has free.
     fn free(&self, account: AccountId, asset: AssetId) -> i128;
 
@@ -148,6 +151,10 @@ impl Ledger for Bare {
 
     #[inline(always)]
     fn may_open(&self, _: AccountId, _: u32) -> bool {
+        true
+    }
+
+    fn may_open_many(&self, _: AccountId, _: u32) -> bool {
         true
     }
 

@@ -54,6 +54,7 @@ mod end;
 mod engine;
 mod entry;
 mod far;
+mod filters;
 mod funding;
 mod ladder;
 mod ledger;
@@ -64,6 +65,7 @@ mod steps;
 mod table;
 mod take;
 mod timers;
+mod waiting;
 
 pub use accounts::{Accounts, FUNDING_HISTORY, TRADE_HISTORY};
 pub use engine::{Engine, EngineConfig, Level, Progress};

@@ -33,9 +33,18 @@ pub(crate) struct Order {
     pub(crate) time_in_force: TimeInForce,
     pub(crate) self_trade_prevention: SelfTradePrevention,
     pub(crate) kind: OrderKind,
-    /// Whether it shows slices; their size is in its extra part.
-    pub(crate) iceberg: bool,
+    /// What it has that most orders have not: the bits below.
+    pub(crate) rare: u8,
 }
+
+/// It shows slices; their size is in its extra part.
+pub(crate) const ICEBERG: u8 = 1;
+/// It has an expire time.
+pub(crate) const TIMED: u8 = 2;
+/// It has a waiter: it waits, or belongs to a list.
+pub(crate) const BEYOND: u8 = 4;
+/// It is not in the book.
+pub(crate) const ASIDE: u8 = 8;
 
 const _: () = assert!(size_of::<Order>() == 64, "an order is one cache line");
 
@@ -49,7 +58,13 @@ impl Order {
     /// Whether it has an expire time.
     #[inline(always)]
     pub(crate) fn is_timed(&self) -> bool {
-        self.time_in_force == TimeInForce::Gtd
+        self.rare & TIMED != 0
+    }
+
+    /// Whether it shows slices.
+    #[inline(always)]
+    pub(crate) fn is_iceberg(&self) -> bool {
+        self.rare & ICEBERG != 0
     }
 
     /// What the slot of [`NONE`] holds.
@@ -67,8 +82,17 @@ impl Order {
         time_in_force: TimeInForce::Gtc,
         self_trade_prevention: SelfTradePrevention::None,
         kind: OrderKind::Limit,
-        iceberg: false,
+        // Nothing trades with it plainly.
+        rare: u8::MAX,
     };
+}
+
+/// The bits of an order of this slice (zero: none) and time in force.
+#[inline(always)]
+pub(crate) fn rare_bits(slice: u64, time_in_force: TimeInForce) -> u8 {
+    let iceberg = if slice != 0 { ICEBERG } else { 0 };
+    let timed = if time_in_force == TimeInForce::Gtd { TIMED } else { 0 };
+    iceberg | timed
 }
 
 /// Splits `open` lots into what an order of this slice (zero: none) displays and hides.
@@ -205,6 +229,6 @@ impl Orders {
     /// Lots of an iceberg's slice; zero for other orders.
     #[inline(always)]
     pub(crate) fn slice(&self, handle: u32) -> u64 {
-        if self.get(handle).iceberg { self.extra(handle).slice } else { 0 }
+        if self.get(handle).is_iceberg() { self.extra(handle).slice } else { 0 }
     }
 }

@@ -10,7 +10,7 @@
 //! digest is a hash of those bytes.
 
 use thiserror::Error;
-use tiercel_types::command::{AccountState, NewOrder, SetAccount};
+use tiercel_types::command::{AccountState, NewOrder, SetAccount, StageCondition};
 use tiercel_types::event::{Event, EventBuffer};
 use tiercel_types::{
     AccountId, AssetCode, AssetId, ClientOrderId, InstrumentId, InstrumentSpec, Money, OrderId,
@@ -22,8 +22,9 @@ use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 use crate::accounts::{Accounts, TradeRecord};
 use crate::engine::{Engine, EngineConfig, NO_BOOK, Pending};
 use crate::ledger::Ledger;
-use crate::orders::{NONE, Order};
+use crate::orders::{NONE, Order, rare_bits};
 use crate::table::Probe;
+use crate::waiting::WaiterImage;
 
 const MAGIC: [u8; 8] = *b"TIERSNAP";
 
@@ -158,7 +159,7 @@ struct TradeImage {
 }
 
 /// Where a snapshot's bytes go.
-trait Sink {
+pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]);
 }
 
@@ -213,7 +214,7 @@ impl<L: Ledger> Engine<L> {
             forgotten_funding: accounts.map_or(0, |accounts| accounts.forgotten_funding),
             assets: self.assets().count() as u64,
             instruments: self.books.len() as u64,
-            orders: self.orders.len() as u64,
+            orders: (self.orders.len() - self.waiting.asides) as u64,
             accounts: accounts.map_or(0, |accounts| accounts.images().count() as u64),
             balances: accounts.map_or(0, |accounts| accounts.balance_images().count() as u64),
             trades: accounts.map_or(0, |accounts| accounts.trades.len() as u64),
@@ -238,6 +239,7 @@ impl<L: Ledger> Engine<L> {
         if let Some(accounts) = accounts {
             accounts.write(sink);
         }
+        self.write_waiting(sink);
     }
 
     fn write_orders(&self, sink: &mut impl Sink) {
@@ -312,14 +314,22 @@ impl<L: Ledger> Engine<L> {
         if let Some(accounts) = engine.ledger.accounts_mut() {
             accounts.read(&header, &mut reader)?;
         }
+        let waiters =
+            if reader.is_at_end() { Vec::new() } else { engine.read_waiting(&mut reader)? };
         if !reader.is_at_end() {
             return Err(SnapshotError::Contradiction { part: "end" });
         }
-        engine.read_orders(header.orders, orders)?;
+        engine.read_orders(header.orders, orders, &waiters)?;
+        engine.attach_waiters(&waiters)?;
         Ok(engine)
     }
 
-    fn read_orders(&mut self, count: u64, mut reader: Reader<'_>) -> Result<(), SnapshotError> {
+    fn read_orders(
+        &mut self,
+        count: u64,
+        mut reader: Reader<'_>,
+        waiters: &[(WaiterImage, Option<StageCondition>)],
+    ) -> Result<(), SnapshotError> {
         let wrong = SnapshotError::Contradiction { part: "orders" };
         let mut placed = Vec::new();
         for _ in 0..count {
@@ -348,7 +358,7 @@ impl<L: Ledger> Engine<L> {
                 time_in_force: image.time_in_force,
                 self_trade_prevention: image.self_trade_prevention,
                 kind: image.kind,
-                iceberg: image.slice != 0,
+                rare: rare_bits(image.slice, image.time_in_force),
             };
             let book = &mut self.books[index as usize];
             if book.crosses(image.side, image.tick) {
@@ -356,29 +366,26 @@ impl<L: Ledger> Engine<L> {
             }
             let place = (image.side, image.tick);
             book.link(&mut self.orders, handle, place, (image.displayed, image.hidden));
-            placed.push((handle, image));
-        }
-        // An account's orders are listed by age, which is by id.
-        placed.sort_unstable_by_key(|(_, image)| image.id);
-        for (handle, image) in placed {
-            if matches!(self.probe_id(image.id), Probe::Found { .. })
-                || self.find_client_id(image.account, &image.client_order_id).is_some()
-            {
-                return Err(wrong);
-            }
             let order = NewOrder {
+                order_id: image.id,
+                account: image.account,
                 client_order_id: image.client_order_id,
                 expire_time: image.expire_time,
                 time_in_force: image.time_in_force,
-                ..NewOrder::limit(
-                    image.instrument,
-                    image.account,
-                    image.side,
-                    Price::ZERO,
-                    Qty::ZERO,
-                )
+                ..NewOrder::NOTHING
             };
-            self.register(handle, (image.id, image.account), &order, image.slice);
+            placed.push((handle, order, image.slice));
+        }
+        placed.extend(self.place_waiters(waiters)?);
+        // An account's orders are listed by age, which is by id.
+        placed.sort_unstable_by_key(|(_, order, _)| order.order_id);
+        for (handle, order, slice) in placed {
+            if matches!(self.probe_id(order.order_id), Probe::Found { .. })
+                || self.find_client_id(order.account, &order.client_order_id).is_some()
+            {
+                return Err(wrong);
+            }
+            self.register(handle, (order.order_id, order.account), &order, slice);
         }
         Ok(())
     }
@@ -508,7 +515,7 @@ impl Accounts {
 
 /// Walks a snapshot's bytes.
 #[derive(Clone)]
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
 }
 
@@ -533,7 +540,7 @@ impl<'a> Reader<'a> {
         Ok(Self { bytes: body })
     }
 
-    fn read<T: TryFromBytes>(&mut self, part: &'static str) -> Result<T, SnapshotError> {
+    pub(crate) fn read<T: TryFromBytes>(&mut self, part: &'static str) -> Result<T, SnapshotError> {
         let wrong = SnapshotError::Contradiction { part };
         let (head, rest) = self.bytes.split_at_checked(size_of::<T>()).ok_or(wrong)?;
         self.bytes = rest;

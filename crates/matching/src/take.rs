@@ -12,11 +12,16 @@ use crate::engine::{Engine, Pending, Progress};
 use crate::entry::{may_rest, prevents};
 use crate::ladder::Level;
 use crate::ledger::{Ledger, Settlement};
-use crate::orders::{NONE, Order, split};
+use crate::orders::{BEYOND, NONE, Order, TIMED, rare_bits, split};
+use crate::waiting::NOBODY;
 
-/// Records that one step of trading and the end of the taker write at most: a prevented
-/// self-trade, the maker's end or next slice, the taker's end.
-const STEP_RECORDS: usize = 4;
+/// Records that one step of plain trading writes at most: a trade.
+const PLAIN_RECORDS: usize = 1;
+
+/// Records that one step of trading and the end of the taker write at most: a trade or a prevented
+/// self-trade, the maker's end or next slice, the taker's end, and for each of the two the ends of
+/// two more orders of its list and of the list.
+const STEP_RECORDS: usize = 10;
 
 /// An order that is trading.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +44,8 @@ pub(crate) struct Taker {
     pub(crate) book: u32,
     /// An amended order's slot, which it keeps; [`NONE`] for a new order.
     pub(crate) handle: u32,
+    /// Its waiter, if it belongs to a list; else [`NOBODY`].
+    pub(crate) waiter: u32,
     pub(crate) account: AccountId,
     pub(crate) side: Side,
     pub(crate) time_in_force: TimeInForce,
@@ -56,6 +63,8 @@ pub(crate) struct Aggressor {
     pub(crate) self_trade_prevention: SelfTradePrevention,
     /// At which price its funds are reserved; a market order has none reserved.
     pub(crate) limit: Option<Price>,
+    /// See [`Taker::waiter`].
+    pub(crate) waiter: u32,
 }
 
 impl Taker {
@@ -67,6 +76,7 @@ impl Taker {
             side: self.side,
             self_trade_prevention: self.self_trade_prevention,
             limit: (!self.is_market()).then_some(self.price),
+            waiter: self.waiter,
         }
     }
 
@@ -118,13 +128,13 @@ impl<L: Ledger> Engine<L> {
         out: &mut EventBuffer,
     ) -> u64 {
         let opposite = aggressor.side.opposite().index();
-        while open > 0 && out.has_room_for(STEP_RECORDS) {
+        while open > 0 && out.has_room_for(PLAIN_RECORDS) {
             let book = &self.books[aggressor.book as usize];
             let ladder = &book.ladders[opposite];
             let Some((key, level)) = ladder.reachable_near(limit_key) else { break };
             let handle = level.head;
             let maker = self.orders.get(handle);
-            if maker.hidden != 0
+            if maker.rare & !TIMED != 0
                 || (prevents(aggressor.self_trade_prevention)
                     && self.ledger.same_group(aggressor.account, maker.account))
             {
@@ -133,7 +143,7 @@ impl<L: Ledger> Engine<L> {
             let lots = open.min(maker.displayed);
             open -= lots;
             let price = book.price(ladder.key(key));
-            self.trade(aggressor, open, (handle, key), price, lots, out);
+            self.trade::<false>(aggressor, open, (handle, key), price, lots, out);
         }
         open
     }
@@ -173,7 +183,7 @@ impl<L: Ledger> Engine<L> {
             }
             let qty = book.qty(lots);
             taker.reduce(lots, || Money::of(price, qty));
-            self.trade(taker.aggressor(), taker.open, (handle, key), price, lots, out);
+            self.trade::<true>(taker.aggressor(), taker.open, (handle, key), price, lots, out);
             if taker.is_filled() {
                 self.discard(taker);
                 return Progress::Done;
@@ -184,9 +194,9 @@ impl<L: Ledger> Engine<L> {
     }
 
     /// Trades `lots` with the maker at the head of the best opposite level, whose key is given;
-    /// the taker has `open` lots left then.
+    /// the taker has `open` lots left then. With `NOTE`, lists and watchers hear of it.
     #[inline(always)]
-    fn trade(
+    fn trade<const NOTE: bool>(
         &mut self,
         taker: Aggressor,
         open: u64,
@@ -231,6 +241,16 @@ impl<L: Ledger> Engine<L> {
             (trade.taker_fee, trade.maker_fee) = self.ledger.settle(&settlement);
         }
         out.push(instrument, taker.account, trade);
+        if NOTE {
+            self.books[taker.book as usize].note_print(price);
+            let beyond = self.orders.get(handle).rare & BEYOND != 0;
+            if taker.waiter != NOBODY || beyond {
+                self.tell_lists(taker, (open, lots), (handle, displayed + hidden), out);
+                if self.orders.get(handle).id != maker_id {
+                    return; // It ended with its list.
+                }
+            }
+        }
         if displayed == 0 {
             if hidden == 0 {
                 let book = &mut self.books[taker.book as usize];
@@ -239,6 +259,28 @@ impl<L: Ledger> Engine<L> {
             } else {
                 self.replenish(handle, out);
             }
+        }
+    }
+
+    /// Tells the lists that taker and maker may belong to of a trade.
+    #[cold]
+    fn tell_lists(
+        &mut self,
+        taker: Aggressor,
+        (open, lots): (u64, u64),
+        (handle, maker_open): (u32, u64),
+        out: &mut EventBuffer,
+    ) {
+        let id = self.orders.get(handle).id;
+        if taker.waiter != NOBODY {
+            // By quote amount nothing is open, and it is not filled: its list holds no such exit.
+            let by_amount = self.waiting.waiters.get(taker.waiter).quote_qty != Qty::ZERO;
+            self.leg_traded(taker.waiter, lots, open == 0 && !by_amount, out);
+        }
+        let maker = self.orders.get(handle);
+        if maker.id == id && maker.rare & BEYOND != 0 {
+            let index = self.waiting.waiters.of(handle);
+            self.leg_traded(index, lots, maker_open == 0, out);
         }
     }
 
@@ -328,12 +370,16 @@ impl<L: Ledger> Engine<L> {
             reserved: [0; 2],
         };
         out.push(book.spec.instrument, taker.account, prevented);
+        if decrements && (taker.waiter != NOBODY || left.rare & BEYOND != 0) {
+            self.tell_lists(taker.aggressor(), (1, 0), (handle, 1), out);
+        }
         match action {
+            _ if self.orders.get(handle).id != left.id => {} // It ended with its list.
             Mode::ExpireMaker | Mode::ExpireBoth => {
-                self.end_resting(handle, EndReason::SelfTrade, out);
+                self.end_order(handle, EndReason::SelfTrade, out);
             }
             _ if decrements && left.open() == 0 => {
-                self.end_resting(handle, EndReason::SelfTrade, out);
+                self.end_order(handle, EndReason::SelfTrade, out);
             }
             _ if decrements && left.displayed == 0 => self.replenish(handle, out),
             _ => {}
@@ -403,7 +449,12 @@ impl<L: Ledger> Engine<L> {
     }
 
     /// The rest of a taker joins the back of its level.
-    fn rest(&mut self, taker: &Taker, entered: Option<&NewOrder>, out: &mut EventBuffer) {
+    pub(crate) fn rest(
+        &mut self,
+        taker: &Taker,
+        entered: Option<&NewOrder>,
+        out: &mut EventBuffer,
+    ) {
         let (displayed, hidden) = split(taker.open, taker.slice);
         let order = Order {
             id: taker.id,
@@ -419,7 +470,8 @@ impl<L: Ledger> Engine<L> {
             time_in_force: taker.time_in_force,
             self_trade_prevention: taker.self_trade_prevention,
             kind: taker.kind,
-            iceberg: taker.slice != 0,
+            rare: rare_bits(taker.slice, taker.time_in_force)
+                | if taker.waiter == NOBODY { 0 } else { BEYOND },
         };
         let handle = if let Some(entered) = entered {
             let handle = self.orders.allocate();
@@ -453,11 +505,12 @@ impl<L: Ledger> Engine<L> {
         let mut taker = *taker;
         let mut taken = 0;
         let limit_key = taker.limit_key;
+        self.waiting.lists.begin_visit();
         for key in ladder.keys().take_while(|&key| key <= limit_key) {
             let Some(level) = ladder.level(key) else { break };
             let price = book.price(ladder.key(key));
             let wanted = taker.wants(book, price);
-            let lots = wanted.min(self.open_at(level, &taker));
+            let lots = wanted.min(self.open_at(level, &taker, false).0);
             taken += Book::gives(taker.side, price, book.qty(lots));
             taker.reduce(lots, || Money::of(price, book.qty(lots)));
             if lots == wanted {
@@ -467,21 +520,32 @@ impl<L: Ledger> Engine<L> {
         taken
     }
 
-    /// Open lots of a level; under `EXPIRE_MAKER` without those of the taker's own.
-    fn open_at(&self, level: &Level, taker: &Taker) -> u64 {
-        if taker.self_trade_prevention != SelfTradePrevention::ExpireMaker {
-            return level.open();
+    /// Open lots of a level that the taker would trade with: under `EXPIRE_MAKER` without those
+    /// of its own, and without orders that end before, because another of their list trades.
+    /// With `stops`, only what is displayed ahead of the first order of its own, if there is one;
+    /// then the second is true.
+    fn open_at(&self, level: &Level, taker: &Taker, stops: bool) -> (u64, bool) {
+        let expires_makers = taker.self_trade_prevention == SelfTradePrevention::ExpireMaker;
+        if !expires_makers && !stops && self.waiting.lists.is_empty() {
+            return (level.open(), false);
         }
-        let mut lots = 0;
+        let (mut open, mut displayed) = (0, 0);
         let mut handle = level.head;
         while handle != NONE {
             let order = self.orders.get(handle);
-            if !self.ledger.same_group(taker.account, order.account) {
-                lots += order.open();
+            let there = order.rare & BEYOND == 0 || self.would_trade(handle, taker.waiter);
+            let own =
+                (expires_makers || stops) && self.ledger.same_group(taker.account, order.account);
+            if there && own && stops {
+                return (displayed, true);
+            }
+            if there && !own {
+                open += order.open();
+                displayed += order.displayed;
             }
             handle = order.next;
         }
-        lots
+        (open, false)
     }
 
     /// Lots that a fill-or-kill order could trade at once, counted no further than it wants.
@@ -492,28 +556,15 @@ impl<L: Ledger> Engine<L> {
         let stops = prevents(mode) && mode != SelfTradePrevention::ExpireMaker;
         let wanted = taker.open;
         let mut lots = 0_u64;
+        self.waiting.lists.begin_visit();
         for key in ladder.keys().take_while(|&key| key <= taker.limit_key) {
             let Some(level) = ladder.level(key).filter(|_| lots < wanted) else { break };
-            if stops && let Some(ahead) = self.displayed_ahead_of_own(level, taker) {
-                return lots + ahead;
+            let (open, ends) = self.open_at(level, taker, stops);
+            lots += open;
+            if ends {
+                break;
             }
-            lots += self.open_at(level, taker);
         }
         lots
-    }
-
-    /// Displayed lots ahead of the first order of the taker's own; `None` if the level has none.
-    fn displayed_ahead_of_own(&self, level: &Level, taker: &Taker) -> Option<u64> {
-        let mut ahead = 0;
-        let mut handle = level.head;
-        while handle != NONE {
-            let order = self.orders.get(handle);
-            if self.ledger.same_group(taker.account, order.account) {
-                return Some(ahead);
-            }
-            ahead += order.displayed;
-            handle = order.next;
-        }
-        None
     }
 }

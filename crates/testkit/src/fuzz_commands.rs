@@ -15,13 +15,16 @@
 use core::mem::{offset_of, size_of};
 
 use tiercel_types::command::{
-    AccountState, AddAsset, AddInstrument, AdvanceTime, AmendOrder, BustTrade, CancelOrder,
-    CorrectTrade, Deposit, Kind, MassCancel, NewOrder, QueryOrder, ReplaceOrder, SetAccount,
-    SetInstrumentState, Transfer, UpdateInstrument, Withdraw,
+    AccountState, AddAsset, AddInstrument, AdvanceTime, AmendOrder, BustTrade, CONDITION_AND,
+    CONDITION_END, CONDITION_LEAVES_MAX, CONDITION_OR, CancelOrder, ConditionLeaf, CorrectTrade,
+    Deposit, Kind, MassCancel, NewAdvancedOrder, NewOrder, NewOrderList, OrderTerms, QueryOrder,
+    ReplaceOrder, SetAccount, SetInstrumentState, StageCondition, StageLeg, Transfer,
+    UpdateInstrument, Withdraw,
 };
 use tiercel_types::log::{LogReader, SEGMENT_HEADER_SIZE};
 use tiercel_types::order::{
-    AmendQtyMeaning, OrderKind, SelfTradePrevention, Side, SideScope, TimeInForce,
+    AmendQtyMeaning, Comparison, ConditionField, ListKind, OrderKind, PendingRule,
+    SelfTradePrevention, Side, SideScope, TimeInForce, Trigger,
 };
 use tiercel_types::record::{COMMAND_HEADER_SIZE, CommandHeader, RECORD_SIZE_MAX};
 use tiercel_types::{
@@ -91,7 +94,14 @@ pub fn steps(mode: Mode, bytes: &[u8]) -> Vec<Step> {
     let mut time = 1_000;
     let mut steps: Vec<Step> =
         set_up(mode).into_iter().map(|command| Step { time: Timestamp(time), command }).collect();
-    let mut reader = Reader { bytes, mode, orders: Vec::new() };
+    let mut reader = Reader {
+        bytes,
+        mode,
+        orders: Vec::new(),
+        last_instrument: InstrumentId(1),
+        last_account: AccountId(1),
+        queued: Vec::new(),
+    };
     while !reader.bytes.is_empty() {
         time += u64::from(reader.byte() % 8);
         let Some(command) = reader.command(time) else { continue };
@@ -188,6 +198,11 @@ struct Reader<'a> {
     mode: Mode,
     /// The names of the new orders so far, taken or not.
     orders: Vec<Name>,
+    /// What the newest order trades, and whose it is.
+    last_instrument: InstrumentId,
+    last_account: AccountId,
+    /// What is left of a list that has begun, last first.
+    queued: Vec<Command>,
 }
 
 impl Reader<'_> {
@@ -207,8 +222,21 @@ impl Reader<'_> {
     }
 
     fn command(&mut self, now: u64) -> Option<Command> {
+        if let Some(next) = self.queued.pop() {
+            return Some(next);
+        }
         let command = match self.byte() % 64 {
-            0..=29 => self.new_order(now).into(),
+            0..=17 => self.new_order(now).into(),
+            18..=22 => {
+                let (order, terms) = (self.new_order(now), self.order_terms());
+                NewAdvancedOrder { order, terms }.into()
+            }
+            23..=25 => {
+                let (order, terms) = (self.new_order(now), self.order_terms());
+                StageLeg { order, terms }.into()
+            }
+            26 | 27 => self.stage_condition().into(),
+            28 | 29 => self.new_order_list(now),
             30..=34 => self.cancel_order().into(),
             35..=41 => self.amend_order().into(),
             42..=45 => self.replace_order(now).into(),
@@ -326,8 +354,14 @@ impl Reader<'_> {
     }
 
     fn new_order(&mut self, now: u64) -> NewOrder {
-        let (instrument, account) = (self.instrument(), self.account());
-        let side = self.pick(Side::ALL);
+        // Orders of a list have one owner and one instrument.
+        let (mut instrument, mut account) = (self.instrument(), self.account());
+        let side = self.byte();
+        if side & 6 != 0 {
+            (instrument, account) = (self.last_instrument, self.last_account);
+        }
+        (self.last_instrument, self.last_account) = (instrument, account);
+        let side = Side::ALL[usize::from(side & 1)];
         let (price, qty) = (self.price(), self.qty());
         let mut order = NewOrder::limit(instrument, account, side, price, qty);
         let number = 1 + self.orders.len() as u64;
@@ -376,6 +410,102 @@ impl Reader<'_> {
         let NewOrder { order_id, client_order_id, .. } = order;
         self.orders.push(Name { order_id, client_order_id, account, instrument, side });
         order
+    }
+
+    fn order_terms(&mut self) -> OrderTerms {
+        let mut terms = OrderTerms::NONE;
+        terms.trigger = self.pick(Trigger::ALL);
+        match terms.trigger {
+            Trigger::Stop | Trigger::TakeProfit => terms.trigger_price = self.price(),
+            Trigger::TrailingStop => {
+                let byte = self.byte();
+                if byte & 1 == 0 {
+                    terms.trailing_bps = u32::from(byte) * 40;
+                } else {
+                    terms.trailing_amount = Price::from_units(i64::from(byte >> 4) * TICK_UNITS);
+                }
+                if byte & 2 != 0 {
+                    terms.activation_price = self.price();
+                }
+            }
+            Trigger::None | Trigger::Condition => {}
+        }
+        // Now and then a term that does not belong there.
+        match self.byte() {
+            0 => terms.trigger_price = self.price(),
+            1 => terms.trailing_bps = 7,
+            2 => terms.reserved[0] = 1,
+            _ => {}
+        }
+        terms
+    }
+
+    fn stage_condition(&mut self) -> StageCondition {
+        let mut condition = StageCondition {
+            leaves: [ConditionLeaf::NONE; CONDITION_LEAVES_MAX],
+            program: [CONDITION_END; 2 * CONDITION_LEAVES_MAX],
+            account: self.last_account,
+            reserved: [0; 4],
+        };
+        let leaves = usize::from(self.byte() % 4) + 1;
+        let mut codes = 0;
+        for at in 0..leaves {
+            condition.leaves[at] = ConditionLeaf {
+                value: self.price().units(),
+                instrument: self.instrument(),
+                field: self.pick(ConditionField::ALL),
+                comparison: self.pick(Comparison::ALL),
+                reserved: [0; 2],
+            };
+            condition.program[codes] = at as u8 + 1;
+            codes += 1;
+            if at > 0 {
+                condition.program[codes] = self.pick(&[CONDITION_AND, CONDITION_OR]);
+                codes += 1;
+            }
+        }
+        if self.byte() == 0 {
+            condition.program[codes] = self.byte();
+        }
+        condition
+    }
+
+    /// A list with its orders right before it; most of them go together.
+    fn new_order_list(&mut self, now: u64) -> Command {
+        let kind = self.pick(ListKind::ALL);
+        let pending_rule = match kind {
+            ListKind::Oco => PendingRule::FullFill,
+            _ => self.pick(PendingRule::ALL),
+        };
+        let first = self.new_order(now);
+        let legs = kind.orders() + usize::from(self.byte() == 0);
+        let mut commands = Vec::new();
+        for at in 0..legs {
+            let mut order = if at == 0 { first } else { self.new_order(now) };
+            let terms = self.order_terms();
+            if self.byte() != 0 {
+                (order.instrument, order.account) = (first.instrument, first.account);
+                let opposite = kind == ListKind::Otoco && at > 0;
+                order.side = if opposite { first.side.opposite() } else { first.side };
+            }
+            if terms.trigger == Trigger::Condition {
+                let account = order.account;
+                commands.push(StageCondition { account, ..self.stage_condition() }.into());
+            }
+            commands.push(StageLeg { order, terms }.into());
+        }
+        let list = NewOrderList {
+            instrument: first.instrument,
+            account: first.account,
+            list_client_order_id: ClientOrderId::EMPTY,
+            kind,
+            pending_rule,
+            reserved: [0; 2],
+        };
+        commands.push(list.into());
+        commands.reverse();
+        self.queued = commands;
+        self.queued.pop().expect("a list has orders")
     }
 
     fn cancel_order(&mut self) -> CancelOrder {

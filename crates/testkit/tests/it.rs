@@ -5,9 +5,12 @@
 
 mod it {
     mod audit;
+    mod conditions;
     mod desk;
     mod generator;
     mod harness;
+    mod lists;
     mod scenarios;
     mod self_trade;
+    mod waiting;
 }

@@ -9,7 +9,8 @@ use crate::ids::{AccountId, AssetId, InstrumentId, OrderId, Timestamp, TradeId};
 use crate::instrument::{InstrumentSpec, InstrumentState};
 use crate::money::Money;
 use crate::order::{
-    AmendQtyMeaning, OrderKind, SelfTradePrevention, Side, SideScope, TimeInForce, code,
+    AmendQtyMeaning, Comparison, ConditionField, ListKind, OrderKind, PendingRule,
+    SelfTradePrevention, Side, SideScope, TimeInForce, Trigger, code,
 };
 use crate::record::{COMMAND_HEADER_SIZE, CommandHeader, RECORD_SIZE_MAX, RecordError, read_body};
 use crate::text::{AssetCode, ClientOrderId};
@@ -50,6 +51,24 @@ pub struct NewOrder {
 }
 
 impl NewOrder {
+    /// Zero in every field: no order.
+    pub const NOTHING: Self = Self {
+        order_id: OrderId::NONE,
+        price: Price::ZERO,
+        qty: Qty::ZERO,
+        quote_qty: Qty::ZERO,
+        display_qty: Qty::ZERO,
+        expire_time: Timestamp(0),
+        instrument: InstrumentId(0),
+        account: AccountId(0),
+        client_order_id: ClientOrderId::EMPTY,
+        side: Side::Buy,
+        kind: OrderKind::Limit,
+        time_in_force: TimeInForce::Gtc,
+        self_trade_prevention: SelfTradePrevention::None,
+        reserved: [0; 8],
+    };
+
     /// A good-till-cancelled limit order without a client order id.
     pub fn limit(
         instrument: InstrumentId,
@@ -75,6 +94,133 @@ impl NewOrder {
             reserved: [0; 8],
         }
     }
+}
+
+/// What an order may say beyond [`NewOrder`]. All zero: nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct OrderTerms {
+    /// Stop, take profit: the trade price that triggers it.
+    pub trigger_price: Price,
+    /// Trailing stop: how far behind the best trade, as a difference of prices; zero: by
+    /// `trailing_bps`.
+    pub trailing_amount: Price,
+    /// Trailing stop: it tracks from the trade that meets this price; zero: from the next trade.
+    pub activation_price: Price,
+    /// Trailing stop: how far behind, in basis points of the best trade.
+    pub trailing_bps: u32,
+    /// What it waits for.
+    pub trigger: Trigger,
+    /// Zero.
+    pub reserved: [u8; 3],
+}
+
+impl OrderTerms {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        trigger_price: Price::ZERO,
+        trailing_amount: Price::ZERO,
+        activation_price: Price::ZERO,
+        trailing_bps: 0,
+        trigger: Trigger::None,
+        reserved: [0; 3],
+    };
+}
+
+/// Enters an order with terms. With [`Trigger::Condition`], a [`StageCondition`] of the same
+/// account is the command right before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct NewAdvancedOrder {
+    /// The order; when it waits, as it is entered once it is triggered.
+    pub order: NewOrder,
+    /// What it says beyond.
+    pub terms: OrderTerms,
+}
+
+/// Most leaves of a condition.
+pub const CONDITION_LEAVES_MAX: usize = 8;
+
+/// One comparison of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ConditionLeaf {
+    /// What is compared with: a price in units, or of a volume a quantity in units.
+    pub value: i64,
+    /// Of which instrument.
+    pub instrument: InstrumentId,
+    /// What of it.
+    pub field: ConditionField,
+    /// How.
+    pub comparison: Comparison,
+    /// Zero.
+    pub reserved: [u8; 2],
+}
+
+impl ConditionLeaf {
+    /// Nothing: fills the places behind a condition's leaves.
+    pub const NONE: Self = Self {
+        value: 0,
+        instrument: InstrumentId(0),
+        field: ConditionField::Last,
+        comparison: Comparison::Above,
+        reserved: [0; 2],
+    };
+}
+
+/// In a condition's program: both of the two results before.
+pub const CONDITION_AND: u8 = 0x41;
+/// In a condition's program: either of the two results before.
+pub const CONDITION_OR: u8 = 0x42;
+/// In a condition's program: fills the places behind it.
+pub const CONDITION_END: u8 = 0;
+
+/// Hands in the condition of the order in the next command.
+///
+/// The tree is written in postfix: a leaf by its number from 1, [`CONDITION_AND`] and
+/// [`CONDITION_OR`] behind what they join. Each leaf is used once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct StageCondition {
+    /// The comparisons, from the front; [`ConditionLeaf::NONE`] behind them.
+    pub leaves: [ConditionLeaf; CONDITION_LEAVES_MAX],
+    /// The tree; [`CONDITION_END`] behind it.
+    pub program: [u8; 2 * CONDITION_LEAVES_MAX],
+    /// Whose order.
+    pub account: AccountId,
+    /// Zero.
+    pub reserved: [u8; 4],
+}
+
+/// Hands in one order of the list in a command soon to come. All its orders are staged one right
+/// after the other, each after its condition, if it has one, and then comes [`NewOrderList`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct StageLeg {
+    /// The order.
+    pub order: NewOrder,
+    /// What it says beyond.
+    pub terms: OrderTerms,
+}
+
+/// Enters the orders that were staged, as a list.
+///
+/// The first staged is the working order of an OTO and OTOCO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct NewOrderList {
+    /// What all its orders trade.
+    pub instrument: InstrumentId,
+    /// Whose orders.
+    pub account: AccountId,
+    /// The client's name for the list; may be empty.
+    pub list_client_order_id: ClientOrderId,
+    /// How its orders hang together.
+    pub kind: ListKind,
+    /// When pending orders are entered. An OCO has none: [`PendingRule::FullFill`].
+    pub pending_rule: PendingRule,
+    /// Zero.
+    pub reserved: [u8; 2],
 }
 
 /// Cancels a live order, named by `order_id`, or by `client_order_id` when that is zero.
@@ -395,6 +541,14 @@ commands! {
     Transfer = 16 => "transfer",
     /// Lets time pass.
     AdvanceTime = 17 => "advance_time",
+    /// Enters an order with terms.
+    NewAdvancedOrder = 18 => "new_advanced_order",
+    /// Hands in a condition.
+    StageCondition = 19 => "stage_condition",
+    /// Hands in an order of a list.
+    StageLeg = 20 => "stage_leg",
+    /// Enters a list.
+    NewOrderList = 21 => "new_order_list",
 }
 
 impl Command {
@@ -450,7 +604,10 @@ impl Command {
     /// Whether every text in it is printable ASCII padded with zeros.
     fn texts_are_well_formed(&self) -> bool {
         match self {
-            Self::NewOrder(order) => order.client_order_id.is_well_formed(),
+            Self::NewOrder(order)
+            | Self::NewAdvancedOrder(NewAdvancedOrder { order, .. })
+            | Self::StageLeg(StageLeg { order, .. }) => order.client_order_id.is_well_formed(),
+            Self::NewOrderList(list) => list.list_client_order_id.is_well_formed(),
             Self::CancelOrder(cancel) => cancel.client_order_id.is_well_formed(),
             Self::QueryOrder(query) => query.client_order_id.is_well_formed(),
             Self::ReplaceOrder(replace) => {

@@ -139,6 +139,32 @@ denials! {
     OrderIdsExhausted = 49, "ORDER_IDS_EXHAUSTED", "order_id";
     /// A reserved field is not zero.
     ReservedFieldSet = 50, "RESERVED_FIELD_SET", "reserved";
+    /// A term that does not go with this kind of order.
+    TermNotAllowed = 51, "TERM_NOT_ALLOWED", "terms";
+    /// A trigger or activation price that is missing, no multiple of the tick, or out of bounds.
+    TriggerPriceInvalid = 52, "TRIGGER_PRICE_INVALID", "trigger_price";
+    /// The last trade meets the trigger already.
+    WouldTrigger = 53, "WOULD_TRIGGER", "trigger_price";
+    /// A trailing stop needs either an amount in ticks or 1 to 9,999 basis points.
+    TrailingInvalid = 54, "TRAILING_INVALID", "trailing_amount";
+    /// The condition is no tree of at most 8 leaves, or a leaf compares what cannot be.
+    ConditionInvalid = 55, "CONDITION_INVALID", "condition";
+    /// A condition on an instrument that is not of this engine.
+    ConditionInstrument = 56, "CONDITION_INSTRUMENT", "condition";
+    /// The condition was not staged right before.
+    ConditionMissing = 57, "CONDITION_MISSING", "terms";
+    /// The list's orders were not staged right before, or not as many as it has.
+    LegsMissing = 58, "LEGS_MISSING", "legs";
+    /// The list's orders do not go together: another account, instrument or side.
+    LegMismatch = 59, "LEG_MISMATCH", "legs";
+    /// An order of a list can only be cancelled.
+    OrderInList = 60, "ORDER_IN_LIST", "order_id";
+    /// An order that waits can only be cancelled.
+    OrderWaits = 61, "ORDER_WAITS", "order_id";
+    /// No more than three orders are staged.
+    TooManyLegs = 62, "TOO_MANY_LEGS", "legs";
+    /// The instrument does not count its 24 h volume.
+    VolumeNotTracked = 63, "VOLUME_NOT_TRACKED", "condition";
 }
 
 impl core::fmt::Display for DenialReason {

@@ -14,10 +14,13 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, TryFromB
 
 use crate::command::{self, AccountState};
 use crate::denial::DenialReason;
-use crate::ids::{AccountId, AssetId, InstrumentId, OrderId, Timestamp, TradeId};
+use crate::ids::{AccountId, AssetId, InstrumentId, ListId, OrderId, Timestamp, TradeId};
 use crate::instrument::{InstrumentSpec, InstrumentState};
 use crate::money::Money;
-use crate::order::{EndReason, OrderKind, SelfTradePrevention, Side, TimeInForce, code};
+use crate::order::{
+    EndReason, ListKind, OrderKind, PendingRule, SelfTradePrevention, Side, TimeInForce, Trigger,
+    WaitState, code,
+};
 use crate::record::{RECORD_SIZE_MAX, RecordError, read_body};
 use crate::text::{AssetCode, ClientOrderId};
 use crate::{Price, Qty};
@@ -108,8 +111,10 @@ pub struct Denied {
     pub reason: DenialReason,
     /// Which kind of command.
     pub command: command::Kind,
+    /// An order list: which of its orders, from 1; else zero.
+    pub leg: u8,
     /// Zero.
-    pub reserved: [u8; 5],
+    pub reserved: [u8; 4],
     /// The order that the command named, if it did by order id.
     pub order_id: OrderId,
     /// The client order id that the command gave or named.
@@ -217,7 +222,9 @@ pub struct OrderEnded {
     /// One: it rested in the book.
     pub was_resting: u8,
     /// Zero.
-    pub reserved: [u8; 5],
+    pub reserved: [u8; 3],
+    /// [`EndReason::Rejected`]: the number of the [`DenialReason`]; else zero.
+    pub denial: u16,
 }
 
 /// An order was amended. If `resting`, it rests as told here; else it left the book to be entered
@@ -453,6 +460,89 @@ pub struct TimeAdvanced {
     pub reserved: u64,
 }
 
+/// An order is live and not in the book: it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct OrderWaiting {
+    /// Which order.
+    pub order_id: OrderId,
+    /// Of which list; zero: of none.
+    pub list_id: ListId,
+    /// Stop, take profit: the price that triggers it. Trailing stop: the best trade since it
+    /// tracks, zero before.
+    pub trigger_price: Price,
+    /// Trailing stop: how far behind, as a difference of prices.
+    pub trailing_amount: Price,
+    /// Trailing stop: the price from which it tracks.
+    pub activation_price: Price,
+    /// Trailing stop: how far behind, in basis points.
+    pub trailing_bps: u32,
+    /// What it waits for.
+    pub trigger: Trigger,
+    /// Where it stands.
+    pub state: WaitState,
+    /// Its side.
+    pub side: Side,
+    /// Zero.
+    pub reserved: u8,
+}
+
+/// An order that waited is entered now. What it trades, and where it rests, follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct OrderTriggered {
+    /// Which order.
+    pub order_id: OrderId,
+    /// Of which list; zero: of none.
+    pub list_id: ListId,
+    /// Its limit or protection price; zero: none.
+    pub price: Price,
+    /// Its quantity; zero for a market order by quote amount.
+    pub qty: Qty,
+    /// What it waited for; [`Trigger::None`]: the working order of its list.
+    pub trigger: Trigger,
+    /// Its side.
+    pub side: Side,
+    /// Zero.
+    pub reserved: [u8; 6],
+}
+
+/// An order list was taken. The acceptances of its orders follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ListAccepted {
+    /// Its id.
+    pub list_id: ListId,
+    /// Its orders, as they were staged; zero behind them.
+    pub order_ids: [OrderId; 3],
+    /// The client's name for it.
+    pub list_client_order_id: ClientOrderId,
+    /// How its orders hang together.
+    pub kind: ListKind,
+    /// When pending orders are entered.
+    pub pending_rule: PendingRule,
+    /// Zero.
+    pub reserved: [u8; 2],
+}
+
+/// The last order of a list is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ListEnded {
+    /// Which list.
+    pub list_id: ListId,
+}
+
+/// A condition or an order of a list was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Staged {
+    /// How many orders are staged now.
+    pub legs: u32,
+    /// One: a condition is staged for the next order.
+    pub condition: u32,
+}
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -587,6 +677,16 @@ events! {
     FundingRepeated = 19 => "funding_repeated",
     /// Time passed.
     TimeAdvanced = 20 => "time_advanced",
+    /// An order waits.
+    OrderWaiting = 21 => "order_waiting",
+    /// An order that waited is entered.
+    OrderTriggered = 22 => "order_triggered",
+    /// A list was taken.
+    ListAccepted = 23 => "list_accepted",
+    /// A list is over.
+    ListEnded = 24 => "list_ended",
+    /// A part of a command was handed in.
+    Staged = 25 => "staged",
 }
 
 impl Event {

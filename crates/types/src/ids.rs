@@ -36,6 +36,10 @@ id! {
     OrderId(u64)
 }
 id! {
+    /// An order list's id: shard in the top 16 bits, a counter of its own in the rest. Zero: none.
+    ListId(u64)
+}
+id! {
     /// A trade's id, counted per instrument from 1.
     TradeId(u64)
 }

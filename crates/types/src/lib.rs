@@ -13,6 +13,7 @@
 //! Units: [`Price`] and [`Qty`] count 10^-8; [`Money`] counts 10^-16, so that `price * qty` is
 //! exact; timestamps are nanoseconds since the Unix epoch; rates are parts per million.
 
+pub mod bracket;
 pub mod command;
 pub mod decimal;
 pub mod denial;
@@ -31,10 +32,10 @@ pub use command::Command;
 pub use decimal::{DecimalError, Price, Qty};
 pub use denial::DenialReason;
 pub use event::{Event, EventBuffer, EventHeader, EventRef};
-pub use ids::{AccountId, AssetId, InstrumentId, OrderId, Timestamp, TradeId};
+pub use ids::{AccountId, AssetId, InstrumentId, ListId, OrderId, Timestamp, TradeId};
 pub use instrument::{InstrumentSpec, InstrumentState};
 pub use money::Money;
-pub use order::{EndReason, OrderKind, SelfTradePrevention, Side, TimeInForce};
+pub use order::{EndReason, OrderKind, SelfTradePrevention, Side, TimeInForce, Trigger};
 pub use text::{AssetCode, ClientOrderId, Symbol};
 
 /// The version of the rules by which the engine turns commands into events.
@@ -47,4 +48,4 @@ pub const RULES_VERSION: u16 = 1;
 ///
 /// Fields are only ever appended, so older records stay readable; this number rises when a
 /// record kind is added or a field appended.
-pub const SCHEMA_VERSION: u16 = 1;
+pub const SCHEMA_VERSION: u16 = 2;

@@ -151,6 +151,10 @@ code! {
         SelfTrade = 9 => "self_trade",
         /// An amendment to no more than what was filled already.
         AmendedToFilled = 10 => "amended_to_filled",
+        /// It waited, and could not be entered when its time came; the event says why.
+        Rejected = 11 => "rejected",
+        /// Another order of its list was filled, triggered or ended.
+        ListEnded = 12 => "list_ended",
     }
 }
 
@@ -180,5 +184,98 @@ impl SideScope {
     /// Whether the scope takes `side`.
     pub const fn takes(self, side: Side) -> bool {
         matches!((self, side), (Self::Both, _) | (Self::Buy, Side::Buy) | (Self::Sell, Side::Sell))
+    }
+}
+
+code! {
+    /// What an order waits for before it is entered.
+    Trigger {
+        /// Nothing.
+        None = 0 => "none",
+        /// A trade against it: at its trigger price or above for a buy, at or below for a sell.
+        Stop = 1 => "stop",
+        /// A trade in its favour: at its trigger price or below for a buy, at or above for a
+        /// sell (market if touched).
+        TakeProfit = 2 => "take_profit",
+        /// A trade that far behind the best trade since it began to track.
+        TrailingStop = 3 => "trailing_stop",
+        /// A condition of its own, which is true.
+        Condition = 4 => "condition",
+    }
+}
+
+code! {
+    /// Where an order that is not in the book stands.
+    WaitState {
+        /// It waits for its trigger.
+        Waiting = 0 => "waiting",
+        /// It waits for the working order of its list.
+        Pending = 1 => "pending",
+        /// It was triggered and waits for its instrument to open.
+        Held = 2 => "held",
+    }
+}
+
+code! {
+    /// How the orders of a list hang together.
+    ListKind {
+        /// One cancels the other: two orders of one side.
+        Oco = 0 => "oco",
+        /// One triggers the other: a working order, then one that is entered when it is filled.
+        Oto = 1 => "oto",
+        /// One triggers a pair of which one cancels the other: entry, and two exits.
+        Otoco = 2 => "otoco",
+    }
+}
+
+impl ListKind {
+    /// How many orders such a list has.
+    pub const fn orders(self) -> usize {
+        match self {
+            Self::Oco | Self::Oto => 2,
+            Self::Otoco => 3,
+        }
+    }
+}
+
+code! {
+    /// When the pending orders of a list are entered.
+    PendingRule {
+        /// When the working order is filled in full.
+        FullFill = 0 => "full_fill",
+        /// With its first fill, for what is filled; they grow with each further fill.
+        EachFill = 1 => "each_fill",
+    }
+}
+
+code! {
+    /// What a leaf of a condition looks at.
+    ConditionField {
+        /// The last trade's price.
+        Last = 0 => "last",
+        /// The best bid.
+        Bid = 1 => "bid",
+        /// The best ask.
+        Ask = 2 => "ask",
+        /// The middle between them.
+        Mid = 3 => "mid",
+        /// What was traded in the last 24 hours, in the base asset.
+        Volume24h = 4 => "volume_24h",
+    }
+}
+
+code! {
+    /// How a leaf of a condition compares.
+    Comparison {
+        /// Above.
+        Above = 0 => ">",
+        /// At or above.
+        AtLeast = 1 => ">=",
+        /// Below.
+        Below = 2 => "<",
+        /// At or below.
+        AtMost = 3 => "<=",
+        /// Exactly.
+        Equal = 4 => "=",
     }
 }

@@ -20,6 +20,7 @@ pub mod row;
 pub mod signals;
 pub mod sync;
 pub mod sync_cells;
+pub mod waiting;
 
 use std::io::Write;
 
@@ -34,6 +35,7 @@ use row::Row;
 /// The memory cases come first: they need a heap that nothing was freed on.
 pub const CASES: &[&[CaseSpec]] = &[
     matching::CASES,
+    waiting::CASES,
     itch::DECODE_CASES,
     binance::CASES,
     itch::BUILD_CASES,

@@ -5,12 +5,15 @@
 
 use serde::{Serialize, Serializer};
 use tiercel_types::command::{
-    AddAsset, AddInstrument, AdvanceTime, AmendOrder, BustTrade, CancelOrder, CorrectTrade,
-    Deposit, MassCancel, NewOrder, QueryOrder, ReplaceOrder, SetAccount, SetInstrumentState,
-    Transfer, UpdateInstrument, Withdraw,
+    AddAsset, AddInstrument, AdvanceTime, AmendOrder, BustTrade, CONDITION_AND, CONDITION_END,
+    CONDITION_OR, CancelOrder, ConditionLeaf, CorrectTrade, Deposit, MassCancel, NewAdvancedOrder,
+    NewOrder, NewOrderList, OrderTerms, QueryOrder, ReplaceOrder, SetAccount, SetInstrumentState,
+    StageCondition, StageLeg, Transfer, UpdateInstrument, Withdraw,
 };
 use tiercel_types::instrument::InstrumentSpec;
-use tiercel_types::{AccountId, AssetId, Command, InstrumentId, OrderId, Timestamp, TradeId};
+use tiercel_types::{
+    AccountId, AssetId, Command, InstrumentId, OrderId, Price, Timestamp, TradeId,
+};
 
 /// What a field says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +72,9 @@ texts!(
     tiercel_types::command::AccountState,
     tiercel_types::instrument::InstrumentState,
     tiercel_types::order::AmendQtyMeaning,
+    tiercel_types::order::ListKind,
+    tiercel_types::order::PendingRule,
+    tiercel_types::order::Trigger,
     tiercel_types::order::OrderKind,
     tiercel_types::order::SelfTradePrevention,
     tiercel_types::order::SideScope,
@@ -142,8 +148,38 @@ pub(super) fn fields(command: &Command) -> Fields {
             parts!(out, body, Transfer { funding_id, from, to, asset, amount; reserved });
         }
         Command::AdvanceTime(AdvanceTime { reserved: _ }) => {}
+        Command::NewAdvancedOrder(NewAdvancedOrder { order: body, terms })
+        | Command::StageLeg(StageLeg { order: body, terms }) => {
+            order(&mut out, body);
+            parts!(out, terms, OrderTerms {
+                trigger, trigger_price, trailing_amount, trailing_bps, activation_price; reserved
+            });
+        }
+        Command::StageCondition(StageCondition { leaves, program, account, reserved: _ }) => {
+            out.push(("account", account.value()));
+            out.push(("condition", Value::Text(condition(leaves, program))));
+        }
+        Command::NewOrderList(body) => parts!(out, body, NewOrderList {
+            instrument, account, list_client_order_id, kind, pending_rule; reserved
+        }),
     }
     out
+}
+
+/// A condition's tree in postfix, as it lies in the record: `last(1)>=100 bid(2)<3 and`.
+fn condition(leaves: &[ConditionLeaf], program: &[u8]) -> String {
+    let codes = program.iter().take_while(|&&code| code != CONDITION_END);
+    let words = codes.map(|&code| match code {
+        CONDITION_AND => "and".to_owned(),
+        CONDITION_OR => "or".to_owned(),
+        leaf => match leaves.get(usize::from(leaf).wrapping_sub(1)) {
+            Some(ConditionLeaf { value, instrument, field, comparison, reserved: _ }) => {
+                format!("{field}({instrument}){comparison}{}", Price::from_units(*value))
+            }
+            None => format!("?{code}"),
+        },
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn order(out: &mut Fields, body: &NewOrder) {
@@ -209,6 +245,14 @@ pub(super) const COLUMNS: &[&str] = &[
     "maker_fee_ppm",
     "taker_fee_ppm",
     "max_iceberg_parts",
+    "trigger",
+    "trigger_price",
+    "trailing_amount",
+    "trailing_bps",
+    "activation_price",
+    "condition",
+    "list_client_order_id",
+    "pending_rule",
 ];
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //!              +---------- Names <----------------+
 //! ```
 
+mod advanced;
+mod condition;
 mod decimal;
 mod line;
 mod names;

@@ -3,12 +3,14 @@
 use core::fmt::{self, Display};
 
 use tiercel_types::event::{
-    Denied, FundsMoved, OrderAccepted, OrderAmended, OrderEnded, OrderReplenished, OrderRested,
-    OrderStatus, SelfTradePrevented, Trade, TradeBusted, TradeCorrected,
+    Denied, FundsMoved, ListAccepted, OrderAccepted, OrderAmended, OrderEnded, OrderReplenished,
+    OrderRested, OrderStatus, OrderTriggered, OrderWaiting, SelfTradePrevented, Trade, TradeBusted,
+    TradeCorrected,
 };
+use tiercel_types::order::ListKind;
 use tiercel_types::{
-    AccountId, Event, EventHeader, InstrumentId, InstrumentSpec, Money, OrderId, Price, Qty,
-    Timestamp, TradeId,
+    AccountId, DenialReason, Event, EventHeader, InstrumentId, InstrumentSpec, ListId, Money,
+    OrderId, Price, Qty, Timestamp, TradeId,
 };
 
 use super::decimal::places;
@@ -23,6 +25,16 @@ impl Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (shard, counter) = (self.0.0 >> 48, self.0.0 & ((1 << 48) - 1));
         if shard == 0 { write!(f, "#{counter}") } else { write!(f, "#{shard}:{counter}") }
+    }
+}
+
+/// An order list's id as a session writes it: `list1`, or `list2:1` of shard 2.
+struct List(ListId);
+
+impl Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shard, counter) = (self.0.0 >> 48, self.0.0 & ((1 << 48) - 1));
+        if shard == 0 { write!(f, "list{counter}") } else { write!(f, "list{shard}:{counter}") }
     }
 }
 
@@ -123,6 +135,17 @@ impl Printer<'_> {
                 self.account().line.named_number("fund", "funding_id", it.funding_id);
             }
             Event::TimeAdvanced(_) => {}
+            Event::OrderWaiting(it) => self.order_waiting(it),
+            Event::OrderTriggered(it) => self.order_triggered(it),
+            Event::ListAccepted(it) => self.list_accepted(it),
+            Event::ListEnded(it) => {
+                self.list(it.list_id).account().symbol();
+            }
+            Event::Staged(it) => {
+                self.account();
+                self.line.number("legs", it.legs);
+                self.optional_number("condition", "condition", u64::from(it.condition));
+            }
         }
     }
 
@@ -144,6 +167,59 @@ impl Printer<'_> {
         self.level(it.level_qty, it.update_id);
     }
 
+    fn order_waiting(&mut self, it: &OrderWaiting) {
+        self.order(it.order_id).account().symbol();
+        self.line.word("side", it.side).word("state", it.state).word("trigger", it.trigger);
+        self.optional_price("at", "trigger_price", it.trigger_price);
+        self.optional_price("trail", "trailing_amount", it.trailing_amount);
+        if it.trailing_bps != 0 {
+            self.line.show(&format!("trail={}bps", it.trailing_bps));
+            self.line.value("trailing_bps", it.trailing_bps);
+        }
+        self.optional_price("from", "activation_price", it.activation_price);
+        self.optional_list(it.list_id);
+    }
+
+    fn order_triggered(&mut self, it: &OrderTriggered) {
+        self.order(it.order_id).account().symbol();
+        self.line.word("side", it.side).word("trigger", it.trigger);
+        self.size(it.qty, it.price);
+        self.optional_list(it.list_id);
+    }
+
+    fn list_accepted(&mut self, it: &ListAccepted) {
+        self.list(it.list_id).account().symbol();
+        self.line.word("kind", it.kind);
+        if it.kind != ListKind::Oco {
+            self.line.word("pending_rule", it.pending_rule);
+        }
+        for id in it.order_ids.into_iter().filter(|id| !id.is_none()) {
+            self.line.show(&Order(id).to_string());
+        }
+        self.line.value("orders", it.order_ids.map(|id| Order(id).to_string()).to_vec());
+        let name = it.list_client_order_id;
+        if !name.is_empty() {
+            self.line.named("id", "list_client_order_id", name.as_str());
+        }
+    }
+
+    fn list(&mut self, id: ListId) -> &mut Self {
+        self.line.word("list", List(id));
+        self
+    }
+
+    fn optional_list(&mut self, id: ListId) {
+        if id != ListId(0) {
+            self.line.named("list", "list", List(id));
+        }
+    }
+
+    fn optional_price(&mut self, shown: &str, key: &str, value: Price) {
+        if !value.is_zero() {
+            self.line.named(shown, key, price(value, self.digits));
+        }
+    }
+
     fn denied(&mut self, it: &Denied) {
         self.line.word("reason", it.reason).word("command", it.command);
         if self.account != AccountId(0) {
@@ -159,6 +235,7 @@ impl Printer<'_> {
         if !it.reason.field().is_empty() {
             self.line.pair("field", it.reason.field());
         }
+        self.optional_number("leg", "leg", u64::from(it.leg));
     }
 
     fn trade(&mut self, it: &Trade) {
@@ -195,6 +272,10 @@ impl Printer<'_> {
     fn order_ended(&mut self, it: &OrderEnded) {
         self.order(it.order_id).account().symbol();
         self.line.word("side", it.side).word("reason", it.reason);
+        let denial = DenialReason::ALL.iter().find(|&&reason| reason as u16 == it.denial);
+        if let Some(denial) = denial {
+            self.line.pair("denial", denial);
+        }
         self.qty("unfilled", "unfilled_qty", it.unfilled_qty);
         self.line.value("price", price(it.price, self.digits));
         self.line.value("was_resting", it.was_resting != 0);

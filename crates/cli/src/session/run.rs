@@ -121,6 +121,11 @@ impl<'a, L: Ledger> Session<'a, L> {
         match statement {
             Statement::Nothing => {}
             Statement::Command(command) => self.command(&command, true)?,
+            Statement::Commands(commands) => {
+                for command in &commands {
+                    self.command(command, true)?;
+                }
+            }
             Statement::Preset(commands) => {
                 for command in &commands {
                     self.command(command, self.args.setup)?;

@@ -5,12 +5,13 @@ use tiercel_types::command::{
     CorrectTrade, Deposit, MassCancel, NewOrder, QueryOrder, ReplaceOrder, SetInstrumentState,
     Transfer, UpdateInstrument, Withdraw,
 };
-use tiercel_types::order::{AmendQtyMeaning, SideScope};
+use tiercel_types::order::{AmendQtyMeaning, ListKind, SideScope};
 use tiercel_types::{
     AccountId, AssetCode, AssetId, ClientOrderId, InstrumentId, InstrumentSpec, OrderId, OrderKind,
     Price, Qty, SelfTradePrevention, Side, Symbol, TimeInForce, Timestamp, TradeId,
 };
 
+use super::advanced::{Terms, read_list};
 use super::decimal::parse_money;
 use super::names::Names;
 use super::preset::{active, read_preset};
@@ -26,6 +27,8 @@ pub(super) enum Statement {
     Nothing,
     /// A command.
     Command(Command),
+    /// Several commands that one line says.
+    Commands(Vec<Command>),
     /// A preset's commands.
     Preset(Vec<Command>),
     /// The time of what follows.
@@ -78,7 +81,18 @@ impl Reader {
             "book" => return self.optional_instrument(words).map(Statement::Book),
             "balances" => return self.optional_account(words).map(Statement::Balances),
             "restart" => return Ok(Statement::Restart),
-            "new" => self.new_order(words)?.into(),
+            "new" | "leg" => {
+                let terms = Terms::read(words)?;
+                let order = self.new_order(words)?;
+                let commands = terms.commands(order, verb == "leg", &self.names)?;
+                return Ok(Statement::Commands(commands));
+            }
+            "oco" | "oto" | "otoco" => {
+                let kind = required(ListKind::from_text(verb), "verb")?;
+                let account = self.owner(words)?;
+                let instrument = self.one_instrument(words)?;
+                read_list(kind, words, account, instrument)?.into()
+            }
             "cancel" => self.cancel(words)?.into(),
             "replace" => self.replace(words)?.into(),
             "amend" => self.amend(words)?.into(),

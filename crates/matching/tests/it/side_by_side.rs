@@ -76,6 +76,13 @@ profiles! {
     the_bare_book_agrees = BARE,
     the_bare_book_with_changing_terms_agrees = BARE_ADMIN,
     prices_at_the_ends_of_their_range_agree = WIDE_PRICES,
+    orders_that_wait_agree = WAITING,
+    stops_that_set_off_stops_agree = CASCADES,
+    lists_agree = LISTS,
+    lists_that_meet_themselves_agree = LISTS_STP,
+    orders_held_over_halts_agree = WAITING_HALTS,
+    the_bare_book_with_orders_that_wait_agrees = BARE_WAITING,
+    orders_that_wait_for_prices_at_the_ends_agree = WIDE_WAITING,
 }
 
 #[test]

@@ -167,5 +167,5 @@ fn accounts_funds_and_trades_that_cannot_be_are_refused() {
     let mut longer = good[..good.len() - 8].to_vec();
     longer.extend([0; 8]);
     longer.extend(xxh3_64(&longer).to_le_bytes());
-    assert_eq!(restore(&longer).err(), part("end"));
+    assert_eq!(restore(&longer).err(), part("waiting orders"));
 }

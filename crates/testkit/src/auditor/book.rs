@@ -12,6 +12,8 @@ pub(super) struct Book {
     /// The terms, with the state as it is.
     pub(super) spec: InstrumentSpec,
     pub(super) trades: u64,
+    /// The price of the last trade.
+    pub(super) last: Option<i64>,
     update_id: u64,
     /// Bids, asks: price to queue.
     sides: [BTreeMap<i64, VecDeque<OrderId>>; 2],
@@ -19,11 +21,13 @@ pub(super) struct Book {
 
 impl Book {
     pub(super) fn new(spec: InstrumentSpec) -> Self {
-        Self { spec, trades: 0, update_id: 0, sides: [BTreeMap::new(), BTreeMap::new()] }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.sides.iter().all(BTreeMap::is_empty)
+        Self {
+            spec,
+            trades: 0,
+            last: None,
+            update_id: 0,
+            sides: [BTreeMap::new(), BTreeMap::new()],
+        }
     }
 
     /// How many orders rest.

@@ -10,21 +10,24 @@
 
 mod book;
 mod ledger;
+mod lists;
 mod orders;
+mod waiting;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use thiserror::Error;
 use tiercel_types::event::FLAG_LAST;
 use tiercel_types::{
-    AccountId, AssetId, Event, EventHeader, InstrumentId, Money, OrderId, Price, Qty, Side,
+    AccountId, AssetId, Event, EventHeader, InstrumentId, ListId, Money, OrderId, Price, Qty, Side,
     TimeInForce,
 };
 
 use crate::model::Mode;
 use book::Book;
 use ledger::Ledger;
-use orders::Order;
+use lists::{Due, List};
+use orders::{Order, Stand};
 
 /// Where a stream of events is wrong, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -71,6 +74,19 @@ pub struct Auditor {
     ledger: Ledger,
     funding_ids: BTreeSet<u64>,
     last_order_id: OrderId,
+    /// Every list of which an order lives.
+    lists: BTreeMap<ListId, List>,
+    last_list_id: ListId,
+    /// The order that was taken by the event before.
+    fresh: Option<OrderId>,
+    /// The order that was asked for by the event before, if it does not rest.
+    asked: Option<OrderId>,
+    /// What lists make happen next, in this order.
+    due: VecDeque<Due>,
+    /// Lists of which orders ended because another is triggered, which is still to come.
+    owing: BTreeSet<ListId>,
+    /// The trades of the command.
+    prints: Vec<(InstrumentId, i64)>,
     /// The order that was taken or amended and neither rests nor ended yet.
     entering: Option<OrderId>,
     /// The iceberg that shows its next slice with the next event.
@@ -92,6 +108,13 @@ impl Auditor {
             ledger: Ledger::default(),
             funding_ids: BTreeSet::new(),
             last_order_id: OrderId::NONE,
+            lists: BTreeMap::new(),
+            last_list_id: ListId(0),
+            fresh: None,
+            asked: None,
+            due: VecDeque::new(),
+            owing: BTreeSet::new(),
+            prints: Vec::new(),
             entering: None,
             replenishing: None,
             ending: BTreeSet::new(),
@@ -136,6 +159,10 @@ impl Auditor {
     }
 
     fn take(&mut self, header: &EventHeader, event: &Event) -> Verdict {
+        self.fresh_enters(event)?;
+        if !self.due.is_empty() {
+            return self.take_due(header, event);
+        }
         if let Some(id) = self.replenishing {
             let shows = matches!(event, Event::OrderReplenished(shown) if shown.order_id == id);
             ensure!(shows, "order {id} has to show its next slice first");
@@ -168,10 +195,16 @@ impl Auditor {
                 Ok(())
             }
             Event::Denied(_) => {
-                ensure!(header.is_last(), "a denial is all that a command yields");
+                // Only what expired before it can set something off.
+                let alone = header.is_last() || header.index > 0;
+                ensure!(alone, "a denial is all that a command yields");
                 Ok(())
             }
-            Event::AssetAdded(_) | Event::TimeAdvanced(_) => Ok(()),
+            Event::OrderWaiting(waiting) => self.order_waiting(header, waiting),
+            Event::OrderTriggered(triggered) => self.order_triggered(header, triggered),
+            Event::ListAccepted(accepted) => self.list_accepted(header, accepted),
+            Event::ListEnded(ended) => Err(format!("list {} is not over", ended.list_id)),
+            Event::AssetAdded(_) | Event::Staged(_) | Event::TimeAdvanced(_) => Ok(()),
             Event::InstrumentAdded(_)
             | Event::InstrumentUpdated(_)
             | Event::InstrumentStateChanged(_) => self.instrument_event(header, event),
@@ -189,13 +222,14 @@ impl Auditor {
                 ensure!(!known, "the instrument exists");
             }
             Event::InstrumentUpdated(updated) => {
+                let lives = self.orders.values().any(|order| order.instrument == id);
                 let book = self.book_mut(id)?;
                 same("the state", updated.spec.state, book.spec.state)?;
                 same("the base asset", updated.spec.base, book.spec.base)?;
                 same("the quote asset", updated.spec.quote, book.spec.quote)?;
                 let steps = (updated.spec.tick, updated.spec.lot);
-                let fixed = !book.is_empty() && steps != (book.spec.tick, book.spec.lot);
-                ensure!(!fixed, "tick and lot change while orders rest");
+                let fixed = lives && steps != (book.spec.tick, book.spec.lot);
+                ensure!(!fixed, "tick and lot change while orders live");
                 book.spec = updated.spec;
             }
             Event::InstrumentStateChanged(changed) => {
@@ -229,6 +263,9 @@ impl Auditor {
             return Err(format!("order {id} had to end by self-trade prevention"));
         }
         self.mass_cancelled = 0;
+        self.check_waiting()?;
+        self.check_lists()?;
+        self.prints.clear();
         self.ledger.check_conservation()
     }
 
@@ -240,19 +277,23 @@ impl Auditor {
     /// A sentence that says what is wrong.
     pub fn verify(&self) -> Result<(), String> {
         let mut reserved: BTreeMap<(AccountId, AssetId), i128> = BTreeMap::new();
+        let mut counted: BTreeSet<OrderId> = BTreeSet::new();
         for (id, order) in &self.orders {
             let book = self.books.get(&order.instrument).ok_or("an order without instrument")?;
-            ensure!(book.holds(*id, order), "order {id} is not in its level");
+            same("whether it is in its level", book.holds(*id, order), order.stand == Stand::Book)?;
             let now = self.newest.map_or(0, |newest| newest.time_ns);
             let due = order.time_in_force == TimeInForce::Gtd && order.expire_time <= now;
             ensure!(!due, "order {id} outlives its expire time {}", order.expire_time);
-            if self.mode == Mode::Full {
-                let (asset, amount) = order.reservation(&book.spec);
+            if self.mode == Mode::Full && !counted.contains(id) {
+                let together = self.reserving_together(*id, order);
+                let (asset, amount) = self.reserved_by(&together);
                 *reserved.entry((order.account, asset)).or_default() += amount;
+                counted.extend(together);
             }
         }
         let in_levels: usize = self.books.values().map(Book::orders).sum();
-        same("the number of orders in the levels", in_levels, self.orders.len())?;
+        let resting = self.orders.values().filter(|order| order.stand == Stand::Book).count();
+        same("the number of orders in the levels", in_levels, resting)?;
         self.ledger.check_reservations(&reserved)
     }
 }

@@ -6,8 +6,8 @@ use tiercel_types::event::{
 };
 use tiercel_types::{
     AccountId, AssetId, ClientOrderId, EndReason, EventHeader, InstrumentId, InstrumentSpec,
-    InstrumentState, Money, OrderId, OrderKind, Qty, SelfTradePrevention, Side, TimeInForce,
-    Timestamp, TradeId,
+    InstrumentState, ListId, Money, OrderId, OrderKind, Qty, SelfTradePrevention, Side,
+    TimeInForce, Timestamp, TradeId, Trigger,
 };
 
 use super::book::Book;
@@ -15,35 +15,62 @@ use super::ledger::Settled;
 use super::{Auditor, Verdict, ensure, same};
 use crate::model::Mode;
 
+/// Where a live order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stand {
+    /// It was taken, and the next event says what becomes of it.
+    Fresh,
+    /// It waits for its list.
+    Pending,
+    /// It waits for its trigger.
+    Waiting,
+    /// It waits for its instrument to open.
+    Held,
+    /// It trades, and neither rests nor ended yet.
+    Entering,
+    /// It rests.
+    Book,
+}
+
 /// A live order, as its events told it.
 #[derive(Clone, Debug)]
 pub(super) struct Order {
+    pub(super) stand: Stand,
+    pub(super) list: Option<ListId>,
+    pub(super) trigger: Trigger,
+    /// Stop, take profit: what it waits for.
+    pub(super) trigger_price: i64,
+    /// It said that it waits for its trigger.
+    pub(super) waited: bool,
+    pub(super) triggered: bool,
+    /// It traded or was decremented.
+    pub(super) touched: bool,
+    /// Its quantity when it was taken.
+    pub(super) taken_qty: u64,
+    /// The worst price it takes; none: any.
+    pub(super) limit: Option<i64>,
     pub(super) instrument: InstrumentId,
     pub(super) account: AccountId,
     pub(super) side: Side,
-    kind: OrderKind,
+    pub(super) kind: OrderKind,
     pub(super) time_in_force: TimeInForce,
-    self_trade_prevention: SelfTradePrevention,
+    pub(super) self_trade_prevention: SelfTradePrevention,
     pub(super) price: i64,
     pub(super) open: u64,
-    filled: u64,
+    pub(super) filled: u64,
     /// Zero while it is not in the book.
     pub(super) displayed: u64,
-    display_qty: u64,
+    pub(super) display_qty: u64,
     pub(super) expire_time: u64,
-    client_order_id: ClientOrderId,
+    pub(super) client_order_id: ClientOrderId,
     /// A market order by quote amount: what is left of it, in units of money.
-    amount_left: Option<i128>,
+    pub(super) amount_left: Option<i128>,
 }
 
 impl Order {
-    /// The worst price it takes; none: any.
-    fn limit(&self) -> Option<i64> {
-        (self.kind != OrderKind::Market || self.price != 0).then_some(self.price)
-    }
-
-    fn may_rest(&self) -> bool {
-        !matches!(self.time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
+    pub(super) fn may_rest(&self) -> bool {
+        self.kind != OrderKind::Market
+            && !matches!(self.time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
     }
 
     fn slice(&self) -> u64 {
@@ -54,7 +81,7 @@ impl Order {
     }
 
     /// What it says that it has open: nothing if it goes by quote amount.
-    fn told_open(&self) -> Qty {
+    pub(super) fn told_open(&self) -> Qty {
         Qty::from_units(if self.amount_left.is_some() { 0 } else { self.open })
     }
 
@@ -76,17 +103,27 @@ impl Order {
         }
     }
 
-    /// The funds that it keeps reserved.
-    pub(super) fn reservation(&self, spec: &InstrumentSpec) -> (AssetId, i128) {
-        self.reservation_of(spec, self.open)
-    }
-
-    fn reservation_of(&self, spec: &InstrumentSpec, qty: u64) -> (AssetId, i128) {
-        match (self.kind, self.side) {
-            (OrderKind::Market, _) => (spec.base, 0),
-            (_, Side::Buy) => (spec.quote, i128::from(self.price) * i128::from(qty)),
-            (_, Side::Sell) => (spec.base, Money::from_qty(Qty::from_units(qty)).units()),
-        }
+    /// The funds that it keeps reserved, if it is alone. `from_start`: it is one of an OCO, which
+    /// reserve before they are entered.
+    pub(super) fn reservation(&self, spec: &InstrumentSpec, from_start: bool) -> (AssetId, i128) {
+        let base = |qty| Money::from_qty(Qty::from_units(qty)).units();
+        let of_limit = match self.side {
+            Side::Buy => i128::from(self.price) * i128::from(self.open),
+            Side::Sell => base(self.open),
+        };
+        let of_waiting_market = match self.side {
+            Side::Buy => self.amount_left.unwrap_or(0),
+            Side::Sell => base(self.open),
+        };
+        let market = self.kind == OrderKind::Market;
+        let amount = match self.stand {
+            Stand::Pending => 0,
+            Stand::Fresh if !from_start => 0,
+            Stand::Entering | Stand::Book if market => 0,
+            Stand::Fresh | Stand::Waiting | Stand::Held if market => of_waiting_market,
+            _ => of_limit,
+        };
+        (spec.asset_given(self.side), amount)
     }
 }
 
@@ -98,44 +135,41 @@ impl Auditor {
     }
 
     /// A live order that is the header's account's.
-    fn own_order(&self, header: &EventHeader, id: OrderId) -> Result<Order, String> {
+    pub(super) fn own_order(&self, header: &EventHeader, id: OrderId) -> Result<Order, String> {
         let order = self.order(header, id)?;
         same("the order's account", header.account, order.account)?;
         Ok(order)
     }
 
-    fn book(&self, header: &EventHeader) -> Result<&Book, String> {
+    pub(super) fn book(&self, header: &EventHeader) -> Result<&Book, String> {
         let book = self.books.get(&header.instrument);
         book.ok_or_else(|| format!("no instrument {}", header.instrument))
     }
 
-    fn level_qty(&self, header: &EventHeader, side: Side, price: i64) -> Result<Qty, String> {
+    pub(super) fn level_qty(
+        &self,
+        header: &EventHeader,
+        side: Side,
+        price: i64,
+    ) -> Result<Qty, String> {
         Ok(self.book(header)?.level_qty(side, price, &self.orders))
     }
 
-    fn check_level(&self, header: &EventHeader, order: &Order, said: Qty) -> Verdict {
+    pub(super) fn check_level(&self, header: &EventHeader, order: &Order, said: Qty) -> Verdict {
         let found = self.level_qty(header, order.side, order.price)?;
         same("the level's quantity", said, found)
-    }
-
-    /// Moves `qty` worth of funds of the order from free to reserved (`times` 1) or back (-1).
-    fn reserve(&mut self, order: &Order, qty: u64, times: i128) -> Verdict {
-        if self.mode == Mode::Bare {
-            return Ok(());
-        }
-        let book = self.books.get(&order.instrument).ok_or("an order without instrument")?;
-        let (asset, amount) = order.reservation_of(&book.spec, qty);
-        self.ledger.reserve(order.account, asset, amount * times)
     }
 
     /// Puts an order at the back of its level.
     fn rest(&mut self, id: OrderId, mut order: Order) -> Verdict {
         order.displayed = order.slice();
+        order.stand = Stand::Book;
         let book = self.book_mut(order.instrument)?;
-        ensure!(!book.crosses(order.side, order.limit()), "order {id} rests in a crossed book");
+        ensure!(!book.crosses(order.side, order.limit), "order {id} rests in a crossed book");
         book.join(id, order.side, order.price);
-        self.orders.insert(id, order);
-        Ok(())
+        self.update(id, |auditor| {
+            auditor.orders.insert(id, order);
+        })
     }
 
     pub(super) fn order_accepted(
@@ -150,7 +184,17 @@ impl Auditor {
             self.last_order_id = id;
         }
         let by_amount = !accepted.quote_qty.is_zero();
+        let has_limit = accepted.kind != OrderKind::Market || !accepted.price.is_zero();
         let order = Order {
+            stand: Stand::Fresh,
+            list: self.list_announced(id)?,
+            trigger: Trigger::None,
+            trigger_price: 0,
+            waited: false,
+            triggered: false,
+            touched: false,
+            taken_qty: accepted.qty.units(),
+            limit: has_limit.then_some(accepted.price.units()),
             instrument: header.instrument,
             account: header.account,
             side: accepted.side,
@@ -171,22 +215,20 @@ impl Auditor {
         let steps_fit =
             order.price % spec.tick.units() == 0 && order.open.is_multiple_of(spec.lot.units());
         ensure!(steps_fit, "price or quantity is off its step");
-        let crosses = book.crosses(order.side, order.limit());
-        self.reserve(&order, order.open, 1)?;
+        let shut = matches!(state, InstrumentState::Halted | InstrumentState::Closed);
+        ensure!(!shut, "the instrument takes no orders");
+        ensure!(self.entering.is_none(), "an order is entering");
+        let (may_rest, list) = (order.may_rest(), order.list);
+        self.admit(id, order.clone())?;
         if accepted.resting == 1 {
-            let open = matches!(state, InstrumentState::Open | InstrumentState::PreOpen);
-            ensure!(open && order.may_rest(), "the order may not rest");
+            ensure!(may_rest && list.is_none(), "the order may not rest");
             self.rest(id, order.clone())?;
             self.check_level(header, &order, accepted.level_qty)?;
             return self.book_mut(header.instrument)?.take_update(accepted.update_id);
         }
-        let may_trade = state == InstrumentState::Open && order.kind != OrderKind::PostOnly;
-        ensure!(may_trade, "the order may not trade");
-        ensure!(crosses || !order.may_rest(), "the order meets nothing and rests");
-        same("level and update", (accepted.level_qty, accepted.update_id), (Qty::ZERO, 0))?;
-        self.entering = Some(id);
-        self.orders.insert(id, order);
-        Ok(())
+        // What becomes of it, the next event says.
+        self.fresh = list.is_none().then_some(id);
+        same("level and update", (accepted.level_qty, accepted.update_id), (Qty::ZERO, 0))
     }
 
     /// Whether these accounts count as one for self-trade prevention.
@@ -198,12 +240,12 @@ impl Auditor {
     /// Checks that a taker meets the right maker: the one at the head of the best level, within
     /// its limit, for all that both can.
     fn meeting(
-        &self,
+        &mut self,
         header: &EventHeader,
         (taker_id, maker_id): (OrderId, OrderId),
         (price, qty): (i64, Qty),
     ) -> Result<(Order, Order), String> {
-        ensure!(self.entering == Some(taker_id), "order {taker_id} is not entering");
+        self.begins_to_enter(taker_id)?;
         let ending = self.ending.contains(&taker_id) || self.ending.contains(&maker_id);
         ensure!(!ending, "an order meets another when it has to end");
         let (taker, maker) = (self.own_order(header, taker_id)?, self.order(header, maker_id)?);
@@ -213,7 +255,7 @@ impl Auditor {
         same("the price", price, maker.price)?;
         same("the best price", Some(price), book.best(maker.side))?;
         same("the first in the queue", Some(maker_id), book.head(maker.side))?;
-        ensure!(book.crosses(taker.side, taker.limit()), "beyond the taker's limit");
+        ensure!(book.crosses(taker.side, taker.limit), "beyond the taker's limit");
         let most = taker.wants(price, book.spec.lot).min(maker.displayed);
         same("the quantity", qty, Qty::from_units(most))?;
         ensure!(most > 0, "nothing is traded");
@@ -230,30 +272,34 @@ impl Auditor {
         let prevented = taker.self_trade_prevention != SelfTradePrevention::None
             && self.are_one(taker.account, maker.account);
         ensure!(!prevented, "a self-trade that was to be prevented");
-        self.reserve(&taker, qty, -1)?;
-        self.reserve(&maker, qty, -1)?;
-        taker.lose(price, qty);
-        maker.lose(price, qty);
-        maker.displayed -= qty;
-        taker.filled += qty;
-        maker.filled += qty;
+        for (id, order) in [(taker_id, &mut taker), (maker_id, &mut maker)] {
+            order.lose(price, qty);
+            order.displayed = order.displayed.saturating_sub(qty);
+            order.filled += qty;
+            order.touched = true;
+            let order = order.clone();
+            self.update(id, |auditor| {
+                auditor.orders.insert(id, order);
+            })?;
+        }
         same("what the taker has open", trade.taker_open_qty, taker.told_open())?;
         same("what the maker has open", trade.maker_open_qty, maker.told_open())?;
         let book = self.book_mut(header.instrument)?;
         book.trades += 1;
+        book.last = Some(price);
         same("the trade id", trade.trade_id, TradeId(book.trades))?;
         book.take_update(trade.update_id)?;
         let spec = book.spec;
+        self.prints.push((header.instrument, price));
         self.settle(trade, spec, &taker, &maker)?;
         self.put_maker(maker_id, maker.clone())?;
         self.check_level(header, &maker, trade.level_qty)?;
         if taker.amount_left.is_none() && taker.open == 0 {
             self.orders.remove(&taker_id);
             self.entering = None;
-        } else {
-            self.orders.insert(taker_id, taker);
         }
-        Ok(())
+        self.list_order_traded(taker_id, &taker, qty)?;
+        self.list_order_traded(maker_id, &maker, qty)
     }
 
     fn settle(
@@ -282,7 +328,7 @@ impl Auditor {
             maker_fee: trade.maker_fee,
         })?;
         // A market order reserves nothing: what it gives has to be free.
-        let (asset, _) = Order { kind: OrderKind::Limit, ..taker.clone() }.reservation(&spec);
+        let asset = spec.asset_given(taker.side);
         let free = self.ledger.balance(taker.account, asset).0;
         let had = taker.kind != OrderKind::Market || free >= 0;
         ensure!(had, "account {} gave what it had not", taker.account);
@@ -324,11 +370,15 @@ impl Auditor {
         };
         same("the action", event.action, action)?;
         if matches!(action, SelfTradePrevention::Decrement | SelfTradePrevention::Transfer) {
-            self.reserve(&taker, qty, -1)?;
-            self.reserve(&maker, qty, -1)?;
-            taker.lose(price, qty);
-            maker.lose(price, qty);
-            maker.displayed -= qty;
+            for (id, order) in [(taker_id, &mut taker), (maker_id, &mut maker)] {
+                order.lose(price, qty);
+                order.displayed = order.displayed.saturating_sub(qty);
+                order.touched = true;
+                let order = order.clone();
+                self.update(id, |auditor| {
+                    auditor.orders.insert(id, order);
+                })?;
+            }
             let book = self.book_mut(header.instrument)?;
             book.take_update(event.update_id)?;
             if action == SelfTradePrevention::Transfer {
@@ -359,14 +409,16 @@ impl Auditor {
         if maker.displayed == 0 && maker.open > 0 {
             self.replenishing = Some(maker_id);
         }
-        self.orders.insert(taker_id, taker);
-        self.orders.insert(maker_id, maker.clone());
+        if matches!(action, SelfTradePrevention::Decrement | SelfTradePrevention::Transfer) {
+            self.list_order_decremented(taker_id, &taker);
+            self.list_order_decremented(maker_id, &maker);
+        }
         self.check_level(header, &maker, event.level_qty)
     }
 
     pub(super) fn order_rested(&mut self, header: &EventHeader, rested: &OrderRested) -> Verdict {
         let id = rested.order_id;
-        ensure!(self.entering == Some(id), "order {id} is not entering");
+        self.begins_to_enter(id)?;
         ensure!(!self.ending.contains(&id), "order {id} has to end");
         let order = self.own_order(header, id)?;
         ensure!(order.may_rest(), "the order may not rest");
@@ -407,31 +459,40 @@ impl Auditor {
         let order = self.own_order(header, id)?;
         same("the price", ended.price.units(), order.price)?;
         same("the side", ended.side, order.side)?;
-        same("what is unfilled", ended.unfilled_qty, order.told_open())?;
-        let resting = self.entering != Some(id);
-        same("whether it rested", ended.was_resting == 1, resting)?;
-        self.check_reason(header, &order, ended, resting)?;
-        self.reserve(&order, order.open, -1)?;
-        self.orders.remove(&id);
-        self.ending.remove(&id);
-        if !resting {
-            self.entering = None;
-            return same("level and update", (ended.level_qty, ended.update_id), (Qty::ZERO, 0));
+        ensure!(self.quantity_fits(&order, ended.unfilled_qty), "what is unfilled is wrong");
+        if matches!(
+            ended.reason,
+            EndReason::ImmediateOrCancel
+                | EndReason::FillOrKill
+                | EndReason::NoLiquidity
+                | EndReason::QuoteSpent
+        ) {
+            self.begins_to_enter(id)?;
         }
-        let book = self.book_mut(header.instrument)?;
-        book.leave(id, order.side, order.price);
-        book.take_update(ended.update_id)?;
-        self.check_level(header, &order, ended.level_qty)
+        let rested = self.orders[&id].stand == Stand::Book;
+        same("whether it rested", ended.was_resting == 1, rested)?;
+        let rejected = ended.reason == EndReason::Rejected;
+        same("whether a denial is given", ended.denial != 0, rejected)?;
+        self.check_reason(header, &self.orders[&id].clone(), ended)?;
+        self.update(id, |auditor| {
+            auditor.orders.remove(&id);
+        })?;
+        self.ending.remove(&id);
+        self.entering.take_if(|entering| *entering == id);
+        self.replenishing.take_if(|shows| *shows == id);
+        if rested {
+            let book = self.book_mut(header.instrument)?;
+            book.leave(id, order.side, order.price);
+            book.take_update(ended.update_id)?;
+            self.check_level(header, &order, ended.level_qty)?;
+        } else {
+            same("level and update", (ended.level_qty, ended.update_id), (Qty::ZERO, 0))?;
+        }
+        self.list_order_ended(id, &order, ended)
     }
 
     /// Whether the order can end so, now.
-    fn check_reason(
-        &mut self,
-        header: &EventHeader,
-        order: &Order,
-        ended: &OrderEnded,
-        resting: bool,
-    ) -> Verdict {
+    fn check_reason(&mut self, header: &EventHeader, order: &Order, ended: &OrderEnded) -> Verdict {
         let must_end = self.ending.contains(&ended.order_id);
         same(
             "whether it ends by self-trade prevention",
@@ -439,33 +500,41 @@ impl Auditor {
             must_end,
         )?;
         let book = self.book(header)?;
-        let crosses = book.crosses(order.side, order.limit());
+        let crosses = book.crosses(order.side, order.limit);
+        let entering = order.stand == Stand::Entering;
         let by_amount = order.amount_left.is_some();
+        let in_book_alone = order.stand == Stand::Book && order.list.is_none();
         let fits = match ended.reason {
             EndReason::SelfTrade => true,
-            EndReason::Cancelled | EndReason::Replaced => resting,
+            EndReason::Cancelled => !entering,
+            EndReason::Replaced => in_book_alone,
             EndReason::MassCancelled => {
                 self.mass_cancelled += 1;
-                resting
+                !entering
             }
-            EndReason::AmendedToFilled => resting && order.filled > 0,
+            EndReason::AmendedToFilled => in_book_alone && order.filled > 0,
             EndReason::Expired => {
                 let due = order.expire_time <= header.time_ns;
-                resting && order.time_in_force == TimeInForce::Gtd && due
+                !entering && order.time_in_force == TimeInForce::Gtd && due
             }
-            EndReason::DayEnded => resting && order.time_in_force == TimeInForce::Day,
+            EndReason::DayEnded => !entering && order.time_in_force == TimeInForce::Day,
             EndReason::ImmediateOrCancel => {
                 let immediate = order.time_in_force == TimeInForce::Ioc;
-                !resting && immediate && order.kind == OrderKind::Limit && !crosses
+                entering && immediate && order.kind == OrderKind::Limit && !crosses
             }
             EndReason::FillOrKill => {
-                !resting && order.time_in_force == TimeInForce::Fok && order.filled == 0
+                entering && order.time_in_force == TimeInForce::Fok && order.filled == 0
             }
-            EndReason::NoLiquidity => !resting && order.kind == OrderKind::Market && !crosses,
+            EndReason::NoLiquidity => entering && order.kind == OrderKind::Market && !crosses,
             EndReason::QuoteSpent => {
                 let best = book.best(order.side.opposite()).unwrap_or(0);
-                !resting && by_amount && crosses && order.wants(best, book.spec.lot) == 0
+                entering && by_amount && crosses && order.wants(best, book.spec.lot) == 0
             }
+            EndReason::Rejected => {
+                let waited = matches!(order.stand, Stand::Waiting | Stand::Held);
+                !entering && (waited || order.list.is_some()) && order.stand != Stand::Book
+            }
+            EndReason::ListEnded => !entering && order.list.is_some(),
         };
         ensure!(fits, "the order cannot end as {}", ended.reason);
         Ok(())
@@ -479,14 +548,19 @@ impl Auditor {
         let id = amended.order_id;
         let old = self.own_order(header, id)?;
         ensure!(self.entering.is_none(), "an order is entering");
+        ensure!(old.stand == Stand::Book, "the order does not rest");
+        self.check_growth(&old, amended)?;
         same("the old price", amended.old_price.units(), old.price)?;
         same("the side", amended.side, old.side)?;
         let mut new = old.clone();
         new.price = amended.price.units();
+        new.limit = Some(new.price);
         new.open = amended.open_qty.units();
         new.client_order_id = amended.client_order_id;
         ensure!(new.open > 0, "nothing is open");
-        self.rereserve(&old, &new)?;
+        self.update(id, |auditor| {
+            auditor.orders.insert(id, new.clone());
+        })?;
         let kept = amended.priority_kept == 1;
         if kept {
             let stays = new.price == old.price && new.open <= old.open && amended.resting == 1;
@@ -494,7 +568,6 @@ impl Auditor {
             new.displayed = old.displayed.min(new.open);
             self.orders.insert(id, new.clone());
         } else {
-            self.orders.remove(&id);
             self.book_mut(header.instrument)?.leave(id, old.side, old.price);
         }
         if new.price != old.price || amended.resting == 0 {
@@ -505,9 +578,9 @@ impl Auditor {
         }
         self.book_mut(header.instrument)?.take_update(amended.update_id)?;
         if amended.resting == 0 {
-            let crosses = self.book(header)?.crosses(new.side, new.limit());
+            let crosses = self.book(header)?.crosses(new.side, new.limit);
             ensure!(crosses && new.kind != OrderKind::PostOnly, "the order cannot trade");
-            new.displayed = 0;
+            (new.displayed, new.stand) = (0, Stand::Entering);
             self.orders.insert(id, new);
             self.entering = Some(id);
             let told = (amended.displayed_qty, amended.level_qty);
@@ -521,18 +594,7 @@ impl Auditor {
         self.check_level(header, &new, amended.level_qty)
     }
 
-    /// Changes a reservation in one step, so that only the growth has to be free.
-    fn rereserve(&mut self, old: &Order, new: &Order) -> Verdict {
-        if self.mode == Mode::Bare {
-            return Ok(());
-        }
-        let book = self.books.get(&old.instrument).ok_or("an order without instrument")?;
-        let (asset, before) = old.reservation(&book.spec);
-        let (_, after) = new.reservation(&book.spec);
-        self.ledger.reserve(old.account, asset, after - before)
-    }
-
-    pub(super) fn order_status(&self, header: &EventHeader, status: &OrderStatus) -> Verdict {
+    pub(super) fn order_status(&mut self, header: &EventHeader, status: &OrderStatus) -> Verdict {
         let order = self.own_order(header, status.order_id)?;
         same("the price", status.price.units(), order.price)?;
         same("the quantity", status.qty.units(), order.filled + order.open)?;
@@ -547,6 +609,9 @@ impl Auditor {
         same("the self-trade prevention", prevention, order.self_trade_prevention)?;
         if self.mode == Mode::Full {
             same("the client order id", status.client_order_id, order.client_order_id)?;
+        }
+        if order.stand != Stand::Book {
+            self.asked = Some(status.order_id);
         }
         Ok(())
     }

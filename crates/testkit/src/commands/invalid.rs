@@ -1,11 +1,14 @@
 //! Commands spoilt in one field: what a broken or hostile client sends.
 
-use tiercel_types::command::{AmendOrder, NewOrder};
-use tiercel_types::order::AmendQtyMeaning;
+use tiercel_types::command::{
+    AmendOrder, CONDITION_AND, CONDITION_LEAVES_MAX, CONDITION_OR, ConditionLeaf, NewAdvancedOrder,
+    NewOrder, OrderTerms, StageCondition, StageLeg,
+};
+use tiercel_types::order::{AmendQtyMeaning, ConditionField, ListKind, PendingRule};
 use tiercel_types::{
     AccountId, AssetCode, AssetId, ClientOrderId, Command, InstrumentId, InstrumentSpec,
     InstrumentState, Money, OrderId, OrderKind, Price, Qty, SelfTradePrevention, Symbol,
-    TimeInForce, Timestamp, TradeId,
+    TimeInForce, Timestamp, TradeId, Trigger,
 };
 
 use super::{Generator, ONE};
@@ -53,6 +56,22 @@ impl Generator {
     pub(super) fn spoil(&mut self, command: &mut Command) {
         match command {
             Command::NewOrder(order) => self.spoil_order(order),
+            Command::NewAdvancedOrder(NewAdvancedOrder { order, terms })
+            | Command::StageLeg(StageLeg { order, terms }) => {
+                if self.random.one_in(2) {
+                    self.spoil_order(order);
+                } else {
+                    self.spoil_terms(terms);
+                }
+            }
+            Command::StageCondition(condition) => self.spoil_condition(condition),
+            Command::NewOrderList(list) => match self.random.below(5) {
+                0 => list.reserved[self.random.below(2) as usize] = 1,
+                1 => list.account = self.odd_account(),
+                2 => list.instrument = self.odd_instrument(),
+                3 => list.kind = *self.random.pick(ListKind::ALL),
+                _ => list.pending_rule = *self.random.pick(PendingRule::ALL),
+            },
             Command::CancelOrder(cancel) => match self.random.below(3) {
                 0 => cancel.order_id = OrderId(self.odd_number()),
                 1 => cancel.account = self.odd_account(),
@@ -178,6 +197,45 @@ impl Generator {
             }
             20 => order.qty = Qty::from_units(180_000_000_000 * ONE),
             _ => order.display_qty = Qty::from_units(ONE / 100),
+        }
+    }
+
+    fn spoil_terms(&mut self, terms: &mut OrderTerms) {
+        match self.random.below(9) {
+            0 => terms.reserved[self.random.below(3) as usize] = 1,
+            1 => terms.trigger = *self.random.pick(Trigger::ALL),
+            2 => terms.trigger_price = self.odd_price(),
+            3 => {
+                let price = terms.trigger_price.units().saturating_add(1);
+                terms.trigger_price = Price::from_units(price);
+            }
+            4 => terms.trailing_amount = self.odd_price(),
+            5 => terms.activation_price = self.odd_price(),
+            6 => terms.trailing_bps = self.odd_number() as u32,
+            7 => terms.trailing_bps = *self.random.pick(&[0, 1, 9_999, 10_000]),
+            _ => {
+                let (bps, trigger) = (terms.trailing_bps, terms.trigger);
+                *terms = OrderTerms { trailing_bps: bps, trigger, ..OrderTerms::NONE };
+            }
+        }
+    }
+
+    fn spoil_condition(&mut self, condition: &mut StageCondition) {
+        let at = self.random.below(CONDITION_LEAVES_MAX as u64) as usize;
+        match self.random.below(9) {
+            0 => condition.reserved[self.random.below(4) as usize] = 1,
+            1 => condition.leaves[at].reserved[0] = 1,
+            2 => condition.account = self.odd_account(),
+            3 => condition.leaves[0].instrument = self.odd_instrument(),
+            4 => condition.leaves[at].value = self.odd_number() as i64,
+            5 => condition.leaves[0].field = ConditionField::Volume24h,
+            6 => condition.leaves[0].field = *self.random.pick(ConditionField::ALL),
+            7 => condition.leaves[at] = ConditionLeaf::NONE,
+            _ => {
+                let at = self.random.below(2 * CONDITION_LEAVES_MAX as u64) as usize;
+                let odd = [0, 1, 2, 8, 9, CONDITION_AND, CONDITION_OR, 255];
+                condition.program[at] = *self.random.pick(&odd);
+            }
         }
     }
 

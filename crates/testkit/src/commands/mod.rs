@@ -11,14 +11,16 @@
 //! ```
 
 mod invalid;
+mod lists;
 mod operator;
 mod orders;
 mod profile;
 mod setup;
+mod waiting;
 
 use std::collections::VecDeque;
 
-use tiercel_types::command::{AdvanceTime, SetInstrumentState};
+use tiercel_types::command::{AdvanceTime, NewAdvancedOrder, SetInstrumentState, StageLeg};
 use tiercel_types::event::OrderAccepted;
 use tiercel_types::{
     AccountId, ClientOrderId, Command, Event, EventHeader, InstrumentId, InstrumentSpec,
@@ -85,6 +87,10 @@ pub struct Generator {
     instruments: Vec<Listed>,
     live: Vec<Live>,
     entering: Option<Live>,
+    /// Orders of the newest list.
+    list_orders: [OrderId; 3],
+    /// What comes next: commands that go together.
+    planned: VecDeque<Command>,
     /// Accounts that are not as they were set up.
     changed_accounts: VecDeque<AccountId>,
     dead: VecDeque<OrderId>,
@@ -105,6 +111,8 @@ impl Generator {
             instruments: Vec::new(),
             live: Vec::new(),
             entering: None,
+            list_orders: [OrderId::NONE; 3],
+            planned: VecDeque::new(),
             changed_accounts: VecDeque::new(),
             dead: VecDeque::new(),
             trades: VecDeque::new(),
@@ -129,7 +137,7 @@ impl Generator {
             1..=9 => 200,
             _ => self.random.below(3),
         };
-        let mut command = self.draw();
+        let mut command = self.planned.pop_front().unwrap_or_else(|| self.draw());
         if self.chance(self.profile.invalid) {
             self.spoil(&mut command);
         }
@@ -147,7 +155,9 @@ impl Generator {
             slice.is_zero() || qty.units() / slice.units() <= ICEBERG_SLICES_MAX
         };
         match command {
-            Command::NewOrder(order) => bounded(order.qty, order.display_qty),
+            Command::NewOrder(order)
+            | Command::NewAdvancedOrder(NewAdvancedOrder { order, .. })
+            | Command::StageLeg(StageLeg { order, .. }) => bounded(order.qty, order.display_qty),
             Command::ReplaceOrder(replace) => bounded(replace.order.qty, replace.order.display_qty),
             Command::AmendOrder(amend) => {
                 let named = |order: &&Live| {
@@ -173,7 +183,7 @@ impl Generator {
         // A crowded book is thinned out.
         let cancel =
             if self.live.len() > self.profile.live_orders { w.new_order } else { w.cancel };
-        let table: [(u64, Draw); 14] = [
+        let table: [(u64, Draw); 16] = [
             (w.new_order, |g| g.new_order().into()),
             (cancel, |g| g.cancel_order().into()),
             (w.replace, |g| g.replace_order().into()),
@@ -188,6 +198,8 @@ impl Generator {
             (w.account, |g| g.set_account().into()),
             (w.funds, Self::move_funds),
             (w.time, |_| AdvanceTime::default().into()),
+            (w.advanced, Self::advanced_order),
+            (w.order_list, Self::order_list),
         ];
         let mut drawn = self.random.below(table.iter().map(|(weight, _)| weight).sum());
         for (weight, make) in table {
@@ -233,7 +245,7 @@ impl Generator {
         match event {
             Event::OrderAccepted(accepted) => {
                 let order = live_order(header, accepted);
-                if accepted.resting == 1 {
+                if accepted.resting == 1 || self.list_orders.contains(&order.id) {
                     self.live.push(order);
                 } else {
                     self.entering = Some(order);
@@ -244,6 +256,12 @@ impl Generator {
                     self.live.push(order);
                 }
             }
+            Event::OrderWaiting(waiting) => {
+                if let Some(order) = self.entering.take_if(|order| order.id == waiting.order_id) {
+                    self.live.push(order);
+                }
+            }
+            Event::ListAccepted(accepted) => self.list_orders = accepted.order_ids,
             Event::OrderAmended(amended) => {
                 let Some(mut order) = self.remove(amended.order_id) else { return };
                 order.price = amended.price.units();
@@ -256,6 +274,10 @@ impl Generator {
                 }
             }
             Event::Trade(trade) => {
+                // One that waited, or of a list: others are not among the live ones yet.
+                if trade.taker_open_qty.is_zero() {
+                    self.remove(trade.taker_order_id);
+                }
                 if trade.maker_open_qty.is_zero() {
                     self.bury(trade.maker_order_id);
                 }

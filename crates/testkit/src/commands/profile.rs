@@ -33,6 +33,10 @@ pub struct Weights {
     pub funds: u64,
     /// Time that passes.
     pub time: u64,
+    /// Orders that wait.
+    pub advanced: u64,
+    /// Order lists.
+    pub order_list: u64,
 }
 
 /// A kind of market. Shares are per thousand of new orders, unless they say otherwise.
@@ -81,6 +85,8 @@ const TRADING: Weights = Weights {
     account: 4,
     funds: 25,
     time: 10,
+    advanced: 0,
+    order_list: 0,
 };
 
 impl Profile {
@@ -178,9 +184,87 @@ impl Profile {
         wide_prices: true,
         ..Self::CALM
     };
+    /// Stops, take profits, trailing stops and conditions of all kinds.
+    pub const WAITING: Self = Self {
+        name: "waiting",
+        weights: Weights { new_order: 400, advanced: 250, query: 40, mass_cancel: 3, ..TRADING },
+        live_orders: 200,
+        spread_ticks: 10,
+        crossing: 350,
+        market: 100,
+        ..Self::CALM
+    };
+    /// Stops close to each other: one trade sets off many.
+    pub const CASCADES: Self = Self {
+        name: "cascades",
+        weights: Weights { new_order: 300, advanced: 450, ..TRADING },
+        live_orders: 250,
+        spread_ticks: 5,
+        crossing: 300,
+        market: 300,
+        self_trade_prevention: 100,
+        invalid: 10,
+        ..Self::CALM
+    };
+    /// Pairs and brackets.
+    pub const LISTS: Self = Self {
+        name: "lists",
+        weights: Weights { new_order: 450, order_list: 120, advanced: 30, query: 40, ..TRADING },
+        live_orders: 150,
+        spread_ticks: 8,
+        crossing: 350,
+        market: 100,
+        ..Self::CALM
+    };
+    /// Lists that meet orders of their own account and group, and icebergs.
+    pub const LISTS_STP: Self = Self {
+        name: "lists_stp",
+        weights: Weights { new_order: 350, order_list: 200, mass_cancel: 5, ..TRADING },
+        live_orders: 80,
+        spread_ticks: 3,
+        crossing: 400,
+        iceberg: 250,
+        self_trade_prevention: 700,
+        ..Self::CALM
+    };
+    /// Instruments halt, close and open while orders wait; many commands are spoilt.
+    pub const WAITING_HALTS: Self = Self {
+        name: "waiting_halts",
+        weights: Weights {
+            new_order: 350,
+            advanced: 200,
+            order_list: 80,
+            state: 40,
+            update: 20,
+            account: 20,
+            mass_cancel: 15,
+            time: 30,
+            ..TRADING
+        },
+        live_orders: 80,
+        spread_ticks: 6,
+        crossing: 350,
+        market: 100,
+        invalid: 120,
+        ..Self::CALM
+    };
+    /// Orders that wait and lists in the book alone.
+    pub const BARE_WAITING: Self = Self {
+        name: "bare_waiting",
+        mode: Mode::Bare,
+        weights: Weights { order_list: 100, ..Self::WAITING.weights },
+        invalid: 80,
+        ..Self::WAITING
+    };
+    /// Orders that wait and lists at the edges of the book.
+    pub const WIDE_WAITING: Self = Self {
+        name: "wide_waiting",
+        weights: Weights { advanced: 200, order_list: 80, ..TRADING },
+        ..Self::WIDE_PRICES
+    };
 
     /// Every profile.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::CALM,
         Self::CROSSING,
         Self::ICEBERG_HEAVY,
@@ -190,5 +274,12 @@ impl Profile {
         Self::BARE,
         Self::BARE_ADMIN,
         Self::WIDE_PRICES,
+        Self::WAITING,
+        Self::CASCADES,
+        Self::LISTS,
+        Self::LISTS_STP,
+        Self::WAITING_HALTS,
+        Self::BARE_WAITING,
+        Self::WIDE_WAITING,
     ];
 }

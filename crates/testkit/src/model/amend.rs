@@ -7,7 +7,7 @@ use tiercel_types::{DenialReason, EndReason, InstrumentState, OrderKind, Price, 
 
 use super::entry::require;
 use super::trading::Taker;
-use super::{Checked, Mode, Model, Order, value, within};
+use super::{Checked, Mode, Model, Order, Place, value, within};
 
 impl Model {
     pub(super) fn amend_order(&mut self, amend: &AmendOrder) -> Checked {
@@ -15,6 +15,7 @@ impl Model {
         require(fields_fit, DenialReason::ReservedFieldSet)?;
         let id = self.find(amend.order_id, amend.account, &amend.client_order_id)?;
         let old = self.orders[&id].clone();
+        Self::check_stands_alone(&old)?;
         let spec = self.instrument(old.instrument).spec;
         if self.mode == Mode::Full {
             let active = self.accounts[&old.account].state == AccountState::Active;
@@ -26,7 +27,7 @@ impl Model {
         let qty = amend.qty.units();
         let total_meant = amend.qty_meaning == AmendQtyMeaning::Total;
         if total_meant && qty != 0 && qty <= old.filled {
-            self.end_resting(id, EndReason::AmendedToFilled);
+            self.end(id, EndReason::AmendedToFilled);
             return Ok(());
         }
         let mut new = old.clone();
@@ -57,7 +58,8 @@ impl Model {
         }
         let found = self.instrument(old.instrument);
         if price_changes {
-            self.check_price(old.instrument, old.kind, new.price)?;
+            Self::check_price(&found.spec, new.price)?;
+            self.check_band(old.instrument, new.price)?;
         }
         let total = i128::from(new.open) + i128::from(new.filled);
         if qty_changes {
@@ -78,8 +80,7 @@ impl Model {
             require(!self.crosses(new), DenialReason::WouldMatch)?;
         }
         if self.mode == Mode::Full {
-            let (asset, amount) = self.reservation(new, new.open);
-            let more = amount - self.reservation(old, old.open).1;
+            let (asset, more) = self.reserves_more(new);
             // An account in debt may still reserve less.
             let suffices = more <= 0 || self.free(old.account, asset) >= more;
             require(suffices, DenialReason::InsufficientFunds)?;
@@ -96,8 +97,6 @@ impl Model {
     fn amend_to(&mut self, old: &Order, mut new: Order, lose_priority: bool) {
         let (id, instrument, side) = (old.id, old.instrument, old.side);
         let priority_kept = new.price == old.price && new.open <= old.open && !lose_priority;
-        self.release(old, old.open);
-        self.reserve(&new);
         let mut amended = OrderAmended {
             order_id: id,
             price: Price::from_units(new.price),
@@ -116,20 +115,18 @@ impl Model {
         if priority_kept {
             // The hidden part goes first; the place in the queue stays.
             new.displayed = old.displayed.min(new.open);
-            self.orders.insert(id, new.clone());
+            self.change(id, |model| model.orders.insert(id, new.clone()));
         } else {
             self.leave_level(id);
-            self.orders.remove(&id);
-            new.displayed = 0;
+            (new.displayed, new.place) = (0, Place::Entering);
+            self.change(id, |model| model.orders.insert(id, new.clone()));
             if self.crosses(&new) {
                 amended.old_level_qty = self.level_qty(instrument, side, old.price);
                 amended.update_id = self.next_update(instrument);
                 self.emit(instrument, old.account, amended);
-                let limit = Some(new.price);
-                self.trade_and_settle(Taker { order: new, limit, amount_left: None });
+                self.trade_and_settle(Taker { id, limit: Some(new.price), amount_left: None });
                 return;
             }
-            self.orders.insert(id, new.clone());
             self.join_level(id);
         }
         amended.resting = 1;

@@ -1,6 +1,6 @@
 //! Entering an order: the checks in the order of the page, and what follows.
 
-use tiercel_types::command::{AccountState, NewOrder};
+use tiercel_types::command::{AccountState, NewOrder, OrderTerms};
 use tiercel_types::event::{OrderAccepted, OrderRested};
 use tiercel_types::{
     AccountId, AssetId, ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentSpec,
@@ -8,76 +8,99 @@ use tiercel_types::{
 };
 
 use super::trading::Taker;
-use super::{AMOUNT_LIMIT, Checked, Mode, Model, Order, may_rest, money_of_qty, value, within};
+use super::{
+    AMOUNT_LIMIT, Checked, Mode, Model, Order, Place, may_rest, money_of_qty, value, within,
+};
 
 /// Denies unless the condition holds.
 pub(super) fn require(holds: bool, reason: DenialReason) -> Checked {
     if holds { Ok(()) } else { Err(reason) }
 }
 
+/// How an order comes in: not every check is for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// By a command of its own.
+    Alone,
+    /// With its list, which counts its orders and funds itself.
+    InList,
+    /// With its list, to be entered later.
+    Pending,
+}
+
 impl Model {
     pub(super) fn new_order(&mut self, new: &NewOrder) -> Checked {
-        self.check_new_order(new)?;
+        self.check_new_order(new, Entry::Alone)?;
         self.enter(new);
         Ok(())
     }
 
-    /// All checks of a new order, 1 to 32.
-    pub(super) fn check_new_order(&self, new: &NewOrder) -> Checked {
-        self.check_admission(new)?;
+    /// The checks of a new order, 1 to 32.
+    pub(super) fn check_new_order(&self, new: &NewOrder, entry: Entry) -> Checked {
+        require(new.reserved == [0; 8], DenialReason::ReservedFieldSet)?;
+        self.check_parties(new)?;
         let spec = &self.instrument(new.instrument).spec;
-        self.check_lifetime(new)?;
+        if entry != Entry::Pending {
+            Self::check_state(spec, new)?;
+        }
+        self.check_order_id(new)?;
+        Self::check_time_in_force(new)?;
+        self.check_expire_time(new)?;
         Self::check_amounts(spec, new)?;
-        if new.kind != OrderKind::Market || !new.price.is_zero() {
-            self.check_price(new.instrument, new.kind, new.price.units())?;
+        Self::check_given_price(spec, new)?;
+        if entry != Entry::Pending && new.kind != OrderKind::Market {
+            self.check_band(new.instrument, new.price.units())?;
         }
         Self::check_qty(spec, i128::from(new.qty.units()))?;
-        if may_rest(new.time_in_force) {
+        if entry != Entry::Pending && may_rest(new.kind, new.time_in_force) {
             self.check_side_capacity(new.instrument, new.side, new.qty.units())?;
         }
-        if new.kind != OrderKind::Market {
-            self.check_value(spec, value(new.price.units(), new.qty.units()))?;
-        } else if !new.quote_qty.is_zero() {
-            self.check_value(spec, money_of_qty(new.quote_qty.units()))?;
-        }
+        self.check_new_value(spec, new)?;
         Self::check_display(spec, new)?;
-        if self.mode == Mode::Full {
-            self.check_client_order_id(new.account, &new.client_order_id)?;
-            self.check_open_orders(new)?;
+        self.check_client_order_id(new.account, &new.client_order_id)?;
+        if entry == Entry::Alone && may_rest(new.kind, new.time_in_force) {
+            self.check_open_orders(new.account, 1)?;
         }
-        let best = self.best_price(new.instrument, new.side.opposite());
-        let limit = self.limit(new);
-        let crosses = best.is_some_and(|price| within(new.side, limit, price));
-        if new.kind == OrderKind::PostOnly || spec.state == InstrumentState::PreOpen {
-            require(!crosses, DenialReason::WouldMatch)?;
+        if entry != Entry::Pending {
+            self.check_against_book(new)?;
         }
-        if new.kind == OrderKind::Market {
-            require(crosses, DenialReason::NoLiquidity)?;
-        }
-        if self.mode == Mode::Full {
-            let (asset, needed) = self.funds_needed(new);
-            let free = self.balance(new.account, asset).0.units();
-            require(free >= needed, DenialReason::InsufficientFunds)?;
+        if entry == Entry::Alone {
+            self.check_funds_of_new(new)?;
         }
         Ok(())
     }
 
-    /// Checks 1 to 9.
-    fn check_admission(&self, new: &NewOrder) -> Checked {
-        require(new.reserved == [0; 8], DenialReason::ReservedFieldSet)?;
-        let instrument = self.instruments.get(&new.instrument);
-        let state = instrument.ok_or(DenialReason::UnknownInstrument)?.spec.state;
+    /// Checks 2 to 4.
+    pub(super) fn check_parties(&self, new: &NewOrder) -> Checked {
+        let known = self.instruments.contains_key(&new.instrument);
+        require(known, DenialReason::UnknownInstrument)?;
         if self.mode == Mode::Full {
             // The venue's own account is none of the accounts that were set.
             let account = self.accounts.get(&new.account).ok_or(DenialReason::UnknownAccount)?;
             require(account.state == AccountState::Active, DenialReason::AccountBlocked)?;
         }
-        let closed = matches!(state, InstrumentState::Halted | InstrumentState::Closed);
-        require(!closed, DenialReason::NotTrading)?;
-        if state == InstrumentState::PreOpen {
+        Ok(())
+    }
+
+    /// Check 5.
+    pub(super) fn check_not_shut(spec: &InstrumentSpec) -> Checked {
+        let shut = matches!(spec.state, InstrumentState::Halted | InstrumentState::Closed);
+        require(!shut, DenialReason::NotTrading)
+    }
+
+    /// Checks 5 to 7.
+    fn check_state(spec: &InstrumentSpec, new: &NewOrder) -> Checked {
+        Self::check_not_shut(spec)?;
+        if spec.state == InstrumentState::PreOpen {
             require(new.kind != OrderKind::Market, DenialReason::MarketNotOpen)?;
-            require(may_rest(new.time_in_force), DenialReason::TimeInForceNotAllowed)?;
+            let lasts = may_rest(new.kind, new.time_in_force);
+            require(lasts, DenialReason::TimeInForceNotAllowed)?;
         }
+        Ok(())
+    }
+
+    /// Checks 8 and 9.
+    pub(super) fn check_order_id(&self, new: &NewOrder) -> Checked {
         match self.mode {
             Mode::Full => require(new.order_id.is_none(), DenialReason::OrderIdNotAllowed),
             Mode::Bare => {
@@ -88,24 +111,28 @@ impl Model {
         }
     }
 
-    /// Checks 10 and 11.
-    fn check_lifetime(&self, new: &NewOrder) -> Checked {
+    /// Check 10.
+    fn check_time_in_force(new: &NewOrder) -> Checked {
         let allowed = match (new.kind, new.time_in_force) {
             (OrderKind::Market, TimeInForce::Fok) => new.quote_qty.is_zero(),
             (OrderKind::Market, time_in_force) => time_in_force == TimeInForce::Ioc,
-            (OrderKind::PostOnly, time_in_force) => may_rest(time_in_force),
+            (OrderKind::PostOnly, time_in_force) => may_rest(new.kind, time_in_force),
             (OrderKind::Limit, _) => true,
         };
-        require(allowed, DenialReason::TimeInForceNotAllowed)?;
-        let expire_time_fits = match new.time_in_force {
+        require(allowed, DenialReason::TimeInForceNotAllowed)
+    }
+
+    /// Check 11.
+    pub(super) fn check_expire_time(&self, new: &NewOrder) -> Checked {
+        let fits = match new.time_in_force {
             TimeInForce::Gtd => new.expire_time.0 > self.now,
             _ => new.expire_time.0 == 0,
         };
-        require(expire_time_fits, DenialReason::ExpireTimeInvalid)
+        require(fits, DenialReason::ExpireTimeInvalid)
     }
 
     /// Checks 12 to 14.
-    fn check_amounts(spec: &InstrumentSpec, new: &NewOrder) -> Checked {
+    pub(super) fn check_amounts(spec: &InstrumentSpec, new: &NewOrder) -> Checked {
         if !new.quote_qty.is_zero() {
             // An amount buys no number of lots where a price may be zero or below.
             let allowed =
@@ -119,29 +146,34 @@ impl Model {
         Ok(())
     }
 
-    /// Checks 15 to 18, of a price that is given.
-    pub(super) fn check_price(
-        &self,
-        instrument: InstrumentId,
-        kind: OrderKind,
-        price: i64,
-    ) -> Checked {
-        let found = self.instrument(instrument);
-        let spec = &found.spec;
+    /// Checks 15 to 17, if a price is given.
+    pub(super) fn check_given_price(spec: &InstrumentSpec, new: &NewOrder) -> Checked {
+        if new.kind == OrderKind::Market && new.price.is_zero() {
+            return Ok(());
+        }
+        Self::check_price(spec, new.price.units())
+    }
+
+    /// Checks 15 to 17.
+    pub(super) fn check_price(spec: &InstrumentSpec, price: i64) -> Checked {
         let tick = spec.tick.units();
         require(price % tick == 0, DenialReason::PriceNotOnTick)?;
         let lowest = if spec.min_price.is_zero() { tick } else { spec.min_price.units() };
         require(price >= lowest, DenialReason::PriceTooLow)?;
-        if !spec.max_price.is_zero() {
-            require(price <= spec.max_price.units(), DenialReason::PriceTooHigh)?;
-        }
-        let reference = i128::from(found.last_price.unwrap_or(spec.reference_price.units()));
-        if kind != OrderKind::Market && spec.band_ppm != 0 && reference != 0 {
-            let distance = (i128::from(price) - reference).abs();
-            let inside = distance * 1_000_000 <= reference * i128::from(spec.band_ppm);
-            require(inside, DenialReason::PriceOutOfBand)?;
-        }
-        Ok(())
+        let highest = if spec.max_price.is_zero() { i64::MAX } else { spec.max_price.units() };
+        require(price <= highest, DenialReason::PriceTooHigh)
+    }
+
+    /// Check 18.
+    pub(super) fn check_band(&self, instrument: InstrumentId, price: i64) -> Checked {
+        let found = self.instrument(instrument);
+        let band_ppm = i128::from(found.spec.band_ppm);
+        let reference = found.last_price.unwrap_or(found.spec.reference_price.units());
+        let reference = i128::from(reference);
+        let distance = (i128::from(price) - reference).abs();
+        let inside =
+            band_ppm == 0 || reference == 0 || distance * 1_000_000 <= reference * band_ppm;
+        require(inside, DenialReason::PriceOutOfBand)
     }
 
     /// Checks 19 to 21. The total of an amendment may not fit a quantity: that is too large.
@@ -165,6 +197,17 @@ impl Model {
         require(open + i128::from(more) < 1 << 64, DenialReason::QtyTooLarge)
     }
 
+    /// Checks 23 and 24 of a new order.
+    pub(super) fn check_new_value(&self, spec: &InstrumentSpec, new: &NewOrder) -> Checked {
+        if new.kind != OrderKind::Market {
+            self.check_value(spec, value(new.price.units(), new.qty.units()))
+        } else if !new.quote_qty.is_zero() {
+            self.check_value(spec, money_of_qty(new.quote_qty.units()))
+        } else {
+            Ok(())
+        }
+    }
+
     /// Checks 23 and 24.
     pub(super) fn check_value(&self, spec: &InstrumentSpec, value: i128) -> Checked {
         if !spec.min_notional.is_zero() {
@@ -180,11 +223,11 @@ impl Model {
     }
 
     /// Checks 25 to 27.
-    fn check_display(spec: &InstrumentSpec, new: &NewOrder) -> Checked {
+    pub(super) fn check_display(spec: &InstrumentSpec, new: &NewOrder) -> Checked {
         if new.display_qty.is_zero() {
             return Ok(());
         }
-        let allowed = new.kind != OrderKind::Market && may_rest(new.time_in_force);
+        let allowed = may_rest(new.kind, new.time_in_force);
         require(allowed, DenialReason::DisplayQtyNotAllowed)?;
         let fits =
             new.display_qty.units().is_multiple_of(spec.lot.units()) && new.display_qty <= new.qty;
@@ -199,7 +242,7 @@ impl Model {
         require(fits, DenialReason::TooManyIcebergParts)
     }
 
-    /// Check 28.
+    /// Check 28. In the bare engine no order has one.
     pub(super) fn check_client_order_id(
         &self,
         account: AccountId,
@@ -213,18 +256,42 @@ impl Model {
         require(!taken, DenialReason::DuplicateClientOrderId)
     }
 
-    /// Check 29.
-    fn check_open_orders(&self, new: &NewOrder) -> Checked {
-        let most = self.accounts[&new.account].max_open_orders;
-        if most == 0 || !may_rest(new.time_in_force) {
+    /// Check 29: so many more may live.
+    pub(super) fn check_open_orders(&self, account: AccountId, more: usize) -> Checked {
+        if self.mode == Mode::Bare {
             return Ok(());
         }
-        let live = self.orders.values().filter(|order| order.account == new.account).count();
-        require(live < most as usize, DenialReason::TooManyOpenOrders)
+        let most = self.accounts[&account].max_open_orders as usize;
+        let live = self.orders.values().filter(|order| order.account == account).count();
+        require(most == 0 || live + more <= most, DenialReason::TooManyOpenOrders)
+    }
+
+    /// Checks 30 and 31.
+    pub(super) fn check_against_book(&self, new: &NewOrder) -> Checked {
+        let state = self.instrument(new.instrument).spec.state;
+        let best = self.best_price(new.instrument, new.side.opposite());
+        let limit = self.limit(new);
+        let crosses = best.is_some_and(|price| within(new.side, limit, price));
+        if new.kind == OrderKind::PostOnly || state == InstrumentState::PreOpen {
+            require(!crosses, DenialReason::WouldMatch)?;
+        }
+        if new.kind == OrderKind::Market {
+            require(crosses, DenialReason::NoLiquidity)?;
+        }
+        Ok(())
+    }
+
+    /// Check 32.
+    pub(super) fn check_funds_of_new(&self, new: &NewOrder) -> Checked {
+        if self.mode == Mode::Bare {
+            return Ok(());
+        }
+        let (asset, needed) = self.funds_needed(new);
+        require(self.free(new.account, asset) >= needed, DenialReason::InsufficientFunds)
     }
 
     /// How far an order goes: its limit, or a market order's protection price if it has one.
-    fn limit(&self, new: &NewOrder) -> Option<i64> {
+    pub(super) fn limit(&self, new: &NewOrder) -> Option<i64> {
         if new.kind != OrderKind::Market || !new.price.is_zero() {
             return Some(new.price.units());
         }
@@ -266,7 +333,13 @@ impl Model {
         let mut qty_left = new.qty.units();
         let mut amount_left = money_of_qty(new.quote_qty.units());
         let (mut qty, mut cost) = (0, 0);
+        // An order that has come to its turn is known already.
+        let list = self.orders.get(&new.order_id).and_then(|order| order.list);
+        let there = self.still_there(new.instrument, new.side.opposite(), list);
         for maker in self.orders_best_first(new.instrument, new.side.opposite()) {
+            if !there.contains(&maker.id) {
+                continue;
+            }
             if !within(new.side, limit, maker.price) {
                 break;
             }
@@ -294,65 +367,56 @@ impl Model {
 
     /// The steps of an order that passed all checks.
     pub(super) fn enter(&mut self, new: &NewOrder) {
-        let limit = self.limit(new);
-        let order = self.make_order(new, limit);
+        let mut order = self.draft(new, &OrderTerms::NONE);
+        order.id = self.next_order_id(new);
+        order.price = self.limit(new).unwrap_or(0);
         let (id, instrument, side) = (order.id, order.instrument, order.side);
         let best = self.best_price(instrument, side.opposite());
-        let crosses = best.is_some_and(|price| within(side, limit, price));
-        let rests = !crosses && may_rest(order.time_in_force);
-        let mut accepted = OrderAccepted {
-            order_id: id,
-            price: Price::from_units(order.price),
-            qty: new.qty,
-            level_qty: Qty::ZERO,
-            update_id: 0,
-            side,
-            kind: new.kind,
-            time_in_force: new.time_in_force,
-            self_trade_prevention: new.self_trade_prevention,
-            resting: u8::from(rests),
-            reserved: [0; 3],
-            client_order_id: new.client_order_id,
-            reserved_too: [0; 4],
-            quote_qty: new.quote_qty,
-            display_qty: new.display_qty,
-            expire_time: new.expire_time,
-        };
-        self.reserve(&order);
-        let price = order.price;
+        let crosses = best.is_some_and(|price| within(side, self.limit(new), price));
+        let rests = !crosses && may_rest(order.kind, order.time_in_force);
+        let mut accepted = order_accepted(&order);
+        self.admit(&Order { place: Place::Entering, ..order });
         if rests {
-            self.orders.insert(id, order);
             self.join_level(id);
-            accepted.level_qty = self.level_qty(instrument, side, price);
+            accepted.resting = 1;
+            accepted.level_qty = self.level_qty(instrument, side, new.price.units());
             accepted.update_id = self.next_update(instrument);
             self.emit(instrument, new.account, accepted);
             return;
         }
         self.emit(instrument, new.account, accepted);
-        let amount_left = (!new.quote_qty.is_zero()).then(|| money_of_qty(new.quote_qty.units()));
-        let taker = Taker { order, limit, amount_left };
-        if new.time_in_force == TimeInForce::Fok && self.tradable_at_once(&taker) < new.qty.units()
-        {
-            self.end_taker(&taker, EndReason::FillOrKill);
-            return;
-        }
-        self.trade_and_settle(taker);
+        self.meet_book(id);
     }
 
-    fn make_order(&mut self, new: &NewOrder, limit: Option<i64>) -> Order {
-        let id = match self.mode {
+    /// The id of the next order that is taken.
+    pub(super) fn next_order_id(&mut self, new: &NewOrder) -> OrderId {
+        match self.mode {
             Mode::Full => {
                 self.orders_accepted += 1;
                 OrderId::new(self.shard, self.orders_accepted)
             }
             Mode::Bare => new.order_id,
-        };
+        }
+    }
+
+    /// An order as it was asked for. It has no id yet and stands nowhere.
+    pub(super) fn draft(&self, new: &NewOrder, terms: &OrderTerms) -> Order {
         let client_order_id = match self.mode {
             Mode::Full => new.client_order_id,
             Mode::Bare => ClientOrderId::EMPTY,
         };
         Order {
-            id,
+            id: OrderId::NONE,
+            asked: *new,
+            terms: *terms,
+            condition: None,
+            list: None,
+            place: Place::Pending,
+            outside_since: None,
+            waiting_since: None,
+            held_since: None,
+            activated: false,
+            best: None,
             instrument: new.instrument,
             account: new.account,
             client_order_id,
@@ -360,7 +424,7 @@ impl Model {
             kind: new.kind,
             time_in_force: new.time_in_force,
             self_trade_prevention: new.self_trade_prevention,
-            price: limit.unwrap_or(0),
+            price: new.price.units(),
             filled: 0,
             open: new.qty.units(),
             displayed: 0,
@@ -369,50 +433,82 @@ impl Model {
         }
     }
 
-    /// Trades, and does with the rest what the order asks for.
-    pub(super) fn trade_and_settle(&mut self, mut taker: Taker) {
-        if !self.trade(&mut taker) {
+    /// Step 4 of "Then" and what follows, for an order that is being entered.
+    pub(super) fn meet_book(&mut self, id: OrderId) {
+        let order = self.orders[&id].clone();
+        let quote_qty = order.asked.quote_qty;
+        let taker = Taker {
+            id,
+            limit: self.limit(&order.as_new()),
+            amount_left: (!quote_qty.is_zero()).then(|| money_of_qty(quote_qty.units())),
+        };
+        let fill_or_kill = order.time_in_force == TimeInForce::Fok;
+        if fill_or_kill && self.tradable_at_once(&taker) < order.open {
+            self.end(id, EndReason::FillOrKill);
             return;
         }
-        let (instrument, side) = (taker.order.instrument, taker.order.side);
+        self.trade_and_settle(taker);
+    }
+
+    /// Trades, and does with the rest what the order asks for.
+    pub(super) fn trade_and_settle(&mut self, mut taker: Taker) {
+        self.trade(&mut taker);
+        let Some(order) = self.orders.get(&taker.id) else { return };
+        let (id, instrument, side) = (order.id, order.instrument, order.side);
         if taker.amount_left.is_some() {
             let best = self.best_price(instrument, side.opposite());
             let spent = best.is_some_and(|price| within(side, taker.limit, price));
             let reason = if spent { EndReason::QuoteSpent } else { EndReason::NoLiquidity };
-            self.end_taker(&taker, reason);
-        } else if taker.order.open == 0 {
-            // Filled: its last trade said so.
-        } else if may_rest(taker.order.time_in_force) {
-            self.rest(taker.order);
-        } else if taker.order.kind == OrderKind::Market {
-            self.end_taker(&taker, EndReason::NoLiquidity);
+            self.end(id, reason);
+        } else if may_rest(order.kind, order.time_in_force) {
+            self.rest(id);
+        } else if order.kind == OrderKind::Market {
+            self.end(id, EndReason::NoLiquidity);
         } else {
-            self.end_taker(&taker, EndReason::ImmediateOrCancel);
+            self.end(id, EndReason::ImmediateOrCancel);
         }
     }
 
-    fn rest(&mut self, order: Order) {
-        let (id, instrument, side, price) = (order.id, order.instrument, order.side, order.price);
-        let account = order.account;
-        self.orders.insert(id, order);
+    fn rest(&mut self, id: OrderId) {
         self.join_level(id);
-        let order = &self.orders[&id];
-        let (open, displayed) = (order.open, order.displayed);
-        let level_qty = self.level_qty(instrument, side, price);
-        let update_id = self.next_update(instrument);
+        let order = self.orders[&id].clone();
+        let level_qty = self.level_qty(order.instrument, order.side, order.price);
+        let update_id = self.next_update(order.instrument);
         self.emit(
-            instrument,
-            account,
+            order.instrument,
+            order.account,
             OrderRested {
                 order_id: id,
-                price: Price::from_units(price),
-                open_qty: Qty::from_units(open),
-                displayed_qty: Qty::from_units(displayed),
+                price: Price::from_units(order.price),
+                open_qty: Qty::from_units(order.open),
+                displayed_qty: Qty::from_units(order.displayed),
                 level_qty,
                 update_id,
-                side,
+                side: order.side,
                 reserved: [0; 7],
             },
         );
+    }
+}
+
+/// The acceptance of an order that does not rest.
+pub(super) fn order_accepted(order: &Order) -> OrderAccepted {
+    OrderAccepted {
+        order_id: order.id,
+        price: Price::from_units(order.price),
+        qty: order.asked.qty,
+        level_qty: Qty::ZERO,
+        update_id: 0,
+        side: order.side,
+        kind: order.kind,
+        time_in_force: order.time_in_force,
+        self_trade_prevention: order.self_trade_prevention,
+        resting: 0,
+        reserved: [0; 3],
+        client_order_id: order.asked.client_order_id,
+        reserved_too: [0; 4],
+        quote_qty: order.asked.quote_qty,
+        display_qty: order.asked.display_qty,
+        expire_time: order.asked.expire_time,
     }
 }

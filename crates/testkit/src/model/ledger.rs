@@ -3,12 +3,12 @@
 use tiercel_types::command::{BustTrade, CorrectTrade};
 use tiercel_types::event::{TradeBusted, TradeCorrected};
 use tiercel_types::{
-    AccountId, AssetId, DenialReason, InstrumentId, InstrumentSpec, Money, OrderKind, Price, Qty,
-    Side, TradeId,
+    AccountId, AssetId, DenialReason, InstrumentId, InstrumentSpec, Money, OrderId, OrderKind,
+    Price, Qty, Side, TradeId,
 };
 
 use super::entry::require;
-use super::{AMOUNT_LIMIT, Checked, Mode, Model, Order, money_of_qty, value};
+use super::{AMOUNT_LIMIT, Checked, Mode, Model, Order, Place, money_of_qty, value};
 
 /// A trade as the engine remembers it, as last corrected.
 #[derive(Clone, Debug)]
@@ -94,26 +94,63 @@ impl Model {
         self.balance(account, asset).0.units()
     }
 
-    /// What an order of this price reserves for `qty`. Market orders reserve nothing.
-    pub(super) fn reservation(&self, order: &Order, qty: u64) -> (AssetId, i128) {
+    /// What an order has reserved, if it is alone.
+    pub(super) fn reservation(&self, order: &Order) -> (AssetId, i128) {
         let spec = &self.instrument(order.instrument).spec;
-        match (order.kind, order.side) {
-            (OrderKind::Market, _) => (spec.base, 0),
-            (_, Side::Buy) => (spec.quote, value(order.price, qty)),
-            (_, Side::Sell) => (spec.base, money_of_qty(qty)),
-        }
+        let given = spec.asset_given(order.side);
+        let quote_qty = money_of_qty(order.asked.quote_qty.units());
+        let for_market = match order.side {
+            Side::Buy => quote_qty,
+            Side::Sell => money_of_qty(order.open),
+        };
+        let amount = match (order.kind, order.place) {
+            (_, Place::Pending) | (OrderKind::Market, Place::Entering | Place::Book) => 0,
+            (OrderKind::Market, Place::Waiting | Place::Triggered | Place::Held) => for_market,
+            _ => match order.side {
+                Side::Buy => value(order.price, order.open),
+                Side::Sell => money_of_qty(order.open),
+            },
+        };
+        (given, amount)
     }
 
-    /// Reserves for all that is open.
-    pub(super) fn reserve(&mut self, order: &Order) {
-        let (asset, amount) = self.reservation(order, order.open);
-        self.add(order.account, asset, -amount, amount);
+    /// The orders that reserve together: an order alone, or a pair.
+    fn reserving_together(&self, order: &Order) -> Vec<OrderId> {
+        let pair = order.list.and_then(|list| self.lists[&list].pair_of(order.id));
+        pair.unwrap_or_else(|| vec![order.id])
     }
 
-    /// Makes free what an order had reserved for `qty`.
-    pub(super) fn release(&mut self, order: &Order, qty: u64) {
-        let (asset, amount) = self.reservation(order, qty);
-        self.add(order.account, asset, amount, -amount);
+    /// What these orders have reserved: of a pair the larger of the two.
+    fn reserved_by(&self, ids: &[OrderId]) -> i128 {
+        let live = ids.iter().filter_map(|id| self.orders.get(id));
+        live.map(|order| self.reservation(order).1).max().unwrap_or(0)
+    }
+
+    /// Changes an order, or ends it; what it or its pair has reserved follows.
+    pub(super) fn change<T>(&mut self, id: OrderId, change: impl FnOnce(&mut Self) -> T) -> T {
+        let order = self.orders[&id].clone();
+        let (asset, together) = (self.reservation(&order).0, self.reserving_together(&order));
+        let before = self.reserved_by(&together);
+        let result = change(self);
+        let more = self.reserved_by(&together) - before;
+        self.add(order.account, asset, -more, more);
+        result
+    }
+
+    /// What would be reserved more if the order were as given, and of what.
+    pub(super) fn reserves_more(&self, changed: &Order) -> (AssetId, i128) {
+        let together = self.reserving_together(changed);
+        let (asset, alone) = self.reservation(changed);
+        let others: Vec<OrderId> =
+            together.iter().copied().filter(|id| *id != changed.id).collect();
+        (asset, alone.max(self.reserved_by(&others)) - self.reserved_by(&together))
+    }
+
+    /// Moves an order to another place.
+    pub(super) fn place(&mut self, id: OrderId, place: Place) {
+        self.change(id, |model| {
+            model.orders.get_mut(&id).expect("the order lives").place = place;
+        });
     }
 
     /// Self-trade prevention by transfer: `qty` changes hands at the maker's price.

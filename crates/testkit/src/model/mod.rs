@@ -1,9 +1,11 @@
 //! The reference model of the matching engine: slow, plain, and written from `docs/matching.md`
-//! alone. Property tests hold the engine to it, event for event.
+//! and `docs/waiting.md` alone. Property tests hold the engine to it, event for event.
 //!
 //! It keeps orders in a map by id, levels in maps of price to a queue of ids, and finds everything
 //! else by looking at all of them. A rule is a few lines here, in the order of the page; where a
 //! rule says "as if the order were gone", the model takes the order out, looks, and puts it back.
+//! What is reserved is never counted along: it is worked out from the order, or from both orders of
+//! a pair, before and after each change.
 
 #![allow(
     clippy::expect_used,
@@ -13,20 +15,25 @@
 
 mod amend;
 mod compare;
+mod conditions;
 mod entry;
 mod ledger;
+mod lists;
 mod operator;
 mod orders;
+mod pending;
+mod steps;
 mod trading;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use tiercel_types::command::AccountState;
+use tiercel_types::command::{AccountState, NewOrder, OrderTerms, StageCondition};
 use tiercel_types::event::{Denied, EventBody, FLAG_LAST, TimeAdvanced};
 use tiercel_types::{
     AccountId, AssetCode, AssetId, ClientOrderId, Command, DenialReason, EndReason, Event,
-    EventHeader, InstrumentId, InstrumentSpec, Money, OrderId, OrderKind, Price, Qty,
-    SelfTradePrevention, Side, TimeInForce, Timestamp,
+    EventHeader, InstrumentId, InstrumentSpec, ListId, Money, OrderId, OrderKind, Price, Qty,
+    SelfTradePrevention, Side, TimeInForce, Timestamp, Trigger,
 };
 
 pub use compare::same_events;
@@ -55,9 +62,41 @@ const AMOUNT_LIMIT: i128 = 1 << 100;
 /// A deposit or transfer may not lift free funds above this, in units of money.
 const FREE_LIMIT: i128 = 1 << 120;
 
+/// Where a live order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// It waits for its list, or is just looked at: it reserves nothing.
+    Pending,
+    /// It waits for its trigger.
+    Waiting,
+    /// It was triggered; its turn comes.
+    Triggered,
+    /// Its turn came while its instrument was not open.
+    Held,
+    /// It is being entered.
+    Entering,
+    /// It rests.
+    Book,
+}
+
 #[derive(Clone, Debug)]
 struct Order {
     id: OrderId,
+    /// As it was asked for.
+    asked: NewOrder,
+    terms: OrderTerms,
+    condition: Option<StageCondition>,
+    list: Option<ListId>,
+    place: Place,
+    /// Since when it is live outside the book, and waits for its trigger: counts of
+    /// [`Model::waits`].
+    outside_since: Option<u64>,
+    waiting_since: Option<u64>,
+    held_since: Option<u64>,
+    /// Trailing stop: it tracks with the next print, whichever it is.
+    activated: bool,
+    /// Trailing stop: the best print since it tracks.
+    best: Option<i64>,
     instrument: InstrumentId,
     account: AccountId,
     client_order_id: ClientOrderId,
@@ -78,6 +117,16 @@ struct Order {
 }
 
 impl Order {
+    /// Whether it has a trigger of its own.
+    fn waits(&self) -> bool {
+        self.terms.trigger != Trigger::None
+    }
+
+    /// As it would be entered now.
+    fn as_new(&self) -> NewOrder {
+        NewOrder { order_id: self.id, qty: Qty::from_units(self.open), ..self.asked }
+    }
+
     fn hidden(&self) -> u64 {
         self.open - self.displayed
     }
@@ -128,8 +177,20 @@ pub struct Model {
     instruments: BTreeMap<InstrumentId, Instrument>,
     accounts: BTreeMap<AccountId, Account>,
     balances: BTreeMap<(AccountId, AssetId), Balance>,
-    /// Every live order, in the book or just being entered.
+    /// Every live order, in the book, waiting, or just being entered.
     orders: BTreeMap<OrderId, Order>,
+    /// Every list of which an order lives.
+    lists: BTreeMap<ListId, lists::List>,
+    lists_accepted: u64,
+    staged: lists::Staging,
+    /// Which order of a list is at fault, from 1.
+    denied_leg: u8,
+    /// Counts what began to wait.
+    waits: u64,
+    /// The first and the last print of the step, and where.
+    prints: Option<(InstrumentId, i64, i64)>,
+    /// What was triggered and whose turn comes.
+    triggered: VecDeque<steps::Turn>,
     trades: VecDeque<ledger::TradeRecord>,
     funding_ids: BTreeSet<u64>,
     funding_id_forgotten: u64,
@@ -150,6 +211,13 @@ impl Model {
             accounts: BTreeMap::new(),
             balances: BTreeMap::new(),
             orders: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            lists_accepted: 0,
+            staged: lists::Staging::default(),
+            denied_leg: 0,
+            waits: 0,
+            prints: None,
+            triggered: VecDeque::new(),
             trades: VecDeque::new(),
             funding_ids: BTreeSet::new(),
             funding_id_forgotten: 0,
@@ -161,9 +229,16 @@ impl Model {
     pub fn apply(&mut self, sequence: u64, time: Timestamp, command: &Command) -> Events {
         self.sequence = sequence;
         self.now = self.now.max(time.0);
+        self.denied_leg = 0;
+        // Only a command of the same list leaves standing what was staged before it.
+        let staged = std::mem::take(&mut self.staged);
         self.expire_due_orders();
         let outcome = match command {
             Command::NewOrder(new) => self.new_order(new),
+            Command::NewAdvancedOrder(new) => self.new_advanced_order(new, &staged),
+            Command::StageCondition(stage) => self.stage_condition(stage, staged),
+            Command::StageLeg(stage) => self.stage_leg(stage, staged),
+            Command::NewOrderList(new) => self.new_order_list(new, staged),
             Command::CancelOrder(cancel) => self.cancel_order(cancel),
             Command::ReplaceOrder(replace) => self.replace_order(replace),
             Command::AmendOrder(amend) => self.amend_order(amend),
@@ -187,6 +262,7 @@ impl Model {
         if let Err(reason) = outcome {
             self.deny(command, reason);
         }
+        self.run_triggered();
         let mut events = std::mem::take(&mut self.events);
         events.last_mut().expect("every command yields an event").0.flags = FLAG_LAST;
         events
@@ -202,7 +278,10 @@ impl Model {
             .collect();
         due.sort_unstable();
         for (_, id) in due {
-            self.end_resting(id, EndReason::Expired);
+            // Its list may have taken it along.
+            if self.orders.contains_key(&id) {
+                self.end(id, EndReason::Expired);
+            }
         }
     }
 
@@ -228,6 +307,9 @@ impl Model {
     fn deny(&mut self, command: &Command, reason: DenialReason) {
         let (order_id, client_order_id) = match command {
             Command::NewOrder(new) => (new.order_id, new.client_order_id),
+            Command::NewAdvancedOrder(new) => (new.order.order_id, new.order.client_order_id),
+            Command::StageLeg(stage) => (stage.order.order_id, stage.order.client_order_id),
+            Command::NewOrderList(new) => (OrderId::NONE, new.list_client_order_id),
             Command::CancelOrder(cancel) => (cancel.order_id, cancel.client_order_id),
             Command::ReplaceOrder(replace) => {
                 (replace.target_order_id, replace.order.client_order_id)
@@ -243,7 +325,8 @@ impl Model {
             Denied {
                 reason,
                 command: command.kind(),
-                reserved: [0; 5],
+                leg: self.denied_leg,
+                reserved: [0; 4],
                 order_id,
                 client_order_id,
                 reserved_too: [0; 4],
@@ -257,6 +340,10 @@ fn names(command: &Command) -> (InstrumentId, AccountId) {
     let (no_instrument, no_account) = (InstrumentId(0), AccountId(0));
     match command {
         Command::NewOrder(new) => (new.instrument, new.account),
+        Command::NewAdvancedOrder(new) => (new.order.instrument, new.order.account),
+        Command::StageLeg(stage) => (stage.order.instrument, stage.order.account),
+        Command::StageCondition(stage) => (no_instrument, stage.account),
+        Command::NewOrderList(new) => (new.instrument, new.account),
         Command::ReplaceOrder(replace) => (replace.order.instrument, replace.order.account),
         Command::CancelOrder(cancel) => (no_instrument, cancel.account),
         Command::AmendOrder(amend) => (no_instrument, amend.account),
@@ -285,9 +372,10 @@ fn money_of_qty(qty: u64) -> i128 {
     i128::from(qty) * 100_000_000
 }
 
-/// Whether orders that live so long go to the book.
-fn may_rest(time_in_force: TimeInForce) -> bool {
-    matches!(time_in_force, TimeInForce::Gtc | TimeInForce::Day | TimeInForce::Gtd)
+/// Whether such orders go to the book. A market order never does, however long it waits.
+fn may_rest(kind: OrderKind, time_in_force: TimeInForce) -> bool {
+    kind != OrderKind::Market
+        && matches!(time_in_force, TimeInForce::Gtc | TimeInForce::Day | TimeInForce::Gtd)
 }
 
 /// Whether an order of `side` with this limit takes an opposite `price`.
@@ -356,6 +444,7 @@ impl Model {
     fn join_level(&mut self, id: OrderId) {
         let order = self.orders.get_mut(&id).expect("the order lives");
         order.displayed = order.next_slice();
+        order.place = Place::Book;
         let (instrument, side, price) = (order.instrument, order.side, order.price);
         let levels = &mut self.instrument_mut(instrument).levels[side.index()];
         levels.entry(price).or_default().push_back(id);
@@ -364,7 +453,9 @@ impl Model {
     /// Takes an order out of its level; returns the place it had in the queue.
     fn leave_level(&mut self, id: OrderId) -> usize {
         let (instrument, side, price) = {
-            let order = &self.orders[&id];
+            let order = self.orders.get_mut(&id).expect("the order lives");
+            order.displayed = 0;
+            order.place = Place::Entering;
             (order.instrument, order.side, order.price)
         };
         let levels = &mut self.instrument_mut(instrument).levels[side.index()];

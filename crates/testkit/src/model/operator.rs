@@ -73,9 +73,9 @@ impl Model {
         let steps_change = old.tick != spec.tick
             || old.lot != spec.lot
             || (old.min_price.units() < 0) != (spec.min_price.units() < 0);
-        let orders_rest = found.levels.iter().any(|levels| !levels.is_empty());
+        let orders_live = self.orders.values().any(|order| order.instrument == id);
         let fixed =
-            old.base != spec.base || old.quote != spec.quote || (steps_change && orders_rest);
+            old.base != spec.base || old.quote != spec.quote || (steps_change && orders_live);
         require(!fixed, DenialReason::TermsFixed)?;
         require(self.terms_are_valid(spec), DenialReason::TermsInvalid)?;
         let spec = InstrumentSpec { state: old.state, ..*spec };
@@ -129,13 +129,18 @@ impl Model {
         let old = found.spec.state;
         require(set.state != old, DenialReason::StateUnchanged)?;
         if set.state == InstrumentState::Closed {
-            for order in self.instrument_book_order(id) {
-                if self.orders[&order].time_in_force == TimeInForce::Day {
-                    self.end_resting(order, EndReason::DayEnded);
+            for order in self.instrument_order(id) {
+                // Its list may have taken it along.
+                let live = self.orders.get(&order);
+                if live.is_some_and(|order| order.time_in_force == TimeInForce::Day) {
+                    self.end(order, EndReason::DayEnded);
                 }
             }
         }
         self.instrument_mut(id).spec.state = set.state;
+        if set.state == InstrumentState::Open {
+            self.let_go_of_held(id);
+        }
         let changed = InstrumentStateChanged { old, new: set.state, reserved: [0; 6] };
         self.emit(id, AccountId(0), changed);
         Ok(())

@@ -7,8 +7,8 @@ use tiercel_types::{
     Timestamp,
 };
 
-use super::entry::require;
-use super::{Checked, Mode, Model};
+use super::entry::{Entry, require};
+use super::{Checked, Mode, Model, Order, Place};
 
 impl Model {
     /// The live order of the account that a command names.
@@ -31,7 +31,7 @@ impl Model {
 
     pub(super) fn cancel_order(&mut self, cancel: &CancelOrder) -> Checked {
         let id = self.find(cancel.order_id, cancel.account, &cancel.client_order_id)?;
-        self.end_resting(id, EndReason::Cancelled);
+        self.end(id, EndReason::Cancelled);
         Ok(())
     }
 
@@ -40,31 +40,63 @@ impl Model {
         let new = &replace.order;
         let id =
             self.find(replace.target_order_id, new.account, &replace.target_client_order_id)?;
-        let target = &self.orders[&id];
+        let target = self.orders[&id].clone();
+        Self::check_stands_alone(&target)?;
         let matches = target.instrument == new.instrument && target.side == new.side;
         require(matches, DenialReason::ReplacementMismatch)?;
         // As if the target were gone: it is taken out, and put back if a check fails.
         let place = self.leave_level(id);
-        let target = self.orders.remove(&id).expect("it was found");
-        self.release(&target, target.open);
-        let checked = self.check_new_order(new);
-        self.reserve(&target);
+        self.change(id, |model| model.orders.remove(&id));
+        let checked = self.check_new_order(new, Entry::Alone);
+        self.admit(&target);
         let levels = &mut self.instrument_mut(target.instrument).levels[target.side.index()];
         levels.entry(target.price).or_default().insert(place, id);
-        self.orders.insert(id, target);
         checked?;
-        self.end_resting(id, EndReason::Replaced);
+        self.end(id, EndReason::Replaced);
         self.enter(new);
         Ok(())
     }
 
-    /// An order in the book ends.
-    pub(super) fn end_resting(&mut self, id: OrderId, reason: EndReason) {
-        self.leave_level(id);
-        let order = self.orders.remove(&id).expect("the order lives");
-        self.release(&order, order.open);
-        let level_qty = self.level_qty(order.instrument, order.side, order.price);
-        let update_id = self.next_update(order.instrument);
+    /// An order that waits or belongs to a list can only be cancelled.
+    pub(super) fn check_stands_alone(order: &Order) -> Checked {
+        require(order.list.is_none(), DenialReason::OrderInList)?;
+        require(order.place == Place::Book, DenialReason::OrderWaits)
+    }
+
+    /// Puts an order among the live ones, with what it reserves where it stands.
+    pub(super) fn admit(&mut self, order: &Order) {
+        let (id, place) = (order.id, order.place);
+        self.orders.insert(id, Order { place: Place::Pending, ..order.clone() });
+        self.place(id, place);
+    }
+
+    /// An order ends, and takes along those of its list that go with it.
+    pub(super) fn end(&mut self, id: OrderId, reason: EndReason) {
+        let order = self.end_alone(id, reason, 0);
+        self.list_order_ended(&order);
+    }
+
+    /// As [`end`](Self::end): it could not be entered when its time came.
+    pub(super) fn reject(&mut self, id: OrderId, reason: DenialReason) {
+        let order = self.end_alone(id, EndReason::Rejected, reason as u16);
+        self.list_order_ended(&order);
+    }
+
+    /// An order ends, wherever it stands, and nothing else does.
+    pub(super) fn end_alone(&mut self, id: OrderId, reason: EndReason, denial: u16) -> Order {
+        let order = self.orders[&id].clone();
+        let rested = order.place == Place::Book;
+        self.change(id, |model| {
+            if rested {
+                model.leave_level(id);
+            }
+            model.orders.remove(&id);
+        });
+        let (mut level_qty, mut update_id) = (Qty::ZERO, 0);
+        if rested {
+            level_qty = self.level_qty(order.instrument, order.side, order.price);
+            update_id = self.next_update(order.instrument);
+        }
         self.emit(
             order.instrument,
             order.account,
@@ -76,10 +108,12 @@ impl Model {
                 update_id,
                 reason,
                 side: order.side,
-                was_resting: 1,
-                reserved: [0; 5],
+                was_resting: u8::from(rested),
+                reserved: [0; 3],
+                denial,
             },
         );
+        order
     }
 
     pub(super) fn mass_cancel(&mut self, mass: &MassCancel) -> Checked {
@@ -105,25 +139,38 @@ impl Model {
         } else {
             self.orders.keys().copied().filter(in_scope).collect()
         };
+        let before = self.orders.len();
         for id in &ids {
-            self.end_resting(*id, EndReason::MassCancelled);
+            // Its list may have taken it along.
+            if self.orders.contains_key(id) {
+                self.end(*id, EndReason::MassCancelled);
+            }
         }
-        let done = MassCancelDone { orders: ids.len() as u64 };
+        let done = MassCancelDone { orders: (before - self.orders.len()) as u64 };
         self.emit(mass.instrument, mass.account, done);
         Ok(())
     }
 
-    /// All orders by instrument number, buy side then sell side, best level first, in queue order.
+    /// All orders by instrument number, each in the order of
+    /// [`instrument_order`](Self::instrument_order).
     fn book_order(&self) -> Vec<OrderId> {
         let instruments = self.instruments.keys();
-        instruments.flat_map(|instrument| self.instrument_book_order(*instrument)).collect()
+        instruments.flat_map(|instrument| self.instrument_order(*instrument)).collect()
     }
 
-    /// The orders of one instrument, buy side then sell side, best level first, in queue order.
-    pub(super) fn instrument_book_order(&self, instrument: InstrumentId) -> Vec<OrderId> {
+    /// The orders of one instrument, buy side then sell side, best level first, in queue order;
+    /// then those that are not in the book, in the order in which they came to be so.
+    pub(super) fn instrument_order(&self, instrument: InstrumentId) -> Vec<OrderId> {
         let sides = [Side::Buy, Side::Sell].into_iter();
-        let orders = sides.flat_map(|side| self.orders_best_first(instrument, side));
-        orders.map(|order| order.id).collect()
+        let in_book = sides.flat_map(|side| self.orders_best_first(instrument, side));
+        let in_book = in_book.map(|order| order.id);
+        let mut outside: Vec<&Order> = self
+            .orders
+            .values()
+            .filter(|order| order.instrument == instrument && order.place != Place::Book)
+            .collect();
+        outside.sort_by_key(|order| order.outside_since);
+        in_book.chain(outside.iter().map(|order| order.id)).collect()
     }
 
     pub(super) fn query_order(&mut self, query: &QueryOrder) -> Checked {
@@ -147,6 +194,9 @@ impl Model {
                 client_order_id: order.client_order_id,
             },
         );
+        if order.place != Place::Book {
+            self.announce_waiting(id);
+        }
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! An aggressor meets the book: trades, self-trade prevention, the next slices of icebergs.
 
-use tiercel_types::event::{OrderEnded, OrderReplenished, SelfTradePrevented, Trade};
+use tiercel_types::event::{OrderReplenished, SelfTradePrevented, Trade};
 use tiercel_types::{
     AccountId, EndReason, Money, OrderId, Price, Qty, SelfTradePrevention, Side, TradeId,
 };
@@ -10,33 +10,11 @@ use super::{Mode, Model, Order, TRADES_REMEMBERED, value, within};
 
 /// An order that trades on entry or amendment. It is not in the book.
 pub(super) struct Taker {
-    pub(super) order: Order,
+    pub(super) id: OrderId,
     /// The worst price it takes; none: any.
     pub(super) limit: Option<i64>,
     /// What a market order by quote amount has left of it, in units of money.
     pub(super) amount_left: Option<i128>,
-}
-
-impl Taker {
-    /// How much it would take at `price`.
-    fn open_at(&self, price: i64, lot: u64) -> u64 {
-        match self.amount_left {
-            None => self.order.open,
-            Some(amount) => qty_for_amount(amount, price, lot),
-        }
-    }
-
-    /// What it has left to say of itself: nothing if it goes by quote amount.
-    fn open_qty(&self) -> Qty {
-        Qty::from_units(if self.amount_left.is_some() { 0 } else { self.order.open })
-    }
-
-    fn take(&mut self, price: i64, qty: u64) {
-        match &mut self.amount_left {
-            None => self.order.open -= qty,
-            Some(amount) => *amount -= value(price, qty),
-        }
-    }
 }
 
 /// The whole lots that `amount` pays for at `price`, as a quantity.
@@ -54,19 +32,20 @@ impl Model {
 
     /// What a fill-or-kill order could trade at once.
     pub(super) fn tradable_at_once(&self, taker: &Taker) -> u64 {
-        let (instrument, side) = (taker.order.instrument, taker.order.side);
-        let mode = taker.order.self_trade_prevention;
+        let order = &self.orders[&taker.id];
+        let (instrument, side, mode) = (order.instrument, order.side, order.self_trade_prevention);
         let own = |maker: &Order| {
-            mode != SelfTradePrevention::None
-                && self.is_self_trade(taker.order.account, maker.account)
+            mode != SelfTradePrevention::None && self.is_self_trade(order.account, maker.account)
         };
+        let there = self.still_there(instrument, side.opposite(), order.list);
         let mut sum = 0;
         for price in self.prices_best_first(instrument, side.opposite()) {
             if !within(side, taker.limit, price) {
                 break;
             }
             let queue = &self.levels(instrument, side.opposite())[&price];
-            let level: Vec<&Order> = queue.iter().map(|id| &self.orders[id]).collect();
+            let level: Vec<&Order> =
+                queue.iter().filter(|id| there.contains(id)).map(|id| &self.orders[id]).collect();
             if mode != SelfTradePrevention::ExpireMaker && level.iter().any(|maker| own(maker)) {
                 let ahead = level.iter().take_while(|maker| !own(maker));
                 return sum + ahead.map(|maker| maker.displayed).sum::<u64>();
@@ -76,39 +55,58 @@ impl Model {
         sum
     }
 
-    /// Trades until the taker or what it may take is used up; returns false if self-trade
-    /// prevention ended the taker.
-    pub(super) fn trade(&mut self, taker: &mut Taker) -> bool {
-        let (instrument, side) = (taker.order.instrument, taker.order.side);
-        let lot = self.instrument(instrument).spec.lot.units();
-        while let Some(price) = self.best_price(instrument, side.opposite()) {
+    /// Trades until the taker or what it may take is used up, or self-trade prevention ends it.
+    pub(super) fn trade(&mut self, taker: &mut Taker) {
+        while let Some(order) = self.orders.get(&taker.id) {
+            let (instrument, side) = (order.instrument, order.side);
+            let Some(price) = self.best_price(instrument, side.opposite()) else { break };
             if !within(side, taker.limit, price) {
                 break;
             }
-            let wanted = taker.open_at(price, lot);
+            let lot = self.instrument(instrument).spec.lot.units();
+            let wanted = match taker.amount_left {
+                None => order.open,
+                Some(amount) => qty_for_amount(amount, price, lot),
+            };
             if wanted == 0 {
                 break;
             }
             let queue = &self.levels(instrument, side.opposite())[&price];
             let maker = &self.orders[queue.front().expect("no level is empty")];
             let (maker_id, qty) = (maker.id, wanted.min(maker.displayed));
-            let prevents = taker.order.self_trade_prevention != SelfTradePrevention::None
-                && self.is_self_trade(taker.order.account, maker.account);
-            if !prevents {
+            let prevents = order.self_trade_prevention != SelfTradePrevention::None
+                && self.is_self_trade(order.account, maker.account);
+            if prevents {
+                self.prevent_self_trade(taker, maker_id, qty);
+            } else {
                 self.trade_once(taker, maker_id, qty);
-            } else if self.prevent_self_trade(taker, maker_id, qty) {
-                return false;
             }
         }
-        true
+    }
+
+    /// Taker and maker lose quantity at the maker's price.
+    fn both_lose(&mut self, taker: &mut Taker, maker_id: OrderId, qty: u64) {
+        let price = self.orders[&maker_id].price;
+        let lose = |id: OrderId, model: &mut Self| {
+            model.change(id, |model| {
+                let order = model.orders.get_mut(&id).expect("the order lives");
+                order.open -= qty;
+                order.displayed = order.displayed.saturating_sub(qty);
+            });
+        };
+        match &mut taker.amount_left {
+            None => lose(taker.id, self),
+            Some(amount) => *amount -= value(price, qty),
+        }
+        lose(maker_id, self);
     }
 
     fn trade_once(&mut self, taker: &mut Taker, maker_id: OrderId, qty: u64) {
-        let maker = self.orders[&maker_id].clone();
+        let (taking, maker) = (self.orders[&taker.id].clone(), self.orders[&maker_id].clone());
         let (instrument, price) = (maker.instrument, maker.price);
-        let (buyer, seller) = match taker.order.side {
-            Side::Buy => (taker.order.account, maker.account),
-            Side::Sell => (maker.account, taker.order.account),
+        let (buyer, seller) = match taking.side {
+            Side::Buy => (taking.account, maker.account),
+            Side::Sell => (maker.account, taking.account),
         };
         let found = self.instrument_mut(instrument);
         found.trades += 1;
@@ -116,8 +114,8 @@ impl Model {
         let record = TradeRecord {
             instrument,
             trade_id: TradeId(found.trades),
-            taker: taker.order.account,
-            taker_side: taker.order.side,
+            taker: taking.account,
+            taker_side: taking.side,
             buyer,
             seller,
             price,
@@ -127,38 +125,31 @@ impl Model {
             maker_fee_ppm: found.spec.maker_fee_ppm,
             busted: false,
         };
-        self.release(&taker.order, qty);
-        self.release(&maker, qty);
-        taker.take(price, qty);
-        taker.order.filled += qty;
-        let maker_open = self.take_from_maker(maker_id, qty);
-        self.orders.get_mut(&maker_id).expect("it lives").filled += qty;
-        let (mut taker_fee, mut maker_fee) = (0, 0);
-        if self.mode == Mode::Full {
-            (taker_fee, maker_fee) = record.fees();
-            self.post(&record.entries(&self.instrument(instrument).spec), 1);
-            self.trades.push_back(record.clone());
-            if self.trades.len() > TRADES_REMEMBERED {
-                self.trades.pop_front();
-            }
+        let first = self.prints.map_or(price, |(_, first, _)| first);
+        self.prints = Some((instrument, first, price));
+        self.both_lose(taker, maker_id, qty);
+        for id in [taker.id, maker_id] {
+            self.orders.get_mut(&id).expect("it lives").filled += qty;
         }
+        let (taker_fee, maker_fee) = self.book_trade(&record);
         let level_qty = self.level_qty(instrument, maker.side, price);
         let update_id = self.next_update(instrument);
+        let (taker_open, maker_open) = (self.orders[&taker.id].open, self.orders[&maker_id].open);
         self.emit(
             instrument,
-            taker.order.account,
+            taking.account,
             Trade {
                 trade_id: record.trade_id,
                 price: Price::from_units(price),
                 qty: Qty::from_units(qty),
-                taker_order_id: taker.order.id,
+                taker_order_id: taker.id,
                 maker_order_id: maker_id,
-                taker_open_qty: taker.open_qty(),
+                taker_open_qty: Qty::from_units(taker_open),
                 maker_open_qty: Qty::from_units(maker_open),
                 level_qty,
                 update_id,
                 maker_account: maker.account,
-                taker_side: taker.order.side,
+                taker_side: taking.side,
                 reserved: [0; 3],
                 taker_fee: Money::from_units(taker_fee),
                 maker_fee: Money::from_units(maker_fee),
@@ -167,22 +158,31 @@ impl Model {
         if maker_open == 0 {
             self.leave_level(maker_id);
             self.orders.remove(&maker_id);
-        } else {
-            self.replenish(maker_id);
         }
+        if taker.amount_left.is_none() && taker_open == 0 {
+            self.orders.remove(&taker.id);
+        }
+        self.list_order_filled(&taking, qty);
+        self.list_order_filled(&maker, qty);
+        self.replenish(maker_id);
     }
 
-    /// Takes displayed quantity off a resting order; returns what it has open then.
-    fn take_from_maker(&mut self, maker_id: OrderId, qty: u64) -> u64 {
-        let maker = self.orders.get_mut(&maker_id).expect("the maker lives");
-        maker.open -= qty;
-        maker.displayed -= qty;
-        maker.open
+    /// Books a trade in the ledger and remembers it; returns the fees.
+    fn book_trade(&mut self, record: &TradeRecord) -> (i128, i128) {
+        if self.mode == Mode::Bare {
+            return (0, 0);
+        }
+        self.post(&record.entries(&self.instrument(record.instrument).spec), 1);
+        self.trades.push_back(record.clone());
+        if self.trades.len() > TRADES_REMEMBERED {
+            self.trades.pop_front();
+        }
+        record.fees()
     }
 
-    /// An order with nothing displayed but something hidden shows its next slice.
+    /// An order in the book with nothing displayed but something hidden shows its next slice.
     fn replenish(&mut self, id: OrderId) {
-        if self.orders[&id].displayed > 0 {
+        if self.orders.get(&id).is_none_or(|order| order.displayed > 0) {
             return;
         }
         self.leave_level(id);
@@ -206,13 +206,12 @@ impl Model {
         );
     }
 
-    /// Self-trade prevention; returns whether it ended the taker.
-    fn prevent_self_trade(&mut self, taker: &mut Taker, maker_id: OrderId, qty: u64) -> bool {
-        let maker = self.orders[&maker_id].clone();
-        let action = match taker.order.self_trade_prevention {
+    fn prevent_self_trade(&mut self, taker: &mut Taker, maker_id: OrderId, qty: u64) {
+        let (taking, maker) = (self.orders[&taker.id].clone(), self.orders[&maker_id].clone());
+        let action = match taking.self_trade_prevention {
             SelfTradePrevention::Transfer
                 if maker.self_trade_prevention != SelfTradePrevention::Transfer
-                    || maker.account == taker.order.account =>
+                    || maker.account == taking.account =>
             {
                 SelfTradePrevention::Decrement
             }
@@ -221,72 +220,52 @@ impl Model {
         let decrements =
             matches!(action, SelfTradePrevention::Decrement | SelfTradePrevention::Transfer);
         if decrements {
-            self.release(&taker.order, qty);
-            self.release(&maker, qty);
-            taker.take(maker.price, qty);
-            self.take_from_maker(maker_id, qty);
+            self.both_lose(taker, maker_id, qty);
         }
         if action == SelfTradePrevention::Transfer {
-            self.transfer_between(&taker.order, &maker, qty);
+            self.transfer_between(&taking, &maker, qty);
         }
         let (instrument, price) = (maker.instrument, maker.price);
         let level_qty = self.level_qty(instrument, maker.side, price);
         let update_id = if decrements { self.next_update(instrument) } else { 0 };
-        let maker_open = self.orders[&maker_id].open;
+        let (taker_open, maker_open) = (self.orders[&taker.id].open, self.orders[&maker_id].open);
         self.emit(
             instrument,
-            taker.order.account,
+            taking.account,
             SelfTradePrevented {
-                taker_order_id: taker.order.id,
+                taker_order_id: taker.id,
                 maker_order_id: maker_id,
                 price: Price::from_units(price),
                 qty: Qty::from_units(qty),
-                taker_open_qty: taker.open_qty(),
+                taker_open_qty: Qty::from_units(taker_open),
                 maker_open_qty: Qty::from_units(maker_open),
                 level_qty,
                 update_id,
                 maker_account: maker.account,
                 action,
-                taker_side: taker.order.side,
+                taker_side: taking.side,
                 reserved: [0; 2],
             },
         );
+        if decrements {
+            self.list_order_decremented(&taking);
+            self.list_order_decremented(&maker);
+        }
         let maker_ends = match action {
             SelfTradePrevention::ExpireMaker | SelfTradePrevention::ExpireBoth => true,
             _ => maker_open == 0,
         };
         let taker_ends = match action {
             SelfTradePrevention::ExpireTaker | SelfTradePrevention::ExpireBoth => true,
-            _ => taker.amount_left.is_none() && taker.order.open == 0,
+            _ => taker.amount_left.is_none() && taker_open == 0,
         };
-        if maker_ends {
-            self.end_resting(maker_id, EndReason::SelfTrade);
-        } else {
-            self.replenish(maker_id);
+        // Their lists may have ended them.
+        if maker_ends && self.orders.contains_key(&maker_id) {
+            self.end(maker_id, EndReason::SelfTrade);
         }
-        if taker_ends {
-            self.end_taker(taker, EndReason::SelfTrade);
+        self.replenish(maker_id);
+        if taker_ends && self.orders.contains_key(&taker.id) {
+            self.end(taker.id, EndReason::SelfTrade);
         }
-        taker_ends
-    }
-
-    /// An order that is not in the book ends.
-    pub(super) fn end_taker(&mut self, taker: &Taker, reason: EndReason) {
-        self.release(&taker.order, taker.order.open);
-        self.emit(
-            taker.order.instrument,
-            taker.order.account,
-            OrderEnded {
-                order_id: taker.order.id,
-                price: Price::from_units(taker.order.price),
-                unfilled_qty: taker.open_qty(),
-                level_qty: Qty::ZERO,
-                update_id: 0,
-                reason,
-                side: taker.order.side,
-                was_resting: 0,
-                reserved: [0; 5],
-            },
-        );
     }
 }

@@ -4,7 +4,8 @@ use tiercel_testkit::auditor::Auditor;
 use tiercel_testkit::commands::{Generator, Profile};
 use tiercel_testkit::harness::{SHARD, run_side_by_side};
 use tiercel_testkit::model::{Events, Mode, Model};
-use tiercel_types::{Event, Money, Price, Qty, TradeId};
+use tiercel_types::order::ListKind;
+use tiercel_types::{EndReason, Event, Money, Price, Qty, Side, TradeId, Trigger};
 
 #[test]
 fn the_auditor_arrives_at_the_models_books_and_balances() {
@@ -119,8 +120,37 @@ notices!(an_end_with_the_wrong_rest_is_noticed, CALM, OrderEnded(e) if e.was_res
     e.unfilled_qty = Qty::from_units(e.unfilled_qty.units() + 1));
 notices!(a_decrement_of_too_little_is_noticed, STP_HEAVY, SelfTradePrevented(e) =>
     e.qty = Qty::from_units(e.qty.units() - 1));
+notices!(an_order_triggered_for_too_much_is_noticed, WAITING, OrderTriggered(e) =>
+    e.qty = Qty::from_units(e.qty.units() + 1_000_000_000));
+notices!(a_list_that_ends_under_another_id_is_noticed, LISTS, ListEnded(e) => e.list_id.0 += 1);
+notices!(an_order_that_outlives_its_list_is_noticed, LISTS, ListEnded(e) => e.list_id.0 -= 1);
+notices!(an_order_that_should_end_with_its_list_is_noticed, LISTS, OrderEnded(e)
+    if e.reason == EndReason::ListEnded => e.reason = EndReason::Cancelled);
+notices!(a_rejection_without_a_reason_is_noticed, WAITING, OrderEnded(e)
+    if e.reason == EndReason::Rejected => e.denial = 0);
+notices!(an_order_triggered_by_what_it_did_not_wait_for_is_noticed, WAITING, OrderTriggered(e)
+    if e.trigger == Trigger::Stop => e.trigger = Trigger::Condition);
+notices!(a_pair_announced_as_a_bracket_is_noticed, LISTS, ListAccepted(e)
+    if e.kind == ListKind::Oco => e.kind = ListKind::Oto);
 notices!(a_busted_trade_at_another_price_is_noticed, ADMIN_HEAVY, TradeBusted(e) =>
     e.price = Price::from_units(e.price.units() + 1));
+
+#[test]
+fn a_stop_that_sleeps_through_a_trade_is_noticed() {
+    // Not one of the first: its instrument has to have traded.
+    let mut earlier = 50;
+    let noticed = is_noticed(Profile::CASCADES, |event| match event {
+        Event::OrderWaiting(e) if e.trigger == Trigger::Stop && e.side == Side::Sell => {
+            if earlier == 0 {
+                e.trigger_price = Price::MAX;
+            }
+            earlier -= 1;
+            earlier < 0
+        }
+        _ => false,
+    });
+    assert!(noticed);
+}
 
 #[test]
 fn a_missing_event_is_noticed_wherever_it_is() {

@@ -2,12 +2,13 @@
 
 use tiercel_testkit::model::{Mode, Model};
 use tiercel_types::command::{
-    AccountState, AddAsset, AddInstrument, AmendOrder, Deposit, NewOrder, SetAccount,
+    AccountState, AddAsset, AddInstrument, AmendOrder, CancelOrder, Deposit, NewAdvancedOrder,
+    NewOrder, NewOrderList, OrderTerms, QueryOrder, SetAccount, SetInstrumentState, StageLeg,
 };
-use tiercel_types::order::AmendQtyMeaning;
+use tiercel_types::order::{AmendQtyMeaning, ListKind, PendingRule};
 use tiercel_types::{
-    AccountId, AssetId, ClientOrderId, Command, Event, InstrumentId, InstrumentSpec, Money,
-    OrderId, Price, Qty, Side, Timestamp,
+    AccountId, AssetId, ClientOrderId, Command, DenialReason, Event, InstrumentId, InstrumentSpec,
+    InstrumentState, Money, OrderId, OrderKind, Price, Qty, Side, Timestamp, Trigger,
 };
 
 pub(crate) const BTC: AssetId = AssetId(1);
@@ -127,6 +128,46 @@ impl Desk {
         self.run(amend)
     }
 
+    /// Enters an order with terms.
+    pub(crate) fn advanced(&mut self, order: NewOrder, terms: OrderTerms) -> Vec<String> {
+        self.run(NewAdvancedOrder { order, terms })
+    }
+
+    /// Stages the orders and enters them as a list of account 1.
+    pub(crate) fn list(
+        &mut self,
+        kind: ListKind,
+        pending_rule: PendingRule,
+        legs: &[(NewOrder, OrderTerms)],
+    ) -> Vec<String> {
+        for (order, terms) in legs {
+            self.run(StageLeg { order: *order, terms: *terms });
+        }
+        self.run(new_list(kind, pending_rule))
+    }
+
+    /// One unit trades at a price, between accounts 2 and 3: the events after the trade.
+    pub(crate) fn print(&mut self, at: &str) -> Vec<String> {
+        self.sell(2, "1", at);
+        let events = self.buy(3, "1", at);
+        assert!(events[1].contains(&format!("of 1 at {at}")), "{events:?}");
+        events[2..].to_vec()
+    }
+
+    pub(crate) fn cancel(&mut self, account: u32, id: u64) -> Vec<String> {
+        let (order_id, account) = (OrderId(id), AccountId(account));
+        self.run(CancelOrder { order_id, account, client_order_id: ClientOrderId::EMPTY })
+    }
+
+    pub(crate) fn query(&mut self, account: u32, id: u64) -> Vec<String> {
+        let (order_id, account) = (OrderId(id), AccountId(account));
+        self.run(QueryOrder { order_id, account, client_order_id: ClientOrderId::EMPTY })
+    }
+
+    pub(crate) fn state(&mut self, state: InstrumentState) -> Vec<String> {
+        self.run(SetInstrumentState { instrument: BTCUSD, state, reserved: [0; 3] })
+    }
+
     /// Ids, displayed and hidden quantities of a level, in queue order.
     pub(crate) fn queue(&self, side: Side, at: &str) -> String {
         let queue = self.model.queue(BTCUSD, side, price(at));
@@ -142,11 +183,51 @@ impl Desk {
     }
 }
 
+/// A limit order for a list or with terms.
+pub(crate) fn limit(account: u32, side: Side, quantity: &str, at: &str) -> NewOrder {
+    NewOrder::limit(BTCUSD, AccountId(account), side, price(at), qty(quantity))
+}
+
+/// A market order, good till cancelled while it waits.
+pub(crate) fn market(account: u32, side: Side, quantity: &str) -> NewOrder {
+    NewOrder { kind: OrderKind::Market, ..limit(account, side, quantity, "0") }
+}
+
+pub(crate) fn stop(at: &str) -> OrderTerms {
+    OrderTerms { trigger: Trigger::Stop, trigger_price: price(at), ..OrderTerms::NONE }
+}
+
+pub(crate) fn take_profit(at: &str) -> OrderTerms {
+    OrderTerms { trigger: Trigger::TakeProfit, trigger_price: price(at), ..OrderTerms::NONE }
+}
+
+/// A trailing stop behind by an amount.
+pub(crate) fn trailing(amount: &str) -> OrderTerms {
+    OrderTerms {
+        trigger: Trigger::TrailingStop,
+        trailing_amount: price(amount),
+        ..OrderTerms::NONE
+    }
+}
+
+/// A list of account 1.
+pub(crate) fn new_list(kind: ListKind, pending_rule: PendingRule) -> NewOrderList {
+    NewOrderList {
+        instrument: BTCUSD,
+        account: AccountId(1),
+        list_client_order_id: ClientOrderId::EMPTY,
+        kind,
+        pending_rule,
+        reserved: [0; 2],
+    }
+}
+
 /// An event in a few words. Open quantities of a trade are taker's / maker's.
 pub(crate) fn short(event: &Event) -> String {
     let rests = |flag: u8| if flag == 1 { " rests" } else { "" };
     match event {
         Event::OrderAccepted(e) => format!("accepted {}{}", e.order_id, rests(e.resting)),
+        Event::Denied(e) if e.leg > 0 => format!("denied {} of order {}", e.reason, e.leg),
         Event::Denied(e) => format!("denied {}", e.reason),
         Event::Trade(e) => format!(
             "trade {} of {} at {}, {} takes {}, open {}/{}, level {}, fees {}/{}",
@@ -167,6 +248,11 @@ pub(crate) fn short(event: &Event) -> String {
         Event::OrderReplenished(e) => {
             format!("replenished {} shows {} hides {}", e.order_id, e.displayed_qty, e.hidden_qty)
         }
+        Event::OrderEnded(e) if e.denial > 0 => {
+            let reasons = DenialReason::ALL.iter();
+            let reason = reasons.copied().find(|reason| *reason as u16 == e.denial).unwrap();
+            format!("ended {} {} left {}: {reason}", e.order_id, e.reason, e.unfilled_qty)
+        }
         Event::OrderEnded(e) => {
             format!("ended {} {} left {}", e.order_id, e.reason, e.unfilled_qty)
         }
@@ -182,6 +268,18 @@ pub(crate) fn short(event: &Event) -> String {
             "prevented {} of {} meets {}: {}, open {}/{}",
             e.qty, e.taker_order_id, e.maker_order_id, e.action, e.taker_open_qty, e.maker_open_qty
         ),
+        Event::OrderWaiting(e) => match e.trigger {
+            Trigger::TrailingStop => format!("{} {} best {}", e.state, e.order_id, e.trigger_price),
+            _ => format!("{} {}", e.state, e.order_id),
+        },
+        Event::OrderTriggered(e) => format!("triggered {} {} by {}", e.order_id, e.qty, e.trigger),
+        Event::ListAccepted(e) => format!("list {}", e.list_id),
+        Event::ListEnded(e) => format!("list {} ended", e.list_id),
+        Event::Staged(e) if e.condition == 1 => format!("staged {} and a condition", e.legs),
+        Event::Staged(e) => format!("staged {}", e.legs),
+        Event::OrderStatus(e) => {
+            format!("status {} {} of {} shows {}", e.order_id, e.open_qty, e.qty, e.displayed_qty)
+        }
         Event::FundsMoved(e) => format!("funds {} free {}", e.amount, e.free),
         other => other.kind().to_string(),
     }

@@ -1,0 +1,349 @@
+//! Entering what waits, lists, and what has come to its turn: the checks of `docs/waiting.md`.
+
+use tiercel_types::command::{
+    Kind, NewAdvancedOrder, NewOrder, NewOrderList, OrderTerms, StageCondition,
+};
+use tiercel_types::event::{
+    EventBuffer, ListAccepted, OrderAccepted, OrderTriggered, OrderWaiting,
+};
+use tiercel_types::order::{ListKind, Trigger, WaitState};
+use tiercel_types::{
+    EndReason, InstrumentState, ListId, Money, OrderId, OrderKind, Price, TimeInForce,
+};
+
+use crate::engine::{Engine, Named, Progress};
+use crate::entry::{accepted, may_rest};
+use crate::ledger::Ledger;
+use crate::orders::BEYOND;
+use crate::take::Taker;
+
+use super::check::{Checked, Entered};
+use super::draft::{LEGS_MAX, Leg};
+use super::lists::List;
+use super::{NOBODY, Queued, State, Touched};
+
+impl<L: Ledger> Engine<L> {
+    pub(crate) fn new_advanced_order(
+        &mut self,
+        new: &NewAdvancedOrder,
+        out: &mut EventBuffer,
+    ) -> Progress {
+        let (order, terms) = (&new.order, &new.terms);
+        if *terms == OrderTerms::NONE {
+            return self.new_order_as(order, Kind::NewAdvancedOrder, out);
+        }
+        let condition = self.staged_condition(terms, order.account);
+        let checked = self
+            .check_waiting(order, terms, condition.is_some(), Entered::Now)
+            .and_then(|checked| self.check_account_for(order, &checked, 1).map(|()| checked));
+        let checked = match checked {
+            Ok(checked) => checked,
+            Err(reason) => {
+                let named = Named {
+                    order_id: order.order_id,
+                    client_order_id: order.client_order_id,
+                    ..Named::plain(Kind::NewAdvancedOrder, order.instrument, order.account)
+                };
+                named.deny(reason, out);
+                return Progress::Done;
+            }
+        };
+        let index = self.set_aside(order, terms, &checked, condition, out);
+        self.reserve_again(index, 1);
+        self.begin_to_wait(index, out);
+        self.touch_also(Touched::Book(checked.book));
+        self.react(out)
+    }
+
+    /// Gives an order its id, announces it, and puts it aside: it reserves nothing yet.
+    fn set_aside(
+        &mut self,
+        order: &NewOrder,
+        terms: &OrderTerms,
+        checked: &Checked,
+        condition: Option<StageCondition>,
+        out: &mut EventBuffer,
+    ) -> u32 {
+        let id = self.next_order_id(order);
+        let index = self.put_aside(id, order, terms, checked, condition);
+        out.push(
+            order.instrument,
+            order.account,
+            OrderAccepted { order_id: id, ..accepted(order, order.price) },
+        );
+        index
+    }
+
+    /// An order begins to wait for its trigger.
+    pub(crate) fn begin_to_wait(&mut self, index: u32, out: &mut EventBuffer) {
+        let since = self.waiting.mark();
+        let waiter = self.waiting.waiters.get_mut(index);
+        (waiter.state, waiter.since) = (State::Waiting, since);
+        let condition = waiter.condition;
+        self.come_aside(index);
+        self.tell_waiting(index, out);
+        if condition == NOBODY {
+            self.await_print(index);
+        } else {
+            self.watch_condition(condition);
+        }
+    }
+
+    /// Tells that an order waits, and how.
+    pub(crate) fn tell_waiting(&self, index: u32, out: &mut EventBuffer) {
+        let waiter = self.waiting.waiters.get(index);
+        let order = self.orders.get(waiter.handle);
+        let terms = &waiter.terms;
+        let waiting = OrderWaiting {
+            order_id: order.id,
+            list_id: self.list_id(index),
+            trigger_price: match terms.trigger {
+                Trigger::TrailingStop => self.best_print(index),
+                _ => terms.trigger_price,
+            },
+            trailing_amount: terms.trailing_amount,
+            activation_price: terms.activation_price,
+            trailing_bps: terms.trailing_bps,
+            trigger: terms.trigger,
+            state: match waiter.state {
+                State::Pending => WaitState::Pending,
+                State::Held => WaitState::Held,
+                _ => WaitState::Waiting,
+            },
+            side: order.side,
+            reserved: 0,
+        };
+        out.push(self.book(order.book).spec.instrument, order.account, waiting);
+    }
+
+    /// An order that was triggered is entered, unless its instrument is not open.
+    pub(crate) fn enter_triggered(&mut self, index: u32, out: &mut EventBuffer) -> Progress {
+        let handle = self.waiting.waiters.get(index).handle;
+        let book = self.orders.get(handle).book;
+        if self.book(book).state != InstrumentState::Open {
+            let since = self.waiting.mark();
+            let waiter = self.waiting.waiters.get_mut(index);
+            (waiter.state, waiter.since) = (State::Held, since);
+            self.waiting.held.push_back(Queued::Order { waiter: index, since });
+            self.come_aside(index);
+            self.tell_waiting(index, out);
+            return Progress::Done;
+        }
+        self.touch_also(Touched::Book(book));
+        self.part(index, out);
+        if let Err(reason) = self.check_turn(index, true) {
+            self.refuse(index, reason, out);
+            self.leg_ended(index, out);
+            self.forget(handle);
+            return Progress::Done;
+        }
+        if self.orders.get(handle).kind == OrderKind::Market {
+            self.reserve_again(index, -1);
+        }
+        self.tell_triggered(index, self.waiting.waiters.get(index).terms.trigger, out);
+        self.enter_slot(index, out)
+    }
+
+    /// An order of a list that does not wait is entered, if it is still live.
+    pub(crate) fn enter_leg(&mut self, index: u32, out: &mut EventBuffer) -> Progress {
+        let waiter = *self.waiting.waiters.get(index);
+        if waiter.state != State::Entering {
+            return Progress::Done; // It ended with its list.
+        }
+        let order = *self.orders.get(waiter.handle);
+        self.touch_also(Touched::Book(order.book));
+        let pending = self.waiting.lists.get(waiter.list).is_pending(waiter.leg);
+        let checked = if pending {
+            self.check_turn(index, false)
+        } else if may_rest(order.time_in_force) {
+            self.book(order.book).check_side(order.side, order.open(), 0)
+        } else {
+            Ok(())
+        };
+        if let Err(reason) = checked {
+            self.refuse(index, reason, out);
+            self.leg_ended(index, out);
+            self.forget(waiter.handle);
+            return Progress::Done;
+        }
+        if pending {
+            if order.kind == OrderKind::Market {
+                self.reserve_again(index, -1);
+            }
+            self.tell_triggered(index, Trigger::None, out);
+        }
+        self.enter_slot(index, out)
+    }
+
+    fn tell_triggered(&self, index: u32, trigger: Trigger, out: &mut EventBuffer) {
+        let waiter = self.waiting.waiters.get(index);
+        let order = self.orders.get(waiter.handle);
+        let book = self.book(order.book);
+        let triggered = OrderTriggered {
+            order_id: order.id,
+            list_id: self.list_id(index),
+            price: waiter.price,
+            qty: book.qty(order.total),
+            trigger,
+            side: order.side,
+            reserved: [0; 6],
+        };
+        out.push(book.spec.instrument, order.account, triggered);
+    }
+
+    /// An order that was aside, as it trades.
+    pub(super) fn taker_of(&self, index: u32) -> Taker {
+        let waiter = self.waiting.waiters.get(index);
+        let order = self.orders.get(waiter.handle);
+        let book = self.book(order.book);
+        let tick = match order.kind {
+            OrderKind::Market => book.protection(order.side, waiter.price),
+            _ => Some(order.tick),
+        };
+        let amount = waiter.quote_qty;
+        Taker {
+            id: order.id,
+            open: order.open(),
+            total: order.total,
+            slice: self.orders.slice(waiter.handle),
+            tick: tick.unwrap_or(0),
+            limit_key: match tick {
+                Some(tick) => book.ladder(order.side.opposite()).key(tick),
+                None => i64::MAX,
+            },
+            price: waiter.price,
+            amount: (!amount.is_zero()).then(|| Money::from_qty(amount)),
+            book: order.book,
+            handle: waiter.handle,
+            waiter: if waiter.list == NOBODY { NOBODY } else { index },
+            account: order.account,
+            side: order.side,
+            time_in_force: order.time_in_force,
+            self_trade_prevention: order.self_trade_prevention,
+            kind: order.kind,
+        }
+    }
+
+    /// Enters an order that was aside: from step 4 of entering on.
+    fn enter_slot(&mut self, index: u32, out: &mut EventBuffer) -> Progress {
+        let mut taker = self.taker_of(index);
+        self.unlink_aside(index);
+        if taker.waiter == NOBODY {
+            self.forget_beyond(taker.handle);
+            self.orders.get_mut(taker.handle).rare &= !BEYOND;
+        } else {
+            let waiter = self.waiting.waiters.get_mut(index);
+            (waiter.state, waiter.best) = (State::Live, Price::ZERO);
+        }
+        let crosses = self.book(taker.book).ladder(taker.side.opposite()).reaches(taker.limit_key);
+        if taker.kind != OrderKind::Market && may_rest(taker.time_in_force) && !crosses {
+            self.rest(&taker, None, out);
+            return Progress::Done;
+        }
+        if taker.time_in_force == TimeInForce::Fok && self.available(&taker) < taker.open {
+            self.end_taker(&taker, EndReason::FillOrKill, out);
+            return Progress::Done;
+        }
+        self.take(&mut taker, None, out)
+    }
+
+    pub(crate) fn new_order_list(&mut self, new: &NewOrderList, out: &mut EventBuffer) -> Progress {
+        let draft = self.draft();
+        let (legs, count) = draft.take_legs();
+        let legs = &legs[..count];
+        match self.check_list(new, legs) {
+            Ok(checked) => self.enter_list(new, legs, &checked, out),
+            Err((reason, leg)) => {
+                let named = Named {
+                    client_order_id: new.list_client_order_id,
+                    ..Named::plain(Kind::NewOrderList, new.instrument, new.account)
+                };
+                named.deny_leg(reason, leg, out);
+                Progress::Done
+            }
+        }
+    }
+
+    fn enter_list(
+        &mut self,
+        new: &NewOrderList,
+        legs: &[Leg],
+        checked: &[Checked; LEGS_MAX],
+        out: &mut EventBuffer,
+    ) -> Progress {
+        self.waiting.lists.entered += 1;
+        let id = ListId(OrderId::new(self.config.shard, self.waiting.lists.entered).0);
+        let mut list = List {
+            id,
+            kind: new.kind,
+            rule: new.pending_rule,
+            legs: [NOBODY; LEGS_MAX],
+            left: legs.len(),
+            overlap: 0,
+            traded_lots: 0,
+            entered: false,
+            queued: false,
+            used: false,
+        };
+        let mut order_ids = [OrderId::NONE; LEGS_MAX];
+        for (at, leg) in legs.iter().enumerate() {
+            let order_id = self.next_order_id(&leg.staged.order);
+            order_ids[at] = order_id;
+            let (order, terms) = (&leg.staged.order, &leg.staged.terms);
+            let condition = leg.condition.filter(|_| terms.trigger == Trigger::Condition);
+            let index = self.put_aside(order_id, order, terms, &checked[at], condition);
+            list.legs[at] = index;
+            if at == 0 && terms.trigger == Trigger::None && order.kind == OrderKind::Market {
+                // It is told as any new market order: with the price that protects it.
+                let book = self.book(checked[at].book);
+                let tick = book.protection(order.side, order.price);
+                let price = tick.map_or(Price::ZERO, |tick| book.price(tick));
+                self.waiting.waiters.get_mut(index).price = price;
+            }
+        }
+        let list_index = self.waiting.lists.insert(list);
+        for (at, &index) in list.legs[..legs.len()].iter().enumerate() {
+            let waiter = self.waiting.waiters.get_mut(index);
+            (waiter.list, waiter.leg) = (list_index, at);
+        }
+        let accepted_list = ListAccepted {
+            list_id: id,
+            order_ids,
+            list_client_order_id: new.list_client_order_id,
+            kind: new.kind,
+            pending_rule: new.pending_rule,
+            reserved: [0; 2],
+        };
+        out.push(new.instrument, new.account, accepted_list);
+        for ((leg, order_id), index) in legs.iter().zip(order_ids).zip(list.legs) {
+            let order = &leg.staged.order;
+            let price = self.waiting.waiters.get(index).price;
+            let taken = OrderAccepted { order_id, ..accepted(order, price) };
+            out.push(new.instrument, new.account, taken);
+        }
+        self.touch_also(Touched::Book(checked[0].book));
+        if new.kind == ListKind::Oco {
+            self.reserve_exits(list_index);
+            self.enter_pair(list_index, out);
+            return self.react(out);
+        }
+        for &index in &list.legs[1..legs.len()] {
+            self.come_aside(index);
+            self.tell_waiting(index, out);
+        }
+        self.enter_working(list.legs[0], &legs[0], out);
+        self.react(out)
+    }
+
+    /// Enters a list's working order: it waits, or is entered in the rest of this step.
+    fn enter_working(&mut self, working: u32, leg: &Leg, out: &mut EventBuffer) {
+        if leg.staged.terms.trigger != Trigger::None {
+            self.reserve_again(working, 1);
+            return self.begin_to_wait(working, out);
+        }
+        if leg.staged.order.kind != OrderKind::Market {
+            self.reserve_again(working, 1);
+        }
+        self.enter_soon([working, NOBODY]);
+    }
+}

@@ -1,0 +1,213 @@
+//! Steps: what a command sets off, one order after the other, until nothing more is triggered.
+//!
+//! The queue makes rounds of cascades: what a step triggers goes to its end. Nothing here recurses,
+//! and a step that fills the event buffer is gone on with like any command.
+
+use tiercel_types::command::Command;
+use tiercel_types::event::{BUFFER_RECORDS_MIN, EventBuffer};
+use tiercel_types::{InstrumentId, Timestamp};
+
+use crate::engine::{Engine, Pending, Progress};
+use crate::ledger::Ledger;
+
+use super::{NOBODY, Queued, State};
+
+/// What a step may have changed: where triggers have to be looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Touched {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// One book.
+    Book(u32),
+    /// Any book.
+    All,
+}
+
+impl<L: Ledger> Engine<L> {
+    /// Sets when a command has to come by here first: at once while anybody waits, else when the
+    /// first order expires.
+    pub(crate) fn set_wake(&mut self) {
+        self.wake = if self.waiting.is_idle() {
+            self.timers.next_time().unwrap_or(Timestamp(u64::MAX))
+        } else {
+            Timestamp(0)
+        };
+    }
+
+    /// Runs a command while orders expire or wait.
+    #[inline(never)]
+    pub(crate) fn apply_awake(&mut self, command: &Command, out: &mut EventBuffer) -> Progress {
+        if self.timers.next_time().is_some_and(|due| due <= self.time) {
+            self.waiting.touched = Touched::All;
+            if self.expire_due(out) == Progress::More || !out.has_room_for(BUFFER_RECORDS_MIN) {
+                self.pending = Pending::Expiring(*command);
+                return Progress::More;
+            }
+        }
+        self.touch(command);
+        match self.run(command, out) {
+            Progress::Done => self.react(out),
+            Progress::More => Progress::More,
+        }
+    }
+
+    /// Notes which book a command may change.
+    fn touch(&mut self, command: &Command) {
+        let book = |engine: &Self, instrument: InstrumentId| {
+            engine.book_of(instrument).map_or(Touched::Nothing, Touched::Book)
+        };
+        let order = |engine: &Self, account, order_id, client_order_id| {
+            let found = engine.find(account, order_id, client_order_id);
+            found.map_or(Touched::Nothing, |handle| Touched::Book(engine.orders.get(handle).book))
+        };
+        let touched = match command {
+            Command::NewOrder(new) => book(self, new.instrument),
+            Command::ReplaceOrder(replace) => book(self, replace.order.instrument),
+            Command::NewAdvancedOrder(new) => book(self, new.order.instrument),
+            Command::NewOrderList(list) => book(self, list.instrument),
+            Command::CancelOrder(cancel) => {
+                order(self, cancel.account, cancel.order_id, &cancel.client_order_id)
+            }
+            Command::AmendOrder(amend) => {
+                order(self, amend.account, amend.order_id, &amend.client_order_id)
+            }
+            Command::SetInstrumentState(_) | Command::MassCancel(_) => Touched::All,
+            _ => Touched::Nothing,
+        };
+        self.touch_also(touched);
+    }
+
+    pub(crate) fn touch_also(&mut self, touched: Touched) {
+        self.waiting.touched = match (self.waiting.touched, touched) {
+            (Touched::Nothing, other) | (other, Touched::Nothing) => other,
+            (Touched::Book(one), Touched::Book(other)) if one == other => Touched::Book(one),
+            _ => Touched::All,
+        };
+    }
+
+    /// Ends the present step, and takes the steps that it triggered.
+    pub(crate) fn react(&mut self, out: &mut EventBuffer) -> Progress {
+        loop {
+            while self.waiting.rest[0] != NOBODY {
+                let [first, second] = self.waiting.rest;
+                if self.waiting.waiters.get(first).state != State::Entering {
+                    self.waiting.rest = [second, NOBODY];
+                    continue; // It ended with its list.
+                }
+                if !out.has_room_for(BUFFER_RECORDS_MIN) {
+                    self.pending = Pending::Reacting;
+                    return Progress::More;
+                }
+                self.waiting.rest = [second, NOBODY];
+                if self.enter_leg(first, out) == Progress::More {
+                    return Progress::More;
+                }
+            }
+            self.look_around();
+            while self.waiting.queue.front().is_some_and(|&front| self.is_spent(front)) {
+                self.waiting.queue.pop_front();
+            }
+            if self.waiting.queue.is_empty() {
+                self.set_wake();
+                return Progress::Done;
+            }
+            if !out.has_room_for(BUFFER_RECORDS_MIN) {
+                self.pending = Pending::Reacting;
+                return Progress::More;
+            }
+            let progress = match self.waiting.queue.pop_front() {
+                Some(Queued::Order { waiter, .. }) => self.enter_triggered(waiter, out),
+                Some(Queued::Pending { list }) => {
+                    self.enter_pending(list, out);
+                    Progress::Done
+                }
+                None => Progress::Done,
+            };
+            if progress == Progress::More {
+                return Progress::More;
+            }
+        }
+    }
+
+    /// Looks at what the step may have triggered.
+    fn look_around(&mut self) {
+        match core::mem::take(&mut self.waiting.touched) {
+            Touched::Nothing => {}
+            Touched::Book(book) => self.look_at(book),
+            Touched::All => {
+                for at in 0..self.waiting.watched.len() {
+                    self.look_at(self.waiting.watched[at]);
+                }
+            }
+        }
+        if !self.waiting.doubtful.is_empty() {
+            self.settle_doubts();
+        }
+    }
+
+    fn look_at(&mut self, book: u32) {
+        self.elect(book);
+        self.look_at_fields(book);
+    }
+
+    /// Conditions that may have become true are triggered, or watch other leaves.
+    fn settle_doubts(&mut self) {
+        let mut doubtful = core::mem::take(&mut self.waiting.doubtful);
+        let since = |&index: &u32| self.waiting.waiters.get(index).since;
+        doubtful.sort_unstable_by_key(since);
+        doubtful.dedup();
+        for index in doubtful.drain(..) {
+            let waiter = self.waiting.waiters.get(index);
+            let condition = waiter.condition;
+            if waiter.state != State::Waiting || condition == NOBODY {
+                continue; // It ended meanwhile.
+            }
+            self.unwatch_condition(condition);
+            if self.condition_is_true(condition) {
+                self.enqueue(index);
+            } else {
+                self.watch_condition(condition);
+            }
+        }
+        // What became true while it was looked at is none: nothing changes meanwhile.
+        self.waiting.doubtful = doubtful;
+    }
+
+    /// An order that waits no more comes to its turn later.
+    pub(crate) fn enqueue(&mut self, index: u32) {
+        let waiter = self.waiting.waiters.get_mut(index);
+        waiter.state = State::Queued;
+        let since = waiter.since;
+        self.waiting.queue.push_back(Queued::Order { waiter: index, since });
+    }
+
+    /// Whether nothing comes of a queued turn any more: then it must not be waited for, since a
+    /// command that is not complete has to have another event.
+    fn is_spent(&self, queued: Queued) -> bool {
+        match queued {
+            Queued::Order { waiter, since } => {
+                let waiter = self.waiting.waiters.get(waiter);
+                waiter.since != since || waiter.state != State::Queued
+            }
+            Queued::Pending { list } => !self.has_a_turn(list),
+        }
+    }
+
+    /// Brings the orders back that were held until an instrument opened.
+    pub(crate) fn release_held(&mut self, book: u32) {
+        let held = core::mem::take(&mut self.waiting.held);
+        for entry in held {
+            let Queued::Order { waiter: index, since } = entry else { continue };
+            let waiter = self.waiting.waiters.get(index);
+            if waiter.state != State::Held || waiter.since != since {
+                continue; // It has ended.
+            }
+            if self.orders.get(waiter.handle).book == book {
+                self.enqueue(index);
+            } else {
+                self.waiting.held.push_back(entry);
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What is watched in one book.
+
+use tiercel_types::{Price, Side};
+
+use crate::book::Book;
+use crate::engine::Engine;
+use crate::ladder::Ladder;
+use crate::ledger::Ledger;
+use crate::orders::NONE;
+
+use super::NOBODY;
+use super::trailing::Trailing;
+
+/// Fields that conditions look at, by their codes; the volume has none yet.
+const FIELDS: usize = 4;
+
+/// Ticks of the window of the triggers' ladders, at most.
+const TRIGGER_WINDOW: usize = 1024;
+/// Of all other queues by price.
+const FIELD_WINDOW: usize = 64;
+
+/// What waits for prints of a book, for its best prices, or for its instrument to open.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    /// Stop and take-profit orders by trigger tick: `[downwards, upwards]`, so that the side of
+    /// the ladder says which come first.
+    pub(crate) triggers: [Ladder; 2],
+    /// Trailing stops that wait for a print at their activation tick, likewise.
+    pub(crate) dormant: [Ladder; 2],
+    /// Trailing stops that track from the next print on: a list through the orders' links.
+    pub(crate) fresh: u32,
+    /// Trailing stops that track, by side.
+    pub(crate) trailing: [Trailing; 2],
+    /// Leaves of conditions by field, then by whether it has to fall or to rise.
+    pub(crate) fields: [[Ladder; 2]; FIELDS],
+    /// How many leaves are watched.
+    pub(crate) lookers: usize,
+    /// How many orders wait for prints.
+    pub(crate) readers: usize,
+    /// The first print of the present step.
+    pub(crate) first_print: Option<Price>,
+    /// Orders of this instrument that are not in the book, oldest first.
+    pub(crate) aside_first: u32,
+    pub(crate) aside_last: u32,
+}
+
+impl Watch {
+    fn new(window_ticks: usize) -> Self {
+        let pair = |ticks| [Ladder::new(Side::Buy, ticks), Ladder::new(Side::Sell, ticks)];
+        let fields = || pair(FIELD_WINDOW);
+        Self {
+            triggers: pair(window_ticks.min(TRIGGER_WINDOW)),
+            dormant: pair(FIELD_WINDOW),
+            fresh: NONE,
+            trailing: [Trailing::new(Side::Buy), Trailing::new(Side::Sell)],
+            fields: [fields(), fields(), fields(), fields()],
+            lookers: 0,
+            readers: 0,
+            first_print: None,
+            aside_first: NOBODY,
+            aside_last: NOBODY,
+        }
+    }
+}
+
+impl Book {
+    pub(crate) fn watch(&self) -> Option<&Watch> {
+        self.watch.as_deref()
+    }
+
+    /// What is watched in a book that is.
+    pub(crate) fn watch_mut(&mut self) -> &mut Watch {
+        match &mut self.watch {
+            Some(watch) => watch,
+            None => unreachable!("whoever waits has made the watch"),
+        }
+    }
+
+    /// The first order of the instrument that is not in the book, or [`NOBODY`].
+    pub(crate) fn first_aside(&self) -> u32 {
+        self.watch().map_or(NOBODY, |watch| watch.aside_first)
+    }
+
+    /// Tells the watch that there was a trade.
+    #[inline(always)]
+    pub(crate) fn note_print(&mut self, price: Price) {
+        if self.noted {
+            self.watch_mut().first_print.get_or_insert(price);
+        }
+    }
+}
+
+impl<L: Ledger> Engine<L> {
+    /// What is watched in a book; made if it is the first time.
+    pub(crate) fn watch_mut(&mut self, index: u32) -> &mut Watch {
+        let book = &mut self.books[index as usize];
+        if book.watch.is_none() {
+            book.watch = Some(Box::new(Watch::new(self.config.window_ticks)));
+            self.waiting.watched.push(index);
+        }
+        self.books[index as usize].watch_mut()
+    }
+
+    /// Keeps the mark by which trading knows that its prints are asked for.
+    pub(crate) fn note_book(&mut self, index: u32) {
+        let book = &mut self.books[index as usize];
+        book.noted = book.watch().is_some_and(|watch| watch.lookers + watch.readers != 0);
+    }
+}
