@@ -161,7 +161,11 @@ impl<L: Ledger> Engine<L> {
                 ClientOrderId::EMPTY
             },
         };
+        let ranks_top = book.ranks_top;
         out.push(book.spec.instrument, account, amended);
+        if ranks_top {
+            self.rank_top(handle);
+        }
         Progress::Done
     }
 
@@ -371,6 +375,9 @@ impl<L: Ledger> Engine<L> {
             old_level_lots = level_lots;
         }
         self.tell_amended(handle, change, level_lots, old_level_lots, out);
+        if self.book(index as u32).ranks_top {
+            self.rank_top(handle);
+        }
         Progress::Done
     }
 

@@ -4,8 +4,9 @@ use core::hint::select_unpredictable;
 
 use tiercel_types::{InstrumentSpec, InstrumentState, Money, Price, Qty, Side};
 
+use crate::allocation::Rules;
 use crate::ladder::{Ladder, Level};
-use crate::orders::{NONE, Orders};
+use crate::orders::{NONE, Orders, TOP};
 use crate::steps::Step;
 use crate::waiting::NOBODY;
 use crate::waiting::watch::Watch;
@@ -29,8 +30,13 @@ pub(crate) struct Book {
     pub(crate) noted: bool,
     /// What waits for this book's prices, once anything has.
     pub(crate) watch: Option<Box<Watch>>,
+    /// Whether a level is shared out otherwise than first come, first served.
+    pub(crate) allots: bool,
+    /// Whether it counts who bettered the market.
+    pub(crate) ranks_top: bool,
     pub(crate) bounds: Bounds,
     pub(crate) spec: InstrumentSpec,
+    pub(crate) rules: Rules,
 }
 
 /// What the terms bound, as the checks compare it.
@@ -84,8 +90,11 @@ impl Book {
             state: spec.state,
             noted: false,
             watch: None,
+            allots: false,
+            ranks_top: false,
             bounds: Bounds::new(&spec),
             spec,
+            rules: Rules::fifo(spec.instrument),
         }
     }
 
@@ -95,6 +104,7 @@ impl Book {
         self.lot = Step::new(spec.lot.units());
         self.bounds = Bounds::new(&spec);
         self.spec = InstrumentSpec { state: self.state, ..spec };
+        self.rules = Rules::new(self.rules.set, self.lot);
     }
 
     #[inline(always)]
@@ -244,23 +254,26 @@ impl Book {
         (left_lots, joined_lots)
     }
 
-    /// Sends the head of a level to its back with a new visible slice; returns the level's
-    /// displayed lots.
+    /// Sends an order that displays nothing to the back of its level with a new visible slice;
+    /// returns the level's displayed lots.
     pub(crate) fn replenish(&mut self, orders: &mut Orders, handle: u32) -> u64 {
         let slice = orders.slice(handle).min(orders.get(handle).hidden);
         let order = orders.get_mut(handle);
         order.displayed = slice;
         order.hidden -= slice;
-        let (side, tick, next) = (order.side, order.tick, order.next);
+        order.rare &= !TOP;
+        let (side, tick) = (order.side, order.tick);
+        let (previous, next) = (order.previous, order.next);
         let level = self.level_mut(side, tick);
         level.displayed += slice;
         level.hidden -= slice;
         let level_lots = level.displayed;
         if next != NONE {
             let tail = level.tail;
-            level.head = next;
+            level.head = if previous == NONE { next } else { level.head };
             level.tail = handle;
-            orders.get_mut(next).previous = NONE;
+            orders.get_mut(previous).next = next;
+            orders.get_mut(next).previous = previous;
             orders.get_mut(tail).next = handle;
             let order = orders.get_mut(handle);
             order.previous = tail;

@@ -11,6 +11,7 @@ use tiercel_types::{
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::accounts::Accounts;
+use crate::allocation::Round;
 use crate::book::Book;
 use crate::end::Ending;
 use crate::ledger::Ledger;
@@ -112,6 +113,8 @@ pub struct Engine<L: Ledger> {
     /// A command at or after this time finds orders to expire, or orders that wait.
     pub(crate) wake: Timestamp,
     pub(crate) waiting: Waiting,
+    /// How the level that a taker is at is shared out.
+    pub(crate) round: Round,
 }
 
 impl<L: Ledger> Engine<L> {
@@ -141,6 +144,7 @@ impl<L: Ledger> Engine<L> {
             pending: Pending::Nothing,
             wake: Timestamp(u64::MAX),
             waiting: Waiting::default(),
+            round: Round::default(),
         }
     }
 
@@ -262,6 +266,7 @@ impl<L: Ledger> Engine<L> {
             Command::AddAsset(add) => self.add_asset(add, out),
             Command::AddInstrument(add) => self.add_instrument(&add.spec, out),
             Command::UpdateInstrument(update) => self.update_instrument(&update.spec, out),
+            Command::SetMatchingRules(rules) => self.set_matching_rules(rules, out),
             Command::SetAccount(terms) => self.set_account(terms, out),
             Command::Deposit(deposit) => self.deposit(deposit, out),
             Command::Withdraw(withdraw) => self.withdraw(withdraw, out),

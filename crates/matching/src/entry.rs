@@ -402,7 +402,11 @@ impl<L: Ledger> Engine<L> {
             resting: 1,
             ..accepted(order, order.price)
         };
+        let ranks_top = book.ranks_top;
         out.push(order.instrument, order.account, accepted);
+        if ranks_top {
+            self.rank_top(handle);
+        }
         Progress::Done
     }
 
@@ -428,7 +432,8 @@ impl<L: Ledger> Engine<L> {
         );
         let mut open = lots;
         let plain = order.quote_qty.is_zero() && order.time_in_force != TimeInForce::Fok;
-        if plain && !self.book(index).noted {
+        let book = self.book(index);
+        if plain && !book.noted && !book.allots {
             let aggressor = Aggressor {
                 id,
                 account: order.account,

@@ -47,7 +47,9 @@
 
 mod accounts;
 mod admin;
+mod allocation;
 mod amend;
+pub mod auction;
 mod bitmap;
 mod book;
 mod end;

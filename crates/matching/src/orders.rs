@@ -45,6 +45,8 @@ pub(crate) const TIMED: u8 = 2;
 pub(crate) const BEYOND: u8 = 4;
 /// It is not in the book.
 pub(crate) const ASIDE: u8 = 8;
+/// It bettered the market, where that counts.
+pub(crate) const TOP: u8 = 16;
 
 const _: () = assert!(size_of::<Order>() == 64, "an order is one cache line");
 
@@ -59,6 +61,12 @@ impl Order {
     #[inline(always)]
     pub(crate) fn is_timed(&self) -> bool {
         self.rare & TIMED != 0
+    }
+
+    /// Whether it is the top order of its side.
+    #[inline(always)]
+    pub(crate) fn is_top(&self) -> bool {
+        self.rare & TOP != 0
     }
 
     /// Whether it shows slices.

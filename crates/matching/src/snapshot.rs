@@ -1,8 +1,11 @@
 //! Snapshots and digests: the engine's state as bytes that say nothing of how it is held.
 //!
 //! ```text
-//! header | assets | instruments | orders | accounts | balances | trades | funding ids | checksum
+//! header | assets | instruments | orders | accounts | balances | trades | funding ids
+//!        | matching rules | waiting orders | checksum
 //! ```
+//!
+//! The two last parts are written only if they have something to tell.
 //!
 //! Everything is sorted: assets, instruments, accounts and balances by number, orders by
 //! instrument, side, level (best first) and place in the queue, trades as they happened. So two
@@ -10,7 +13,9 @@
 //! digest is a hash of those bytes.
 
 use thiserror::Error;
-use tiercel_types::command::{AccountState, NewOrder, SetAccount, StageCondition};
+use tiercel_types::command::{
+    AccountState, NewOrder, SetAccount, SetMatchingRules, StageCondition,
+};
 use tiercel_types::event::{Event, EventBuffer};
 use tiercel_types::{
     AccountId, AssetCode, AssetId, ClientOrderId, InstrumentId, InstrumentSpec, Money, OrderId,
@@ -158,6 +163,25 @@ struct TradeImage {
     maker_fee: Money,
 }
 
+/// The head of a part that may be missing.
+#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct SectionImage {
+    name: [u8; 8],
+    records: u64,
+}
+
+/// The part of instruments that share levels out.
+const MATCHING_RULES: [u8; 8] = *b"MATCHRUL";
+
+#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct MatchingRulesImage {
+    rules: SetMatchingRules,
+    /// Buy and sell; none: there is no such order.
+    top_orders: [OrderId; 2],
+}
+
 /// Where a snapshot's bytes go.
 pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]);
@@ -239,7 +263,25 @@ impl<L: Ledger> Engine<L> {
         if let Some(accounts) = accounts {
             accounts.write(sink);
         }
+        self.write_matching_rules(sink);
         self.write_waiting(sink);
+    }
+
+    fn write_matching_rules(&self, sink: &mut impl Sink) {
+        let books = || self.directory.iter().filter(|&&index| index != NO_BOOK);
+        let with_rules = || books().map(|&index| self.book(index)).filter(|book| book.allots);
+        let records = with_rules().count() as u64;
+        if records == 0 {
+            return;
+        }
+        sink.put(SectionImage { name: MATCHING_RULES, records }.as_bytes());
+        for book in with_rules() {
+            let id = |handle: Option<u32>| {
+                handle.map_or(OrderId::NONE, |handle| self.orders.get(handle).id)
+            };
+            let top_orders = self.top_orders(book).map(id);
+            sink.put(MatchingRulesImage { rules: book.rules.set, top_orders }.as_bytes());
+        }
     }
 
     fn write_orders(&self, sink: &mut impl Sink) {
@@ -314,6 +356,7 @@ impl<L: Ledger> Engine<L> {
         if let Some(accounts) = engine.ledger.accounts_mut() {
             accounts.read(&header, &mut reader)?;
         }
+        let rules = reader.skip_section(MATCHING_RULES, size_of::<MatchingRulesImage>())?;
         let waiters =
             if reader.is_at_end() { Vec::new() } else { engine.read_waiting(&mut reader)? };
         if !reader.is_at_end() {
@@ -321,7 +364,23 @@ impl<L: Ledger> Engine<L> {
         }
         engine.read_orders(header.orders, orders, &waiters)?;
         engine.attach_waiters(&waiters)?;
+        if let Some(mut rules) = rules {
+            engine.read_matching_rules(&mut rules)?;
+        }
         Ok(engine)
+    }
+
+    fn read_matching_rules(&mut self, reader: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        const PART: &str = "matching rules";
+        let mut scratch = EventBuffer::with_capacity(1);
+        while !reader.is_at_end() {
+            let MatchingRulesImage { rules, top_orders } = reader.read(PART)?;
+            self.set_matching_rules(&rules, &mut scratch);
+            accepted(&mut scratch, PART)?;
+            self.restore_top_orders(&rules, top_orders)
+                .ok_or(SnapshotError::Contradiction { part: PART })?;
+        }
+        Ok(())
     }
 
     fn read_orders(
@@ -552,6 +611,21 @@ impl<'a> Reader<'a> {
         let rest = size.and_then(|size| self.bytes.get(size..));
         self.bytes = rest.ok_or(SnapshotError::Contradiction { part })?;
         Ok(())
+    }
+
+    /// Passes over the part of this name, if it comes next; returns a reader of its records.
+    fn skip_section(&mut self, name: [u8; 8], size: usize) -> Result<Option<Self>, SnapshotError> {
+        const PART: &str = "sections";
+        if !self.bytes.starts_with(&name) {
+            return Ok(None);
+        }
+        let head: SectionImage = self.read(PART)?;
+        let wrong = SnapshotError::Contradiction { part: PART };
+        let size = usize::try_from(head.records).ok().and_then(|count| count.checked_mul(size));
+        let (records, rest) =
+            size.and_then(|size| self.bytes.split_at_checked(size)).ok_or(wrong)?;
+        self.bytes = rest;
+        Ok(Some(Self { bytes: records }))
     }
 
     fn is_at_end(&self) -> bool {

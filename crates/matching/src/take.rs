@@ -21,7 +21,7 @@ const PLAIN_RECORDS: usize = 1;
 /// Records that one step of trading and the end of the taker write at most: a trade or a prevented
 /// self-trade, the maker's end or next slice, the taker's end, and for each of the two the ends of
 /// two more orders of its list and of the list.
-const STEP_RECORDS: usize = 10;
+pub(crate) const STEP_RECORDS: usize = 10;
 
 /// An order that is trading.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +68,7 @@ pub(crate) struct Aggressor {
 }
 
 impl Taker {
-    fn aggressor(&self) -> Aggressor {
+    pub(crate) fn aggressor(&self) -> Aggressor {
         Aggressor {
             id: self.id,
             account: self.account,
@@ -86,7 +86,7 @@ impl Taker {
 
     /// Lots it wants at `price`.
     #[inline(always)]
-    fn wants(&self, book: &Book, price: Price) -> u64 {
+    pub(crate) fn wants(&self, book: &Book, price: Price) -> u64 {
         match self.amount {
             None => self.open,
             Some(amount) => affordable(book, amount, price),
@@ -95,7 +95,7 @@ impl Taker {
 
     /// Takes what was traded or prevented off what it wants.
     #[inline(always)]
-    fn reduce(&mut self, lots: u64, cost: impl FnOnce() -> Money) {
+    pub(crate) fn reduce(&mut self, lots: u64, cost: impl FnOnce() -> Money) {
         match &mut self.amount {
             None => self.open -= lots,
             Some(amount) => *amount = Money::from_units(amount.units() - cost().units()),
@@ -104,7 +104,7 @@ impl Taker {
 
     /// Whether it has nothing left to want. By amount, only its next price tells.
     #[inline(always)]
-    fn is_filled(&self) -> bool {
+    pub(crate) fn is_filled(&self) -> bool {
         self.open == 0 && self.amount.is_none()
     }
 }
@@ -156,6 +156,9 @@ impl<L: Ledger> Engine<L> {
         entered: Option<&NewOrder>,
         out: &mut EventBuffer,
     ) -> Progress {
+        if self.book(taker.book).allots {
+            return self.take_allotted(taker, entered, out);
+        }
         let opposite = taker.side.opposite().index();
         while out.has_room_for(STEP_RECORDS) {
             let book = &self.books[taker.book as usize];
@@ -193,10 +196,11 @@ impl<L: Ledger> Engine<L> {
         Progress::More
     }
 
-    /// Trades `lots` with the maker at the head of the best opposite level, whose key is given;
-    /// the taker has `open` lots left then. With `NOTE`, lists and watchers hear of it.
+    /// Trades `lots` with a maker of the best opposite level, whose key is given; the taker has
+    /// `open` lots left then. With `NOTE`, lists and watchers hear of it, and the maker may be any
+    /// of the level; without, it is the first.
     #[inline(always)]
-    fn trade<const NOTE: bool>(
+    pub(crate) fn trade<const NOTE: bool>(
         &mut self,
         taker: Aggressor,
         open: u64,
@@ -254,7 +258,11 @@ impl<L: Ledger> Engine<L> {
         if displayed == 0 {
             if hidden == 0 {
                 let book = &mut self.books[taker.book as usize];
-                book.unlink_head(&mut self.orders, handle, (maker_side, key));
+                if NOTE {
+                    book.unlink(&mut self.orders, handle);
+                } else {
+                    book.unlink_head(&mut self.orders, handle, (maker_side, key));
+                }
                 self.forget(handle);
             } else {
                 self.replenish(handle, out);
@@ -329,7 +337,7 @@ impl<L: Ledger> Engine<L> {
     /// Keeps two orders of one owner from trading. Returns whether the taker has ended.
     #[cold]
     #[inline(never)]
-    fn prevent(
+    pub(crate) fn prevent(
         &mut self,
         taker: &mut Taker,
         handle: u32,
@@ -431,7 +439,12 @@ impl<L: Ledger> Engine<L> {
     }
 
     /// Nothing more to trade with: the rest rests, or ends.
-    fn finish(&mut self, taker: &Taker, entered: Option<&NewOrder>, out: &mut EventBuffer) {
+    pub(crate) fn finish(
+        &mut self,
+        taker: &Taker,
+        entered: Option<&NewOrder>,
+        out: &mut EventBuffer,
+    ) {
         let reason = match (taker.kind, taker.amount) {
             (OrderKind::Market, None) => EndReason::NoLiquidity,
             (OrderKind::Market, Some(_)) => {
@@ -495,7 +508,11 @@ impl<L: Ledger> Engine<L> {
             side: order.side,
             reserved: [0; 7],
         };
+        let ranks_top = book.ranks_top;
         out.push(book.spec.instrument, order.account, rested);
+        if ranks_top {
+            self.rank_top(handle);
+        }
     }
 
     /// What a market order would take: quote if it buys, base if it sells, in units of money.
@@ -537,7 +554,9 @@ impl<L: Ledger> Engine<L> {
             let own =
                 (expires_makers || stops) && self.ledger.same_group(taker.account, order.account);
             if there && own && stops {
-                return (displayed, true);
+                // When the level is shared out, nobody is ahead of anybody.
+                let allots = self.book(taker.book).allots;
+                return (if allots { 0 } else { displayed }, true);
             }
             if there && !own {
                 open += order.open();

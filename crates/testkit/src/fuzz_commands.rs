@@ -17,9 +17,9 @@ use core::mem::{offset_of, size_of};
 use tiercel_types::command::{
     AccountState, AddAsset, AddInstrument, AdvanceTime, AmendOrder, BustTrade, CONDITION_AND,
     CONDITION_END, CONDITION_LEAVES_MAX, CONDITION_OR, CancelOrder, ConditionLeaf, CorrectTrade,
-    Deposit, Kind, MassCancel, NewAdvancedOrder, NewOrder, NewOrderList, OrderTerms, QueryOrder,
-    ReplaceOrder, SetAccount, SetInstrumentState, StageCondition, StageLeg, Transfer,
-    UpdateInstrument, Withdraw,
+    Deposit, Kind, MarketMaker, MassCancel, NewAdvancedOrder, NewOrder, NewOrderList, OrderTerms,
+    QueryOrder, ReplaceOrder, SetAccount, SetInstrumentState, SetMatchingRules, StageCondition,
+    StageLeg, Transfer, UpdateInstrument, Withdraw,
 };
 use tiercel_types::log::{LogReader, SEGMENT_HEADER_SIZE};
 use tiercel_types::order::{
@@ -250,7 +250,10 @@ impl Reader<'_> {
             56 | 57 => self.set_instrument_state().into(),
             58 => self.set_account().into(),
             59 | 60 => self.funds(),
-            61 => AdvanceTime::default().into(),
+            61 => match self.byte() % 4 {
+                0 => AdvanceTime::default().into(),
+                _ => self.set_matching_rules().into(),
+            },
             _ => return self.raw(),
         };
         Some(command)
@@ -410,6 +413,29 @@ impl Reader<'_> {
         let NewOrder { order_id, client_order_id, .. } = order;
         self.orders.push(Name { order_id, client_order_id, account, instrument, side });
         order
+    }
+
+    fn set_matching_rules(&mut self) -> SetMatchingRules {
+        let (instrument, minimum) = (self.instrument(), self.qty());
+        let mut rules = SetMatchingRules::pro_rata(instrument, minimum);
+        let traits = self.byte();
+        if traits.is_multiple_of(4) {
+            rules = SetMatchingRules::fifo(instrument);
+        }
+        if traits & 4 != 0 {
+            rules = rules.with_top(self.qty(), Qty::ZERO);
+        }
+        if traits & 8 != 0 {
+            rules.top_max_qty = self.qty();
+        }
+        if traits & 16 != 0 {
+            rules = rules.with_fifo_part(u32::from(self.byte()) * 4_000);
+        }
+        for place in 0..usize::from(traits >> 6) {
+            let share_ppm = u32::from(self.byte()) * 2_000;
+            rules.market_makers[place] = MarketMaker { account: self.account(), share_ppm };
+        }
+        rules
     }
 
     fn order_terms(&mut self) -> OrderTerms {

@@ -9,6 +9,8 @@
 
 #![allow(clippy::expect_used, reason = "a test's helper fails by panicking")]
 
+pub mod allocation;
+pub mod auction;
 pub mod auditor;
 pub mod binance_capture;
 pub mod binance_messages;

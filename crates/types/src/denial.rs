@@ -165,6 +165,14 @@ denials! {
     TooManyLegs = 62, "TOO_MANY_LEGS", "legs";
     /// The instrument does not count its 24 h volume.
     VolumeNotTracked = 63, "VOLUME_NOT_TRACKED", "condition";
+    /// A term that does not go with this allocation.
+    AllocationTermNotAllowed = 70, "ALLOCATION_TERM_NOT_ALLOWED", "allocation";
+    /// A quantity that is no multiple of the lot, or a minimum above its maximum.
+    AllocationQtyInvalid = 71, "ALLOCATION_QTY_INVALID", "top_min_qty";
+    /// More than the whole is given away.
+    AllocationShareInvalid = 72, "ALLOCATION_SHARE_INVALID", "fifo_ppm";
+    /// A market maker without a share, a share without an account, or one that is named twice.
+    MarketMakerInvalid = 73, "MARKET_MAKER_INVALID", "market_makers";
 }
 
 impl core::fmt::Display for DenialReason {

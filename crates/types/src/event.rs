@@ -543,6 +543,14 @@ pub struct Staged {
     pub condition: u32,
 }
 
+/// How an instrument's orders are filled was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct MatchingRulesSet {
+    /// The rules, as they were set.
+    pub rules: command::SetMatchingRules,
+}
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -687,6 +695,8 @@ events! {
     ListEnded = 24 => "list_ended",
     /// A part of a command was handed in.
     Staged = 25 => "staged",
+    /// How an instrument's orders are filled was set.
+    MatchingRulesSet = 26 => "matching_rules_set",
 }
 
 impl Event {

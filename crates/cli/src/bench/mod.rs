@@ -3,6 +3,7 @@
 //! Each case prints a row: see [`row::Row`]. Peers are measured by the binary of `benches/peers`,
 //! an excluded workspace, which runs the same cases with [`run_with`] and adds its subjects.
 
+pub mod allocation;
 pub mod binance;
 pub mod bracket;
 pub mod bus;
@@ -36,6 +37,7 @@ use row::Row;
 pub const CASES: &[&[CaseSpec]] = &[
     matching::CASES,
     waiting::CASES,
+    allocation::CASES,
     itch::DECODE_CASES,
     binance::CASES,
     itch::BUILD_CASES,

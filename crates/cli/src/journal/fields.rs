@@ -6,9 +6,10 @@
 use serde::{Serialize, Serializer};
 use tiercel_types::command::{
     AddAsset, AddInstrument, AdvanceTime, AmendOrder, BustTrade, CONDITION_AND, CONDITION_END,
-    CONDITION_OR, CancelOrder, ConditionLeaf, CorrectTrade, Deposit, MassCancel, NewAdvancedOrder,
-    NewOrder, NewOrderList, OrderTerms, QueryOrder, ReplaceOrder, SetAccount, SetInstrumentState,
-    StageCondition, StageLeg, Transfer, UpdateInstrument, Withdraw,
+    CONDITION_OR, CancelOrder, ConditionLeaf, CorrectTrade, Deposit, MarketMaker, MassCancel,
+    NewAdvancedOrder, NewOrder, NewOrderList, OrderTerms, QueryOrder, ReplaceOrder, SetAccount,
+    SetInstrumentState, SetMatchingRules, StageCondition, StageLeg, Transfer, UpdateInstrument,
+    Withdraw,
 };
 use tiercel_types::instrument::InstrumentSpec;
 use tiercel_types::{
@@ -70,6 +71,7 @@ texts!(
     tiercel_types::Money,
     tiercel_types::Side,
     tiercel_types::command::AccountState,
+    tiercel_types::command::Allocation,
     tiercel_types::instrument::InstrumentState,
     tiercel_types::order::AmendQtyMeaning,
     tiercel_types::order::ListKind,
@@ -159,11 +161,23 @@ pub(super) fn fields(command: &Command) -> Fields {
             out.push(("account", account.value()));
             out.push(("condition", Value::Text(condition(leaves, program))));
         }
+        Command::SetMatchingRules(body) => rules(&mut out, body),
         Command::NewOrderList(body) => parts!(out, body, NewOrderList {
             instrument, account, list_client_order_id, kind, pending_rule; reserved
         }),
     }
     out
+}
+
+fn rules(out: &mut Fields, body: &SetMatchingRules) {
+    parts!(out, body, SetMatchingRules {
+        instrument, allocation, top, fifo_ppm, minimum_allocation, top_min_qty, top_max_qty;
+        reserved, reserved_too, market_makers
+    });
+    let named = body.market_makers.iter().filter(|maker| **maker != MarketMaker::default());
+    let shares = named.map(|maker| format!("{}:{}", maker.account, maker.share_ppm));
+    let makers: Vec<String> = shares.collect();
+    out.push(("market_makers", Value::Text(makers.join(" "))));
 }
 
 /// A condition's tree in postfix, as it lies in the record: `last(1)>=100 bid(2)<3 and`.
@@ -253,6 +267,13 @@ pub(super) const COLUMNS: &[&str] = &[
     "condition",
     "list_client_order_id",
     "pending_rule",
+    "allocation",
+    "top",
+    "fifo_ppm",
+    "minimum_allocation",
+    "top_min_qty",
+    "top_max_qty",
+    "market_makers",
 ];
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use core::fmt::{self, Display};
 
+use tiercel_types::command::SetMatchingRules;
 use tiercel_types::event::{
     Denied, FundsMoved, ListAccepted, OrderAccepted, OrderAmended, OrderEnded, OrderReplenished,
     OrderRested, OrderStatus, OrderTriggered, OrderWaiting, SelfTradePrevented, Trade, TradeBusted,
@@ -134,6 +135,7 @@ impl Printer<'_> {
             Event::FundingRepeated(it) => {
                 self.account().line.named_number("fund", "funding_id", it.funding_id);
             }
+            Event::MatchingRulesSet(it) => self.matching_rules(&it.rules),
             Event::TimeAdvanced(_) => {}
             Event::OrderWaiting(it) => self.order_waiting(it),
             Event::OrderTriggered(it) => self.order_triggered(it),
@@ -146,6 +148,27 @@ impl Printer<'_> {
                 self.line.number("legs", it.legs);
                 self.optional_number("condition", "condition", u64::from(it.condition));
             }
+        }
+    }
+
+    fn matching_rules(&mut self, it: &SetMatchingRules) {
+        self.symbol().line.word("allocation", it.allocation);
+        self.optional_qty("minimum", "minimum_allocation", it.minimum_allocation);
+        self.optional_number("fifo_ppm", "fifo_ppm", u64::from(it.fifo_ppm));
+        self.optional_number("top", "top", u64::from(it.top));
+        self.optional_qty("top_min", "top_min_qty", it.top_min_qty);
+        self.optional_qty("top_max", "top_max_qty", it.top_max_qty);
+        let makers: Vec<String> = it
+            .market_makers
+            .iter()
+            .filter(|maker| maker.share_ppm != 0)
+            .map(|maker| format!("{}:{}", self.names.account_name(maker.account), maker.share_ppm))
+            .collect();
+        for maker in &makers {
+            self.line.show(&format!("maker={maker}"));
+        }
+        if !makers.is_empty() {
+            self.line.value("market_makers", makers);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The verbs of a session: from the words of a line to what is to be done.
 
 use tiercel_types::command::{
-    AccountState, AddAsset, AddInstrument, AmendOrder, BustTrade, CancelOrder, Command,
+    AccountState, AddAsset, AddInstrument, Allocation, AmendOrder, BustTrade, CancelOrder, Command,
     CorrectTrade, Deposit, MassCancel, NewOrder, QueryOrder, ReplaceOrder, SetInstrumentState,
     Transfer, UpdateInstrument, Withdraw,
 };
@@ -15,6 +15,7 @@ use super::advanced::{Terms, read_list};
 use super::decimal::parse_money;
 use super::names::Names;
 use super::preset::{active, read_preset};
+use super::rules::read_rules;
 use super::terms::{parse_state, read_number, read_terms};
 use super::time::parse_time;
 use super::words::{LineError, Words};
@@ -104,6 +105,11 @@ impl Reader {
             "instrument" => self.instrument(words)?.into(),
             "update" => self.update(words)?.into(),
             "state" => self.state(words)?.into(),
+            "rules" => {
+                let (_, how) = required(words.bare_that(Allocation::from_text), "allocation")?;
+                let instrument = self.one_instrument(words)?;
+                read_rules(words, &self.names, how, instrument)?.into()
+            }
             "account" => self.account(words)?,
             "deposit" | "withdraw" | "transfer" => self.funds(verb, words)?,
             _ => {

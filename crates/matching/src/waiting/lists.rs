@@ -465,7 +465,11 @@ impl<L: Ledger> Engine<L> {
             reserved: 0,
             client_order_id,
         };
+        let ranks_top = book.ranks_top;
         out.push(book.spec.instrument, order.account, amended);
+        if ranks_top {
+            self.rank_top(handle);
+        }
     }
 
     /// Whether an order's trigger is met before it begins to wait.

@@ -3,7 +3,9 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod allocation;
 mod allocations;
+mod auction;
 mod buffer;
 mod determinism;
 mod edges;

@@ -83,6 +83,8 @@ profiles! {
     orders_held_over_halts_agree = WAITING_HALTS,
     the_bare_book_with_orders_that_wait_agrees = BARE_WAITING,
     orders_that_wait_for_prices_at_the_ends_agree = WIDE_WAITING,
+    shared_levels_agree = SHARED,
+    shared_levels_of_the_bare_book_agree = BARE_SHARED,
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub(super) struct Book {
     /// The price of the last trade.
     pub(super) last: Option<i64>,
     update_id: u64,
+    /// Whether the orders of a level share what is taken.
+    pub(super) shares: bool,
     /// Bids, asks: price to queue.
     sides: [BTreeMap<i64, VecDeque<OrderId>>; 2],
 }
@@ -26,6 +28,7 @@ impl Book {
             trades: 0,
             last: None,
             update_id: 0,
+            shares: false,
             sides: [BTreeMap::new(), BTreeMap::new()],
         }
     }

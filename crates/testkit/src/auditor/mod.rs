@@ -17,6 +17,7 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use thiserror::Error;
+use tiercel_types::command::Allocation;
 use tiercel_types::event::FLAG_LAST;
 use tiercel_types::{
     AccountId, AssetId, Event, EventHeader, InstrumentId, ListId, Money, OrderId, Price, Qty, Side,
@@ -204,6 +205,12 @@ impl Auditor {
             Event::OrderTriggered(triggered) => self.order_triggered(header, triggered),
             Event::ListAccepted(accepted) => self.list_accepted(header, accepted),
             Event::ListEnded(ended) => Err(format!("list {} is not over", ended.list_id)),
+            Event::MatchingRulesSet(set) => {
+                let book = self.books.get_mut(&header.instrument);
+                let book = book.ok_or("rules for an instrument that is not there")?;
+                book.shares = set.rules.allocation != Allocation::Fifo;
+                Ok(())
+            }
             Event::AssetAdded(_) | Event::Staged(_) | Event::TimeAdvanced(_) => Ok(()),
             Event::InstrumentAdded(_)
             | Event::InstrumentUpdated(_)

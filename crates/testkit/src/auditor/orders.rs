@@ -254,11 +254,15 @@ impl Auditor {
         ensure!(maker.side == taker.side.opposite(), "both orders are on one side");
         same("the price", price, maker.price)?;
         same("the best price", Some(price), book.best(maker.side))?;
-        same("the first in the queue", Some(maker_id), book.head(maker.side))?;
         ensure!(book.crosses(taker.side, taker.limit), "beyond the taker's limit");
         let most = taker.wants(price, book.spec.lot).min(maker.displayed);
-        same("the quantity", qty, Qty::from_units(most))?;
-        ensure!(most > 0, "nothing is traded");
+        if book.shares {
+            ensure!(qty.units() <= most, "more than the maker shows or the taker wants");
+        } else {
+            same("the first in the queue", Some(maker_id), book.head(maker.side))?;
+            same("the quantity", qty, Qty::from_units(most))?;
+        }
+        ensure!(!qty.is_zero(), "nothing is traded");
         Ok((taker, maker))
     }
 

@@ -183,7 +183,7 @@ impl Generator {
         // A crowded book is thinned out.
         let cancel =
             if self.live.len() > self.profile.live_orders { w.new_order } else { w.cancel };
-        let table: [(u64, Draw); 16] = [
+        let table: [(u64, Draw); 17] = [
             (w.new_order, |g| g.new_order().into()),
             (cancel, |g| g.cancel_order().into()),
             (w.replace, |g| g.replace_order().into()),
@@ -200,6 +200,7 @@ impl Generator {
             (w.time, |_| AdvanceTime::default().into()),
             (w.advanced, Self::advanced_order),
             (w.order_list, Self::order_list),
+            (w.rules, |g| g.set_matching_rules().into()),
         ];
         let mut drawn = self.random.below(table.iter().map(|(weight, _)| weight).sum());
         for (weight, make) in table {

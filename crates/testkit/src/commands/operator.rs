@@ -1,8 +1,9 @@
 //! What the operator asks: mass cancels, trades undone, terms, states, accounts, funds.
 
 use tiercel_types::command::{
-    AccountState, AddAsset, AddInstrument, BustTrade, CorrectTrade, Deposit, MassCancel,
-    SetAccount, SetInstrumentState, Transfer, UpdateInstrument, Withdraw,
+    AccountState, AddAsset, AddInstrument, Allocation, BustTrade, CorrectTrade, Deposit,
+    MarketMaker, MassCancel, SetAccount, SetInstrumentState, SetMatchingRules, Transfer,
+    UpdateInstrument, Withdraw,
 };
 use tiercel_types::order::SideScope;
 use tiercel_types::{
@@ -27,6 +28,46 @@ impl Generator {
             sides: *self.random.pick(SideScope::ALL),
             reserved: [0; 7],
         }
+    }
+
+    /// How an instrument shares out its levels; now and then in a way that cannot be.
+    pub(super) fn set_matching_rules(&mut self) -> SetMatchingRules {
+        let spec = self.instrument().spec;
+        let mut lots = |most: u64| {
+            Qty::from_units(self.random.below(most + 1).saturating_mul(spec.lot.units()))
+        };
+        let (minimum, top_min, top_max) = (lots(3), lots(10), lots(40));
+        let mut rules = SetMatchingRules::pro_rata(spec.instrument, minimum);
+        if self.random.one_in(5) {
+            rules = SetMatchingRules::fifo(spec.instrument);
+        } else {
+            if self.random.one_in(2) {
+                let top_max = if top_max < top_min { Qty::ZERO } else { top_max };
+                rules = rules.with_top(top_min, top_max);
+            }
+            if self.random.one_in(2) {
+                rules = rules.with_fifo_part(self.random.below(1_000_001) as u32);
+            }
+            for place in 0..self.random.below(3) as usize {
+                let share_ppm = 1 + self.random.below(500_000) as u32;
+                // One account after another: none is named twice.
+                let account = AccountId(1 + 4 * place as u32 + self.random.below(4) as u32);
+                rules.market_makers[place] = MarketMaker { account, share_ppm };
+            }
+        }
+        if self.random.one_in(2) {
+            match self.random.below(8) {
+                0 => rules.allocation = Allocation::Fifo,
+                1 => rules.top = 2,
+                2 => rules.top_max_qty = Qty::from_units(spec.lot.units()),
+                3 => rules.minimum_allocation = Qty::from_units(spec.lot.units() + 1),
+                4 => rules.fifo_ppm = 1_000_001,
+                5 => rules.market_makers[3].share_ppm = 1,
+                6 => rules.market_makers[2] = rules.market_makers[0],
+                _ => rules.reserved[0] = 1,
+            }
+        }
+        rules
     }
 
     pub(super) fn any_trade(&mut self) -> (InstrumentId, TradeId, Price, Qty) {

@@ -37,6 +37,8 @@ pub struct Weights {
     pub advanced: u64,
     /// Order lists.
     pub order_list: u64,
+    /// How instruments share out their levels.
+    pub rules: u64,
 }
 
 /// A kind of market. Shares are per thousand of new orders, unless they say otherwise.
@@ -87,6 +89,7 @@ const TRADING: Weights = Weights {
     time: 10,
     advanced: 0,
     order_list: 0,
+    rules: 0,
 };
 
 impl Profile {
@@ -263,8 +266,23 @@ impl Profile {
         ..Self::WIDE_PRICES
     };
 
+    /// Levels shared out by all schemes, with icebergs, lists and self-trades among them.
+    pub const SHARED: Self = Self {
+        name: "shared",
+        weights: Weights { rules: 12, order_list: 40, advanced: 40, ..TRADING },
+        live_orders: 200,
+        spread_ticks: 3,
+        crossing: 350,
+        market: 100,
+        iceberg: 200,
+        self_trade_prevention: 400,
+        ..Self::CALM
+    };
+    /// The same in the book alone.
+    pub const BARE_SHARED: Self = Self { name: "bare_shared", mode: Mode::Bare, ..Self::SHARED };
+
     /// Every profile.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::CALM,
         Self::CROSSING,
         Self::ICEBERG_HEAVY,
@@ -281,5 +299,7 @@ impl Profile {
         Self::WAITING_HALTS,
         Self::BARE_WAITING,
         Self::WIDE_WAITING,
+        Self::SHARED,
+        Self::BARE_SHARED,
     ];
 }

@@ -412,6 +412,7 @@ impl Model {
             condition: None,
             list: None,
             place: Place::Pending,
+            top: false,
             outside_since: None,
             waiting_since: None,
             held_since: None,

@@ -1,5 +1,5 @@
-//! The reference model of the matching engine: slow, plain, and written from `docs/matching.md`
-//! and `docs/waiting.md` alone. Property tests hold the engine to it, event for event.
+//! The reference model of the matching engine: slow, plain, and written from `docs/matching.md`,
+//! `docs/waiting.md` and `docs/allocation.md` alone. Property tests hold the engine to it, event for event.
 //!
 //! It keeps orders in a map by id, levels in maps of price to a queue of ids, and finds everything
 //! else by looking at all of them. A rule is a few lines here, in the order of the page; where a
@@ -13,6 +13,7 @@
     reason = "a judge of tests: a broken assumption must stop the test at once"
 )]
 
+mod allocation;
 mod amend;
 mod compare;
 mod conditions;
@@ -28,7 +29,9 @@ mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use tiercel_types::command::{AccountState, NewOrder, OrderTerms, StageCondition};
+use tiercel_types::command::{
+    AccountState, NewOrder, OrderTerms, SetMatchingRules, StageCondition,
+};
 use tiercel_types::event::{Denied, EventBody, FLAG_LAST, TimeAdvanced};
 use tiercel_types::{
     AccountId, AssetCode, AssetId, ClientOrderId, Command, DenialReason, EndReason, Event,
@@ -114,6 +117,8 @@ struct Order {
     /// The iceberg's slice; zero: all is visible.
     display_qty: u64,
     expire_time: u64,
+    /// Whether it is the top order of its side.
+    top: bool,
 }
 
 impl Order {
@@ -149,6 +154,7 @@ struct Instrument {
     update_id: u64,
     /// Bids, asks.
     levels: [Levels; 2],
+    rules: SetMatchingRules,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -250,6 +256,7 @@ impl Model {
             Command::AddInstrument(add) => self.add_instrument(&add.spec),
             Command::UpdateInstrument(update) => self.update_instrument(&update.spec),
             Command::SetInstrumentState(set) => self.set_instrument_state(*set),
+            Command::SetMatchingRules(set) => self.set_matching_rules(set),
             Command::SetAccount(set) => self.set_account(set),
             Command::Deposit(deposit) => self.deposit(deposit),
             Command::Withdraw(withdraw) => self.withdraw(withdraw),
@@ -354,6 +361,7 @@ fn names(command: &Command) -> (InstrumentId, AccountId) {
         Command::AddInstrument(add) => (add.spec.instrument, no_account),
         Command::UpdateInstrument(update) => (update.spec.instrument, no_account),
         Command::SetInstrumentState(set) => (set.instrument, no_account),
+        Command::SetMatchingRules(set) => (set.instrument, no_account),
         Command::SetAccount(set) => (no_instrument, set.account),
         Command::Deposit(deposit) => (no_instrument, deposit.account),
         Command::Withdraw(withdraw) => (no_instrument, withdraw.account),
@@ -440,8 +448,14 @@ impl Model {
         instrument.update_id
     }
 
-    /// Puts an order at the back of its level.
+    /// An order comes to rest, at the back of its level.
     fn join_level(&mut self, id: OrderId) {
+        self.queue_up(id);
+        self.rank_top(id);
+    }
+
+    /// Puts an order at the back of its level.
+    fn queue_up(&mut self, id: OrderId) {
         let order = self.orders.get_mut(&id).expect("the order lives");
         order.displayed = order.next_slice();
         order.place = Place::Book;
@@ -455,6 +469,7 @@ impl Model {
         let (instrument, side, price) = {
             let order = self.orders.get_mut(&id).expect("the order lives");
             order.displayed = 0;
+            order.top = false;
             order.place = Place::Entering;
             (order.instrument, order.side, order.price)
         };

@@ -1,7 +1,7 @@
 //! What the operator does: assets, instruments, accounts, funds.
 
 use tiercel_types::command::{
-    AddAsset, Deposit, SetAccount, SetInstrumentState, Transfer, Withdraw,
+    AddAsset, Deposit, SetAccount, SetInstrumentState, SetMatchingRules, Transfer, Withdraw,
 };
 use tiercel_types::event::{
     AccountChanged, AssetAdded, FundingRepeated, FundsMoved, FundsMovement, InstrumentAdded,
@@ -58,6 +58,7 @@ impl Model {
             trades: 0,
             update_id: 0,
             levels: [Levels::new(), Levels::new()],
+            rules: SetMatchingRules::fifo(id),
         };
         self.instruments.insert(id, instrument);
         self.emit(id, AccountId(0), InstrumentAdded { spec: *spec });

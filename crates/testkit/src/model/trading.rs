@@ -47,6 +47,9 @@ impl Model {
             let level: Vec<&Order> =
                 queue.iter().filter(|id| there.contains(id)).map(|id| &self.orders[id]).collect();
             if mode != SelfTradePrevention::ExpireMaker && level.iter().any(|maker| own(maker)) {
+                if self.shares_out(instrument) {
+                    return sum;
+                }
                 let ahead = level.iter().take_while(|maker| !own(maker));
                 return sum + ahead.map(|maker| maker.displayed).sum::<u64>();
             }
@@ -71,16 +74,26 @@ impl Model {
             if wanted == 0 {
                 break;
             }
+            if self.shares_out(instrument) {
+                self.play_round(taker, price, wanted);
+                continue;
+            }
             let queue = &self.levels(instrument, side.opposite())[&price];
             let maker = &self.orders[queue.front().expect("no level is empty")];
             let (maker_id, qty) = (maker.id, wanted.min(maker.displayed));
-            let prevents = order.self_trade_prevention != SelfTradePrevention::None
-                && self.is_self_trade(order.account, maker.account);
-            if prevents {
-                self.prevent_self_trade(taker, maker_id, qty);
-            } else {
-                self.trade_once(taker, maker_id, qty);
-            }
+            self.meet(taker, maker_id, qty);
+        }
+    }
+
+    /// A taker meets a maker: they trade, or are kept from it.
+    pub(super) fn meet(&mut self, taker: &mut Taker, maker_id: OrderId, qty: u64) {
+        let (order, maker) = (&self.orders[&taker.id], &self.orders[&maker_id]);
+        let prevents = order.self_trade_prevention != SelfTradePrevention::None
+            && self.is_self_trade(order.account, maker.account);
+        if prevents {
+            self.prevent_self_trade(taker, maker_id, qty);
+        } else {
+            self.trade_once(taker, maker_id, qty);
         }
     }
 
@@ -186,7 +199,7 @@ impl Model {
             return;
         }
         self.leave_level(id);
-        self.join_level(id);
+        self.queue_up(id);
         let order = self.orders[&id].clone();
         let level_qty = self.level_qty(order.instrument, order.side, order.price);
         let update_id = self.next_update(order.instrument);
