@@ -35,7 +35,7 @@ pub use event::{Event, EventBuffer, EventHeader, EventRef};
 pub use ids::{AccountId, AssetId, InstrumentId, ListId, OrderId, Timestamp, TradeId};
 pub use instrument::{InstrumentSpec, InstrumentState};
 pub use money::Money;
-pub use order::{EndReason, OrderKind, SelfTradePrevention, Side, TimeInForce, Trigger};
+pub use order::{EndReason, OrderKind, Peg, SelfTradePrevention, Side, TimeInForce, Trigger};
 pub use text::{AssetCode, ClientOrderId, Symbol};
 
 /// The version of the rules by which the engine turns commands into events.
@@ -48,4 +48,4 @@ pub const RULES_VERSION: u16 = 1;
 ///
 /// Fields are only ever appended, so older records stay readable; this number rises when a
 /// record kind is added or a field appended.
-pub const SCHEMA_VERSION: u16 = 2;
+pub const SCHEMA_VERSION: u16 = 3;

@@ -205,6 +205,20 @@ code! {
 }
 
 code! {
+    /// What the price of a pegged order follows: the best displayed prices.
+    Peg {
+        /// Nothing: its price is its limit.
+        None = 0 => "none",
+        /// The best price of its own side.
+        Primary = 1 => "primary",
+        /// The middle between the best bid and the best ask.
+        Midpoint = 2 => "midpoint",
+        /// The best price of the other side.
+        Market = 3 => "market",
+    }
+}
+
+code! {
     /// Where an order that is not in the book stands.
     WaitState {
         /// It waits for its trigger.

@@ -77,6 +77,7 @@ texts!(
     tiercel_types::order::ListKind,
     tiercel_types::order::PendingRule,
     tiercel_types::order::Trigger,
+    tiercel_types::order::Peg,
     tiercel_types::order::OrderKind,
     tiercel_types::order::SelfTradePrevention,
     tiercel_types::order::SideScope,
@@ -154,7 +155,8 @@ pub(super) fn fields(command: &Command) -> Fields {
         | Command::StageLeg(StageLeg { order: body, terms }) => {
             order(&mut out, body);
             parts!(out, terms, OrderTerms {
-                trigger, trigger_price, trailing_amount, trailing_bps, activation_price; reserved
+                trigger, trigger_price, trailing_amount, trailing_bps, activation_price, min_qty, peg,
+                peg_offset, all_or_none, hidden, imbalance_only; reserved, reserved_too
             });
         }
         Command::StageCondition(StageCondition { leaves, program, account, reserved: _ }) => {

@@ -273,7 +273,7 @@ fn check_terms(terms: &OrderTerms) -> Result<(), DenialReason> {
         Trigger::TrailingStop => terms.trigger_price.is_zero(),
         Trigger::Condition => trailing && terms.trigger_price.is_zero(),
     };
-    if fits { Ok(()) } else { Err(DenialReason::TermNotAllowed) }
+    if fits && terms.only_wait() { Ok(()) } else { Err(DenialReason::TermNotAllowed) }
 }
 
 /// Rows 8 and 9.

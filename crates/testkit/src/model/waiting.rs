@@ -131,7 +131,8 @@ impl Model {
         let trails = terms.trigger == Trigger::TrailingStop;
         let trailing_terms = [terms.trailing_amount, terms.activation_price];
         let no_trailing = trailing_terms.iter().all(|term| term.is_zero());
-        let fits = terms.trigger != Trigger::None
+        let fits = terms.only_wait()
+            && terms.trigger != Trigger::None
             && (at_price || terms.trigger_price.is_zero())
             && (trails || (no_trailing && terms.trailing_bps == 0));
         require(fits, DenialReason::TermNotAllowed)

@@ -3,10 +3,10 @@
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use super::order::NewOrder;
-use crate::Price;
 use crate::ids::{AccountId, InstrumentId};
-use crate::order::{Comparison, ConditionField, ListKind, PendingRule, Trigger};
+use crate::order::{Comparison, ConditionField, ListKind, Peg, PendingRule, Trigger};
 use crate::text::ClientOrderId;
+use crate::{Price, Qty};
 
 /// What an order may say beyond [`NewOrder`]. All zero: nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -25,6 +25,20 @@ pub struct OrderTerms {
     pub trigger: Trigger,
     /// Zero.
     pub reserved: [u8; 3],
+    /// At least so much of it trades on entry, or nothing; zero: no minimum.
+    pub min_qty: Qty,
+    /// Pegged: how far its price keeps to the passive side of what it follows.
+    pub peg_offset: Price,
+    /// What its price follows.
+    pub peg: Peg,
+    /// One: it trades in full or not at all.
+    pub all_or_none: u8,
+    /// One: it is never displayed.
+    pub hidden: u8,
+    /// One: it takes part in auctions only, and never against the imbalance.
+    pub imbalance_only: u8,
+    /// Zero.
+    pub reserved_too: [u8; 4],
 }
 
 impl OrderTerms {
@@ -36,7 +50,30 @@ impl OrderTerms {
         trailing_bps: 0,
         trigger: Trigger::None,
         reserved: [0; 3],
+        min_qty: Qty::ZERO,
+        peg_offset: Price::ZERO,
+        peg: Peg::None,
+        all_or_none: 0,
+        hidden: 0,
+        imbalance_only: 0,
+        reserved_too: [0; 4],
     };
+
+    /// Whether it says nothing of how the order trades: at most what it waits for.
+    pub fn only_wait(&self) -> bool {
+        let Self { trigger_price, trailing_amount, activation_price, trailing_bps, .. } = *self;
+        let (trigger, reserved) = (self.trigger, self.reserved);
+        let waits = Self {
+            trigger_price,
+            trailing_amount,
+            activation_price,
+            trailing_bps,
+            trigger,
+            reserved,
+            ..Self::NONE
+        };
+        *self == waits
+    }
 }
 
 /// Enters an order with terms. With [`Trigger::Condition`], a [`StageCondition`] of the same
