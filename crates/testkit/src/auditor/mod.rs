@@ -9,9 +9,11 @@
 //! It shares no code with the model and none with the engine.
 
 mod book;
+mod ends;
 mod ledger;
 mod lists;
 mod orders;
+mod trading;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -1,17 +1,15 @@
 //! What order events may say, each after the others.
 
 use tiercel_types::event::{
-    OrderAccepted, OrderAmended, OrderEnded, OrderReplenished, OrderRested, OrderStatus,
-    SelfTradePrevented, Trade,
+    OrderAccepted, OrderAmended, OrderReplenished, OrderRested, OrderStatus,
 };
 use tiercel_types::{
-    AccountId, AssetId, ClientOrderId, EndReason, EventHeader, InstrumentId, InstrumentSpec,
-    InstrumentState, ListId, Money, OrderId, OrderKind, Qty, SelfTradePrevention, Side,
-    TimeInForce, Timestamp, TradeId, Trigger,
+    AccountId, AssetId, ClientOrderId, EventHeader, InstrumentId, InstrumentSpec, InstrumentState,
+    ListId, Money, OrderId, OrderKind, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp,
+    Trigger,
 };
 
 use super::book::Book;
-use super::ledger::Settled;
 use super::{Auditor, Verdict, ensure, same};
 use crate::model::Mode;
 
@@ -86,7 +84,7 @@ impl Order {
     }
 
     /// What it would take at `price`.
-    fn wants(&self, price: i64, lot: Qty) -> u64 {
+    pub(super) fn wants(&self, price: i64, lot: Qty) -> u64 {
         let Some(amount) = self.amount_left else { return self.open };
         if price <= 0 {
             return 0;
@@ -96,7 +94,7 @@ impl Order {
         u64::try_from(lots * lot).unwrap_or(u64::MAX)
     }
 
-    fn lose(&mut self, price: i64, qty: u64) {
+    pub(super) fn lose(&mut self, price: i64, qty: u64) {
         match &mut self.amount_left {
             None => self.open -= qty,
             Some(amount) => *amount -= i128::from(price) * i128::from(qty),
@@ -128,7 +126,7 @@ impl Order {
 }
 
 impl Auditor {
-    fn order(&self, header: &EventHeader, id: OrderId) -> Result<Order, String> {
+    pub(super) fn order(&self, header: &EventHeader, id: OrderId) -> Result<Order, String> {
         let order = self.orders.get(&id).ok_or_else(|| format!("no live order {id}"))?;
         same("the order's instrument", header.instrument, order.instrument)?;
         Ok(order.clone())
@@ -231,195 +229,6 @@ impl Auditor {
         same("level and update", (accepted.level_qty, accepted.update_id), (Qty::ZERO, 0))
     }
 
-    /// Whether these accounts count as one for self-trade prevention.
-    fn are_one(&self, one: AccountId, other: AccountId) -> bool {
-        let group = |account| self.trade_groups.get(&account).copied().unwrap_or(0);
-        one == other || (group(one) != 0 && group(one) == group(other))
-    }
-
-    /// Checks that a taker meets the right maker: the one at the head of the best level, within
-    /// its limit, for all that both can.
-    fn meeting(
-        &mut self,
-        header: &EventHeader,
-        (taker_id, maker_id): (OrderId, OrderId),
-        (price, qty): (i64, Qty),
-    ) -> Result<(Order, Order), String> {
-        self.begins_to_enter(taker_id)?;
-        let ending = self.ending.contains(&taker_id) || self.ending.contains(&maker_id);
-        ensure!(!ending, "an order meets another when it has to end");
-        let (taker, maker) = (self.own_order(header, taker_id)?, self.order(header, maker_id)?);
-        let book = self.book(header)?;
-        same("the state", book.spec.state, InstrumentState::Open)?;
-        ensure!(maker.side == taker.side.opposite(), "both orders are on one side");
-        same("the price", price, maker.price)?;
-        same("the best price", Some(price), book.best(maker.side))?;
-        ensure!(book.crosses(taker.side, taker.limit), "beyond the taker's limit");
-        let most = taker.wants(price, book.spec.lot).min(maker.displayed);
-        if book.shares {
-            ensure!(qty.units() <= most, "more than the maker shows or the taker wants");
-        } else {
-            same("the first in the queue", Some(maker_id), book.head(maker.side))?;
-            same("the quantity", qty, Qty::from_units(most))?;
-        }
-        ensure!(!qty.is_zero(), "nothing is traded");
-        Ok((taker, maker))
-    }
-
-    pub(super) fn trade(&mut self, header: &EventHeader, trade: &Trade) -> Verdict {
-        let (taker_id, maker_id) = (trade.taker_order_id, trade.maker_order_id);
-        let (price, qty) = (trade.price.units(), trade.qty.units());
-        let (mut taker, mut maker) =
-            self.meeting(header, (taker_id, maker_id), (price, trade.qty))?;
-        same("the maker's account", trade.maker_account, maker.account)?;
-        same("the taker's side", trade.taker_side, taker.side)?;
-        let prevented = taker.self_trade_prevention != SelfTradePrevention::None
-            && self.are_one(taker.account, maker.account);
-        ensure!(!prevented, "a self-trade that was to be prevented");
-        for (id, order) in [(taker_id, &mut taker), (maker_id, &mut maker)] {
-            order.lose(price, qty);
-            order.displayed = order.displayed.saturating_sub(qty);
-            order.filled += qty;
-            order.touched = true;
-            let order = order.clone();
-            self.update(id, |auditor| {
-                auditor.orders.insert(id, order);
-            })?;
-        }
-        same("what the taker has open", trade.taker_open_qty, taker.told_open())?;
-        same("what the maker has open", trade.maker_open_qty, maker.told_open())?;
-        let book = self.book_mut(header.instrument)?;
-        book.trades += 1;
-        book.last = Some(price);
-        same("the trade id", trade.trade_id, TradeId(book.trades))?;
-        book.take_update(trade.update_id)?;
-        let spec = book.spec;
-        self.prints.push((header.instrument, price));
-        self.settle(trade, spec, &taker, &maker)?;
-        self.put_maker(maker_id, maker.clone())?;
-        self.check_level(header, &maker, trade.level_qty)?;
-        if taker.amount_left.is_none() && taker.open == 0 {
-            self.orders.remove(&taker_id);
-            self.entering = None;
-        }
-        self.list_order_traded(taker_id, &taker, qty)?;
-        self.list_order_traded(maker_id, &maker, qty)
-    }
-
-    fn settle(
-        &mut self,
-        trade: &Trade,
-        spec: InstrumentSpec,
-        taker: &Order,
-        maker: &Order,
-    ) -> Verdict {
-        if self.mode == Mode::Bare {
-            return same(
-                "the fees",
-                (trade.taker_fee, trade.maker_fee),
-                (Money::ZERO, Money::ZERO),
-            );
-        }
-        self.ledger.trade(Settled {
-            spec,
-            trade_id: trade.trade_id,
-            taker: taker.account,
-            maker: maker.account,
-            taker_side: taker.side,
-            price: trade.price,
-            qty: trade.qty,
-            taker_fee: trade.taker_fee,
-            maker_fee: trade.maker_fee,
-        })?;
-        // A market order reserves nothing: what it gives has to be free.
-        let asset = spec.asset_given(taker.side);
-        let free = self.ledger.balance(taker.account, asset).0;
-        let had = taker.kind != OrderKind::Market || free >= 0;
-        ensure!(had, "account {} gave what it had not", taker.account);
-        Ok(())
-    }
-
-    /// A maker that lost quantity is filled and gone, or shows its next slice, or stays.
-    fn put_maker(&mut self, id: OrderId, maker: Order) -> Verdict {
-        if maker.open == 0 {
-            self.book_mut(maker.instrument)?.leave(id, maker.side, maker.price);
-            self.orders.remove(&id);
-            return Ok(());
-        }
-        if maker.displayed == 0 {
-            self.replenishing = Some(id);
-        }
-        self.orders.insert(id, maker);
-        Ok(())
-    }
-
-    pub(super) fn self_trade_prevented(
-        &mut self,
-        header: &EventHeader,
-        event: &SelfTradePrevented,
-    ) -> Verdict {
-        let (taker_id, maker_id) = (event.taker_order_id, event.maker_order_id);
-        let (price, qty) = (event.price.units(), event.qty.units());
-        let (mut taker, mut maker) =
-            self.meeting(header, (taker_id, maker_id), (price, event.qty))?;
-        same("the maker's account", event.maker_account, maker.account)?;
-        same("the taker's side", event.taker_side, taker.side)?;
-        ensure!(self.are_one(taker.account, maker.account), "the orders may trade");
-        let may_transfer = maker.self_trade_prevention == SelfTradePrevention::Transfer
-            && maker.account != taker.account;
-        let action = match taker.self_trade_prevention {
-            SelfTradePrevention::None => return Err("the taker asked for no prevention".into()),
-            SelfTradePrevention::Transfer if !may_transfer => SelfTradePrevention::Decrement,
-            mode => mode,
-        };
-        same("the action", event.action, action)?;
-        if matches!(action, SelfTradePrevention::Decrement | SelfTradePrevention::Transfer) {
-            for (id, order) in [(taker_id, &mut taker), (maker_id, &mut maker)] {
-                order.lose(price, qty);
-                order.displayed = order.displayed.saturating_sub(qty);
-                order.touched = true;
-                let order = order.clone();
-                self.update(id, |auditor| {
-                    auditor.orders.insert(id, order);
-                })?;
-            }
-            let book = self.book_mut(header.instrument)?;
-            book.take_update(event.update_id)?;
-            if action == SelfTradePrevention::Transfer {
-                let settled = Settled {
-                    spec: book.spec,
-                    trade_id: TradeId(0),
-                    taker: taker.account,
-                    maker: maker.account,
-                    taker_side: taker.side,
-                    price: event.price,
-                    qty: event.qty,
-                    taker_fee: Money::ZERO,
-                    maker_fee: Money::ZERO,
-                };
-                self.ledger.exchange(&settled, 1);
-            }
-        } else {
-            same("the update id", event.update_id, 0)?;
-        }
-        same("what the taker has open", event.taker_open_qty, taker.told_open())?;
-        same("what the maker has open", event.maker_open_qty, maker.told_open())?;
-        let maker_ends = maker.open == 0
-            || matches!(action, SelfTradePrevention::ExpireMaker | SelfTradePrevention::ExpireBoth);
-        let taker_ends = (taker.amount_left.is_none() && taker.open == 0)
-            || matches!(action, SelfTradePrevention::ExpireTaker | SelfTradePrevention::ExpireBoth);
-        self.ending.extend(maker_ends.then_some(maker_id));
-        self.ending.extend(taker_ends.then_some(taker_id));
-        if maker.displayed == 0 && maker.open > 0 {
-            self.replenishing = Some(maker_id);
-        }
-        if matches!(action, SelfTradePrevention::Decrement | SelfTradePrevention::Transfer) {
-            self.list_order_decremented(taker_id, &taker);
-            self.list_order_decremented(maker_id, &maker);
-        }
-        self.check_level(header, &maker, event.level_qty)
-    }
-
     pub(super) fn order_rested(&mut self, header: &EventHeader, rested: &OrderRested) -> Verdict {
         let id = rested.order_id;
         self.begins_to_enter(id)?;
@@ -456,92 +265,6 @@ impl Auditor {
         book.join(id, order.side, order.price);
         book.take_update(shown.update_id)?;
         self.check_level(header, &order, shown.level_qty)
-    }
-
-    pub(super) fn order_ended(&mut self, header: &EventHeader, ended: &OrderEnded) -> Verdict {
-        let id = ended.order_id;
-        let order = self.own_order(header, id)?;
-        same("the price", ended.price.units(), order.price)?;
-        same("the side", ended.side, order.side)?;
-        ensure!(self.quantity_fits(&order, ended.unfilled_qty), "what is unfilled is wrong");
-        if matches!(
-            ended.reason,
-            EndReason::ImmediateOrCancel
-                | EndReason::FillOrKill
-                | EndReason::NoLiquidity
-                | EndReason::QuoteSpent
-        ) {
-            self.begins_to_enter(id)?;
-        }
-        let rested = self.orders[&id].stand == Stand::Book;
-        same("whether it rested", ended.was_resting == 1, rested)?;
-        let rejected = ended.reason == EndReason::Rejected;
-        same("whether a denial is given", ended.denial != 0, rejected)?;
-        self.check_reason(header, &self.orders[&id].clone(), ended)?;
-        self.update(id, |auditor| {
-            auditor.orders.remove(&id);
-        })?;
-        self.ending.remove(&id);
-        self.entering.take_if(|entering| *entering == id);
-        self.replenishing.take_if(|shows| *shows == id);
-        if rested {
-            let book = self.book_mut(header.instrument)?;
-            book.leave(id, order.side, order.price);
-            book.take_update(ended.update_id)?;
-            self.check_level(header, &order, ended.level_qty)?;
-        } else {
-            same("level and update", (ended.level_qty, ended.update_id), (Qty::ZERO, 0))?;
-        }
-        self.list_order_ended(id, &order, ended)
-    }
-
-    /// Whether the order can end so, now.
-    fn check_reason(&mut self, header: &EventHeader, order: &Order, ended: &OrderEnded) -> Verdict {
-        let must_end = self.ending.contains(&ended.order_id);
-        same(
-            "whether it ends by self-trade prevention",
-            ended.reason == EndReason::SelfTrade,
-            must_end,
-        )?;
-        let book = self.book(header)?;
-        let crosses = book.crosses(order.side, order.limit);
-        let entering = order.stand == Stand::Entering;
-        let by_amount = order.amount_left.is_some();
-        let in_book_alone = order.stand == Stand::Book && order.list.is_none();
-        let fits = match ended.reason {
-            EndReason::SelfTrade => true,
-            EndReason::Cancelled => !entering,
-            EndReason::Replaced => in_book_alone,
-            EndReason::MassCancelled => {
-                self.mass_cancelled += 1;
-                !entering
-            }
-            EndReason::AmendedToFilled => in_book_alone && order.filled > 0,
-            EndReason::Expired => {
-                let due = order.expire_time <= header.time_ns;
-                !entering && order.time_in_force == TimeInForce::Gtd && due
-            }
-            EndReason::DayEnded => !entering && order.time_in_force == TimeInForce::Day,
-            EndReason::ImmediateOrCancel => {
-                let immediate = order.time_in_force == TimeInForce::Ioc;
-                entering && immediate && order.kind == OrderKind::Limit && !crosses
-            }
-            EndReason::FillOrKill => {
-                entering && order.time_in_force == TimeInForce::Fok && order.filled == 0
-            }
-            EndReason::NoLiquidity => entering && order.kind == OrderKind::Market && !crosses,
-            EndReason::QuoteSpent => {
-                let best = book.best(order.side.opposite()).unwrap_or(0);
-                entering && by_amount && crosses && order.wants(best, book.spec.lot) == 0
-            }
-            EndReason::Rejected => {
-                let waited = matches!(order.stand, Stand::Waiting | Stand::Held);
-                !entering && (waited || order.list.is_some()) && order.stand != Stand::Book
-            }
-            EndReason::ListEnded => !entering && order.list.is_some(),
-        };
-        ensure!(fits, "the order cannot end as {}", ended.reason);
-        Ok(())
     }
 
     pub(super) fn order_amended(
