@@ -6,7 +6,8 @@ use tiercel_types::event::{
     TradeCorrected,
 };
 use tiercel_types::{
-    AccountId, AssetId, DenialReason, InstrumentId, InstrumentSpec, Money, Price, Qty,
+    AccountId, AssetId, DenialReason, InstrumentId, InstrumentSpec, InstrumentState, Money, Price,
+    Qty,
 };
 
 use crate::accounts::{Accounts, TradeRecord};
@@ -76,6 +77,9 @@ impl<L: Ledger> Engine<L> {
         self.check_symbol(spec)?;
         if L::ENABLED && !(self.knows_asset(spec.base) && self.knows_asset(spec.quote)) {
             return Err(DenialReason::UnknownAsset);
+        }
+        if spec.state == InstrumentState::Paused {
+            return Err(DenialReason::TermsInvalid);
         }
         check_terms(spec, L::ENABLED)
     }

@@ -16,7 +16,7 @@ use tiercel_types::{
     AccountId, DenialReason, InstrumentId, InstrumentState, Money, OrderId, Price, Qty,
 };
 
-use crate::book::Book;
+use crate::book::{ALLOTS, Book, RANKS_TOP};
 use crate::engine::{Engine, Named, Pending, Progress};
 use crate::entry::prevents;
 use crate::ladder::Level;
@@ -331,8 +331,8 @@ impl<L: Ledger> Engine<L> {
         }
         let book = self.book_mut(index);
         book.rules = Rules::new(*rules, book.lot);
-        book.allots = !book.rules.is_fifo();
-        book.ranks_top = rules.top == 1;
+        book.mark(ALLOTS, !book.rules.is_fifo());
+        book.mark(RANKS_TOP, rules.top == 1);
         out.push(rules.instrument, AccountId::VENUE, MatchingRulesSet { rules: *rules });
     }
 

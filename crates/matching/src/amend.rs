@@ -8,7 +8,7 @@ use tiercel_types::{
     Qty,
 };
 
-use crate::book::Book;
+use crate::book::{Book, RANKS_TOP};
 use crate::engine::{Engine, Named, Progress};
 use crate::ledger::Ledger;
 use crate::orders::{BEYOND, TIMED, split};
@@ -96,7 +96,7 @@ impl<L: Ledger> Engine<L> {
         let order = self.orders.get(handle);
         self.ledger.check_account(order.account)?;
         let book = self.book(order.book);
-        if matches!(book.state, InstrumentState::Halted | InstrumentState::Closed) {
+        if !book.state.takes_orders() {
             return Err(DenialReason::NotTrading);
         }
         let tick = book.check_price(price, true)?;
@@ -161,7 +161,7 @@ impl<L: Ledger> Engine<L> {
                 ClientOrderId::EMPTY
             },
         };
-        let ranks_top = book.ranks_top;
+        let ranks_top = book.has(RANKS_TOP);
         out.push(book.spec.instrument, account, amended);
         if ranks_top {
             self.rank_top(handle);
@@ -242,7 +242,7 @@ impl<L: Ledger> Engine<L> {
         }
         self.ledger.check_account(amend.account)?;
         let book = self.book(order.book);
-        if matches!(book.state, InstrumentState::Halted | InstrumentState::Closed) {
+        if !book.state.takes_orders() {
             return Err(DenialReason::NotTrading);
         }
         let Some(wish) = self.wish(handle, amend) else {
@@ -375,7 +375,7 @@ impl<L: Ledger> Engine<L> {
             old_level_lots = level_lots;
         }
         self.tell_amended(handle, change, level_lots, old_level_lots, out);
-        if self.book(index as u32).ranks_top {
+        if self.book(index as u32).has(RANKS_TOP) {
             self.rank_top(handle);
         }
         Progress::Done

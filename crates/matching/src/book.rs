@@ -26,18 +26,21 @@ pub(crate) struct Book {
     /// Book updates so far.
     pub(crate) updates: u64,
     pub(crate) state: InstrumentState,
-    /// Whether trades have to tell the watch of their prices.
-    pub(crate) noted: bool,
+    /// What it has that most books have not: the bits below.
+    flags: u8,
     /// What waits for this book's prices, once anything has.
     pub(crate) watch: Option<Box<Watch>>,
-    /// Whether a level is shared out otherwise than first come, first served.
-    pub(crate) allots: bool,
-    /// Whether it counts who bettered the market.
-    pub(crate) ranks_top: bool,
     pub(crate) bounds: Bounds,
     pub(crate) spec: InstrumentSpec,
     pub(crate) rules: Rules,
 }
+
+/// Trades have to tell the watch of their prices.
+pub(crate) const NOTED: u8 = 1;
+/// A level is shared out otherwise than first come, first served.
+pub(crate) const ALLOTS: u8 = 2;
+/// It counts who bettered the market.
+pub(crate) const RANKS_TOP: u8 = 4;
 
 /// What the terms bound, as the checks compare it.
 #[derive(Clone, Copy, Debug)]
@@ -88,10 +91,8 @@ impl Book {
             trades: 0,
             updates: 0,
             state: spec.state,
-            noted: false,
+            flags: 0,
             watch: None,
-            allots: false,
-            ranks_top: false,
             bounds: Bounds::new(&spec),
             spec,
             rules: Rules::fifo(spec.instrument),
@@ -105,6 +106,17 @@ impl Book {
         self.bounds = Bounds::new(&spec);
         self.spec = InstrumentSpec { state: self.state, ..spec };
         self.rules = Rules::new(self.rules.set, self.lot);
+    }
+
+    /// Whether it has one of these marks.
+    #[inline(always)]
+    pub(crate) fn has(&self, flags: u8) -> bool {
+        self.flags & flags != 0
+    }
+
+    /// Sets a mark, or takes it away.
+    pub(crate) fn mark(&mut self, flag: u8, on: bool) {
+        self.flags = self.flags & !flag | if on { flag } else { 0 };
     }
 
     #[inline(always)]

@@ -254,7 +254,13 @@ impl<L: Ledger> Engine<L> {
             return Err(DenialReason::ReservedFieldSet);
         }
         let book = self.book(self.book_of(change.instrument)?);
-        if book.state == change.state { Err(DenialReason::StateUnchanged) } else { Ok(()) }
+        if book.state == change.state {
+            return Err(DenialReason::StateUnchanged);
+        }
+        if change.state == InstrumentState::Paused {
+            return Err(DenialReason::StateNotAllowed);
+        }
+        Ok(())
     }
 
     /// Ends order after order until none is left or the buffer is full.

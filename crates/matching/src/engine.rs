@@ -278,6 +278,26 @@ impl<L: Ledger> Engine<L> {
             Command::NewOrderList(list) => return self.new_order_list(list, out),
             Command::StageCondition(condition) => self.stage_condition(condition, out),
             Command::StageLeg(leg) => self.stage_leg(leg, out),
+            Command::SetKillSwitch(set) => {
+                Named::plain(command.kind(), InstrumentId(0), set.account)
+                    .deny(DenialReason::ReservedFieldSet, out);
+            }
+            Command::CancelOnDisconnect(cancel) => {
+                Named::plain(command.kind(), InstrumentId(0), cancel.account)
+                    .deny(DenialReason::ReservedFieldSet, out);
+            }
+            Command::CountdownCancel(cancel) => {
+                Named::plain(command.kind(), cancel.instrument, cancel.account)
+                    .deny(DenialReason::ReservedFieldSet, out);
+            }
+            Command::SchedulePhase(phase) => {
+                Named::plain(command.kind(), phase.instrument, AccountId(0))
+                    .deny(DenialReason::ReservedFieldSet, out);
+            }
+            Command::SetProtections(set) => {
+                Named::plain(command.kind(), set.instrument, AccountId(0))
+                    .deny(DenialReason::ReservedFieldSet, out);
+            }
             Command::NewOrder(_)
             | Command::CancelOrder(_)
             | Command::AmendOrder(_)

@@ -7,7 +7,7 @@ use tiercel_types::{
     SelfTradePrevention, Side, TimeInForce,
 };
 
-use crate::book::Book;
+use crate::book::{ALLOTS, Book, NOTED, RANKS_TOP};
 use crate::engine::{Engine, Named, Progress};
 use crate::filters::check_slice;
 use crate::ledger::Ledger;
@@ -131,7 +131,7 @@ impl<L: Ledger> Engine<L> {
         order: &NewOrder,
         gone: &Gone,
     ) -> Result<Entry, DenialReason> {
-        if order.reserved != [0; 8] {
+        if order.reserved != [0; 4] {
             return Err(DenialReason::ReservedFieldSet);
         }
         let index = self.book_of(order.instrument)?;
@@ -265,7 +265,7 @@ impl<L: Ledger> Engine<L> {
             let tick = if order.kind == OrderKind::Market { 0 } else { entry.tick.unwrap_or(0) };
             return Ok((entry.book, tick, entry.lots, entry.slice));
         }
-        if order.reserved != [0; 8] {
+        if order.reserved != [0; 4] {
             return Err(DenialReason::ReservedFieldSet);
         }
         let index = self.book_of(order.instrument)?;
@@ -402,7 +402,7 @@ impl<L: Ledger> Engine<L> {
             resting: 1,
             ..accepted(order, order.price)
         };
-        let ranks_top = book.ranks_top;
+        let ranks_top = book.has(RANKS_TOP);
         out.push(order.instrument, order.account, accepted);
         if ranks_top {
             self.rank_top(handle);
@@ -433,7 +433,7 @@ impl<L: Ledger> Engine<L> {
         let mut open = lots;
         let plain = order.quote_qty.is_zero() && order.time_in_force != TimeInForce::Fok;
         let book = self.book(index);
-        if plain && !book.noted && !book.allots {
+        if plain && !book.has(NOTED | ALLOTS) {
             let aggressor = Aggressor {
                 id,
                 account: order.account,
@@ -570,7 +570,7 @@ pub(crate) fn accepted(order: &NewOrder, price: Price) -> OrderAccepted {
         resting: 0,
         reserved: [0; 3],
         client_order_id: order.client_order_id,
-        reserved_too: [0; 4],
+        session: order.session,
         quote_qty: order.quote_qty,
         display_qty: order.display_qty,
         expire_time: order.expire_time,

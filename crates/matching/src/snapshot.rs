@@ -25,6 +25,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use crate::accounts::{Accounts, TradeRecord};
+use crate::book::ALLOTS;
 use crate::engine::{Engine, EngineConfig, NO_BOOK, Pending};
 use crate::ledger::Ledger;
 use crate::orders::{NONE, Order, rare_bits};
@@ -269,7 +270,7 @@ impl<L: Ledger> Engine<L> {
 
     fn write_matching_rules(&self, sink: &mut impl Sink) {
         let books = || self.directory.iter().filter(|&&index| index != NO_BOOK);
-        let with_rules = || books().map(|&index| self.book(index)).filter(|book| book.allots);
+        let with_rules = || books().map(|&index| self.book(index)).filter(|book| book.has(ALLOTS));
         let records = with_rules().count() as u64;
         if records == 0 {
             return;

@@ -7,7 +7,7 @@ use tiercel_types::{
     TimeInForce, TradeId,
 };
 
-use crate::book::Book;
+use crate::book::{ALLOTS, Book, RANKS_TOP};
 use crate::engine::{Engine, Pending, Progress};
 use crate::entry::{may_rest, prevents};
 use crate::ladder::Level;
@@ -156,7 +156,7 @@ impl<L: Ledger> Engine<L> {
         entered: Option<&NewOrder>,
         out: &mut EventBuffer,
     ) -> Progress {
-        if self.book(taker.book).allots {
+        if self.book(taker.book).has(ALLOTS) {
             return self.take_allotted(taker, entered, out);
         }
         let opposite = taker.side.opposite().index();
@@ -508,7 +508,7 @@ impl<L: Ledger> Engine<L> {
             side: order.side,
             reserved: [0; 7],
         };
-        let ranks_top = book.ranks_top;
+        let ranks_top = book.has(RANKS_TOP);
         out.push(book.spec.instrument, order.account, rested);
         if ranks_top {
             self.rank_top(handle);
@@ -555,7 +555,7 @@ impl<L: Ledger> Engine<L> {
                 (expires_makers || stops) && self.ledger.same_group(taker.account, order.account);
             if there && own && stops {
                 // When the level is shared out, nobody is ahead of anybody.
-                let allots = self.book(taker.book).allots;
+                let allots = self.book(taker.book).has(ALLOTS);
                 return (if allots { 0 } else { displayed }, true);
             }
             if there && !own {

@@ -340,7 +340,7 @@ mod tests {
                     resting: 1,
                     reserved: [0; 3],
                     client_order_id: order.client_order_id,
-                    reserved_too: [0; 4],
+                    session: order.session,
                     quote_qty: order.quote_qty,
                     display_qty: order.display_qty,
                     expire_time: order.expire_time,

@@ -173,6 +173,24 @@ denials! {
     AllocationShareInvalid = 72, "ALLOCATION_SHARE_INVALID", "fifo_ppm";
     /// A market maker without a share, a share without an account, or one that is named twice.
     MarketMakerInvalid = 73, "MARKET_MAKER_INVALID", "market_makers";
+    /// The account's kill switch is on, or the venue's: only cancels and queries.
+    KillSwitchOn = 120, "KILL_SWITCH_ON", "account";
+    /// Zero is no session.
+    SessionRequired = 121, "SESSION_REQUIRED", "session";
+    /// As many countdowns are armed as there may be.
+    TooManyCountdowns = 122, "TOO_MANY_COUNTDOWNS", "account";
+    /// A state that cannot be asked for.
+    StateNotAllowed = 123, "STATE_NOT_ALLOWED", "state";
+    /// A phase is scheduled in the future, one at a time.
+    ScheduleTimeInvalid = 124, "SCHEDULE_TIME_INVALID", "at";
+    /// As many phases of the instrument are scheduled as there may be.
+    TooManyPhases = 125, "TOO_MANY_PHASES", "at";
+    /// No such phase is scheduled.
+    PhaseNotScheduled = 126, "PHASE_NOT_SCHEDULED", "at";
+    /// Bands and durations that do not go together, or that the instrument cannot have.
+    ProtectionInvalid = 127, "PROTECTION_INVALID", "protections";
+    /// Beyond the instrument's limit bands.
+    PriceBeyondLimit = 128, "PRICE_BEYOND_LIMIT", "price";
 }
 
 impl core::fmt::Display for DenialReason {

@@ -16,6 +16,16 @@ code! {
         Halted = 2 => "halted",
         /// Cancels only; entering this state ends the day: DAY orders expire.
         Closed = 3 => "closed",
+        /// Cancels only; it began by itself, after a limit state, and ends by itself with a call.
+        Paused = 5 => "paused",
+    }
+}
+
+impl InstrumentState {
+    /// Whether orders may be entered and amended.
+    #[inline]
+    pub const fn takes_orders(self) -> bool {
+        !matches!(self, Self::Halted | Self::Closed | Self::Paused)
     }
 }
 

@@ -155,6 +155,14 @@ code! {
         Rejected = 11 => "rejected",
         /// Another order of its list was filled, triggered or ended.
         ListEnded = 12 => "list_ended",
+        /// The account's kill switch, or the venue's, was set.
+        KillSwitch = 20 => "kill_switch",
+        /// Its session was disconnected.
+        Disconnected = 21 => "disconnected",
+        /// What it would have traded with lay beyond a price band.
+        PriceBand = 22 => "price_band",
+        /// Its account's countdown ran out.
+        Countdown = 23 => "countdown",
     }
 }
 

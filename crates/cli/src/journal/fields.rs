@@ -6,9 +6,10 @@
 use serde::{Serialize, Serializer};
 use tiercel_types::command::{
     AddAsset, AddInstrument, AdvanceTime, AmendOrder, BustTrade, CONDITION_AND, CONDITION_END,
-    CONDITION_OR, CancelOrder, ConditionLeaf, CorrectTrade, Deposit, MarketMaker, MassCancel,
-    NewAdvancedOrder, NewOrder, NewOrderList, OrderTerms, QueryOrder, ReplaceOrder, SetAccount,
-    SetInstrumentState, SetMatchingRules, StageCondition, StageLeg, Transfer, UpdateInstrument,
+    CONDITION_OR, CancelOnDisconnect, CancelOrder, ConditionLeaf, CorrectTrade, CountdownCancel,
+    Deposit, MarketMaker, MassCancel, NewAdvancedOrder, NewOrder, NewOrderList, OrderTerms,
+    QueryOrder, ReplaceOrder, SchedulePhase, SetAccount, SetInstrumentState, SetKillSwitch,
+    SetMatchingRules, SetProtections, StageCondition, StageLeg, Transfer, UpdateInstrument,
     Withdraw,
 };
 use tiercel_types::instrument::InstrumentSpec;
@@ -72,6 +73,7 @@ texts!(
     tiercel_types::Side,
     tiercel_types::command::AccountState,
     tiercel_types::command::Allocation,
+    tiercel_types::command::ScheduleAction,
     tiercel_types::instrument::InstrumentState,
     tiercel_types::order::AmendQtyMeaning,
     tiercel_types::order::ListKind,
@@ -164,6 +166,32 @@ pub(super) fn fields(command: &Command) -> Fields {
             out.push(("condition", Value::Text(condition(leaves, program))));
         }
         Command::SetMatchingRules(body) => rules(&mut out, body),
+        Command::SetKillSwitch(body) => {
+            parts!(out, body, SetKillSwitch { account, on; reserved });
+        }
+        Command::CancelOnDisconnect(body) => {
+            parts!(out, body, CancelOnDisconnect { account, session });
+        }
+        Command::CountdownCancel(body) => {
+            parts!(out, body, CountdownCancel { account, instrument, after_ns });
+        }
+        Command::SchedulePhase(body) => {
+            parts!(out, body, SchedulePhase { at, instrument, state, action; reserved });
+        }
+        Command::SetProtections(body) => parts!(
+            out,
+            body,
+            SetProtections {
+                instrument,
+                dynamic_ppm,
+                static_ppm,
+                limit_ppm,
+                call_ns,
+                window_ns,
+                limit_state_ns,
+                pause_ns
+            }
+        ),
         Command::NewOrderList(body) => parts!(out, body, NewOrderList {
             instrument, account, list_client_order_id, kind, pending_rule; reserved
         }),
@@ -201,7 +229,7 @@ fn condition(leaves: &[ConditionLeaf], program: &[u8]) -> String {
 fn order(out: &mut Fields, body: &NewOrder) {
     parts!(out, body, NewOrder {
         order_id, price, qty, quote_qty, display_qty, expire_time, instrument, account,
-        client_order_id, side, kind, time_in_force, self_trade_prevention; reserved
+        client_order_id, side, kind, time_in_force, self_trade_prevention, session; reserved
     });
 }
 

@@ -13,6 +13,7 @@ mod line;
 mod names;
 mod preset;
 mod print;
+mod protections;
 mod rules;
 mod run;
 mod statement;

@@ -88,12 +88,12 @@ pub(super) fn event_line(header: &EventHeader, event: &Event, names: &Names) -> 
     line
 }
 
-struct Printer<'a> {
-    line: Line,
+pub(super) struct Printer<'a> {
+    pub(super) line: Line,
     names: &'a Names,
     digits: Option<Digits>,
     instrument: InstrumentId,
-    account: AccountId,
+    pub(super) account: AccountId,
 }
 
 impl Printer<'_> {
@@ -135,6 +135,13 @@ impl Printer<'_> {
             Event::FundingRepeated(it) => {
                 self.account().line.named_number("fund", "funding_id", it.funding_id);
             }
+            Event::KillSwitchSet(it) => self.kill_switch_set(it),
+            Event::CountdownSet(it) => self.countdown_set(it),
+            Event::PhaseScheduled(it) => self.phase_scheduled(it),
+            Event::ProtectionsSet(it) => self.protections_set(&it.protections),
+            Event::InterruptionStarted(it) => self.interruption_started(it),
+            Event::BandsChanged(it) => self.bands_changed(it),
+            Event::LimitStateChanged(it) => self.limit_state_changed(it),
             Event::MatchingRulesSet(it) => self.matching_rules(&it.rules),
             Event::TimeAdvanced(_) => {}
             Event::OrderWaiting(it) => self.order_waiting(it),
@@ -186,6 +193,7 @@ impl Printer<'_> {
             self.line.named("stp", "self_trade_prevention", it.self_trade_prevention);
         }
         self.client_id(it.client_order_id.as_str());
+        self.optional_number("session", "session", u64::from(it.session));
         self.line.value("resting", it.resting != 0);
         self.level(it.level_qty, it.update_id);
     }
@@ -237,10 +245,14 @@ impl Printer<'_> {
         }
     }
 
-    fn optional_price(&mut self, shown: &str, key: &str, value: Price) {
+    pub(super) fn optional_price(&mut self, shown: &str, key: &str, value: Price) {
         if !value.is_zero() {
             self.line.named(shown, key, price(value, self.digits));
         }
+    }
+
+    pub(super) fn price(&mut self, key: &str, value: Price) {
+        self.line.pair(key, price(value, self.digits));
     }
 
     fn denied(&mut self, it: &Denied) {
@@ -427,12 +439,12 @@ impl Printer<'_> {
         self
     }
 
-    fn account(&mut self) -> &mut Self {
+    pub(super) fn account(&mut self) -> &mut Self {
         self.line.word("account", self.names.account_name(self.account));
         self
     }
 
-    fn symbol(&mut self) -> &mut Self {
+    pub(super) fn symbol(&mut self) -> &mut Self {
         self.line.word("instrument", self.names.symbol(self.instrument));
         self
     }
@@ -462,7 +474,7 @@ impl Printer<'_> {
         }
     }
 
-    fn optional_number(&mut self, shown: &str, key: &str, value: u64) {
+    pub(super) fn optional_number(&mut self, shown: &str, key: &str, value: u64) {
         if value != 0 {
             self.line.named_number(shown, key, value);
         }

@@ -110,6 +110,11 @@ impl Reader {
                 let instrument = self.one_instrument(words)?;
                 read_rules(words, &self.names, how, instrument)?.into()
             }
+            "kill" => self.kill(words)?.into(),
+            "disconnect" => self.disconnect(words)?.into(),
+            "countdown" => self.countdown(words)?.into(),
+            "schedule" => self.schedule(words)?.into(),
+            "protect" => self.protect(words)?.into(),
             "account" => self.account(words)?,
             "deposit" | "withdraw" | "transfer" => self.funds(verb, words)?,
             _ => {
@@ -143,6 +148,7 @@ impl Reader {
         let quote_qty = words.parsed("quote", str::parse)?.unwrap_or_default();
         let display_qty = words.parsed("show", str::parse)?.unwrap_or_default();
         let client_order_id = words.parsed("id", str::parse)?.unwrap_or_default();
+        let session = words.parsed("session", str::parse)?.unwrap_or_default();
         let instrument = self.one_instrument(words)?;
         let (qty, price) = read_size(words)?;
         let implied = match (kind, expire_time) {
@@ -157,6 +163,7 @@ impl Reader {
             display_qty,
             expire_time: expire_time.unwrap_or_default(),
             client_order_id,
+            session,
             kind,
             time_in_force: time_in_force.unwrap_or(implied),
             self_trade_prevention: self_trade_prevention.unwrap_or(SelfTradePrevention::None),
@@ -218,10 +225,7 @@ impl Reader {
             Some((_, Side::Sell)) => SideScope::Sell,
         };
         let instrument = self.optional_instrument(words)?.unwrap_or(InstrumentId::ALL);
-        let account = match words.value("account").or_else(|| words.bare()).as_deref() {
-            None | Some("all") => AccountId::ALL,
-            Some(text) => self.names.account(text)?,
-        };
+        let account = self.accounts(words)?;
         Ok(MassCancel { account, instrument, sides, reserved: [0; 7] })
     }
 
@@ -315,9 +319,17 @@ impl Reader {
     }
 
     /// The account that a line begins with.
-    fn owner(&self, words: &mut Words) -> Result<AccountId, LineError> {
+    pub(super) fn owner(&self, words: &mut Words) -> Result<AccountId, LineError> {
         let text = words.value("account").or_else(|| words.bare());
         self.names.account(&required(text, "account")?)
+    }
+
+    /// The accounts that a line names: one, or all.
+    pub(super) fn accounts(&self, words: &mut Words) -> Result<AccountId, LineError> {
+        match words.value("account").or_else(|| words.bare()).as_deref() {
+            None | Some("all") => Ok(AccountId::ALL),
+            Some(text) => self.names.account(text),
+        }
     }
 
     fn optional_account(&self, words: &mut Words) -> Result<Option<AccountId>, LineError> {
@@ -326,7 +338,7 @@ impl Reader {
     }
 
     /// The instrument that a line names by symbol or by number; the only one if it names none.
-    fn one_instrument(&self, words: &mut Words) -> Result<InstrumentId, LineError> {
+    pub(super) fn one_instrument(&self, words: &mut Words) -> Result<InstrumentId, LineError> {
         let named = self.optional_instrument(words)?;
         named.or_else(|| self.names.only_instrument()).ok_or_else(|| {
             let message = "which one? There are none or many: give a known symbol, or instrument=N";
@@ -334,14 +346,17 @@ impl Reader {
         })
     }
 
-    fn optional_instrument(&self, words: &mut Words) -> Result<Option<InstrumentId>, LineError> {
+    pub(super) fn optional_instrument(
+        &self,
+        words: &mut Words,
+    ) -> Result<Option<InstrumentId>, LineError> {
         let number = words.parsed("instrument", |text| text.parse().map(InstrumentId))?;
         let symbol = || words.bare_that(|text| self.names.instrument(text)).map(|(_, id)| id);
         Ok(number.or_else(symbol))
     }
 }
 
-fn required<T>(value: Option<T>, field: &str) -> Result<T, LineError> {
+pub(super) fn required<T>(value: Option<T>, field: &str) -> Result<T, LineError> {
     value.ok_or_else(|| LineError::new(field, "missing"))
 }
 

@@ -2,9 +2,7 @@
 
 use tiercel_types::command::{NewOrder, NewOrderList, OrderTerms};
 use tiercel_types::order::{ListKind, PendingRule, Trigger};
-use tiercel_types::{
-    DenialReason, InstrumentState, Money, OrderId, OrderKind, Price, Side, TimeInForce,
-};
+use tiercel_types::{DenialReason, Money, OrderId, OrderKind, Price, Side, TimeInForce};
 
 use crate::book::Book;
 use crate::engine::Engine;
@@ -63,7 +61,7 @@ impl<L: Ledger> Engine<L> {
         has_condition: bool,
         entered: Entered,
     ) -> Result<Checked, DenialReason> {
-        if order.reserved != [0; 8] || terms.reserved != [0; 3] {
+        if order.reserved != [0; 4] || terms.reserved != [0; 3] {
             return Err(DenialReason::ReservedFieldSet);
         }
         check_terms(terms)?;
@@ -73,7 +71,7 @@ impl<L: Ledger> Engine<L> {
         let index = self.book_of(order.instrument)?;
         let book = self.book(index);
         self.ledger.check_account(order.account)?;
-        if matches!(book.state, InstrumentState::Halted | InstrumentState::Closed) {
+        if !book.state.takes_orders() {
             return Err(DenialReason::NotTrading);
         }
         self.check_new_order_id(order)?;

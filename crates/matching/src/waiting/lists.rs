@@ -6,6 +6,7 @@ use tiercel_types::event::{EventBuffer, ListEnded, OrderAmended};
 use tiercel_types::order::{ListKind, PendingRule};
 use tiercel_types::{DenialReason, EndReason, ListId, Qty};
 
+use crate::book::RANKS_TOP;
 use crate::engine::Engine;
 use crate::ledger::Ledger;
 use crate::orders::{ASIDE, NONE, split};
@@ -465,7 +466,7 @@ impl<L: Ledger> Engine<L> {
             reserved: 0,
             client_order_id,
         };
-        let ranks_top = book.ranks_top;
+        let ranks_top = book.has(RANKS_TOP);
         out.push(book.spec.instrument, order.account, amended);
         if ranks_top {
             self.rank_top(handle);

@@ -2,7 +2,7 @@
 
 use tiercel_types::{Price, Side};
 
-use crate::book::Book;
+use crate::book::{Book, NOTED};
 use crate::engine::Engine;
 use crate::ladder::Ladder;
 use crate::ledger::Ledger;
@@ -84,7 +84,7 @@ impl Book {
     /// Tells the watch that there was a trade.
     #[inline(always)]
     pub(crate) fn note_print(&mut self, price: Price) {
-        if self.noted {
+        if self.has(NOTED) {
             self.watch_mut().first_print.get_or_insert(price);
         }
     }
@@ -104,6 +104,7 @@ impl<L: Ledger> Engine<L> {
     /// Keeps the mark by which trading knows that its prints are asked for.
     pub(crate) fn note_book(&mut self, index: u32) {
         let book = &mut self.books[index as usize];
-        book.noted = book.watch().is_some_and(|watch| watch.lookers + watch.readers != 0);
+        let noted = book.watch().is_some_and(|watch| watch.lookers + watch.readers != 0);
+        book.mark(NOTED, noted);
     }
 }

@@ -61,10 +61,14 @@ impl Auditor {
             EndReason::SelfTrade => true,
             EndReason::Cancelled => !entering,
             EndReason::Replaced => in_book_alone,
-            EndReason::MassCancelled => {
+            EndReason::MassCancelled
+            | EndReason::KillSwitch
+            | EndReason::Disconnected
+            | EndReason::Countdown => {
                 self.mass_cancelled += 1;
                 !entering
             }
+            EndReason::PriceBand => entering,
             EndReason::AmendedToFilled => in_book_alone && order.filled > 0,
             EndReason::Expired => {
                 let due = order.expire_time <= header.time_ns;

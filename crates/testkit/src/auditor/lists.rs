@@ -245,7 +245,13 @@ impl Auditor {
         if due {
             return Ok(());
         }
-        let by_mass_cancel = ended.reason == EndReason::MassCancelled;
+        let by_mass_cancel = matches!(
+            ended.reason,
+            EndReason::MassCancelled
+                | EndReason::KillSwitch
+                | EndReason::Disconnected
+                | EndReason::Countdown
+        );
         if ended.reason == EndReason::ListEnded {
             // Nothing made it end but an order that is triggered next.
             self.owing.insert(list_id);

@@ -213,7 +213,18 @@ impl Auditor {
                 book.shares = set.rules.allocation != Allocation::Fifo;
                 Ok(())
             }
-            Event::AssetAdded(_) | Event::Staged(_) | Event::TimeAdvanced(_) => Ok(()),
+            Event::AssetAdded(_)
+            | Event::Staged(_)
+            | Event::TimeAdvanced(_)
+            | Event::CountdownSet(_)
+            | Event::PhaseScheduled(_)
+            | Event::ProtectionsSet(_)
+            | Event::InterruptionStarted(_)
+            | Event::BandsChanged(_)
+            | Event::LimitStateChanged(_) => Ok(()),
+            Event::KillSwitchSet(set) => {
+                same("the number of orders", set.orders, self.mass_cancelled)
+            }
             Event::InstrumentAdded(_)
             | Event::InstrumentUpdated(_)
             | Event::InstrumentStateChanged(_) => self.instrument_event(header, event),

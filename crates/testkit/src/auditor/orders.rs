@@ -4,9 +4,8 @@ use tiercel_types::event::{
     OrderAccepted, OrderAmended, OrderReplenished, OrderRested, OrderStatus,
 };
 use tiercel_types::{
-    AccountId, AssetId, ClientOrderId, EventHeader, InstrumentId, InstrumentSpec, InstrumentState,
-    ListId, Money, OrderId, OrderKind, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp,
-    Trigger,
+    AccountId, AssetId, ClientOrderId, EventHeader, InstrumentId, InstrumentSpec, ListId, Money,
+    OrderId, OrderKind, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp, Trigger,
 };
 
 use super::book::Book;
@@ -213,7 +212,7 @@ impl Auditor {
         let steps_fit =
             order.price % spec.tick.units() == 0 && order.open.is_multiple_of(spec.lot.units());
         ensure!(steps_fit, "price or quantity is off its step");
-        let shut = matches!(state, InstrumentState::Halted | InstrumentState::Closed);
+        let shut = !state.takes_orders();
         ensure!(!shut, "the instrument takes no orders");
         ensure!(self.entering.is_none(), "an order is entering");
         let (may_rest, list) = (order.may_rest(), order.list);

@@ -168,7 +168,7 @@ impl Generator {
 
     fn spoil_order(&mut self, order: &mut NewOrder) {
         match self.random.below(22) {
-            0 => order.reserved[self.random.below(8) as usize] = 1,
+            0 => order.reserved[self.random.below(4) as usize] = 1,
             1 => order.instrument = self.odd_instrument(),
             2 => order.account = self.odd_account(),
             3 => order.order_id = OrderId(self.odd_number()),

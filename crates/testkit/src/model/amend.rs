@@ -21,7 +21,7 @@ impl Model {
             let active = self.accounts[&old.account].state == AccountState::Active;
             require(active, DenialReason::AccountBlocked)?;
         }
-        let closed = matches!(spec.state, InstrumentState::Halted | InstrumentState::Closed);
+        let closed = !spec.state.takes_orders();
         require(!closed, DenialReason::NotTrading)?;
 
         let qty = amend.qty.units();

@@ -37,7 +37,7 @@ impl Model {
 
     /// The checks of a new order, 1 to 32.
     pub(super) fn check_new_order(&self, new: &NewOrder, entry: Entry) -> Checked {
-        require(new.reserved == [0; 8], DenialReason::ReservedFieldSet)?;
+        require(new.reserved == [0; 4], DenialReason::ReservedFieldSet)?;
         self.check_parties(new)?;
         let spec = &self.instrument(new.instrument).spec;
         if entry != Entry::Pending {
@@ -84,7 +84,7 @@ impl Model {
 
     /// Check 5.
     pub(super) fn check_not_shut(spec: &InstrumentSpec) -> Checked {
-        let shut = matches!(spec.state, InstrumentState::Halted | InstrumentState::Closed);
+        let shut = !spec.state.takes_orders();
         require(!shut, DenialReason::NotTrading)
     }
 
@@ -507,7 +507,7 @@ pub(super) fn order_accepted(order: &Order) -> OrderAccepted {
         resting: 0,
         reserved: [0; 3],
         client_order_id: order.asked.client_order_id,
-        reserved_too: [0; 4],
+        session: order.asked.session,
         quote_qty: order.asked.quote_qty,
         display_qty: order.asked.display_qty,
         expire_time: order.asked.expire_time,

@@ -257,6 +257,11 @@ impl Model {
             Command::UpdateInstrument(update) => self.update_instrument(&update.spec),
             Command::SetInstrumentState(set) => self.set_instrument_state(*set),
             Command::SetMatchingRules(set) => self.set_matching_rules(set),
+            Command::SetKillSwitch(_)
+            | Command::CancelOnDisconnect(_)
+            | Command::CountdownCancel(_)
+            | Command::SchedulePhase(_)
+            | Command::SetProtections(_) => Err(DenialReason::ReservedFieldSet),
             Command::SetAccount(set) => self.set_account(set),
             Command::Deposit(deposit) => self.deposit(deposit),
             Command::Withdraw(withdraw) => self.withdraw(withdraw),
@@ -363,6 +368,11 @@ fn names(command: &Command) -> (InstrumentId, AccountId) {
         Command::SetInstrumentState(set) => (set.instrument, no_account),
         Command::SetMatchingRules(set) => (set.instrument, no_account),
         Command::SetAccount(set) => (no_instrument, set.account),
+        Command::SetKillSwitch(set) => (no_instrument, set.account),
+        Command::CancelOnDisconnect(cancel) => (no_instrument, cancel.account),
+        Command::CountdownCancel(cancel) => (cancel.instrument, cancel.account),
+        Command::SchedulePhase(phase) => (phase.instrument, no_account),
+        Command::SetProtections(set) => (set.instrument, no_account),
         Command::Deposit(deposit) => (no_instrument, deposit.account),
         Command::Withdraw(withdraw) => (no_instrument, withdraw.account),
         Command::Transfer(transfer) => (no_instrument, transfer.from),

@@ -51,6 +51,7 @@ impl Model {
                 self.assets.contains_key(&spec.base) && self.assets.contains_key(&spec.quote);
             require(known, DenialReason::UnknownAsset)?;
         }
+        require(spec.state != InstrumentState::Paused, DenialReason::TermsInvalid)?;
         require(self.terms_are_valid(spec), DenialReason::TermsInvalid)?;
         let instrument = Instrument {
             spec: *spec,
@@ -129,6 +130,7 @@ impl Model {
         let found = self.instruments.get(&id).ok_or(DenialReason::UnknownInstrument)?;
         let old = found.spec.state;
         require(set.state != old, DenialReason::StateUnchanged)?;
+        require(set.state != InstrumentState::Paused, DenialReason::StateNotAllowed)?;
         if set.state == InstrumentState::Closed {
             for order in self.instrument_order(id) {
                 // Its list may have taken it along.

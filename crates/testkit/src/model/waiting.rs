@@ -95,7 +95,7 @@ impl Model {
         condition_fits: bool,
         role: Role,
     ) -> Checked {
-        let reserved_fit = new.reserved == [0; 8] && terms.reserved == [0; 3];
+        let reserved_fit = new.reserved == [0; 4] && terms.reserved == [0; 3];
         require(reserved_fit, DenialReason::ReservedFieldSet)?;
         Self::check_terms_belong(terms)?;
         let condition_missing = terms.trigger == Trigger::Condition && !condition_fits;

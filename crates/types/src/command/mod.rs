@@ -6,11 +6,13 @@
 mod advanced;
 mod operator;
 mod order;
+mod protections;
 mod rules;
 
 pub use advanced::*;
 pub use operator::*;
 pub use order::*;
+pub use protections::*;
 pub use rules::*;
 
 use zerocopy::{FromZeros, Immutable, IntoBytes, KnownLayout, TryFromBytes};
@@ -119,6 +121,16 @@ commands! {
     NewOrderList = 21 => "new_order_list",
     /// Sets how an instrument's orders are filled.
     SetMatchingRules = 22 => "set_matching_rules",
+    /// Blocks entry and ends what is live, for an account or for all.
+    SetKillSwitch = 25 => "set_kill_switch",
+    /// Cancels the orders of a session.
+    CancelOnDisconnect = 26 => "cancel_on_disconnect",
+    /// Cancels orders later, unless it is renewed.
+    CountdownCancel = 27 => "countdown_cancel",
+    /// Sets when an instrument moves to another state.
+    SchedulePhase = 28 => "schedule_phase",
+    /// Sets an instrument's price bands.
+    SetProtections = 29 => "set_protections",
 }
 
 impl Command {

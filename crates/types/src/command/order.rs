@@ -37,8 +37,11 @@ pub struct NewOrder {
     pub time_in_force: TimeInForce,
     /// What happens instead of trading with oneself.
     pub self_trade_prevention: SelfTradePrevention,
+    /// Which of its account's connections it belongs to; zero: none. See
+    /// [`CancelOnDisconnect`](super::CancelOnDisconnect).
+    pub session: u32,
     /// Zero.
-    pub reserved: [u8; 8],
+    pub reserved: [u8; 4],
 }
 
 impl NewOrder {
@@ -57,7 +60,8 @@ impl NewOrder {
         kind: OrderKind::Limit,
         time_in_force: TimeInForce::Gtc,
         self_trade_prevention: SelfTradePrevention::None,
-        reserved: [0; 8],
+        session: 0,
+        reserved: [0; 4],
     };
 
     /// A good-till-cancelled limit order without a client order id.
@@ -82,7 +86,8 @@ impl NewOrder {
             kind: OrderKind::Limit,
             time_in_force: TimeInForce::Gtc,
             self_trade_prevention: SelfTradePrevention::None,
-            reserved: [0; 8],
+            session: 0,
+            reserved: [0; 4],
         }
     }
 }

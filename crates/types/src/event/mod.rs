@@ -13,10 +13,12 @@
 mod advanced;
 mod operator;
 mod order;
+mod protections;
 
 pub use advanced::*;
 pub use operator::*;
 pub use order::*;
+pub use protections::*;
 
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -209,6 +211,20 @@ events! {
     Staged = 25 => "staged",
     /// How an instrument's orders are filled was set.
     MatchingRulesSet = 26 => "matching_rules_set",
+    /// A kill switch was set.
+    KillSwitchSet = 30 => "kill_switch_set",
+    /// A countdown was armed or disarmed.
+    CountdownSet = 31 => "countdown_set",
+    /// A phase was scheduled, or taken off the schedule.
+    PhaseScheduled = 32 => "phase_scheduled",
+    /// An instrument's price bands were set.
+    ProtectionsSet = 33 => "protections_set",
+    /// Trading stops for a call.
+    InterruptionStarted = 34 => "interruption_started",
+    /// The limit bands changed.
+    BandsChanged = 36 => "bands_changed",
+    /// A limit state began or ended.
+    LimitStateChanged = 37 => "limit_state_changed",
 }
 
 impl Event {

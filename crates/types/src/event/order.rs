@@ -39,8 +39,8 @@ pub struct OrderAccepted {
     pub reserved: [u8; 3],
     /// The client's name for it.
     pub client_order_id: ClientOrderId,
-    /// Zero.
-    pub reserved_too: [u8; 4],
+    /// Which of its account's connections it belongs to; zero: none.
+    pub session: u32,
     /// Market orders: the quote amount; else zero.
     pub quote_qty: Qty,
     /// Iceberg: its slice; zero: all is visible.
