@@ -256,7 +256,7 @@ fn check_terms(spec: &InstrumentSpec, with_accounts: bool) -> Result<(), DenialR
     } else {
         spec.max_price.units() >= 0 && spec.reference_price.units() >= 0
     };
-    if !steps || !signs {
+    if !steps || !signs || spec.state == InstrumentState::Call {
         return Err(DenialReason::TermsInvalid);
     }
     let tick = spec.tick.units();

@@ -1,5 +1,6 @@
 //! Orders that end unfilled: cancelled, expired, one or many.
 
+use tiercel_types::auction::AuctionKind;
 use tiercel_types::command::{CancelOrder, Kind, MassCancel, QueryOrder, SetInstrumentState};
 use tiercel_types::event::{
     EventBuffer, InstrumentStateChanged, MassCancelDone, OrderEnded, OrderStatus,
@@ -257,6 +258,9 @@ impl<L: Ledger> Engine<L> {
         if book.state == change.state {
             return Err(DenialReason::StateUnchanged);
         }
+        if change.state == InstrumentState::Call {
+            return Err(DenialReason::AuctionKindRequired);
+        }
         if change.state == InstrumentState::Paused {
             return Err(DenialReason::StateNotAllowed);
         }
@@ -304,7 +308,14 @@ impl<L: Ledger> Engine<L> {
         if change.state == InstrumentState::Open {
             self.release_held(index);
         }
-        let changed = InstrumentStateChanged { old, new: change.state, reserved: [0; 6] };
+        let changed = InstrumentStateChanged {
+            old,
+            new: change.state,
+            auction: AuctionKind::None,
+            then: InstrumentState::PreOpen,
+            reserved: [0; 4],
+            ends_at: Timestamp(0),
+        };
         out.push(change.instrument, AccountId(0), changed);
     }
 

@@ -267,6 +267,14 @@ impl<L: Ledger> Engine<L> {
             Command::AddInstrument(add) => self.add_instrument(&add.spec, out),
             Command::UpdateInstrument(update) => self.update_instrument(&update.spec, out),
             Command::SetMatchingRules(rules) => self.set_matching_rules(rules, out),
+            Command::SetAuctionRules(rules) => {
+                let named = Named::plain(Kind::SetAuctionRules, rules.instrument, AccountId(0));
+                named.deny(DenialReason::TermNotAllowed, out);
+            }
+            Command::StartCall(call) => {
+                let named = Named::plain(Kind::StartCall, call.instrument, AccountId(0));
+                named.deny(DenialReason::TermNotAllowed, out);
+            }
             Command::SetAccount(terms) => self.set_account(terms, out),
             Command::Deposit(deposit) => self.deposit(deposit, out),
             Command::Withdraw(withdraw) => self.withdraw(withdraw, out),

@@ -509,7 +509,10 @@ fn check_state(state: InstrumentState, order: &NewOrder) -> Result<(), DenialRea
     if order.kind == OrderKind::Market {
         return Err(DenialReason::MarketNotOpen);
     }
-    if may_rest(order.time_in_force) { Ok(()) } else { Err(DenialReason::TimeInForceNotAllowed) }
+    match order.time_in_force {
+        TimeInForce::Ioc | TimeInForce::Fok => Err(DenialReason::TimeInForceNotAllowed),
+        _ => Ok(()),
+    }
 }
 
 /// Checks 10 to 13: what needs no book.
@@ -517,7 +520,7 @@ fn check_state(state: InstrumentState, order: &NewOrder) -> Result<(), DenialRea
 fn check_shape(order: &NewOrder, now_ns: u64) -> Result<(), DenialReason> {
     // Most orders are limit orders without quote amount and expire time.
     if order.kind == OrderKind::Limit
-        && order.time_in_force != TimeInForce::Gtd
+        && (order.time_in_force as u8) < TimeInForce::Gtd as u8
         && (order.quote_qty.units() | order.expire_time.0) == 0
     {
         return if order.qty.is_zero() { Err(DenialReason::QtyRequired) } else { Ok(()) };
@@ -529,10 +532,12 @@ fn check_shape(order: &NewOrder, now_ns: u64) -> Result<(), DenialReason> {
 fn check_rare_shape(order: &NewOrder, now_ns: u64) -> Result<(), DenialReason> {
     let rests = may_rest(order.time_in_force);
     let lives_rightly = match order.kind {
-        OrderKind::Limit => true,
+        OrderKind::Limit => !order.time_in_force.is_for_auction(),
         OrderKind::PostOnly => rests,
         OrderKind::Market => {
-            !rests && (order.quote_qty.is_zero() || order.time_in_force == TimeInForce::Ioc)
+            !rests
+                && !order.time_in_force.is_for_auction()
+                && (order.quote_qty.is_zero() || order.time_in_force == TimeInForce::Ioc)
         }
     };
     if !lives_rightly {

@@ -234,7 +234,8 @@ impl<L: Ledger> Engine<L> {
             update_id: book.next_update(),
             maker_account,
             taker_side: taker.side,
-            reserved: [0; 3],
+            auction: 0,
+            reserved: [0; 2],
             taker_fee: Money::ZERO,
             maker_fee: Money::ZERO,
         };

@@ -173,6 +173,26 @@ denials! {
     AllocationShareInvalid = 72, "ALLOCATION_SHARE_INVALID", "fifo_ppm";
     /// A market maker without a share, a share without an account, or one that is named twice.
     MarketMakerInvalid = 73, "MARKET_MAKER_INVALID", "market_makers";
+    /// A bound round the reference price is negative, or no multiple of the tick.
+    AuctionBoundInvalid = 100, "AUCTION_BOUND_INVALID", "bound";
+    /// Nothing trades at once while orders are collected for an auction.
+    ImmediateInCall = 101, "IMMEDIATE_IN_CALL", "time_in_force";
+    /// A market order that buys in an auction needs a price up to which its funds are reserved.
+    ProtectionRequired = 102, "PROTECTION_REQUIRED", "price";
+    /// In an auction orders are by quantity alone.
+    QuoteQtyInAuction = 103, "QUOTE_QTY_IN_AUCTION", "quote_qty";
+    /// A call has to say for which auction it is.
+    AuctionKindRequired = 104, "AUCTION_KIND_REQUIRED", "auction";
+    /// A call ends in the future.
+    CallEndInvalid = 105, "CALL_END_INVALID", "ends_at";
+    /// A call that ends by itself leads to open or closed.
+    CallThenInvalid = 106, "CALL_THEN_INVALID", "then";
+    /// More would trade beyond the bounds of the auction's price than within them.
+    AuctionOutOfBounds = 107, "AUCTION_OUT_OF_BOUNDS", "state";
+    /// The book is crossed: only an auction leads to such a state.
+    BookCrossed = 108, "BOOK_CROSSED", "state";
+    /// Only limit orders for an auction are for its imbalance alone.
+    ImbalanceOnlyNotAllowed = 109, "IMBALANCE_ONLY_NOT_ALLOWED", "imbalance_only";
     /// The account's kill switch is on, or the venue's: only cancels and queries.
     KillSwitchOn = 120, "KILL_SWITCH_ON", "account";
     /// Zero is no session.

@@ -239,7 +239,8 @@ mod tests {
             update_id: 6,
             maker_account: AccountId(7),
             taker_side: Side::Sell,
-            reserved: [0; 3],
+            auction: 0,
+            reserved: [0; 2],
             taker_fee: Money::ZERO,
             maker_fee: Money::ZERO,
         };

@@ -16,6 +16,8 @@ code! {
         Halted = 2 => "halted",
         /// Cancels only; entering this state ends the day: DAY orders expire.
         Closed = 3 => "closed",
+        /// Orders are collected for an auction; nothing matches, and the book may be crossed.
+        Call = 4 => "call",
         /// Cancels only; it began by itself, after a limit state, and ends by itself with a call.
         Paused = 5 => "paused",
     }

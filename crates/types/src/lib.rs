@@ -13,6 +13,7 @@
 //! Units: [`Price`] and [`Qty`] count 10^-8; [`Money`] counts 10^-16, so that `price * qty` is
 //! exact; timestamps are nanoseconds since the Unix epoch; rates are parts per million.
 
+pub mod auction;
 pub mod bracket;
 pub mod command;
 pub mod decimal;

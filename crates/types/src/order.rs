@@ -101,6 +101,20 @@ code! {
         Fok = 3 => "fok",
         /// Good till date: expires at its expire time.
         Gtd = 4 => "gtd",
+        /// For the next opening auction alone: what does not trade in it ends with it.
+        AtOpen = 5 => "at_open",
+        /// For the next closing auction alone; it also ends when its instrument closes.
+        AtClose = 6 => "at_close",
+        /// For the next auction, whichever it is.
+        AtAuction = 7 => "at_auction",
+    }
+}
+
+impl TimeInForce {
+    /// Whether such an order takes part in an auction alone.
+    #[inline]
+    pub const fn is_for_auction(self) -> bool {
+        self as u8 >= Self::AtOpen as u8
     }
 }
 
@@ -155,6 +169,8 @@ code! {
         Rejected = 11 => "rejected",
         /// Another order of its list was filled, triggered or ended.
         ListEnded = 12 => "list_ended",
+        /// The auction that it was for is over.
+        AuctionEnded = 16 => "auction_ended",
         /// The account's kill switch, or the venue's, was set.
         KillSwitch = 20 => "kill_switch",
         /// Its session was disconnected.
@@ -235,6 +251,8 @@ code! {
         Pending = 1 => "pending",
         /// It was triggered and waits for its instrument to open.
         Held = 2 => "held",
+        /// It waits for its auction.
+        Auction = 3 => "auction",
     }
 }
 

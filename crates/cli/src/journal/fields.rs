@@ -8,9 +8,9 @@ use tiercel_types::command::{
     AddAsset, AddInstrument, AdvanceTime, AmendOrder, BustTrade, CONDITION_AND, CONDITION_END,
     CONDITION_OR, CancelOnDisconnect, CancelOrder, ConditionLeaf, CorrectTrade, CountdownCancel,
     Deposit, MarketMaker, MassCancel, NewAdvancedOrder, NewOrder, NewOrderList, OrderTerms,
-    QueryOrder, ReplaceOrder, SchedulePhase, SetAccount, SetInstrumentState, SetKillSwitch,
-    SetMatchingRules, SetProtections, StageCondition, StageLeg, Transfer, UpdateInstrument,
-    Withdraw,
+    QueryOrder, ReplaceOrder, SchedulePhase, SetAccount, SetAuctionRules, SetInstrumentState,
+    SetKillSwitch, SetMatchingRules, SetProtections, StageCondition, StageLeg, StartCall, Transfer,
+    UpdateInstrument, Withdraw,
 };
 use tiercel_types::instrument::InstrumentSpec;
 use tiercel_types::{
@@ -71,6 +71,10 @@ texts!(
     tiercel_types::Qty,
     tiercel_types::Money,
     tiercel_types::Side,
+    tiercel_types::auction::AuctionKind,
+    tiercel_types::auction::AuctionReference,
+    tiercel_types::auction::Pressure,
+    tiercel_types::auction::TieBreak,
     tiercel_types::command::AccountState,
     tiercel_types::command::Allocation,
     tiercel_types::command::ScheduleAction,
@@ -156,16 +160,17 @@ pub(super) fn fields(command: &Command) -> Fields {
         Command::NewAdvancedOrder(NewAdvancedOrder { order: body, terms })
         | Command::StageLeg(StageLeg { order: body, terms }) => {
             order(&mut out, body);
-            parts!(out, terms, OrderTerms {
-                trigger, trigger_price, trailing_amount, trailing_bps, activation_price, min_qty, peg,
-                peg_offset, all_or_none, hidden, imbalance_only; reserved, reserved_too
-            });
+            order_terms(&mut out, terms);
         }
         Command::StageCondition(StageCondition { leaves, program, account, reserved: _ }) => {
             out.push(("account", account.value()));
             out.push(("condition", Value::Text(condition(leaves, program))));
         }
         Command::SetMatchingRules(body) => rules(&mut out, body),
+        Command::SetAuctionRules(body) => auction_rules(&mut out, body),
+        Command::StartCall(body) => {
+            parts!(out, body, StartCall { instrument, auction, then, ends_at; reserved });
+        }
         Command::SetKillSwitch(body) => {
             parts!(out, body, SetKillSwitch { account, on; reserved });
         }
@@ -208,6 +213,20 @@ fn rules(out: &mut Fields, body: &SetMatchingRules) {
     let shares = named.map(|maker| format!("{}:{}", maker.account, maker.share_ppm));
     let makers: Vec<String> = shares.collect();
     out.push(("market_makers", Value::Text(makers.join(" "))));
+}
+
+fn order_terms(out: &mut Fields, terms: &OrderTerms) {
+    parts!(out, terms, OrderTerms {
+        trigger, trigger_price, trailing_amount, trailing_bps, activation_price, min_qty, peg,
+        peg_offset, all_or_none, hidden, imbalance_only; reserved, reserved_too
+    });
+}
+
+fn auction_rules(out: &mut Fields, body: &SetAuctionRules) {
+    parts!(out, body, SetAuctionRules {
+        instrument, minimum_surplus, pressure, tie_break, reference, bound, bound_ppm,
+        indication_interval_ns; reserved
+    });
 }
 
 /// A condition's tree in postfix, as it lies in the record: `last(1)>=100 bid(2)<3 and`.
@@ -294,6 +313,11 @@ pub(super) const COLUMNS: &[&str] = &[
     "trailing_amount",
     "trailing_bps",
     "activation_price",
+    "peg",
+    "peg_offset",
+    "all_or_none",
+    "hidden",
+    "imbalance_only",
     "condition",
     "list_client_order_id",
     "pending_rule",
@@ -304,6 +328,16 @@ pub(super) const COLUMNS: &[&str] = &[
     "top_min_qty",
     "top_max_qty",
     "market_makers",
+    "minimum_surplus",
+    "pressure",
+    "tie_break",
+    "reference",
+    "bound",
+    "bound_ppm",
+    "indication_interval_ns",
+    "auction",
+    "then",
+    "ends_at",
 ];
 
 #[cfg(test)]

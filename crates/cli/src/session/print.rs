@@ -2,16 +2,17 @@
 
 use core::fmt::{self, Display};
 
-use tiercel_types::command::SetMatchingRules;
+use tiercel_types::auction::AuctionKind;
+use tiercel_types::command::{SetAuctionRules, SetMatchingRules};
 use tiercel_types::event::{
-    Denied, FundsMoved, ListAccepted, OrderAccepted, OrderAmended, OrderEnded, OrderReplenished,
-    OrderRested, OrderStatus, OrderTriggered, OrderWaiting, SelfTradePrevented, Trade, TradeBusted,
-    TradeCorrected,
+    Denied, FundsMoved, InstrumentStateChanged, LevelChanged, ListAccepted, OrderAccepted,
+    OrderAmended, OrderEnded, OrderReplenished, OrderRested, OrderStatus, OrderTriggered,
+    OrderWaiting, SelfTradePrevented, Trade, TradeBusted, TradeCorrected,
 };
 use tiercel_types::order::ListKind;
 use tiercel_types::{
     AccountId, DenialReason, Event, EventHeader, InstrumentId, InstrumentSpec, ListId, Money,
-    OrderId, Price, Qty, Timestamp, TradeId,
+    OrderId, Price, Qty, Side, Timestamp, TradeId,
 };
 
 use super::decimal::places;
@@ -119,7 +120,7 @@ impl Printer<'_> {
             Event::InstrumentAdded(it) => self.terms(&it.spec),
             Event::InstrumentUpdated(it) => self.terms(&it.spec),
             Event::InstrumentStateChanged(it) => {
-                self.symbol().line.pair("old", it.old).pair("new", it.new);
+                self.state_changed(it);
             }
             Event::AccountChanged(it) => {
                 let account = self.account;
@@ -143,6 +144,16 @@ impl Printer<'_> {
             Event::BandsChanged(it) => self.bands_changed(it),
             Event::LimitStateChanged(it) => self.limit_state_changed(it),
             Event::MatchingRulesSet(it) => self.matching_rules(&it.rules),
+            Event::AuctionRulesSet(it) => self.auction_rules(&it.rules),
+            Event::AuctionIndication(it) => {
+                let would = (it.executed_qty, it.surplus_qty, it.surplus_side);
+                self.auction(it.auction, (it.has_price != 0).then_some(it.price), would);
+            }
+            Event::AuctionEnded(it) => {
+                let did = (it.executed_qty, it.surplus_qty, it.surplus_side);
+                self.auction(it.auction, (it.has_price != 0).then_some(it.price), did);
+            }
+            Event::LevelChanged(it) => self.level_changed(it),
             Event::TimeAdvanced(_) => {}
             Event::OrderWaiting(it) => self.order_waiting(it),
             Event::OrderTriggered(it) => self.order_triggered(it),
@@ -177,6 +188,50 @@ impl Printer<'_> {
         if !makers.is_empty() {
             self.line.value("market_makers", makers);
         }
+    }
+
+    fn state_changed(&mut self, it: &InstrumentStateChanged) {
+        self.symbol().line.pair("old", it.old).pair("new", it.new);
+        if it.auction != AuctionKind::None {
+            self.line.pair("auction", it.auction).pair("then", it.then);
+        }
+        if it.ends_at.0 != 0 {
+            self.line.named("until", "ends_at", Clock(it.ends_at));
+        }
+    }
+
+    fn auction_rules(&mut self, it: &SetAuctionRules) {
+        self.symbol();
+        self.line.number("minimum_surplus", it.minimum_surplus);
+        self.line.pair("pressure", it.pressure).pair("tie_break", it.tie_break);
+        self.line.pair("reference", it.reference);
+        self.optional_price("bound", "bound", it.bound);
+        self.optional_number("bound_ppm", "bound_ppm", u64::from(it.bound_ppm));
+        self.optional_number("interval_ns", "indication_interval_ns", it.indication_interval_ns);
+    }
+
+    /// What an auction would do, or did: without a price it does nothing.
+    fn auction(
+        &mut self,
+        auction: AuctionKind,
+        price: Option<Price>,
+        (executed, surplus, side): (Qty, Qty, Side),
+    ) {
+        self.symbol().line.word("auction", auction);
+        let Some(price) = price else {
+            self.line.show("no_price").value("has_price", false);
+            return;
+        };
+        self.size(executed, price).qty("surplus", "surplus_qty", surplus);
+        if !surplus.is_zero() {
+            self.line.word("surplus_side", side);
+        }
+        self.line.value("has_price", true);
+    }
+
+    fn level_changed(&mut self, it: &LevelChanged) {
+        self.symbol().line.word("side", it.side);
+        self.size(Qty::ZERO, it.price).level(it.level_qty, it.update_id);
     }
 
     fn order_accepted(&mut self, it: &OrderAccepted) {
@@ -275,6 +330,10 @@ impl Printer<'_> {
 
     fn trade(&mut self, it: &Trade) {
         self.trade_id(it.trade_id).symbol().size(it.qty, it.price);
+        if it.auction != 0 {
+            self.line.show("auction");
+        }
+        self.line.value("auction", it.auction != 0);
         self.line.named("taker", "taker_order", Order(it.taker_order_id));
         self.line.named("by", "taker_account", self.names.account_name(self.account));
         self.line.word("taker_side", it.taker_side);

@@ -75,13 +75,14 @@ impl<L: Ledger> Engine<L> {
             return Err(DenialReason::NotTrading);
         }
         self.check_new_order_id(order)?;
-        let lives_rightly = match order.kind {
-            OrderKind::PostOnly => may_rest(order.time_in_force),
-            OrderKind::Limit => true,
-            OrderKind::Market => {
-                order.quote_qty.is_zero() || order.time_in_force != TimeInForce::Fok
-            }
-        };
+        let lives_rightly = !order.time_in_force.is_for_auction()
+            && match order.kind {
+                OrderKind::PostOnly => may_rest(order.time_in_force),
+                OrderKind::Limit => true,
+                OrderKind::Market => {
+                    order.quote_qty.is_zero() || order.time_in_force != TimeInForce::Fok
+                }
+            };
         if !lives_rightly {
             return Err(DenialReason::TimeInForceNotAllowed);
         }

@@ -92,6 +92,7 @@ impl Auditor {
                 !entering && (waited || order.list.is_some()) && order.stand != Stand::Book
             }
             EndReason::ListEnded => !entering && order.list.is_some(),
+            EndReason::AuctionEnded => false,
         };
         ensure!(fits, "the order cannot end as {}", ended.reason);
         Ok(())

@@ -213,6 +213,10 @@ impl Auditor {
                 book.shares = set.rules.allocation != Allocation::Fifo;
                 Ok(())
             }
+            Event::AuctionIndication(_)
+            | Event::AuctionEnded(_)
+            | Event::AuctionRulesSet(_)
+            | Event::LevelChanged(_) => Err("auctions are not audited".to_owned()),
             Event::AssetAdded(_)
             | Event::Staged(_)
             | Event::TimeAdvanced(_)

@@ -89,6 +89,7 @@ impl Auditor {
             WaitState::Waiting => Stand::Waiting,
             WaitState::Pending => Stand::Pending,
             WaitState::Held => Stand::Held,
+            WaitState::Auction => return Err("auctions are not audited".to_owned()),
         };
         if self.asked.take().is_some() {
             same("where it stands", stand, order.stand)?;

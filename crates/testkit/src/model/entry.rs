@@ -93,7 +93,7 @@ impl Model {
         Self::check_not_shut(spec)?;
         if spec.state == InstrumentState::PreOpen {
             require(new.kind != OrderKind::Market, DenialReason::MarketNotOpen)?;
-            let lasts = may_rest(new.kind, new.time_in_force);
+            let lasts = !matches!(new.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
             require(lasts, DenialReason::TimeInForceNotAllowed)?;
         }
         Ok(())
@@ -117,7 +117,7 @@ impl Model {
             (OrderKind::Market, TimeInForce::Fok) => new.quote_qty.is_zero(),
             (OrderKind::Market, time_in_force) => time_in_force == TimeInForce::Ioc,
             (OrderKind::PostOnly, time_in_force) => may_rest(new.kind, time_in_force),
-            (OrderKind::Limit, _) => true,
+            (OrderKind::Limit, time_in_force) => !time_in_force.is_for_auction(),
         };
         require(allowed, DenialReason::TimeInForceNotAllowed)
     }

@@ -257,6 +257,9 @@ impl Model {
             Command::UpdateInstrument(update) => self.update_instrument(&update.spec),
             Command::SetInstrumentState(set) => self.set_instrument_state(*set),
             Command::SetMatchingRules(set) => self.set_matching_rules(set),
+            Command::SetAuctionRules(_) | Command::StartCall(_) => {
+                Err(DenialReason::TermNotAllowed)
+            }
             Command::SetKillSwitch(_)
             | Command::CancelOnDisconnect(_)
             | Command::CountdownCancel(_)
@@ -367,6 +370,8 @@ fn names(command: &Command) -> (InstrumentId, AccountId) {
         Command::UpdateInstrument(update) => (update.spec.instrument, no_account),
         Command::SetInstrumentState(set) => (set.instrument, no_account),
         Command::SetMatchingRules(set) => (set.instrument, no_account),
+        Command::SetAuctionRules(set) => (set.instrument, no_account),
+        Command::StartCall(start) => (start.instrument, no_account),
         Command::SetAccount(set) => (no_instrument, set.account),
         Command::SetKillSwitch(set) => (no_instrument, set.account),
         Command::CancelOnDisconnect(cancel) => (no_instrument, cancel.account),

@@ -1,5 +1,6 @@
 //! What the operator does: assets, instruments, accounts, funds.
 
+use tiercel_types::auction::AuctionKind;
 use tiercel_types::command::{
     AddAsset, Deposit, SetAccount, SetInstrumentState, SetMatchingRules, Transfer, Withdraw,
 };
@@ -9,7 +10,7 @@ use tiercel_types::event::{
 };
 use tiercel_types::{
     AccountId, AssetId, DenialReason, EndReason, InstrumentId, InstrumentSpec, InstrumentState,
-    Money, Qty, Symbol, TimeInForce,
+    Money, Qty, Symbol, TimeInForce, Timestamp,
 };
 
 use super::entry::require;
@@ -96,7 +97,7 @@ impl Model {
 
     fn terms_are_valid(&self, spec: &InstrumentSpec) -> bool {
         let (tick, lot) = (spec.tick.units(), spec.lot.units());
-        if tick <= 0 || lot == 0 {
+        if tick <= 0 || lot == 0 || spec.state == InstrumentState::Call {
             return false;
         }
         let (min_price, max_price) = (spec.min_price.units(), spec.max_price.units());
@@ -130,6 +131,7 @@ impl Model {
         let found = self.instruments.get(&id).ok_or(DenialReason::UnknownInstrument)?;
         let old = found.spec.state;
         require(set.state != old, DenialReason::StateUnchanged)?;
+        require(set.state != InstrumentState::Call, DenialReason::AuctionKindRequired)?;
         require(set.state != InstrumentState::Paused, DenialReason::StateNotAllowed)?;
         if set.state == InstrumentState::Closed {
             for order in self.instrument_order(id) {
@@ -144,7 +146,14 @@ impl Model {
         if set.state == InstrumentState::Open {
             self.let_go_of_held(id);
         }
-        let changed = InstrumentStateChanged { old, new: set.state, reserved: [0; 6] };
+        let changed = InstrumentStateChanged {
+            old,
+            new: set.state,
+            auction: AuctionKind::None,
+            then: InstrumentState::PreOpen,
+            reserved: [0; 4],
+            ends_at: Timestamp(0),
+        };
         self.emit(id, AccountId(0), changed);
         Ok(())
     }

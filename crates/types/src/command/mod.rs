@@ -4,12 +4,14 @@
 //! [`crate::record`] for how it is laid out in bytes.
 
 mod advanced;
+mod auction;
 mod operator;
 mod order;
 mod protections;
 mod rules;
 
 pub use advanced::*;
+pub use auction::*;
 pub use operator::*;
 pub use order::*;
 pub use protections::*;
@@ -121,6 +123,10 @@ commands! {
     NewOrderList = 21 => "new_order_list",
     /// Sets how an instrument's orders are filled.
     SetMatchingRules = 22 => "set_matching_rules",
+    /// Sets how an instrument's auctions find their price.
+    SetAuctionRules = 23 => "set_auction_rules",
+    /// Starts collecting orders for an auction.
+    StartCall = 24 => "start_call",
     /// Blocks entry and ends what is live, for an account or for all.
     SetKillSwitch = 25 => "set_kill_switch",
     /// Cancels the orders of a session.

@@ -11,11 +11,13 @@
 //! from 1 without gaps. A depth feed needs nothing else.
 
 mod advanced;
+mod auction;
 mod operator;
 mod order;
 mod protections;
 
 pub use advanced::*;
+pub use auction::*;
 pub use operator::*;
 pub use order::*;
 pub use protections::*;
@@ -211,6 +213,14 @@ events! {
     Staged = 25 => "staged",
     /// How an instrument's orders are filled was set.
     MatchingRulesSet = 26 => "matching_rules_set",
+    /// What an auction would do now.
+    AuctionIndication = 27 => "auction_indication",
+    /// An auction is over.
+    AuctionEnded = 28 => "auction_ended",
+    /// How an instrument's auctions find their price was set.
+    AuctionRulesSet = 29 => "auction_rules_set",
+    /// An auction has changed a level.
+    LevelChanged = 35 => "level_changed",
     /// A kill switch was set.
     KillSwitchSet = 30 => "kill_switch_set",
     /// A countdown was armed or disarmed.

@@ -2,8 +2,9 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
+use crate::auction::AuctionKind;
 use crate::command::{AccountState, SetMatchingRules};
-use crate::ids::{AccountId, AssetId, TradeId};
+use crate::ids::{AccountId, AssetId, Timestamp, TradeId};
 use crate::instrument::{InstrumentSpec, InstrumentState};
 use crate::money::Money;
 use crate::order::code;
@@ -72,8 +73,14 @@ pub struct InstrumentStateChanged {
     pub old: InstrumentState,
     /// The state it entered.
     pub new: InstrumentState,
+    /// If that is a call: for which auction; else none.
+    pub auction: AuctionKind,
+    /// If that is a call: the state that follows when it ends by itself; else pre-open.
+    pub then: InstrumentState,
     /// Zero.
-    pub reserved: [u8; 6],
+    pub reserved: [u8; 4],
+    /// If that is a call: when it ends by itself; zero: when it is told to.
+    pub ends_at: Timestamp,
 }
 
 /// An account became known, or changed.

@@ -70,6 +70,10 @@ pub struct Denied {
 }
 
 /// Two orders traded, at the maker's price. The header's account is the taker's.
+///
+/// In an auction (`auction` is one) nobody took: the buyer stands as the taker and the seller as
+/// the maker, `price` is the auction's, and `level_qty` and `update_id` are zero: the levels follow
+/// as [`LevelChanged`](super::LevelChanged).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Trade {
@@ -95,8 +99,10 @@ pub struct Trade {
     pub maker_account: AccountId,
     /// The taker's side.
     pub taker_side: Side,
+    /// One: it is a trade of an auction.
+    pub auction: u8,
     /// Zero.
-    pub reserved: [u8; 3],
+    pub reserved: [u8; 2],
     /// The taker's fee, in what it receives (base if it buys, quote if it sells).
     pub taker_fee: Money,
     /// The maker's fee, in what it receives; negative: a rebate.
