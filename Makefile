@@ -100,8 +100,8 @@ integration-test: ## The tests that run the built binary, and each crate's integ
 	$(CARGO) test --workspace --locked --test '*'
 
 .PHONY: soak
-soak: ## Long random tests, overflow checks on: more seeds, 100 million commands with flat memory
-	TIERCEL_SOAK=1 $(CARGO) test --workspace --locked -- --nocapture
+soak: ## Long random tests, overflow checks on, in parts: SOAK_SECONDS (60) a test, SOAK_PARTS, SOAK_MINUTES
+	CARGO="$(CARGO)" .ci/soak
 
 .PHONY: load-test
 load-test: build ## The engine at full load for LOAD_SECONDS, with its books balanced at the end

@@ -25,6 +25,8 @@ pub(crate) const BELL: usize = 128;
 /// Where the longest claim in this cycle is, in bytes, word included: how far a dead writer may
 /// have written beyond the tail.
 pub(crate) const REACH: usize = 192;
+/// Where it says that no claim is left in this cycle or in any before it.
+pub(crate) const SETTLED: usize = 256;
 
 const MAGIC: [u8; 8] = *b"TRCLBUS\n";
 
@@ -50,7 +52,7 @@ struct Fixed {
 }
 
 const FIXED_SIZE: usize = size_of::<Fixed>();
-const _: () = assert!(FIXED_SIZE == 120 && FIXED_SIZE <= BELL && REACH + 8 <= FIRST_PAGE);
+const _: () = assert!(FIXED_SIZE == 120 && FIXED_SIZE <= BELL && SETTLED + 8 <= FIRST_PAGE);
 
 /// What the first page of a cycle says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

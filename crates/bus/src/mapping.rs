@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 
-use crate::file::{BELL, FIRST_PAGE, REACH};
+use crate::file::{BELL, FIRST_PAGE, REACH, SETTLED};
 use crate::protocol::Memory;
 
 /// A shared mapping of a whole file.
@@ -61,6 +61,11 @@ impl Mapping {
     /// The word that says how far claims reach.
     pub(crate) fn reach(&self) -> &AtomicU64 {
         self.word(REACH)
+    }
+
+    /// The word that says, by a one, that no claim is left in this cycle or before it.
+    pub(crate) fn settled(&self) -> &AtomicU64 {
+        self.word(SETTLED)
     }
 
     /// Bytes that do not change any more.

@@ -405,8 +405,7 @@ impl<M: Mode> Writer<M> {
 }
 
 impl Writer<Shared> {
-    /// Turns the claims of writers that died into padding, from the oldest cycle on, and returns
-    /// how many. A new writer does so when it opens; a living one may do so when readers stall
+    /// Turns the claims of writers that died into padding, and returns how many. A new writer does so when it opens; a living one may do so when readers stall
     /// ([`Reader::stalled`](crate::Reader::stalled)).
     ///
     /// # Errors
@@ -418,34 +417,58 @@ impl Writer<Shared> {
 
 impl<M: Mode> Writer<M> {
     fn repair(&self) -> Result<u64, BusError> {
-        let mut repaired = 0;
         let bus = self.bus.clone().with_prefault(false);
-        for number in bus.cycles()? {
+        let cycles = bus.cycles()?;
+        // Back to where nothing is left, so that it costs no more when the bus is long.
+        let mut first = cycles.len();
+        while first > 0 {
+            let cycle = bus.open_cycle(cycles[first - 1], Access::Write)?;
+            if cycle.is_some_and(|it| it.mapping.settled().load(Ordering::Relaxed) == 1) {
+                break;
+            }
+            first -= 1;
+        }
+        let mut repaired = 0;
+        let mut is_settled = true;
+        for &number in &cycles[first..] {
             let Some(cycle) = bus.open_cycle(number, Access::Write)? else { continue };
-            let mut claims = Vec::new();
-            let mut cursor = Cursor::start(&cycle.geometry);
-            let seen =
-                protocol::walk(&cycle.mapping, &cycle.geometry, &mut cursor, |at, header| {
-                    if let Header::Pending { length, slot } = header {
-                        claims.push((at, length, slot));
-                    }
-                });
-            for (at, length, slot) in claims {
-                let mend = || protocol::repair(&cycle.mapping, at, length, slot);
-                let mended = self
-                    .lock
-                    .with_slot(slot, mend)
-                    .map_err(BusError::system("lock", self.bus.path()))?;
-                repaired += u64::from(mended == Some(true));
-            }
-            if repaired > 0 {
-                self.order.ring(cycle.mapping.bell());
-            }
-            if seen == Header::Foreign {
-                return Err(self.bus.damaged(&cycle, cursor));
+            let (mended, is_done) = self.repair_cycle(&cycle)?;
+            repaired += mended;
+            is_settled &= is_done;
+            if is_settled {
+                // True for ever, and no more than that: it comes with no other word.
+                cycle.mapping.settled().store(1, Ordering::Relaxed);
             }
         }
         Ok(repaired)
+    }
+
+    /// Turns the claims of the dead in `cycle` into padding. How many; and whether it has ended and
+    /// no claim is left, so that none will ever be there again.
+    fn repair_cycle(&self, cycle: &Cycle) -> Result<(u64, bool), BusError> {
+        let mut claims = Vec::new();
+        let mut cursor = Cursor::start(&cycle.geometry);
+        let seen = protocol::walk(&cycle.mapping, &cycle.geometry, &mut cursor, |at, header| {
+            if let Header::Pending { length, slot } = header {
+                claims.push((at, length, slot));
+            }
+        });
+        let mut repaired = 0;
+        for &(at, length, slot) in &claims {
+            let mend = || protocol::repair(&cycle.mapping, at, length, slot);
+            let mended = self
+                .lock
+                .with_slot(slot, mend)
+                .map_err(BusError::system("lock", self.bus.path()))?;
+            repaired += u64::from(mended == Some(true));
+        }
+        if repaired > 0 {
+            self.order.ring(cycle.mapping.bell());
+        }
+        if seen == Header::Foreign {
+            return Err(self.bus.damaged(cycle, cursor));
+        }
+        Ok((repaired, seen == Header::End && repaired == claims.len() as u64))
     }
 }
 

@@ -35,3 +35,4 @@ pub mod random;
 pub mod shrink;
 pub mod signals;
 pub mod simulated_disk;
+pub mod soak;

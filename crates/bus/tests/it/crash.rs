@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tiercel_bus::{Bus, Index, Mode, Options, Reader, Retention, Start, Waiting, Writer, Writers};
 use tiercel_testkit::random::Random;
+use tiercel_testkit::soak;
 
 use crate::children::{Orders, PATIENCE, Process};
 use crate::folder::{Folder, keeping, shared, sleepy, small};
 
 /// Moments to kill at: few in a quick run, many in a long one.
 fn kills() -> u64 {
-    if std::env::var_os("TIERCEL_SOAK").is_some() { 200 } else { 20 }
+    if soak::is_soak() { 200 } else { 20 }
 }
 
 /// A message whose every byte follows from its number.

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use tiercel_bus::{AppendError, Bus, BusError, FIRST_PAGE, ReadError, Start};
 use tiercel_testkit::fuzz_bus;
 use tiercel_testkit::random::Random;
+use tiercel_testkit::soak;
 
 use crate::folder::{Folder, shared, small};
 
@@ -168,9 +169,8 @@ fn a_reach_of_any_value_is_survived() {
 
 #[test]
 fn any_bytes_opened_as_a_bus_give_an_error_or_records() {
-    let rounds = if std::env::var_os("TIERCEL_SOAK").is_some() { 20_000 } else { 400 };
     let mut random = Random::new(7);
-    for _ in 0..rounds {
+    for _ in soak::rounds("any bytes as a bus", 400) {
         let size = random.below(6_000) as usize;
         let mut bytes: Vec<u8> = (0..size).map(|_| random.next_u64() as u8).collect();
         if random.one_in(2) {

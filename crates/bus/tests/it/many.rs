@@ -1,10 +1,12 @@
 //! Several writers.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use tiercel_bus::{Bus, BusError, Options, Retention, SHARED_WRITERS_MAX, Start};
+use tiercel_bus::{Bus, BusError, FIRST_PAGE, Options, Retention, SHARED_WRITERS_MAX, Start};
 
 use crate::folder::{Folder, shared};
 
@@ -105,4 +107,43 @@ fn a_reader_sees_who_it_waits_for() {
     assert_eq!(other.repair_dead_claims().unwrap(), 0, "the writer is alive");
     drop(slot);
     assert_eq!(reader.poll().unwrap().unwrap().get(), Some(&2_u64));
+}
+
+/// What the cycles of a bus of four say of themselves: whether nothing is left in each, or before.
+fn settled(folder: &Folder) -> [u64; 4] {
+    [1, 2, 3, 4].map(|cycle| {
+        let mut word = [0; 8];
+        File::open(folder.file(cycle)).unwrap().read_exact_at(&mut word, 256).unwrap();
+        u64::from_le_bytes(word)
+    })
+}
+
+#[test]
+fn cycles_in_which_nothing_is_left_are_not_walked_again() {
+    let folder = Folder::new("settled");
+    let bus = Bus::create(folder.path(), &shared()).unwrap();
+    let mut writer = bus.shared_writer().unwrap();
+    let mut slow = bus.shared_writer().unwrap();
+    writer.append(0, &1_u64).unwrap();
+    writer.roll().unwrap();
+    slow.append(0, &2_u64).unwrap();
+    let claim = slow.claim(0, 8).unwrap();
+    writer.roll().unwrap();
+    writer.roll().unwrap();
+    drop(bus.shared_writer().unwrap());
+    assert_eq!(settled(&folder), [1, 0, 0, 0], "a living writer's claim is left in the second");
+    drop(claim);
+    drop(bus.shared_writer().unwrap());
+    assert_eq!(settled(&folder), [1, 1, 1, 0], "the last one has not ended");
+
+    // Damage is met where a writer walks: from the end back to what is settled, and no farther.
+    let spoil = |cycle| {
+        let file = File::options().write(true).open(folder.file(cycle)).unwrap();
+        file.write_all_at(&7_u64.to_le_bytes(), FIRST_PAGE as u64).unwrap();
+    };
+    spoil(1);
+    spoil(2);
+    drop(bus.shared_writer().unwrap());
+    spoil(4);
+    assert!(bus.shared_writer().is_err());
 }

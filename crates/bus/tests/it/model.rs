@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use tiercel_bus::{Align, AppendError, Bus, Index, Options, ReadError, Start, Writers};
+use tiercel_testkit::soak;
 
 use crate::folder::{Folder, small};
 
@@ -130,7 +131,11 @@ fn check(options: &Options, steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: if soak::is_soak() { 5_000 } else { 64 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_use_of_a_bus_reads_as_a_list(

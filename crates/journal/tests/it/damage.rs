@@ -12,6 +12,7 @@ use tiercel_journal::{
 use tiercel_testkit::event_log::{append_next, read_all};
 use tiercel_testkit::fuzz_segment;
 use tiercel_testkit::random::Random;
+use tiercel_testkit::soak;
 
 use crate::it::place::{Place, SMALL, open};
 
@@ -177,8 +178,7 @@ fn any_bytes_are_read_without_a_panic() {
     written(place.path(), 20);
     let good = fs::read(segment(place.path(), 1)).expect("it is there");
     let mut random = Random::new(11);
-    let rounds = if std::env::var_os("TIERCEL_SOAK").is_some() { 100_000 } else { 2_000 };
-    for _ in 0..rounds {
+    for _ in soak::rounds("any bytes as a segment", 2_000) {
         let mut bytes = good[..16 << 10].to_vec();
         for _ in 0..random.below(6) {
             let at = random.below(bytes.len() as u64) as usize;

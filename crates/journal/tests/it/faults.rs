@@ -4,6 +4,7 @@ use tiercel_journal::{AppendError, Durability, EventLog, Journal, OpenError};
 use tiercel_testkit::event_log::{append_next, read_all};
 use tiercel_testkit::random::Random;
 use tiercel_testkit::simulated_disk::{Fault, SimulatedDisk, SimulatedFolder};
+use tiercel_testkit::soak::{self, Rounds};
 
 use crate::it::place::SMALL;
 
@@ -11,8 +12,8 @@ fn journal(folder: &SimulatedFolder, seed: u64) -> Journal<SimulatedDisk> {
     Journal::open(SimulatedDisk::new(folder, seed), SMALL).expect("the journal opens")
 }
 
-fn seeds() -> std::ops::Range<u64> {
-    0..if std::env::var_os("TIERCEL_SOAK").is_some() { 20_000 } else { 300 }
+fn seeds(name: &'static str) -> Rounds {
+    soak::rounds(name, 300)
 }
 
 /// Appends for a while; returns the highest acknowledgement that anybody was told.
@@ -39,7 +40,7 @@ fn work(journal: &mut Journal<SimulatedDisk>, random: &mut Random, steps: u64) -
 #[test]
 fn a_loss_of_power_takes_nothing_that_was_acknowledged() {
     let (mut torn, mut good_behind) = (0, 0);
-    for seed in seeds() {
+    for seed in seeds("losses of power") {
         let mut random = Random::new(seed);
         let mut folder = SimulatedFolder::default();
         let mut told = 0;
@@ -67,7 +68,7 @@ fn a_loss_of_power_takes_nothing_that_was_acknowledged() {
 #[test]
 fn after_a_failed_write_the_log_refuses_to_go_on_and_keeps_what_it_acknowledged() {
     let mut failures = 0;
-    for seed in seeds() {
+    for seed in seeds("failed writes") {
         for fault in [Fault::Eio, Fault::NoSpace, Fault::ShortWrite] {
             let mut random = Random::new(seed);
             let folder = SimulatedFolder::default();
@@ -115,7 +116,7 @@ fn an_opening_that_fails_half_way_can_be_tried_again() {
 #[test]
 fn a_snapshot_is_whole_or_not_there_after_a_loss_of_power() {
     let mut kept = 0;
-    for seed in seeds() {
+    for seed in seeds("snapshots") {
         let mut random = Random::new(seed);
         let folder = SimulatedFolder::default();
         let mut journal = journal(&folder, seed);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tiercel_journal::{Durability, EventLog, FileStorage, IoOptions, Journal, OpenError};
 use tiercel_testkit::event_log::{append_next, read_all};
 use tiercel_testkit::random::Random;
+use tiercel_testkit::soak;
 
 use crate::it::place::{Place, SMALL, WAYS, open};
 
@@ -90,7 +91,7 @@ fn run_and_kill(path: &Path, way: usize, random: &mut Random) -> u64 {
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_writer_is_killed() {
-    let points = if env::var_os("TIERCEL_SOAK").is_some() { 240 } else { 20 };
+    let points = if soak::is_soak() { 240 } else { 20 };
     for way in 0..WAYS.len() {
         let mut random = Random::new(7 + way as u64);
         let place = Place::new("kill");

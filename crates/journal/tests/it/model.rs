@@ -5,6 +5,7 @@ use tiercel_journal::{AppendError, Durability, EventLog, Journal, Options};
 use tiercel_testkit::event_log::{append_next, read_all};
 use tiercel_testkit::random::Random;
 use tiercel_testkit::simulated_disk::{SimulatedDisk, SimulatedFolder};
+use tiercel_testkit::soak;
 
 use crate::it::place::SMALL;
 
@@ -124,7 +125,7 @@ fn live(actions: &[Action], seed: u64, block_size: u32) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if std::env::var_os("TIERCEL_SOAK").is_some() { 5_000 } else { 150 },
+        cases: if soak::is_soak() { 5_000 } else { 150 },
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

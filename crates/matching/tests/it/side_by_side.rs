@@ -2,13 +2,14 @@
 //! balance, and the auditor's verdict.
 //!
 //! `TIERCEL_SHRINK=1` boils a failure down to the few commands that show it.
-//! `TIERCEL_COMMANDS` sets how many commands each profile runs a seed (`make soak` raises it), and
-//! `TIERCEL_SEEDS` how many seeds.
+//! `TIERCEL_COMMANDS` sets how many commands each profile runs a seed, and `TIERCEL_SEEDS` how many
+//! seeds; `make soak` raises the one, and runs seeds for as long as it is told to.
 
 use tiercel_matching::{Accounts, Bare, Engine, Ledger};
 use tiercel_testkit::commands::Profile;
 use tiercel_testkit::harness::{report, run_side_by_side};
 use tiercel_testkit::model::Mode;
+use tiercel_testkit::soak;
 
 use crate::runs::{is_soak, number};
 use crate::subject::{Balances, EngineSubject, Holding};
@@ -32,10 +33,10 @@ where
 
 /// Runs a profile with each way of holding an engine; returns how often a buffer was full.
 fn run_profile(profile: Profile) -> u64 {
-    let (commands, seeds) = if is_soak() { (200_000, 20) } else { (40_000, 1) };
-    let (commands, seeds) = (number("TIERCEL_COMMANDS", commands), number("TIERCEL_SEEDS", seeds));
+    let commands = number("TIERCEL_COMMANDS", if is_soak() { 200_000 } else { 40_000 });
     let mut resumed = 0;
-    for seed in 1..=seeds {
+    for round in soak::rounds(profile.name, number("TIERCEL_SEEDS", 1)) {
+        let seed = round + 1;
         for (shift, holding) in
             [Holding::PLAIN, Holding::TIGHT, Holding::RESTORED].iter().enumerate()
         {
