@@ -7,8 +7,8 @@ use tiercel_types::event::{
 };
 use tiercel_types::order::SideScope;
 use tiercel_types::{
-    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentState, OrderId, Qty,
-    Side, TimeInForce, Timestamp,
+    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentState, OrderId, Peg,
+    Price, Qty, Side, TimeInForce, Timestamp,
 };
 
 use crate::book::Book;
@@ -427,6 +427,11 @@ impl<L: Ledger> Engine<L> {
             time_in_force: order.time_in_force,
             self_trade_prevention: order.self_trade_prevention,
             client_order_id: self.client_order_id_of(handle),
+            peg_offset: Price::ZERO,
+            peg: Peg::None,
+            all_or_none: 0,
+            hidden: 0,
+            reserved: [0; 5],
         };
         out.push(book.spec.instrument, order.account, status);
         if aside {

@@ -3,8 +3,8 @@
 use tiercel_types::command::{Kind, NewOrder, ReplaceOrder};
 use tiercel_types::event::{EventBuffer, OrderAccepted};
 use tiercel_types::{
-    AccountId, DenialReason, EndReason, InstrumentState, Money, OrderId, OrderKind, Price, Qty,
-    SelfTradePrevention, Side, TimeInForce,
+    AccountId, DenialReason, EndReason, InstrumentState, Money, OrderId, OrderKind, Peg, Price,
+    Qty, SelfTradePrevention, Side, TimeInForce,
 };
 
 use crate::book::{ALLOTS, Book, NOTED, RANKS_TOP};
@@ -534,6 +534,7 @@ fn check_rare_shape(order: &NewOrder, now_ns: u64) -> Result<(), DenialReason> {
     let lives_rightly = match order.kind {
         OrderKind::Limit => !order.time_in_force.is_for_auction(),
         OrderKind::PostOnly => rests,
+        OrderKind::MarketToLimit => false,
         OrderKind::Market => {
             !rests
                 && !order.time_in_force.is_for_auction()
@@ -573,7 +574,9 @@ pub(crate) fn accepted(order: &NewOrder, price: Price) -> OrderAccepted {
         time_in_force: order.time_in_force,
         self_trade_prevention: order.self_trade_prevention,
         resting: 0,
-        reserved: [0; 3],
+        peg: Peg::None,
+        all_or_none: 0,
+        hidden: 0,
         client_order_id: order.client_order_id,
         session: order.session,
         quote_qty: order.quote_qty,

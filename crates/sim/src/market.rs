@@ -316,6 +316,7 @@ const fn side_of(index: u32) -> Side {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tiercel_types::Peg;
     use tiercel_types::event::OrderAccepted;
 
     /// Commands, with each new order accepted at once and resting, and nothing ever traded.
@@ -338,7 +339,9 @@ mod tests {
                     time_in_force: order.time_in_force,
                     self_trade_prevention: order.self_trade_prevention,
                     resting: 1,
-                    reserved: [0; 3],
+                    peg: Peg::None,
+                    all_or_none: 0,
+                    hidden: 0,
                     client_order_id: order.client_order_id,
                     session: order.session,
                     quote_qty: order.quote_qty,

@@ -173,6 +173,40 @@ denials! {
     AllocationShareInvalid = 72, "ALLOCATION_SHARE_INVALID", "fifo_ppm";
     /// A market maker without a share, a share without an account, or one that is named twice.
     MarketMakerInvalid = 73, "MARKET_MAKER_INVALID", "market_makers";
+    /// Terms that do not go together: more than one of pegged, all-or-none and hidden, a minimum
+    /// quantity with one of the first two, an offset without a peg.
+    TermsDoNotCombine = 80, "TERMS_DO_NOT_COMBINE", "terms";
+    /// No order of a list is pegged, all-or-none, hidden, market-to-limit or of a minimum quantity.
+    SpecialOrderInList = 81, "SPECIAL_ORDER_IN_LIST", "terms";
+    /// No order that is pegged, all-or-none or market-to-limit waits for a trigger.
+    SpecialOrderWaits = 82, "SPECIAL_ORDER_WAITS", "trigger";
+    /// Pegged, all-or-none and hidden orders need levels that are filled first come, first served.
+    AllocationNotFifo = 83, "ALLOCATION_NOT_FIFO", "terms";
+    /// Unseen orders rest: their levels are filled first come, first served.
+    SpecialOrdersRest = 84, "SPECIAL_ORDERS_REST", "allocation";
+    /// Pegged and all-or-none orders and minimum quantities need an open instrument.
+    NotContinuous = 85, "NOT_CONTINUOUS", "instrument";
+    /// A hidden order is a limit order that may rest, and no iceberg.
+    HiddenNotAllowed = 86, "HIDDEN_NOT_ALLOWED", "hidden";
+    /// A pegged order is a limit order that may rest, no iceberg, and its instrument has no
+    /// negative prices.
+    PegNotAllowed = 87, "PEG_NOT_ALLOWED", "peg";
+    /// Negative, no multiple of the tick, or of a market peg below one tick.
+    PegOffsetInvalid = 88, "PEG_OFFSET_INVALID", "peg_offset";
+    /// What a pegged buy reserves is bounded by its limit: it needs one.
+    PegLimitRequired = 89, "PEG_LIMIT_REQUIRED", "price";
+    /// As many different unseen orders rest on the side as can be looked after.
+    UnseenGroupsFull = 90, "UNSEEN_GROUPS_FULL", "terms";
+    /// An all-or-none order is a limit order that may rest, and no iceberg.
+    AllOrNoneNotAllowed = 91, "ALL_OR_NONE_NOT_ALLOWED", "all_or_none";
+    /// A minimum goes with a quantity, and neither with post-only nor with fill-or-kill.
+    MinQtyNotAllowed = 92, "MIN_QTY_NOT_ALLOWED", "min_qty";
+    /// No multiple of the lot, or more than the order's quantity.
+    MinQtyInvalid = 93, "MIN_QTY_INVALID", "min_qty";
+    /// The book gives this kind of order its price.
+    PriceNotAllowed = 94, "PRICE_NOT_ALLOWED", "price";
+    /// A pegged or all-or-none order cannot be amended.
+    OrderIsUnseen = 95, "ORDER_IS_UNSEEN", "order_id";
     /// A bound round the reference price is negative, or no multiple of the tick.
     AuctionBoundInvalid = 100, "AUCTION_BOUND_INVALID", "bound";
     /// Nothing trades at once while orders are collected for an auction.

@@ -85,6 +85,8 @@ code! {
         Market = 1 => "market",
         /// A limit order that is denied if it would trade on entry.
         PostOnly = 2 => "post_only",
+        /// A limit order whose limit is the best displayed price that it meets on entry.
+        MarketToLimit = 3 => "market_to_limit",
     }
 }
 
@@ -169,6 +171,8 @@ code! {
         Rejected = 11 => "rejected",
         /// Another order of its list was filled, triggered or ended.
         ListEnded = 12 => "list_ended",
+        /// Less than its minimum quantity could trade at once.
+        MinimumQty = 13 => "minimum_qty",
         /// The auction that it was for is over.
         AuctionEnded = 16 => "auction_ended",
         /// The account's kill switch, or the venue's, was set.

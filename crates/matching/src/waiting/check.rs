@@ -79,6 +79,7 @@ impl<L: Ledger> Engine<L> {
             && match order.kind {
                 OrderKind::PostOnly => may_rest(order.time_in_force),
                 OrderKind::Limit => true,
+                OrderKind::MarketToLimit => false,
                 OrderKind::Market => {
                     order.quote_qty.is_zero() || order.time_in_force != TimeInForce::Fok
                 }

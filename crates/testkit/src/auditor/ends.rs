@@ -59,6 +59,7 @@ impl Auditor {
         let in_book_alone = order.stand == Stand::Book && order.list.is_none();
         let fits = match ended.reason {
             EndReason::SelfTrade => true,
+            EndReason::MinimumQty => false,
             EndReason::Cancelled => !entering,
             EndReason::Replaced => in_book_alone,
             EndReason::MassCancelled

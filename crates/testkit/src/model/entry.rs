@@ -4,7 +4,7 @@ use tiercel_types::command::{AccountState, NewOrder, OrderTerms};
 use tiercel_types::event::{OrderAccepted, OrderRested};
 use tiercel_types::{
     AccountId, AssetId, ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentSpec,
-    InstrumentState, OrderId, OrderKind, Price, Qty, SelfTradePrevention, Side, TimeInForce,
+    InstrumentState, OrderId, OrderKind, Peg, Price, Qty, SelfTradePrevention, Side, TimeInForce,
 };
 
 use super::trading::Taker;
@@ -118,6 +118,7 @@ impl Model {
             (OrderKind::Market, time_in_force) => time_in_force == TimeInForce::Ioc,
             (OrderKind::PostOnly, time_in_force) => may_rest(new.kind, time_in_force),
             (OrderKind::Limit, time_in_force) => !time_in_force.is_for_auction(),
+            (OrderKind::MarketToLimit, _) => false,
         };
         require(allowed, DenialReason::TimeInForceNotAllowed)
     }
@@ -505,7 +506,9 @@ pub(super) fn order_accepted(order: &Order) -> OrderAccepted {
         time_in_force: order.time_in_force,
         self_trade_prevention: order.self_trade_prevention,
         resting: 0,
-        reserved: [0; 3],
+        peg: Peg::None,
+        all_or_none: 0,
+        hidden: 0,
         client_order_id: order.asked.client_order_id,
         session: order.asked.session,
         quote_qty: order.asked.quote_qty,

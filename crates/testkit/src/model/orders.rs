@@ -3,8 +3,8 @@
 use tiercel_types::command::{CancelOrder, MassCancel, QueryOrder, ReplaceOrder};
 use tiercel_types::event::{MassCancelDone, OrderEnded, OrderStatus};
 use tiercel_types::{
-    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, OrderId, Price, Qty, Side,
-    Timestamp,
+    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, OrderId, Peg, Price, Qty,
+    Side, Timestamp,
 };
 
 use super::entry::{Entry, require};
@@ -192,6 +192,11 @@ impl Model {
                 time_in_force: order.time_in_force,
                 self_trade_prevention: order.self_trade_prevention,
                 client_order_id: order.client_order_id,
+                peg_offset: Price::ZERO,
+                peg: Peg::None,
+                all_or_none: 0,
+                hidden: 0,
+                reserved: [0; 5],
             },
         );
         if order.place != Place::Book {

@@ -108,6 +108,7 @@ impl Model {
             OrderKind::PostOnly => may_rest(new.kind, new.time_in_force),
             OrderKind::Market => new.quote_qty.is_zero() || new.time_in_force != TimeInForce::Fok,
             OrderKind::Limit => true,
+            OrderKind::MarketToLimit => false,
         };
         require(lives_so_long, DenialReason::TimeInForceNotAllowed)?;
         self.check_expire_time(new)?;

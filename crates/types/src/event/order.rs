@@ -6,7 +6,7 @@ use crate::command;
 use crate::denial::DenialReason;
 use crate::ids::{AccountId, OrderId, Timestamp, TradeId};
 use crate::money::Money;
-use crate::order::{EndReason, OrderKind, SelfTradePrevention, Side, TimeInForce};
+use crate::order::{EndReason, OrderKind, Peg, SelfTradePrevention, Side, TimeInForce};
 use crate::text::ClientOrderId;
 use crate::{Price, Qty};
 
@@ -21,9 +21,9 @@ pub struct OrderAccepted {
     pub price: Price,
     /// Its quantity; zero for a market order by quote amount.
     pub qty: Qty,
-    /// If `resting`: the level's displayed quantity now; else zero.
+    /// If `resting` and displayed: the level's displayed quantity now; else zero.
     pub level_qty: Qty,
-    /// If `resting`: the book update; else zero.
+    /// If `resting` and displayed: the book update; else zero.
     pub update_id: u64,
     /// Buy or sell.
     pub side: Side,
@@ -35,8 +35,12 @@ pub struct OrderAccepted {
     pub self_trade_prevention: SelfTradePrevention,
     /// One: it rests in the book as it is, and no further event of its entry follows.
     pub resting: u8,
-    /// Zero.
-    pub reserved: [u8; 3],
+    /// What its price follows.
+    pub peg: Peg,
+    /// One: it trades in full or not at all.
+    pub all_or_none: u8,
+    /// One: it is never displayed.
+    pub hidden: u8,
     /// The client's name for it.
     pub client_order_id: ClientOrderId,
     /// Which of its account's connections it belongs to; zero: none.
@@ -91,9 +95,10 @@ pub struct Trade {
     pub taker_open_qty: Qty,
     /// What the maker has left, hidden quantity included; zero: it is filled and gone.
     pub maker_open_qty: Qty,
-    /// The level's displayed quantity after the trade (before an iceberg shows its next slice).
+    /// The level's displayed quantity after the trade (before an iceberg shows its next slice);
+    /// zero if the maker was not displayed.
     pub level_qty: Qty,
-    /// The book update.
+    /// The book update; zero if the maker was not displayed: then the displayed book is as it was.
     pub update_id: u64,
     /// Whose order rested.
     pub maker_account: AccountId,
@@ -119,11 +124,11 @@ pub struct OrderRested {
     pub price: Price,
     /// All that is open, hidden quantity included.
     pub open_qty: Qty,
-    /// What of it is visible.
+    /// What of it is visible; zero of an order that is never displayed.
     pub displayed_qty: Qty,
-    /// The level's displayed quantity now.
+    /// The level's displayed quantity now; zero if it is not displayed.
     pub level_qty: Qty,
-    /// The book update.
+    /// The book update; zero if it is not displayed.
     pub update_id: u64,
     /// On which side.
     pub side: Side,
@@ -163,9 +168,9 @@ pub struct OrderEnded {
     pub price: Price,
     /// What it had left, hidden quantity included; zero for a market order by quote amount.
     pub unfilled_qty: Qty,
-    /// If it was resting: the level's displayed quantity now; else zero.
+    /// If it was displayed: the level's displayed quantity now; else zero.
     pub level_qty: Qty,
-    /// If it was resting: the book update; else zero.
+    /// If it was displayed: the book update; else zero.
     pub update_id: u64,
     /// Why.
     pub reason: EndReason,
@@ -199,7 +204,7 @@ pub struct OrderAmended {
     /// The displayed quantity of its former level, after it left or shrank there. When the level
     /// is the same, `level_qty` holds.
     pub old_level_qty: Qty,
-    /// The book update (one for the whole amendment).
+    /// The book update (one for the whole amendment); zero of an order that is never displayed.
     pub update_id: u64,
     /// Its side.
     pub side: Side,
@@ -232,7 +237,7 @@ pub struct SelfTradePrevented {
     pub maker_open_qty: Qty,
     /// The level's displayed quantity now.
     pub level_qty: Qty,
-    /// Decrement and transfer: the book update; else zero.
+    /// Decrement and transfer with a displayed maker: the book update; else zero.
     pub update_id: u64,
     /// Whose order rested.
     pub maker_account: AccountId,
@@ -272,6 +277,16 @@ pub struct OrderStatus {
     pub self_trade_prevention: SelfTradePrevention,
     /// Its client order id.
     pub client_order_id: ClientOrderId,
+    /// Pegged: how far its price keeps to the passive side of what it follows.
+    pub peg_offset: Price,
+    /// What its price follows.
+    pub peg: Peg,
+    /// One: it trades in full or not at all.
+    pub all_or_none: u8,
+    /// One: it is never displayed.
+    pub hidden: u8,
+    /// Zero.
+    pub reserved: [u8; 5],
 }
 
 /// A mass cancel is complete: it ended so many orders.
