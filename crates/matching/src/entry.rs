@@ -433,7 +433,8 @@ impl<L: Ledger> Engine<L> {
         let mut open = lots;
         let plain = order.quote_qty.is_zero() && order.time_in_force != TimeInForce::Fok;
         let book = self.book(index);
-        if plain && !book.has(NOTED | ALLOTS) {
+        if plain && !book.has(ALLOTS) {
+            let noted = book.has(NOTED);
             let aggressor = Aggressor {
                 id,
                 account: order.account,
@@ -443,7 +444,11 @@ impl<L: Ledger> Engine<L> {
                 limit: (order.kind != OrderKind::Market).then_some(price),
                 waiter: NOBODY,
             };
-            open = self.take_plainly(aggressor, lots, limit_key, out);
+            open = if noted {
+                self.take_noted(aggressor, lots, limit_key, out)
+            } else {
+                self.take_plainly(aggressor, lots, limit_key, out)
+            };
             if open == 0 {
                 return Progress::Done;
             }

@@ -148,6 +148,25 @@ impl<L: Ledger> Engine<L> {
         open
     }
 
+    /// The same in a book whose prints are asked for: the first is noted.
+    #[inline(never)]
+    pub(crate) fn take_noted(
+        &mut self,
+        aggressor: Aggressor,
+        open: u64,
+        limit_key: i64,
+        out: &mut EventBuffer,
+    ) -> u64 {
+        let book = self.book(aggressor.book);
+        let ladder = book.ladder(aggressor.side.opposite());
+        let first = ladder.best_key().map(|key| book.price(ladder.key(key)));
+        let left = self.take_plainly(aggressor, open, limit_key, out);
+        if let Some(first) = first.filter(|_| left < open) {
+            self.books[aggressor.book as usize].note_print(first);
+        }
+        left
+    }
+
     /// Trades until the taker has had enough, or there is nothing more for it; then lets it rest
     /// or ends it. `entered` is a new order as it was asked for; an amended one has its slot.
     pub(crate) fn take(

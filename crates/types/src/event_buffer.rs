@@ -108,6 +108,17 @@ impl EventBuffer {
         self.words.as_mut_bytes()[at] = flags;
     }
 
+    /// The instrument that the newest event concerns; zero when it holds none.
+    #[inline]
+    pub fn newest_instrument(&self) -> InstrumentId {
+        const AT: usize = core::mem::offset_of!(EventHeader, instrument) / 8;
+        if self.used == 0 {
+            InstrumentId(0)
+        } else {
+            InstrumentId(self.words[self.newest + AT] as u32)
+        }
+    }
+
     /// True when it holds no event.
     #[inline]
     pub fn is_empty(&self) -> bool {

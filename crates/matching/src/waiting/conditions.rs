@@ -261,7 +261,7 @@ impl<L: Ledger> Engine<L> {
             &mut self.books[book as usize].watch_mut().fields[leaf.field as usize][side.index()];
         append(ladder, &mut self.waiting.conditions, node, price);
         self.waiting.conditions.slots[index as usize].watched[at] = direction;
-        self.note_book(book);
+        self.disquiet(book);
     }
 
     /// Watches none of a condition's leaves any more.

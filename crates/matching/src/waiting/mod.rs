@@ -21,6 +21,7 @@ mod enter;
 mod image;
 mod levels;
 mod lists;
+mod quiet;
 mod steps;
 pub(crate) mod trailing;
 mod triggers;

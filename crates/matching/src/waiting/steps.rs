@@ -3,9 +3,9 @@
 //! The queue makes rounds of cascades: what a step triggers goes to its end. Nothing here recurses,
 //! and a step that fills the event buffer is gone on with like any command.
 
+use tiercel_types::Timestamp;
 use tiercel_types::command::Command;
 use tiercel_types::event::{BUFFER_RECORDS_MIN, EventBuffer};
-use tiercel_types::{InstrumentId, Timestamp};
 
 use crate::engine::{Engine, Pending, Progress};
 use crate::ledger::Ledger;
@@ -46,36 +46,36 @@ impl<L: Ledger> Engine<L> {
             }
         }
         self.touch(command);
-        match self.run(command, out) {
+        let progress = self.run(command, out);
+        if let Command::NewOrder(_) | Command::CancelOrder(_) | Command::AmendOrder(_) = command {
+            // Its events tell which book it may have changed.
+            let touched = self.book_of(out.newest_instrument());
+            let touched = touched.map_or(Touched::Nothing, Touched::Book);
+            if progress == Progress::Done && self.is_quiet(touched) {
+                return Progress::Done;
+            }
+            self.touch_also(touched);
+        }
+        match progress {
             Progress::Done => self.react(out),
             Progress::More => Progress::More,
         }
     }
 
-    /// Notes which book a command may change.
+    /// Notes which book a command may change that its events may not tell.
     fn touch(&mut self, command: &Command) {
-        let book = |engine: &Self, instrument: InstrumentId| {
-            engine.book_of(instrument).map_or(Touched::Nothing, Touched::Book)
-        };
-        let order = |engine: &Self, account, order_id, client_order_id| {
-            let found = engine.find(account, order_id, client_order_id);
-            found.map_or(Touched::Nothing, |handle| Touched::Book(engine.orders.get(handle).book))
-        };
-        let touched = match command {
-            Command::NewOrder(new) => book(self, new.instrument),
-            Command::ReplaceOrder(replace) => book(self, replace.order.instrument),
-            Command::NewAdvancedOrder(new) => book(self, new.order.instrument),
-            Command::NewOrderList(list) => book(self, list.instrument),
-            Command::CancelOrder(cancel) => {
-                order(self, cancel.account, cancel.order_id, &cancel.client_order_id)
+        let instrument = match command {
+            Command::ReplaceOrder(replace) => replace.order.instrument,
+            Command::NewAdvancedOrder(new) => new.order.instrument,
+            Command::NewOrderList(list) => list.instrument,
+            Command::SetInstrumentState(_) | Command::MassCancel(_) => {
+                return self.touch_also(Touched::All);
             }
-            Command::AmendOrder(amend) => {
-                order(self, amend.account, amend.order_id, &amend.client_order_id)
-            }
-            Command::SetInstrumentState(_) | Command::MassCancel(_) => Touched::All,
-            _ => Touched::Nothing,
+            _ => return,
         };
-        self.touch_also(touched);
+        if let Ok(book) = self.book_of(instrument) {
+            self.touch_also(Touched::Book(book));
+        }
     }
 
     pub(crate) fn touch_also(&mut self, touched: Touched) {
@@ -149,6 +149,7 @@ impl<L: Ledger> Engine<L> {
     fn look_at(&mut self, book: u32) {
         self.elect(book);
         self.look_at_fields(book);
+        self.quieten(book);
     }
 
     /// Conditions that may have become true are triggered, or watch other leaves.

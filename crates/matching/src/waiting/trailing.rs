@@ -111,6 +111,17 @@ impl Trailing {
         }
     }
 
+    /// The prices strictly between which a print changes nothing, the lower first; `None`: any.
+    pub(crate) fn quiet(&self) -> Option<(i128, i128)> {
+        let newest = self.buckets.last()?.best;
+        // At its best nothing is bettered.
+        let (low, high) = (self.limit, newest + 1);
+        Some(match self.side {
+            Side::Buy => (-high, low.saturating_neg()),
+            Side::Sell => (low, high),
+        })
+    }
+
     /// Throws together the buckets that a print has bettered.
     fn raise(&mut self, waiters: &mut Waiters, print: i128) {
         let mut roots = [NOBODY; FAMILIES];

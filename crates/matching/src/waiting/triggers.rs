@@ -82,7 +82,7 @@ impl<L: Ledger> Engine<L> {
             }
             Tracking::Yes => {}
         }
-        self.note_book(book);
+        self.disquiet(book);
     }
 
     /// Takes an order that waits for prints out of its queue.

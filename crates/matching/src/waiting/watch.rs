@@ -9,6 +9,7 @@ use crate::ledger::Ledger;
 use crate::orders::NONE;
 
 use super::NOBODY;
+use super::quiet::Quiet;
 use super::trailing::Trailing;
 
 /// Fields that conditions look at, by their codes; the volume has none yet.
@@ -37,6 +38,8 @@ pub(crate) struct Watch {
     pub(crate) lookers: usize,
     /// How many orders wait for prints.
     pub(crate) readers: usize,
+    /// When none of this has to be looked at: nobody has joined since it was found out.
+    pub(crate) quiet: Quiet,
     /// The first print of the present step.
     pub(crate) first_print: Option<Price>,
     /// Orders of this instrument that are not in the book, oldest first.
@@ -56,6 +59,7 @@ impl Watch {
             fields: [fields(), fields(), fields(), fields()],
             lookers: 0,
             readers: 0,
+            quiet: Quiet::NEVER,
             first_print: None,
             aside_first: NOBODY,
             aside_last: NOBODY,
@@ -99,6 +103,12 @@ impl<L: Ledger> Engine<L> {
             self.waiting.watched.push(index);
         }
         self.books[index as usize].watch_mut()
+    }
+
+    /// Somebody waits for a book's prices from now on.
+    pub(crate) fn disquiet(&mut self, index: u32) {
+        self.books[index as usize].watch_mut().quiet = Quiet::NEVER;
+        self.note_book(index);
     }
 
     /// Keeps the mark by which trading knows that its prints are asked for.
