@@ -252,54 +252,15 @@ impl<L: Ledger> Engine<L> {
         }
     }
 
-    /// Checks an order of a list that does not wait: as a new one, but for what its list checks
-    /// for all; if it is entered `later`, also without what depends on the book. Returns its book,
-    /// and its limit in ticks, quantity and slice in lots.
+    /// Checks an order of a list that is entered with it: as a new one, but for what its list
+    /// checks for all. Returns its book, and its limit in ticks, quantity and slice in lots.
     pub(crate) fn check_entry_of_leg(
         &self,
         order: &NewOrder,
-        now: bool,
     ) -> Result<(u32, i64, u64, u64), DenialReason> {
-        if now {
-            let entry = self.check_entry::<false>(order, &Gone::NOTHING)?;
-            let tick = if order.kind == OrderKind::Market { 0 } else { entry.tick.unwrap_or(0) };
-            return Ok((entry.book, tick, entry.lots, entry.slice));
-        }
-        if order.reserved != [0; 4] {
-            return Err(DenialReason::ReservedFieldSet);
-        }
-        let index = self.book_of(order.instrument)?;
-        let book = self.book(index);
-        self.ledger.check_account(order.account)?;
-        self.check_new_order_id(order)?;
-        check_shape(order, self.time.0)?;
-        let market = order.kind == OrderKind::Market;
-        let negative = book.spec.min_price.units() < 0;
-        if market && !order.quote_qty.is_zero() && negative {
-            return Err(DenialReason::QuoteQtyNotAllowed);
-        }
-        let (given, mut tick) = (!order.price.is_zero(), 0);
-        if !market && !given && !negative {
-            return Err(DenialReason::PriceRequired);
-        }
-        if !market || given {
-            tick = book.check_price(order.price, false)?;
-        }
-        let lots = book.check_qty(order.qty)?;
-        if !market {
-            book.check_value(Money::of(order.price, order.qty).units(), L::ENABLED)?;
-        } else if !order.quote_qty.is_zero() {
-            book.check_value(Money::from_qty(order.quote_qty).units(), L::ENABLED)?;
-        }
-        let mut slice = 0;
-        if !order.display_qty.is_zero() {
-            if market {
-                return Err(DenialReason::DisplayQtyNotAllowed);
-            }
-            slice = check_slice(book, order, may_rest(order.time_in_force))?;
-        }
-        self.check_new_client_id(order)?;
-        Ok((index, tick, lots, slice))
+        let entry = self.check_entry::<false>(order, &Gone::NOTHING)?;
+        let tick = if order.kind == OrderKind::Market { 0 } else { entry.tick.unwrap_or(0) };
+        Ok((entry.book, tick, entry.lots, entry.slice))
     }
 
     /// Checks 8 and 9 of an order that replaces none.
@@ -522,7 +483,7 @@ fn check_state(state: InstrumentState, order: &NewOrder) -> Result<(), DenialRea
 
 /// Checks 10 to 13: what needs no book.
 #[inline(always)]
-fn check_shape(order: &NewOrder, now_ns: u64) -> Result<(), DenialReason> {
+pub(crate) fn check_shape(order: &NewOrder, now_ns: u64) -> Result<(), DenialReason> {
     // Most orders are limit orders without quote amount and expire time.
     if order.kind == OrderKind::Limit
         && (order.time_in_force as u8) < TimeInForce::Gtd as u8

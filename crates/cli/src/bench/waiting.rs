@@ -29,8 +29,9 @@ pub const CASES: &[CaseSpec] = &[
                 unit: "ns/trade",
                 input: Input::None,
                 subjects: vec![
-                    Box::new(Trades::new(WAITING, "waiting", trades)),
-                    Box::new(Trades::new(0, "none_waiting", trades)),
+                    Box::new(Trades::new(Others::Waiting, "waiting", trades)),
+                    Box::new(Trades::new(Others::None, "none_waiting", trades)),
+                    Box::new(Trades::new(Others::Resting, "resting", trades)),
                 ],
             })
         },
@@ -123,6 +124,36 @@ impl Market {
         self.run(&NewAdvancedOrder { order, terms }.into(), |_| {});
     }
 
+    /// An order that waits, some way from where trades are.
+    fn waiting(&mut self, number: u64) {
+        let away = DISTANCE_TICKS + (number / 4 % 50_000) as i64;
+        let of = |fields: [ConditionField; 2]| fields[number as usize / 4 % 2];
+        match number % 4 {
+            0 => self.stop(Side::Buy, CENTRE_TICKS + away, CENTRE_TICKS),
+            1 => self.stop(Side::Sell, CENTRE_TICKS - away, CENTRE_TICKS),
+            2 => self.conditional(
+                of([ConditionField::Last, ConditionField::Ask]),
+                Comparison::AtLeast,
+                CENTRE_TICKS + away,
+            ),
+            _ => self.conditional(
+                of([ConditionField::Last, ConditionField::Mid]),
+                Comparison::Below,
+                CENTRE_TICKS - away,
+            ),
+        }
+    }
+
+    /// A plain order as far away.
+    fn resting(&mut self, number: u64) {
+        let away = DISTANCE_TICKS + (number / 4 % 50_000) as i64;
+        let order = match number % 2 {
+            0 => self.order(Side::Sell, CENTRE_TICKS + away),
+            _ => self.order(Side::Buy, CENTRE_TICKS - away),
+        };
+        self.run(&order.into(), |_| {});
+    }
+
     /// A trade at a price: one order rests, the other takes it. Returns its events.
     fn trade(&mut self, ticks: i64) -> usize {
         let mut events = 0;
@@ -135,7 +166,17 @@ impl Market {
     }
 }
 
-/// Trades while so many orders wait for prices that do not come.
+/// What lives beside the orders that trade.
+#[derive(Clone, Copy)]
+enum Others {
+    None,
+    /// A million orders wait for prices that do not come.
+    Waiting,
+    /// A million plain orders rest out of reach: what live orders cost whatever they are.
+    Resting,
+}
+
+/// Trades while others live.
 struct Trades {
     market: Market,
     name: &'static str,
@@ -143,24 +184,14 @@ struct Trades {
 }
 
 impl Trades {
-    fn new(waiting: u64, name: &'static str, trades: usize) -> Self {
+    fn new(others: Others, name: &'static str, trades: usize) -> Self {
         let mut market = Market::new();
         market.trade(CENTRE_TICKS);
-        for number in 0..waiting {
-            let away = DISTANCE_TICKS + (number / 4 % 50_000) as i64;
-            match number % 4 {
-                0 => market.stop(Side::Buy, CENTRE_TICKS + away, CENTRE_TICKS),
-                1 => market.stop(Side::Sell, CENTRE_TICKS - away, CENTRE_TICKS),
-                2 => market.conditional(
-                    [ConditionField::Last, ConditionField::Ask][number as usize / 4 % 2],
-                    Comparison::AtLeast,
-                    CENTRE_TICKS + away,
-                ),
-                _ => market.conditional(
-                    [ConditionField::Last, ConditionField::Mid][number as usize / 4 % 2],
-                    Comparison::Below,
-                    CENTRE_TICKS - away,
-                ),
+        for number in 0..WAITING {
+            match others {
+                Others::None => {}
+                Others::Waiting => market.waiting(number),
+                Others::Resting => market.resting(number),
             }
         }
         Self { market, name, count: trades }

@@ -3,12 +3,12 @@
 use tiercel_types::command::{NewOrder, OrderTerms, StageCondition};
 use tiercel_types::event::{EventBuffer, OrderEnded};
 use tiercel_types::order::Trigger;
-use tiercel_types::{DenialReason, EndReason, Money, OrderId, OrderKind, Qty, Side, TimeInForce};
+use tiercel_types::{DenialReason, EndReason, Money, OrderId, OrderKind, Qty, Side};
 
 use crate::book::Book;
 use crate::engine::Engine;
 use crate::ledger::Ledger;
-use crate::orders::{ASIDE, BEYOND, ICEBERG, NONE, Order, TIMED};
+use crate::orders::{ASIDE, BEYOND, NONE, Order, rare_bits};
 
 use super::check::Checked;
 use super::{NOBODY, State, Waiter};
@@ -24,9 +24,7 @@ impl<L: Ledger> Engine<L> {
         condition: Option<StageCondition>,
     ) -> u32 {
         let handle = self.orders.allocate();
-        let mut rare = BEYOND | ASIDE;
-        rare |= if checked.slice != 0 { ICEBERG } else { 0 };
-        rare |= if order.time_in_force == TimeInForce::Gtd { TIMED } else { 0 };
+        let rare = BEYOND | ASIDE | rare_bits(checked.slice, order.time_in_force);
         *self.orders.get_mut(handle) = Order {
             id,
             tick: checked.tick,

@@ -6,7 +6,7 @@ use tiercel_types::{DenialReason, Money, OrderId, OrderKind, Price, Side, TimeIn
 
 use crate::book::Book;
 use crate::engine::Engine;
-use crate::entry::may_rest;
+use crate::entry::{check_shape, may_rest};
 use crate::filters::check_slice;
 use crate::ledger::Ledger;
 
@@ -248,8 +248,26 @@ impl<L: Ledger> Engine<L> {
             let condition = leg.condition.filter(|found| found.account == order.account);
             return self.check_waiting(order, terms, condition.is_some(), entered);
         }
-        self.check_entry_of_leg(order, entered == Entered::Now)
-            .map(|(book, tick, lots, slice)| Checked { book, tick, lots, slice })
+        if entered == Entered::Now {
+            let (book, tick, lots, slice) = self.check_entry_of_leg(order)?;
+            return Ok(Checked { book, tick, lots, slice });
+        }
+        self.check_later_leg(order)
+    }
+
+    /// Checks an order that is entered later: as a new one, but for what depends on the book.
+    fn check_later_leg(&self, order: &NewOrder) -> Result<Checked, DenialReason> {
+        if order.reserved != [0; 4] {
+            return Err(DenialReason::ReservedFieldSet);
+        }
+        let index = self.book_of(order.instrument)?;
+        self.ledger.check_account(order.account)?;
+        self.check_new_order_id(order)?;
+        check_shape(order, self.time.0)?;
+        let mut checked = self.check_size(order, index)?;
+        self.check_size_value(order, index, &mut checked)?;
+        self.check_new_client_id(order)?;
+        Ok(checked)
     }
 }
 

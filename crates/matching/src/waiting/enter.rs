@@ -1,14 +1,12 @@
 //! Entering what waits, lists, and what has come to its turn: the checks of `docs/waiting.md`.
 
-use tiercel_types::command::{
-    Kind, NewAdvancedOrder, NewOrder, NewOrderList, OrderTerms, StageCondition,
-};
+use tiercel_types::command::{Kind, NewAdvancedOrder, NewOrderList, OrderTerms};
 use tiercel_types::event::{
     EventBuffer, ListAccepted, OrderAccepted, OrderTriggered, OrderWaiting,
 };
 use tiercel_types::order::{ListKind, Trigger, WaitState};
 use tiercel_types::{
-    EndReason, InstrumentState, ListId, Money, OrderId, OrderKind, Price, TimeInForce,
+    DenialReason, EndReason, InstrumentState, ListId, Money, OrderId, OrderKind, Price, TimeInForce,
 };
 
 use crate::engine::{Engine, Named, Progress};
@@ -48,30 +46,14 @@ impl<L: Ledger> Engine<L> {
                 return Progress::Done;
             }
         };
-        let index = self.set_aside(order, terms, &checked, condition, out);
+        let order_id = self.next_order_id(order);
+        let index = self.put_aside(order_id, order, terms, &checked, condition);
+        let taken = OrderAccepted { order_id, ..accepted(order, order.price) };
+        out.push(order.instrument, order.account, taken);
         self.reserve_again(index, 1);
         self.begin_to_wait(index, out);
         self.touch_also(Touched::Book(checked.book));
         self.react(out)
-    }
-
-    /// Gives an order its id, announces it, and puts it aside: it reserves nothing yet.
-    fn set_aside(
-        &mut self,
-        order: &NewOrder,
-        terms: &OrderTerms,
-        checked: &Checked,
-        condition: Option<StageCondition>,
-        out: &mut EventBuffer,
-    ) -> u32 {
-        let id = self.next_order_id(order);
-        let index = self.put_aside(id, order, terms, checked, condition);
-        out.push(
-            order.instrument,
-            order.account,
-            OrderAccepted { order_id: id, ..accepted(order, order.price) },
-        );
-        index
     }
 
     /// An order begins to wait for its trigger.
@@ -132,9 +114,7 @@ impl<L: Ledger> Engine<L> {
         self.touch_also(Touched::Book(book));
         self.part(index, out);
         if let Err(reason) = self.check_turn(index, true) {
-            self.refuse(index, reason, out);
-            self.leg_ended(index, out);
-            self.forget(handle);
+            self.reject(index, reason, out);
             return Progress::Done;
         }
         if self.orders.get(handle).kind == OrderKind::Market {
@@ -161,9 +141,7 @@ impl<L: Ledger> Engine<L> {
             Ok(())
         };
         if let Err(reason) = checked {
-            self.refuse(index, reason, out);
-            self.leg_ended(index, out);
-            self.forget(waiter.handle);
+            self.reject(index, reason, out);
             return Progress::Done;
         }
         if pending {
@@ -173,6 +151,14 @@ impl<L: Ledger> Engine<L> {
             self.tell_triggered(index, Trigger::None, out);
         }
         self.enter_slot(index, out)
+    }
+
+    /// An order that has come to its turn cannot be entered: it ends.
+    fn reject(&mut self, index: u32, reason: DenialReason, out: &mut EventBuffer) {
+        let handle = self.waiting.waiters.get(index).handle;
+        self.refuse(index, reason, out);
+        self.leg_ended(index, out);
+        self.forget(handle);
     }
 
     fn tell_triggered(&self, index: u32, trigger: Trigger, out: &mut EventBuffer) {

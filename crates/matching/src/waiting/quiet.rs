@@ -127,10 +127,12 @@ impl Book {
     /// Whether what the present step did to the book fires nothing; then its prints are forgotten.
     #[inline(always)]
     fn stays_quiet(&mut self) -> bool {
-        if !self.has(NOTED) {
+        let noted = self.has(NOTED);
+        let Some(watch) = &mut self.watch else { return true };
+        if !noted {
+            watch.first_print = None; // Who asked for it ended in this step.
             return true;
         }
-        let Some(watch) = &mut self.watch else { return true };
         let best = |side: Side| {
             let ladder = &self.ladders[side.index()];
             Some(ladder.key(ladder.best_key()?))

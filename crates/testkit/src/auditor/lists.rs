@@ -275,7 +275,7 @@ impl Auditor {
         Ok(())
     }
 
-    /// What a pending order has to be entered for now, or was: of `EACH_FILL` what is filled.
+    /// How much a pending order is entered for at this moment, or was: of `EACH_FILL` what is filled.
     pub(super) fn list_part(&self, order: &Order) -> u64 {
         let list = order.list.and_then(|list| self.lists.get(&list));
         match list {
