@@ -17,9 +17,18 @@ struct Timer {
 
 /// Orders by (expire time, order id), earliest first. An order's position is kept in its extra
 /// part.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Timers {
     heap: Vec<Timer>,
+}
+
+/// Room for so many from the start; more is taken as they come.
+const CAPACITY: usize = 256;
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self { heap: Vec::with_capacity(CAPACITY) }
+    }
 }
 
 impl Timers {
