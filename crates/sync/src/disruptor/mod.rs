@@ -136,7 +136,7 @@ unsafe impl<E: Send + Sync, S: Sequencer, W: Wait> Sync for Shared<E, S, W> {}
 
 impl<E, S, W: Wait> Shared<E, S, W> {
     fn lane(&self) -> Lane<E> {
-        Lane { events: self.events.as_ptr(), mask: self.capacity() - 1 }
+        Lane { events: self.events.as_ptr(), mask: self.events.len() as u64 - 1 }
     }
 
     fn capacity(&self) -> u64 {
@@ -182,6 +182,11 @@ impl<E> Copy for Lane<E> {}
 unsafe impl<E: Send + Sync> Send for Lane<E> {}
 
 impl<E> Lane<E> {
+    #[inline(always)]
+    fn capacity(self) -> u64 {
+        self.mask + 1
+    }
+
     /// The cell of the event of `sequence`.
     ///
     /// # Safety
@@ -202,10 +207,31 @@ impl<E> Lane<E> {
         // SAFETY: the caller's promise.
         unsafe { self.cell(sequence).with_mut(|event| write(&mut *event)) }
     }
+
+    /// Runs `each(cell, sequence)` from one sequence to another, at most a ring further: in stretches
+    /// that lie side by side, so that the compiler can take several events at a time.
+    ///
+    /// # Safety
+    /// The ring must be alive.
+    #[inline(always)]
+    unsafe fn for_each(self, from: u64, to: u64, mut each: impl FnMut(&UnsafeCell<E>, u64)) {
+        let mut next = from;
+        while next < to {
+            let end = to.min((next | self.mask) + 1);
+            // SAFETY: the mask keeps it inside the ring's events, which live by the caller's promise.
+            let first = unsafe { self.events.add((next & self.mask) as usize) };
+            for sequence in next..end {
+                // SAFETY: the stretch ends where the ring does, or before.
+                each(unsafe { &*first.add((sequence - next) as usize) }, sequence);
+            }
+            next = end;
+        }
+    }
 }
 
-/// The least that all of `cursors` have done.
-#[inline(always)]
+/// The least that all of `cursors` have done. Out of line: it is asked once a ring or when there is
+/// nothing to do, and the loop it stands in is better short.
+#[inline(never)]
 fn least_done(cursors: &[SharedCursor]) -> u64 {
     // Acquire, with the release in `Consumer::finish`: what a consumer did with an event, it did
     // before this.

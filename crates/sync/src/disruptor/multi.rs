@@ -16,7 +16,7 @@ use core::fmt;
 
 use super::sealed::Sequencer;
 use super::{Closed, PublishError, Shared, SharedCursor, least_done};
-use crate::atomic::{Arc, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::atomic::{Arc, AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell};
 use crate::layout::Apart;
 use crate::wait::{SpinPark, Wait};
 
@@ -162,10 +162,12 @@ impl<E: Send + Sync, W: Wait> MultiProducer<E, W> {
     #[inline(always)]
     fn write_batch(&self, first: u64, count: u64, mut write: impl FnMut(&mut E, u64)) {
         let hole = Hole(&self.shared);
-        for sequence in first..first + count {
+        let each = |cell: &UnsafeCell<E>, sequence| {
             // [p3] SAFETY: claimed, and not published yet.
-            unsafe { self.shared.lane().write(sequence, |event| write(event, sequence)) };
-        }
+            cell.with_mut(|event| write(unsafe { &mut *event }, sequence));
+        };
+        // SAFETY: it keeps the ring alive.
+        unsafe { self.shared.lane().for_each(first, first + count, each) };
         core::mem::forget(hole);
         self.publish_claimed(first, count);
     }

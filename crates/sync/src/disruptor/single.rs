@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::sealed::Sequencer;
 use super::{Closed, Lane, PublishError, Shared, SharedCursor, least_done};
-use crate::atomic::{Arc, AtomicU64, Ordering};
+use crate::atomic::{Arc, AtomicU64, Ordering, UnsafeCell};
 use crate::layout::Apart;
 use crate::wait::{SpinPark, Wait};
 
@@ -36,9 +36,8 @@ impl Sequencer for Single {
 /// The producer of a ring that has one. It belongs to one thread at a time; dropping it ends the ring.
 #[repr(align(128))]
 pub struct SingleProducer<E: Send + Sync, W: Wait = SpinPark> {
-    shared: Arc<Shared<E, Single, W>>,
+    ring: Ring<E, W>,
     lane: Lane<E>,
-    leaves: Box<[SharedCursor]>,
     /// Events published.
     next: u64,
     /// How far `next` may go, as far as is known: the slowest leaf when last looked at, and the
@@ -46,10 +45,46 @@ pub struct SingleProducer<E: Send + Sync, W: Wait = SpinPark> {
     limit: u64,
 }
 
+/// The shared part, and what tells the consumers of the end. Not the producer itself: what has a `Drop`
+/// of its own lies in memory as a whole, and so the compiler may keep the producer's numbers in
+/// registers. What is asked now and then is asked here, for the same reason.
+struct Ring<E: Send + Sync, W: Wait> {
+    shared: Arc<Shared<E, Single, W>>,
+    leaves: Box<[SharedCursor]>,
+}
+
+impl<E: Send + Sync, W: Wait> Drop for Ring<E, W> {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl<E: Send + Sync, W: Wait> Ring<E, W> {
+    /// How far the producer may go now.
+    #[cold]
+    fn limit(&self, count: u64) -> u64 {
+        let capacity = self.shared.capacity();
+        assert!(count <= capacity, "{count} events do not fit in a ring of {capacity}");
+        least_done(&self.leaves) + capacity
+    }
+
+    /// As [`Self::limit`], once that has room for `count` events.
+    #[cold]
+    fn wait_for_room(&self, next: u64, count: u64) -> Result<u64, Closed> {
+        self.shared.wait.wait(|| {
+            if self.shared.is_broken() {
+                return Some(Err(Closed(())));
+            }
+            let limit = self.limit(count);
+            (next + count <= limit).then_some(Ok(limit))
+        })
+    }
+}
+
 impl<E: Send + Sync, W: Wait> SingleProducer<E, W> {
     pub(super) fn new(shared: Arc<Shared<E, Single, W>>, leaves: Box<[SharedCursor]>) -> Self {
         let (lane, limit) = (shared.lane(), shared.capacity());
-        Self { shared, lane, leaves, next: 0, limit }
+        Self { ring: Ring { shared, leaves }, lane, next: 0, limit }
     }
 
     /// Writes the next event and publishes it, if there is room now; returns its sequence.
@@ -120,10 +155,12 @@ impl<E: Send + Sync, W: Wait> SingleProducer<E, W> {
     #[inline(always)]
     fn write_batch(&mut self, count: u64, mut write: impl FnMut(&mut E, u64)) -> u64 {
         let first = self.next;
-        for sequence in first..first + count {
-            // SAFETY: it keeps the ring alive, there is room, and this is the only producer.
-            unsafe { self.lane.write(sequence, |event| write(event, sequence)) };
-        }
+        let each = |cell: &UnsafeCell<E>, sequence| {
+            // SAFETY: there is room, and this is the only producer.
+            cell.with_mut(|event| write(unsafe { &mut *event }, sequence));
+        };
+        // SAFETY: it keeps the ring alive.
+        unsafe { self.lane.for_each(first, first + count, each) };
         self.publish_claimed(count);
         first
     }
@@ -132,26 +169,22 @@ impl<E: Send + Sync, W: Wait> SingleProducer<E, W> {
     fn publish_claimed(&mut self, count: u64) {
         self.next += count;
         // With `Single::published`.
-        self.shared.sequencer.published.store(self.next, Ordering::Release);
-        self.shared.wait.notify();
+        self.ring.shared.sequencer.published.store(self.next, Ordering::Release);
+        self.ring.shared.wait.notify();
     }
 
     #[inline(always)]
     fn room_for(&mut self, count: u64) -> Result<(), PublishError> {
-        if self.shared.is_broken() {
+        if self.ring.shared.is_broken() {
             return Err(PublishError::Closed);
         }
         if self.next + count > self.limit {
-            self.look_for_room(count)?;
+            self.limit = self.ring.limit(count);
+            if self.next + count > self.limit {
+                return Err(PublishError::Full);
+            }
         }
         Ok(())
-    }
-
-    fn look_for_room(&mut self, count: u64) -> Result<(), PublishError> {
-        let capacity = self.shared.capacity();
-        assert!(count <= capacity, "{count} events do not fit in a ring of {capacity}");
-        self.limit = least_done(&self.leaves) + capacity;
-        if self.next + count > self.limit { Err(PublishError::Full) } else { Ok(()) }
     }
 
     #[inline(always)]
@@ -159,29 +192,16 @@ impl<E: Send + Sync, W: Wait> SingleProducer<E, W> {
         match self.room_for(count) {
             Ok(()) => Ok(()),
             Err(PublishError::Closed) => Err(Closed(())),
-            Err(PublishError::Full) => self.wait_for_room(count),
+            Err(PublishError::Full) => {
+                self.limit = self.ring.wait_for_room(self.next, count)?;
+                Ok(())
+            }
         }
-    }
-
-    #[cold]
-    fn wait_for_room(&mut self, count: u64) -> Result<(), Closed> {
-        let shared = Arc::clone(&self.shared);
-        shared.wait.wait(|| match self.room_for(count) {
-            Ok(()) => Some(Ok(())),
-            Err(PublishError::Closed) => Some(Err(Closed(()))),
-            Err(PublishError::Full) => None,
-        })
     }
 
     /// How many events the ring has.
     pub fn capacity(&self) -> usize {
-        self.shared.capacity() as usize
-    }
-}
-
-impl<E: Send + Sync, W: Wait> Drop for SingleProducer<E, W> {
-    fn drop(&mut self) {
-        self.shared.close();
+        self.ring.shared.capacity() as usize
     }
 }
 
