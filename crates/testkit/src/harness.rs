@@ -22,6 +22,7 @@ use crate::auditor::Auditor;
 use crate::commands::{Generator, Profile, Step};
 use crate::coverage::Coverage;
 use crate::model::{Events, Mode, Model, same_events};
+use crate::promises::Promises;
 
 pub use crate::shrink::{report, shrink};
 
@@ -92,6 +93,7 @@ struct SideBySide<'a, S> {
     subject: &'a mut S,
     model: Model,
     auditor: Auditor,
+    promises: Promises,
     mode: Mode,
     sequence: u64,
 }
@@ -99,7 +101,7 @@ struct SideBySide<'a, S> {
 impl<'a, S: Subject> SideBySide<'a, S> {
     fn new(subject: &'a mut S, mode: Mode) -> Self {
         let (model, auditor) = (Model::new(SHARD, mode), Auditor::new(mode));
-        Self { subject, model, auditor, mode, sequence: 0 }
+        Self { subject, model, auditor, promises: Promises::default(), mode, sequence: 0 }
     }
 
     /// Runs one command; returns its events if all agree.
@@ -111,6 +113,7 @@ impl<'a, S: Subject> SideBySide<'a, S> {
         for (header, event) in &events {
             self.auditor.observe(header, event).map_err(|error| format!("audit: {error}"))?;
         }
+        self.promises.observe(&step.command, &events)?;
         if self.sequence.is_multiple_of(COMPARE_EVERY) {
             self.compare_states()?;
         }

@@ -31,6 +31,7 @@ pub mod itch_messages;
 pub mod model;
 pub mod naive_l2;
 pub mod naive_l3;
+pub mod promises;
 pub mod random;
 pub mod shrink;
 pub mod signals;

@@ -12,5 +12,6 @@ mod it {
     mod lists;
     mod scenarios;
     mod self_trade;
+    mod special;
     mod waiting;
 }

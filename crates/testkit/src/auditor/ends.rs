@@ -22,7 +22,7 @@ impl Auditor {
         ) {
             self.begins_to_enter(id)?;
         }
-        let rested = self.orders[&id].stand == Stand::Book;
+        let (rested, displayed) = (self.orders[&id].rests(), self.orders[&id].stand == Stand::Book);
         same("whether it rested", ended.was_resting == 1, rested)?;
         let rejected = ended.reason == EndReason::Rejected;
         same("whether a denial is given", ended.denial != 0, rejected)?;
@@ -33,7 +33,9 @@ impl Auditor {
         self.ending.remove(&id);
         self.entering.take_if(|entering| *entering == id);
         self.replenishing.take_if(|shows| *shows == id);
-        if rested {
+        let in_part = order.all_or_none && order.filled > 0;
+        ensure!(!in_part, "order {id} is all or none, and was filled in part");
+        if displayed {
             let book = self.book_mut(header.instrument)?;
             book.leave(id, order.side, order.price);
             book.take_update(ended.update_id)?;
@@ -56,10 +58,10 @@ impl Auditor {
         let crosses = book.crosses(order.side, order.limit);
         let entering = order.stand == Stand::Entering;
         let by_amount = order.amount_left.is_some();
-        let in_book_alone = order.stand == Stand::Book && order.list.is_none();
+        let in_book_alone = order.rests() && order.list.is_none();
         let fits = match ended.reason {
             EndReason::SelfTrade => true,
-            EndReason::MinimumQty => false,
+            EndReason::MinimumQty => entering && order.filled == 0,
             EndReason::Cancelled => !entering,
             EndReason::Replaced => in_book_alone,
             EndReason::MassCancelled
@@ -78,7 +80,7 @@ impl Auditor {
             EndReason::DayEnded => !entering && order.time_in_force == TimeInForce::Day,
             EndReason::ImmediateOrCancel => {
                 let immediate = order.time_in_force == TimeInForce::Ioc;
-                entering && immediate && order.kind == OrderKind::Limit && !crosses
+                entering && immediate && order.kind != OrderKind::Market && !crosses
             }
             EndReason::FillOrKill => {
                 entering && order.time_in_force == TimeInForce::Fok && order.filled == 0
@@ -86,11 +88,12 @@ impl Auditor {
             EndReason::NoLiquidity => entering && order.kind == OrderKind::Market && !crosses,
             EndReason::QuoteSpent => {
                 let best = book.best(order.side.opposite()).unwrap_or(0);
-                entering && by_amount && crosses && order.wants(best, book.spec.lot) == 0
+                let spent = crosses && order.wants(best, book.spec.lot) == 0;
+                entering && by_amount && (spent || self.may_meet_unseen(order))
             }
             EndReason::Rejected => {
                 let waited = matches!(order.stand, Stand::Waiting | Stand::Held);
-                !entering && (waited || order.list.is_some()) && order.stand != Stand::Book
+                !entering && (waited || order.list.is_some()) && !order.rests()
             }
             EndReason::ListEnded => !entering && order.list.is_some(),
             EndReason::AuctionEnded => false,

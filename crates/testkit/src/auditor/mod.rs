@@ -14,6 +14,7 @@ mod ledger;
 mod lists;
 mod orders;
 mod trading;
+mod unseen;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -31,6 +32,7 @@ use book::Book;
 use ledger::Ledger;
 use lists::{Due, List};
 use orders::{Order, Stand};
+use unseen::Quote;
 
 /// Where a stream of events is wrong, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -97,6 +99,10 @@ pub struct Auditor {
     /// Orders that self-trade prevention ends within this command.
     ending: BTreeSet<OrderId>,
     mass_cancelled: u64,
+    /// How many orders joined the unseen ones.
+    joins: u64,
+    /// The best displayed prices of the command, from its start on.
+    quotes: BTreeMap<InstrumentId, Vec<Quote>>,
 }
 
 impl Auditor {
@@ -122,6 +128,8 @@ impl Auditor {
             replenishing: None,
             ending: BTreeSet::new(),
             mass_cancelled: 0,
+            joins: 0,
+            quotes: BTreeMap::new(),
         }
     }
 
@@ -134,6 +142,7 @@ impl Auditor {
         let verdict = self
             .check_place(header, event)
             .and_then(|()| self.take(header, event))
+            .map(|()| self.note_quote(header.instrument))
             .and_then(|()| if header.is_last() { self.end_command() } else { Ok(()) });
         self.newest = Some(*header);
         verdict.map_err(|what| AuditError {
@@ -290,6 +299,7 @@ impl Auditor {
         self.check_waiting()?;
         self.check_lists()?;
         self.prints.clear();
+        self.forget_quotes();
         self.ledger.check_conservation()
     }
 

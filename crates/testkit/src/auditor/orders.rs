@@ -5,7 +5,7 @@ use tiercel_types::event::{
 };
 use tiercel_types::{
     AccountId, AssetId, ClientOrderId, EventHeader, InstrumentId, InstrumentSpec, ListId, Money,
-    OrderId, OrderKind, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp, Trigger,
+    OrderId, OrderKind, Peg, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp, Trigger,
 };
 
 use super::book::Book;
@@ -25,8 +25,10 @@ pub(super) enum Stand {
     Held,
     /// It trades, and neither rests nor ended yet.
     Entering,
-    /// It rests.
+    /// It rests in its level.
     Book,
+    /// It rests, and nothing of it is displayed.
+    Unseen,
 }
 
 /// A live order, as its events told it.
@@ -62,6 +64,11 @@ pub(super) struct Order {
     pub(super) client_order_id: ClientOrderId,
     /// A market order by quote amount: what is left of it, in units of money.
     pub(super) amount_left: Option<i128>,
+    pub(super) peg: Peg,
+    pub(super) all_or_none: bool,
+    pub(super) hidden: bool,
+    /// When it joined the unseen ones.
+    pub(super) joined: u64,
 }
 
 impl Order {
@@ -71,6 +78,9 @@ impl Order {
     }
 
     fn slice(&self) -> u64 {
+        if self.is_unseen() {
+            return 0;
+        }
         match self.display_qty {
             0 => self.open,
             slice => slice.min(self.open),
@@ -157,8 +167,12 @@ impl Auditor {
         same("the level's quantity", said, found)
     }
 
-    /// Puts an order at the back of its level.
+    /// Puts an order at the back of its level, or behind the unseen ones.
     fn rest(&mut self, id: OrderId, mut order: Order) -> Verdict {
+        if order.is_unseen() {
+            return self.join_unseen(id, order);
+        }
+        self.check_not_hidden_from(&order)?;
         order.displayed = order.slice();
         order.stand = Stand::Book;
         let book = self.book_mut(order.instrument)?;
@@ -181,7 +195,8 @@ impl Auditor {
             self.last_order_id = id;
         }
         let by_amount = !accepted.quote_qty.is_zero();
-        let has_limit = accepted.kind != OrderKind::Market || !accepted.price.is_zero();
+        let may_be_without = accepted.kind == OrderKind::Market || accepted.peg != Peg::None;
+        let has_limit = !may_be_without || !accepted.price.is_zero();
         let order = Order {
             stand: Stand::Fresh,
             list: self.list_announced(id)?,
@@ -206,6 +221,10 @@ impl Auditor {
             expire_time: accepted.expire_time.0,
             client_order_id: accepted.client_order_id,
             amount_left: by_amount.then(|| Money::from_qty(accepted.quote_qty).units()),
+            peg: accepted.peg,
+            all_or_none: accepted.all_or_none == 1,
+            hidden: accepted.hidden == 1,
+            joined: 0,
         };
         let book = self.book(header)?;
         let (state, spec) = (book.spec.state, book.spec);
@@ -220,8 +239,8 @@ impl Auditor {
         if accepted.resting == 1 {
             ensure!(may_rest && list.is_none(), "the order may not rest");
             self.rest(id, order.clone())?;
-            self.check_level(header, &order, accepted.level_qty)?;
-            return self.book_mut(header.instrument)?.take_update(accepted.update_id);
+            let order = self.orders[&id].clone();
+            return self.check_told(header, &order, (accepted.level_qty, accepted.update_id));
         }
         // What becomes of it, the next event says.
         self.fresh = list.is_none().then_some(id);
@@ -233,15 +252,15 @@ impl Auditor {
         self.begins_to_enter(id)?;
         ensure!(!self.ending.contains(&id), "order {id} has to end");
         let order = self.own_order(header, id)?;
-        ensure!(order.may_rest(), "the order may not rest");
+        ensure!(order.may_rest() && !order.all_or_none, "the order may not rest");
         same("the price", rested.price.units(), order.price)?;
         same("the side", rested.side, order.side)?;
         same("what is open", rested.open_qty.units(), order.open)?;
         same("what is displayed", rested.displayed_qty.units(), order.slice())?;
         self.entering = None;
         self.rest(id, order.clone())?;
-        self.check_level(header, &order, rested.level_qty)?;
-        self.book_mut(header.instrument)?.take_update(rested.update_id)
+        let order = self.orders[&id].clone();
+        self.check_told(header, &order, (rested.level_qty, rested.update_id))
     }
 
     pub(super) fn order_replenished(
@@ -274,7 +293,9 @@ impl Auditor {
         let id = amended.order_id;
         let old = self.own_order(header, id)?;
         ensure!(self.entering.is_none(), "an order is entering");
-        ensure!(old.stand == Stand::Book, "the order does not rest");
+        ensure!(old.rests(), "the order does not rest");
+        let fixed = old.peg != Peg::None || old.all_or_none;
+        ensure!(!fixed, "an order is amended that cannot be");
         self.check_growth(&old, amended)?;
         same("the old price", amended.old_price.units(), old.price)?;
         same("the side", amended.side, old.side)?;
@@ -293,8 +314,11 @@ impl Auditor {
             ensure!(stays, "priority was lost");
             new.displayed = old.displayed.min(new.open);
             self.orders.insert(id, new.clone());
-        } else {
+        } else if old.stand == Stand::Book {
             self.book_mut(header.instrument)?.leave(id, old.side, old.price);
+        }
+        if old.stand == Stand::Unseen {
+            return self.hidden_amended(header, id, new, amended);
         }
         if new.price != old.price || amended.resting == 0 {
             let old_level = self.level_qty(header, old.side, old.price)?;
@@ -304,7 +328,8 @@ impl Auditor {
         }
         self.book_mut(header.instrument)?.take_update(amended.update_id)?;
         if amended.resting == 0 {
-            let crosses = self.book(header)?.crosses(new.side, new.limit);
+            let crosses =
+                self.book(header)?.crosses(new.side, new.limit) || self.may_meet_unseen(&new);
             ensure!(crosses && new.kind != OrderKind::PostOnly, "the order cannot trade");
             (new.displayed, new.stand) = (0, Stand::Entering);
             self.orders.insert(id, new);
@@ -318,6 +343,28 @@ impl Auditor {
         let displayed = self.orders[&id].displayed;
         same("what is displayed", amended.displayed_qty.units(), displayed)?;
         self.check_level(header, &new, amended.level_qty)
+    }
+
+    /// The rest of an amendment of a hidden order: nothing is told of what is displayed.
+    fn hidden_amended(
+        &mut self,
+        header: &EventHeader,
+        id: OrderId,
+        new: Order,
+        amended: &OrderAmended,
+    ) -> Verdict {
+        let levels = (amended.displayed_qty, amended.level_qty, amended.old_level_qty);
+        same("levels", levels, (Qty::ZERO, Qty::ZERO, Qty::ZERO))?;
+        same("the update", amended.update_id, 0)?;
+        if amended.resting == 0 {
+            let displayed = self.book(header)?.crosses(new.side, new.limit);
+            ensure!(displayed || self.may_meet_unseen(&new), "the order cannot trade");
+            self.orders.insert(id, Order { stand: Stand::Entering, ..new });
+            self.entering = Some(id);
+        } else if amended.priority_kept == 0 {
+            self.rest(id, new)?;
+        }
+        Ok(())
     }
 
     pub(super) fn order_status(&mut self, header: &EventHeader, status: &OrderStatus) -> Verdict {
@@ -336,7 +383,10 @@ impl Auditor {
         if self.mode == Mode::Full {
             same("the client order id", status.client_order_id, order.client_order_id)?;
         }
-        if order.stand != Stand::Book {
+        same("the peg", status.peg, order.peg)?;
+        let flags = (order.all_or_none.into(), order.hidden.into());
+        same("all or none, and hidden", (status.all_or_none, status.hidden), flags)?;
+        if !order.rests() {
             self.asked = Some(status.order_id);
         }
         Ok(())

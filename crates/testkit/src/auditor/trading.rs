@@ -7,7 +7,7 @@ use tiercel_types::{
 };
 
 use super::ledger::Settled;
-use super::orders::Order;
+use super::orders::{Order, Stand};
 use super::{Auditor, Verdict, ensure, same};
 use crate::model::Mode;
 
@@ -26,17 +26,33 @@ impl Auditor {
         (taker_id, maker_id): (OrderId, OrderId),
         (price, qty): (i64, Qty),
     ) -> Result<(Order, Order), String> {
-        self.begins_to_enter(taker_id)?;
+        if self.orders.get(&taker_id).is_some_and(|taker| taker.stand == Stand::Unseen)
+            && self.entering != Some(taker_id)
+        {
+            self.begins_to_cross(taker_id, maker_id)?;
+        } else {
+            self.begins_to_enter(taker_id)?;
+        }
         let ending = self.ending.contains(&taker_id) || self.ending.contains(&maker_id);
         ensure!(!ending, "an order meets another when it has to end");
         let (taker, maker) = (self.own_order(header, taker_id)?, self.order(header, maker_id)?);
         let book = self.book(header)?;
         same("the state", book.spec.state, InstrumentState::Open)?;
         ensure!(maker.side == taker.side.opposite(), "both orders are on one side");
+        self.check_price_of(taker_id, &taker, price)?;
+        self.check_turn_of(header, (taker_id, &taker), (maker_id, &maker), price)?;
+        let unseen = maker.stand == Stand::Unseen;
+        let offered = if unseen { maker.open } else { maker.displayed };
+        let most = taker.wants(price, book.spec.lot).min(offered);
+        if unseen {
+            same("the quantity", qty, Qty::from_units(most))?;
+            let in_part = maker.all_or_none && qty.units() != maker.open;
+            ensure!(!in_part, "order {maker_id} is all or none, and trades in part");
+            ensure!(!qty.is_zero(), "nothing is traded");
+            return Ok((taker, maker));
+        }
         same("the price", price, maker.price)?;
         same("the best price", Some(price), book.best(maker.side))?;
-        ensure!(book.crosses(taker.side, taker.limit), "beyond the taker's limit");
-        let most = taker.wants(price, book.spec.lot).min(maker.displayed);
         if book.shares {
             ensure!(qty.units() <= most, "more than the maker shows or the taker wants");
         } else {
@@ -73,12 +89,11 @@ impl Auditor {
         book.trades += 1;
         book.last = Some(price);
         same("the trade id", trade.trade_id, TradeId(book.trades))?;
-        book.take_update(trade.update_id)?;
         let spec = book.spec;
         self.prints.push((header.instrument, price));
         self.settle(trade, spec, &taker, &maker)?;
         self.put_maker(maker_id, maker.clone())?;
-        self.check_level(header, &maker, trade.level_qty)?;
+        self.check_told(header, &maker, (trade.level_qty, trade.update_id))?;
         if taker.amount_left.is_none() && taker.open == 0 {
             self.orders.remove(&taker_id);
             self.entering = None;
@@ -123,11 +138,13 @@ impl Auditor {
     /// A maker that lost quantity is filled and gone, or shows its next slice, or stays.
     fn put_maker(&mut self, id: OrderId, maker: Order) -> Verdict {
         if maker.open == 0 {
-            self.book_mut(maker.instrument)?.leave(id, maker.side, maker.price);
+            if maker.stand == Stand::Book {
+                self.book_mut(maker.instrument)?.leave(id, maker.side, maker.price);
+            }
             self.orders.remove(&id);
             return Ok(());
         }
-        if maker.displayed == 0 {
+        if maker.displayed == 0 && maker.stand == Stand::Book {
             self.replenishing = Some(id);
         }
         self.orders.insert(id, maker);
@@ -165,7 +182,11 @@ impl Auditor {
                 })?;
             }
             let book = self.book_mut(header.instrument)?;
-            book.take_update(event.update_id)?;
+            if maker.stand == Stand::Book {
+                book.take_update(event.update_id)?;
+            } else {
+                same("the update id", event.update_id, 0)?;
+            }
             if action == SelfTradePrevention::Transfer {
                 let settled = Settled {
                     spec: book.spec,
@@ -191,12 +212,15 @@ impl Auditor {
             || matches!(action, SelfTradePrevention::ExpireTaker | SelfTradePrevention::ExpireBoth);
         self.ending.extend(maker_ends.then_some(maker_id));
         self.ending.extend(taker_ends.then_some(taker_id));
-        if maker.displayed == 0 && maker.open > 0 {
+        if maker.displayed == 0 && maker.open > 0 && maker.stand == Stand::Book {
             self.replenishing = Some(maker_id);
         }
         if matches!(action, SelfTradePrevention::Decrement | SelfTradePrevention::Transfer) {
             self.list_order_decremented(taker_id, &taker);
             self.list_order_decremented(maker_id, &maker);
+        }
+        if maker.stand == Stand::Unseen {
+            return same("the level's quantity", event.level_qty, Qty::ZERO);
         }
         self.check_level(header, &maker, event.level_qty)
     }

@@ -3,7 +3,8 @@
 use tiercel_types::event::{OrderTriggered, OrderWaiting};
 use tiercel_types::order::WaitState;
 use tiercel_types::{
-    Event, EventHeader, InstrumentSpec, InstrumentState, ListId, OrderId, OrderKind, Side, Trigger,
+    EndReason, Event, EventHeader, InstrumentSpec, InstrumentState, ListId, OrderId, OrderKind,
+    Side, Trigger,
 };
 
 use super::lists::List;
@@ -42,13 +43,17 @@ impl Auditor {
             self.asked = asked;
         }
         match self.fresh.take() {
-            Some(id) if !waits(id) => self.enter(id),
+            Some(id) if !waits(id) => {
+                let ended = matches!(event, Event::OrderEnded(ended)
+                    if ended.reason == EndReason::MinimumQty);
+                self.enter(id, ended)
+            }
             _ => Ok(()),
         }
     }
 
     /// An order begins to trade.
-    fn enter(&mut self, id: OrderId) -> Verdict {
+    fn enter(&mut self, id: OrderId, has_minimum: bool) -> Verdict {
         ensure!(self.entering.is_none(), "another order is entering");
         let order = self.orders.get(&id).ok_or_else(|| format!("no live order {id}"))?.clone();
         let book = self.books.get(&order.instrument).ok_or("an order without instrument")?;
@@ -61,7 +66,8 @@ impl Auditor {
         ensure!(may_trade, "the order may not trade");
         let crosses_unasked = order.kind == OrderKind::PostOnly && crosses;
         ensure!(!crosses_unasked, "a post-only order trades");
-        ensure!(of_list || order.triggered || !rests, "the order meets nothing and rests");
+        let meets = has_minimum || self.may_meet_unseen(&order);
+        ensure!(of_list || order.triggered || !rests || meets, "the order meets nothing and rests");
         self.entering = Some(id);
         self.update(id, |auditor| {
             auditor.orders.insert(id, Order { stand: Stand::Entering, ..order });
@@ -75,7 +81,7 @@ impl Auditor {
             let order = self.orders.get(&id).ok_or_else(|| format!("no live order {id}"))?;
             let begins = order.stand == Stand::Fresh && order.list.is_some();
             ensure!(begins, "order {id} is not entering");
-            self.enter(id)?;
+            self.enter(id, false)?;
         }
         same("the order that is entering", Some(id), self.entering)
     }
@@ -165,7 +171,7 @@ impl Auditor {
         self.update(id, |auditor| {
             auditor.orders.insert(id, new);
         })?;
-        self.enter(id)
+        self.enter(id, false)
     }
 
     /// A pending order without trigger is entered: its working order was filled.

@@ -7,7 +7,7 @@ use tiercel_types::command::{
 use tiercel_types::order::{AmendQtyMeaning, ConditionField, ListKind, PendingRule};
 use tiercel_types::{
     AccountId, AssetCode, AssetId, ClientOrderId, Command, InstrumentId, InstrumentSpec,
-    InstrumentState, Money, OrderId, OrderKind, Price, Qty, SelfTradePrevention, Symbol,
+    InstrumentState, Money, OrderId, OrderKind, Peg, Price, Qty, SelfTradePrevention, Symbol,
     TimeInForce, Timestamp, TradeId, Trigger,
 };
 
@@ -183,7 +183,7 @@ impl Generator {
             12 => order.display_qty = self.odd_qty(),
             13 => order.display_qty = order.qty,
             14 => order.expire_time = Timestamp(self.odd_number()),
-            15 => order.kind = *self.random.pick(OrderKind::ALL),
+            15 => order.kind = *self.random.pick(self.order_kinds()),
             16 => order.time_in_force = *self.random.pick(TimeInForce::ALL),
             17 => order.self_trade_prevention = *self.random.pick(SelfTradePrevention::ALL),
             18 => {
@@ -201,7 +201,7 @@ impl Generator {
     }
 
     fn spoil_terms(&mut self, terms: &mut OrderTerms) {
-        match self.random.below(9) {
+        match self.random.below(if self.profile.special > 0 { 17 } else { 9 }) {
             0 => terms.reserved[self.random.below(3) as usize] = 1,
             1 => terms.trigger = *self.random.pick(Trigger::ALL),
             2 => terms.trigger_price = self.odd_price(),
@@ -213,10 +213,27 @@ impl Generator {
             5 => terms.activation_price = self.odd_price(),
             6 => terms.trailing_bps = self.odd_number() as u32,
             7 => terms.trailing_bps = *self.random.pick(&[0, 1, 9_999, 10_000]),
-            _ => {
+            8 => {
                 let (bps, trigger) = (terms.trailing_bps, terms.trigger);
                 *terms = OrderTerms { trailing_bps: bps, trigger, ..OrderTerms::NONE };
             }
+            9 => terms.reserved_too[self.random.below(4) as usize] = 1,
+            10 => terms.imbalance_only = 1,
+            11 => terms.hidden = 1 + self.random.below(2) as u8,
+            12 => terms.all_or_none = 1 + self.random.below(2) as u8,
+            13 => terms.peg = *self.random.pick(Peg::ALL),
+            14 => terms.peg_offset = self.odd_price(),
+            15 => terms.min_qty = self.odd_qty(),
+            _ => terms.min_qty = Qty::from_units(terms.min_qty.units().saturating_add(1)),
+        }
+    }
+
+    /// The kinds of order that the market knows.
+    fn order_kinds(&self) -> &'static [OrderKind] {
+        if self.profile.special > 0 {
+            OrderKind::ALL
+        } else {
+            &[OrderKind::Limit, OrderKind::Market, OrderKind::PostOnly]
         }
     }
 

@@ -70,7 +70,12 @@ impl Generator {
         }
     }
 
-    fn plan_leg(&mut self, order: NewOrder, terms: OrderTerms) {
+    fn plan_leg(&mut self, mut order: NewOrder, mut terms: OrderTerms) {
+        // A list with such an order is denied.
+        if self.profile.special > 0 && self.chance(self.profile.special / 8) {
+            let spec = self.instrument().spec;
+            self.add_special_terms(&spec, &mut order, &mut terms);
+        }
         if terms.trigger == Trigger::Condition && !self.random.one_in(40) {
             let condition = self.condition(order.account);
             self.planned.push_back(condition.into());

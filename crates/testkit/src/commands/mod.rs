@@ -16,6 +16,7 @@ mod operator;
 mod orders;
 mod profile;
 mod setup;
+mod special;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -183,7 +184,7 @@ impl Generator {
         // A crowded book is thinned out.
         let cancel =
             if self.live.len() > self.profile.live_orders { w.new_order } else { w.cancel };
-        let table: [(u64, Draw); 17] = [
+        let table: [(u64, Draw); 18] = [
             (w.new_order, |g| g.new_order().into()),
             (cancel, |g| g.cancel_order().into()),
             (w.replace, |g| g.replace_order().into()),
@@ -201,6 +202,7 @@ impl Generator {
             (w.advanced, Self::advanced_order),
             (w.order_list, Self::order_list),
             (w.rules, |g| g.set_matching_rules().into()),
+            (w.special, Self::special_order),
         ];
         let mut drawn = self.random.below(table.iter().map(|(weight, _)| weight).sum());
         for (weight, make) in table {

@@ -39,6 +39,8 @@ pub struct Weights {
     pub order_list: u64,
     /// How instruments share out their levels.
     pub rules: u64,
+    /// Orders with special terms.
+    pub special: u64,
 }
 
 /// A kind of market. Shares are per thousand of new orders, unless they say otherwise.
@@ -66,6 +68,8 @@ pub struct Profile {
     pub post_only: u64,
     /// Orders that ask for self-trade prevention.
     pub self_trade_prevention: u64,
+    /// Orders with special terms among those that wait or belong to a list.
+    pub special: u64,
     /// Commands (per thousand) with a field spoilt.
     pub invalid: u64,
     /// Prices far apart, up to the limits of their type, and negative ones; bare only.
@@ -90,6 +94,7 @@ const TRADING: Weights = Weights {
     advanced: 0,
     order_list: 0,
     rules: 0,
+    special: 0,
 };
 
 impl Profile {
@@ -106,6 +111,7 @@ impl Profile {
         immediate: 60,
         post_only: 150,
         self_trade_prevention: 200,
+        special: 0,
         invalid: 30,
         wide_prices: false,
     };
@@ -281,6 +287,58 @@ impl Profile {
     /// The same in the book alone.
     pub const BARE_SHARED: Self = Self { name: "bare_shared", mode: Mode::Bare, ..Self::SHARED };
 
+    /// Unseen orders of all kinds, minimum quantities and market-to-limit, with all else.
+    pub const SPECIAL: Self = Self {
+        name: "special",
+        weights: Weights {
+            new_order: 350,
+            special: 300,
+            advanced: 60,
+            order_list: 30,
+            query: 40,
+            mass_cancel: 4,
+            ..TRADING
+        },
+        live_orders: 150,
+        spread_ticks: 6,
+        crossing: 350,
+        market: 100,
+        iceberg: 150,
+        special: 250,
+        ..Self::CALM
+    };
+    /// The same with few prices, between orders of one account and one group.
+    pub const SPECIAL_STP: Self = Self {
+        name: "special_stp",
+        live_orders: 70,
+        spread_ticks: 3,
+        iceberg: 250,
+        self_trade_prevention: 700,
+        ..Self::SPECIAL
+    };
+    /// The same while instruments halt, close and open, levels are shared out for a time, and many
+    /// commands are spoilt.
+    pub const SPECIAL_HALTS: Self = Self {
+        name: "special_halts",
+        weights: Weights {
+            state: 40,
+            update: 20,
+            account: 20,
+            rules: 20,
+            mass_cancel: 15,
+            time: 30,
+            ..Self::SPECIAL.weights
+        },
+        live_orders: 60,
+        invalid: 120,
+        ..Self::SPECIAL
+    };
+    /// The same in the book alone.
+    pub const BARE_SPECIAL: Self = Self { name: "bare_special", mode: Mode::Bare, ..Self::SPECIAL };
+    /// The same at the edges of the book.
+    pub const WIDE_SPECIAL: Self =
+        Self { name: "wide_special", wide_prices: true, spread_ticks: 3, ..Self::BARE_SPECIAL };
+
     /// Every profile.
     pub const ALL: [Self; 18] = [
         Self::CALM,
@@ -301,5 +359,14 @@ impl Profile {
         Self::WIDE_WAITING,
         Self::SHARED,
         Self::BARE_SHARED,
+    ];
+
+    /// Every profile with special orders: the model's alone until the engine knows them.
+    pub const ALL_SPECIAL: [Self; 5] = [
+        Self::SPECIAL,
+        Self::SPECIAL_STP,
+        Self::SPECIAL_HALTS,
+        Self::BARE_SPECIAL,
+        Self::WIDE_SPECIAL,
     ];
 }

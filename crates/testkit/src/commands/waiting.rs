@@ -120,8 +120,11 @@ impl Generator {
             let order = self.new_order_for(&spec, account, side);
             return NewAdvancedOrder { order, terms: OrderTerms::NONE }.into();
         }
-        let terms = self.terms(&spec, side);
-        let order = self.waiting_order(&spec, account, side, &terms);
+        let mut terms = self.terms(&spec, side);
+        let mut order = self.waiting_order(&spec, account, side, &terms);
+        if self.profile.special > 0 && self.chance(self.profile.special) {
+            self.add_special_terms(&spec, &mut order, &mut terms);
+        }
         let command = NewAdvancedOrder { order, terms }.into();
         if terms.trigger != Trigger::Condition || self.random.one_in(30) {
             return command;

@@ -37,7 +37,7 @@ impl Reader<'_> {
             order.client_order_id = self.client_order_id();
         }
         if traits & 2 != 0 && self.byte() < 192 {
-            order.kind = self.pick(OrderKind::ALL);
+            order.kind = self.pick(&[OrderKind::Limit, OrderKind::Market, OrderKind::PostOnly]);
             order.time_in_force = self.pick(TimeInForce::ALL);
         }
         if traits & 4 != 0 {

@@ -30,6 +30,9 @@ impl Model {
         let shares_fit = rules.fifo_ppm <= 1_000_000 && given <= 1_000_000;
         require(shares_fit, DenialReason::AllocationShareInvalid)?;
         self.check_market_makers(&rules.market_makers)?;
+        let unseen = Side::ALL.iter().any(|side| !self.unseen(id, *side).is_empty());
+        let fifo = rules.allocation == Allocation::Fifo;
+        require(fifo || !unseen, DenialReason::SpecialOrdersRest)?;
         self.instrument_mut(id).rules = *rules;
         for order in self.orders.values_mut().filter(|order| order.instrument == id) {
             order.top = false;
@@ -96,7 +99,7 @@ impl Model {
             let share = given.share(at) * lot;
             // One that ended with its list has none.
             if share > 0 && self.orders.contains_key(&maker) {
-                self.meet(taker, maker, share);
+                self.meet(taker, maker, price, share);
             }
             if !self.orders.contains_key(&taker.id) {
                 return;

@@ -7,7 +7,7 @@ use tiercel_types::{DenialReason, EndReason, InstrumentState, OrderKind, Price, 
 
 use super::entry::require;
 use super::trading::Taker;
-use super::{Checked, Mode, Model, Order, Place, value, within};
+use super::{Checked, Mode, Model, Order, Place, value};
 
 impl Model {
     pub(super) fn amend_order(&mut self, amend: &AmendOrder) -> Checked {
@@ -16,6 +16,8 @@ impl Model {
         let id = self.find(amend.order_id, amend.account, &amend.client_order_id)?;
         let old = self.orders[&id].clone();
         Self::check_stands_alone(&old)?;
+        let amendable = !old.is_pegged() && !old.is_all_or_none();
+        require(amendable, DenialReason::OrderIsUnseen)?;
         let spec = self.instrument(old.instrument).spec;
         if self.mode == Mode::Full {
             let active = self.accounts[&old.account].state == AccountState::Active;
@@ -77,7 +79,7 @@ impl Model {
         let may_not_match =
             old.kind == OrderKind::PostOnly || found.spec.state == InstrumentState::PreOpen;
         if price_changes && may_not_match {
-            require(!self.crosses(new), DenialReason::WouldMatch)?;
+            require(!self.crosses(new, Some(new.price)), DenialReason::WouldMatch)?;
         }
         if self.mode == Mode::Full {
             let (asset, more) = self.reserves_more(new);
@@ -88,14 +90,10 @@ impl Model {
         Ok(())
     }
 
-    fn crosses(&self, order: &Order) -> bool {
-        let best = self.best_price(order.instrument, order.side.opposite());
-        best.is_some_and(|price| within(order.side, Some(order.price), price))
-    }
-
     /// Carries out an amendment that passed its checks.
     fn amend_to(&mut self, old: &Order, mut new: Order, lose_priority: bool) {
         let (id, instrument, side) = (old.id, old.instrument, old.side);
+        let displayed = old.place == Place::Book;
         let priority_kept = new.price == old.price && new.open <= old.open && !lose_priority;
         let mut amended = OrderAmended {
             order_id: id,
@@ -117,23 +115,39 @@ impl Model {
             new.displayed = old.displayed.min(new.open);
             self.change(id, |model| model.orders.insert(id, new.clone()));
         } else {
-            self.leave_level(id);
+            if displayed {
+                self.leave_level(id);
+            }
             (new.displayed, new.place) = (0, Place::Entering);
             self.change(id, |model| model.orders.insert(id, new.clone()));
-            if self.crosses(&new) {
-                amended.old_level_qty = self.level_qty(instrument, side, old.price);
-                amended.update_id = self.next_update(instrument);
+            if self.crosses(&new, Some(new.price)) {
+                if displayed {
+                    amended.old_level_qty = self.level_qty(instrument, side, old.price);
+                    amended.update_id = self.next_update(instrument);
+                }
                 self.emit(instrument, old.account, amended);
                 self.trade_and_settle(Taker { id, limit: Some(new.price), amount_left: None });
                 return;
             }
-            self.join_level(id);
+            if displayed {
+                self.join_level(id);
+            } else {
+                self.join_unseen(id);
+            }
         }
         amended.resting = 1;
+        if displayed {
+            self.tell_level(&mut amended, &new, old.price);
+        }
+        self.emit(instrument, old.account, amended);
+    }
+
+    /// What an amendment says of the levels that a displayed order left and joined.
+    fn tell_level(&mut self, amended: &mut OrderAmended, new: &Order, old_price: i64) {
+        let (id, instrument, side) = (new.id, new.instrument, new.side);
         amended.displayed_qty = Qty::from_units(self.orders[&id].displayed);
         amended.level_qty = self.level_qty(instrument, side, new.price);
-        amended.old_level_qty = self.level_qty(instrument, side, old.price);
+        amended.old_level_qty = self.level_qty(instrument, side, old_price);
         amended.update_id = self.next_update(instrument);
-        self.emit(instrument, old.account, amended);
     }
 }

@@ -7,7 +7,8 @@ use tiercel_types::{
     InstrumentState, OrderId, OrderKind, Peg, Price, Qty, SelfTradePrevention, Side, TimeInForce,
 };
 
-use super::trading::Taker;
+use super::trading::{Taker, qty_for_amount};
+use super::unseen::Rung;
 use super::{
     AMOUNT_LIMIT, Checked, Mode, Model, Order, Place, may_rest, money_of_qty, value, within,
 };
@@ -30,13 +31,18 @@ pub(super) enum Entry {
 
 impl Model {
     pub(super) fn new_order(&mut self, new: &NewOrder) -> Checked {
-        self.check_new_order(new, Entry::Alone)?;
-        self.enter(new);
+        self.check_new_order(new, &OrderTerms::NONE, Entry::Alone)?;
+        self.enter(new, &OrderTerms::NONE);
         Ok(())
     }
 
     /// The checks of a new order, 1 to 32.
-    pub(super) fn check_new_order(&self, new: &NewOrder, entry: Entry) -> Checked {
+    pub(super) fn check_new_order(
+        &self,
+        new: &NewOrder,
+        terms: &OrderTerms,
+        entry: Entry,
+    ) -> Checked {
         require(new.reserved == [0; 4], DenialReason::ReservedFieldSet)?;
         self.check_parties(new)?;
         let spec = &self.instrument(new.instrument).spec;
@@ -47,15 +53,23 @@ impl Model {
         Self::check_time_in_force(new)?;
         self.check_expire_time(new)?;
         Self::check_amounts(spec, new)?;
-        Self::check_given_price(spec, new)?;
-        if entry != Entry::Pending && new.kind != OrderKind::Market {
-            self.check_band(new.instrument, new.price.units())?;
+        // The book gives a market-to-limit order its price, and a pegged one may have none.
+        let unlimited = terms.peg != Peg::None && new.price.is_zero();
+        let new = &self.priced(new)?;
+        if new.kind != OrderKind::MarketToLimit && !unlimited {
+            Self::check_limit(spec, new)?;
+            Self::check_given_price(spec, new)?;
+            if entry != Entry::Pending && new.kind != OrderKind::Market {
+                self.check_band(new.instrument, new.price.units())?;
+            }
         }
         Self::check_qty(spec, i128::from(new.qty.units()))?;
         if entry != Entry::Pending && may_rest(new.kind, new.time_in_force) {
             self.check_side_capacity(new.instrument, new.side, new.qty.units())?;
         }
-        self.check_new_value(spec, new)?;
+        if !unlimited {
+            self.check_new_value(spec, new)?;
+        }
         Self::check_display(spec, new)?;
         self.check_client_order_id(new.account, &new.client_order_id)?;
         if entry == Entry::Alone && may_rest(new.kind, new.time_in_force) {
@@ -92,7 +106,8 @@ impl Model {
     fn check_state(spec: &InstrumentSpec, new: &NewOrder) -> Checked {
         Self::check_not_shut(spec)?;
         if spec.state == InstrumentState::PreOpen {
-            require(new.kind != OrderKind::Market, DenialReason::MarketNotOpen)?;
+            let priced = !matches!(new.kind, OrderKind::Market | OrderKind::MarketToLimit);
+            require(priced, DenialReason::MarketNotOpen)?;
             let lasts = !matches!(new.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
             require(lasts, DenialReason::TimeInForceNotAllowed)?;
         }
@@ -117,8 +132,9 @@ impl Model {
             (OrderKind::Market, TimeInForce::Fok) => new.quote_qty.is_zero(),
             (OrderKind::Market, time_in_force) => time_in_force == TimeInForce::Ioc,
             (OrderKind::PostOnly, time_in_force) => may_rest(new.kind, time_in_force),
-            (OrderKind::Limit, time_in_force) => !time_in_force.is_for_auction(),
-            (OrderKind::MarketToLimit, _) => false,
+            (OrderKind::Limit | OrderKind::MarketToLimit, time_in_force) => {
+                !time_in_force.is_for_auction()
+            }
         };
         require(allowed, DenialReason::TimeInForceNotAllowed)
     }
@@ -132,7 +148,7 @@ impl Model {
         require(fits, DenialReason::ExpireTimeInvalid)
     }
 
-    /// Checks 12 to 14.
+    /// Checks 12 and 13.
     pub(super) fn check_amounts(spec: &InstrumentSpec, new: &NewOrder) -> Checked {
         if !new.quote_qty.is_zero() {
             // An amount buys no number of lots where a price may be zero or below.
@@ -140,7 +156,11 @@ impl Model {
                 new.kind == OrderKind::Market && new.qty.is_zero() && spec.min_price.units() >= 0;
             require(allowed, DenialReason::QuoteQtyNotAllowed)?;
         }
-        require(!new.qty.is_zero() || !new.quote_qty.is_zero(), DenialReason::QtyRequired)?;
+        require(!new.qty.is_zero() || !new.quote_qty.is_zero(), DenialReason::QtyRequired)
+    }
+
+    /// Check 14.
+    pub(super) fn check_limit(spec: &InstrumentSpec, new: &NewOrder) -> Checked {
         if new.kind != OrderKind::Market && spec.min_price.units() >= 0 {
             require(!new.price.is_zero(), DenialReason::PriceRequired)?;
         }
@@ -159,6 +179,12 @@ impl Model {
     pub(super) fn check_price(spec: &InstrumentSpec, price: i64) -> Checked {
         let tick = spec.tick.units();
         require(price % tick == 0, DenialReason::PriceNotOnTick)?;
+        Self::check_bounds(spec, price)
+    }
+
+    /// Checks 16 and 17.
+    pub(super) fn check_bounds(spec: &InstrumentSpec, price: i64) -> Checked {
+        let tick = spec.tick.units();
         let lowest = if spec.min_price.is_zero() { tick } else { spec.min_price.units() };
         require(price >= lowest, DenialReason::PriceTooLow)?;
         let highest = if spec.max_price.is_zero() { i64::MAX } else { spec.max_price.units() };
@@ -193,8 +219,9 @@ impl Model {
         side: Side,
         more: u64,
     ) -> Checked {
-        let open = self.orders_best_first(instrument, side).into_iter().map(|order| order.open);
-        let open: i128 = open.map(i128::from).sum();
+        let displayed = self.orders_best_first(instrument, side).into_iter();
+        let all = displayed.chain(self.unseen(instrument, side));
+        let open: i128 = all.map(|order| i128::from(order.open)).sum();
         require(open + i128::from(more) < 1 << 64, DenialReason::QtyTooLarge)
     }
 
@@ -228,7 +255,7 @@ impl Model {
         if new.display_qty.is_zero() {
             return Ok(());
         }
-        let allowed = may_rest(new.kind, new.time_in_force);
+        let allowed = may_rest(new.kind, new.time_in_force) && new.kind != OrderKind::MarketToLimit;
         require(allowed, DenialReason::DisplayQtyNotAllowed)?;
         let fits =
             new.display_qty.units().is_multiple_of(spec.lot.units()) && new.display_qty <= new.qty;
@@ -270,9 +297,7 @@ impl Model {
     /// Checks 30 and 31.
     pub(super) fn check_against_book(&self, new: &NewOrder) -> Checked {
         let state = self.instrument(new.instrument).spec.state;
-        let best = self.best_price(new.instrument, new.side.opposite());
-        let limit = self.limit(new);
-        let crosses = best.is_some_and(|price| within(new.side, limit, price));
+        let crosses = self.price_met(new, self.limit(new)).is_some();
         if new.kind == OrderKind::PostOnly || state == InstrumentState::PreOpen {
             require(!crosses, DenialReason::WouldMatch)?;
         }
@@ -300,7 +325,8 @@ impl Model {
         if spec.market_protection_ppm == 0 {
             return None;
         }
-        let best = i128::from(self.best_price(new.instrument, new.side.opposite())?);
+        let displayed = self.best_price(new.instrument, new.side.opposite());
+        let best = i128::from(displayed.or_else(|| self.price_met(new, None))?);
         let tick = i128::from(spec.tick.units());
         let ticks_away = best * i128::from(spec.market_protection_ppm) / (1_000_000 * tick);
         let highest = i128::from(i64::MAX) / tick * tick;
@@ -327,61 +353,85 @@ impl Model {
         }
     }
 
+    /// What a new order wants at a price.
+    fn new_order_wants(&self, new: &NewOrder, price: i64) -> u64 {
+        if new.quote_qty.is_zero() {
+            return new.qty.units();
+        }
+        let lot = self.instrument(new.instrument).spec.lot.units();
+        qty_for_amount(money_of_qty(new.quote_qty.units()), price, lot)
+    }
+
+    /// The price at which a new order would meet anybody within a limit, with all its quantity.
+    fn price_met(&self, new: &NewOrder, limit: Option<i64>) -> Option<i64> {
+        let wants = |price| self.new_order_wants(new, price);
+        let met = self.first_met(new.instrument, new.side.opposite(), limit, wants);
+        met.map(|(_, price)| price)
+    }
+
     /// What a market order would take: its quantity and its cost.
     fn walk(&self, new: &NewOrder) -> (u64, i128) {
-        let lot = self.instrument(new.instrument).spec.lot.units();
         let limit = self.limit(new);
-        let mut qty_left = new.qty.units();
+        let mut left = *new;
         let mut amount_left = money_of_qty(new.quote_qty.units());
+        let lot = self.instrument(new.instrument).spec.lot.units();
         let (mut qty, mut cost) = (0, 0);
         // An order that has come to its turn is known already.
         let list = self.orders.get(&new.order_id).and_then(|order| order.list);
         let there = self.still_there(new.instrument, new.side.opposite(), list);
-        for maker in self.orders_best_first(new.instrument, new.side.opposite()) {
-            if !there.contains(&maker.id) {
-                continue;
-            }
-            if !within(new.side, limit, maker.price) {
+        for Rung { price, level, unseen } in self.rungs(new.instrument, new.side.opposite()) {
+            if !within(new.side, limit, price) {
                 break;
             }
-            let wanted = if new.quote_qty.is_zero() {
-                qty_left
-            } else {
-                super::trading::qty_for_amount(amount_left, maker.price, lot)
-            };
-            if wanted == 0 {
-                break;
+            let level = level.into_iter().filter(|id| there.contains(id));
+            for id in level.chain(unseen) {
+                let wanted = if new.quote_qty.is_zero() {
+                    left.qty.units()
+                } else {
+                    qty_for_amount(amount_left, price, lot)
+                };
+                if self.is_passed_over(id, wanted) {
+                    continue;
+                }
+                if wanted == 0 {
+                    return (qty, cost);
+                }
+                let maker = &self.orders[&id];
+                if new.self_trade_prevention == SelfTradePrevention::ExpireMaker
+                    && self.is_self_trade(new.account, maker.account)
+                {
+                    continue;
+                }
+                let taken = wanted.min(maker.open);
+                left.qty = Qty::from_units(left.qty.units().saturating_sub(taken));
+                amount_left -= value(price, taken);
+                qty += taken;
+                cost += value(price, taken);
             }
-            if new.self_trade_prevention == SelfTradePrevention::ExpireMaker
-                && self.is_self_trade(new.account, maker.account)
-            {
-                continue;
-            }
-            let taken = wanted.min(maker.open);
-            qty_left = qty_left.saturating_sub(taken);
-            amount_left -= value(maker.price, taken);
-            qty += taken;
-            cost += value(maker.price, taken);
         }
         (qty, cost)
     }
 
     /// The steps of an order that passed all checks.
-    pub(super) fn enter(&mut self, new: &NewOrder) {
-        let mut order = self.draft(new, &OrderTerms::NONE);
+    pub(super) fn enter(&mut self, new: &NewOrder, terms: &OrderTerms) {
+        let new = &self.priced(new).expect("it was checked");
+        let mut order = self.draft(new, terms);
         order.id = self.next_order_id(new);
-        order.price = self.limit(new).unwrap_or(0);
+        if order.kind == OrderKind::Market {
+            order.price = self.limit(new).unwrap_or(0);
+        }
         let (id, instrument, side) = (order.id, order.instrument, order.side);
-        let best = self.best_price(instrument, side.opposite());
-        let crosses = best.is_some_and(|price| within(side, self.limit(new), price));
-        let rests = !crosses && may_rest(order.kind, order.time_in_force);
         let mut accepted = order_accepted(&order);
-        self.admit(&Order { place: Place::Entering, ..order });
-        if rests {
-            self.join_level(id);
+        self.admit(&Order { place: Place::Entering, ..order.clone() });
+        if self.rests_at_once(&order) {
             accepted.resting = 1;
-            accepted.level_qty = self.level_qty(instrument, side, new.price.units());
-            accepted.update_id = self.next_update(instrument);
+            if order.is_unseen() {
+                self.join_unseen(id);
+            } else {
+                self.join_level(id);
+                accepted.level_qty = self.level_qty(instrument, side, new.price.units());
+                accepted.update_id = self.next_update(instrument);
+            }
             self.emit(instrument, new.account, accepted);
             return;
         }
@@ -417,6 +467,7 @@ impl Model {
             outside_since: None,
             waiting_since: None,
             held_since: None,
+            joined: 0,
             activated: false,
             best: None,
             instrument: new.instrument,
@@ -441,12 +492,17 @@ impl Model {
         let quote_qty = order.asked.quote_qty;
         let taker = Taker {
             id,
-            limit: self.limit(&order.as_new()),
+            limit: self.limit_on_entry(&order),
             amount_left: (!quote_qty.is_zero()).then(|| money_of_qty(quote_qty.units())),
         };
         let fill_or_kill = order.time_in_force == TimeInForce::Fok;
-        if fill_or_kill && self.tradable_at_once(&taker) < order.open {
+        if fill_or_kill && self.tradable_at_once(&taker, order.open) < order.open {
             self.end(id, EndReason::FillOrKill);
+            return;
+        }
+        let min_qty = order.terms.min_qty.units();
+        if self.tradable_at_once(&taker, min_qty) < min_qty {
+            self.end(id, EndReason::MinimumQty);
             return;
         }
         self.trade_and_settle(taker);
@@ -458,8 +514,12 @@ impl Model {
         let Some(order) = self.orders.get(&taker.id) else { return };
         let (id, instrument, side) = (order.id, order.instrument, order.side);
         if taker.amount_left.is_some() {
-            let best = self.best_price(instrument, side.opposite());
-            let spent = best.is_some_and(|price| within(side, taker.limit, price));
+            let any_part = |id: &OrderId| !self.orders[id].is_all_or_none();
+            let spent = self
+                .rungs(instrument, side.opposite())
+                .into_iter()
+                .filter(|rung| within(side, taker.limit, rung.price))
+                .any(|rung| rung.level.iter().chain(&rung.unseen).any(any_part));
             let reason = if spent { EndReason::QuoteSpent } else { EndReason::NoLiquidity };
             self.end(id, reason);
         } else if may_rest(order.kind, order.time_in_force) {
@@ -472,10 +532,17 @@ impl Model {
     }
 
     fn rest(&mut self, id: OrderId) {
-        self.join_level(id);
+        let (mut level_qty, mut update_id) = (Qty::ZERO, 0);
+        if self.orders[&id].is_unseen() {
+            self.join_unseen(id);
+        } else {
+            self.join_level(id);
+            let (instrument, side, price) =
+                (self.orders[&id].instrument, self.orders[&id].side, self.orders[&id].price);
+            level_qty = self.level_qty(instrument, side, price);
+            update_id = self.next_update(instrument);
+        }
         let order = self.orders[&id].clone();
-        let level_qty = self.level_qty(order.instrument, order.side, order.price);
-        let update_id = self.next_update(order.instrument);
         self.emit(
             order.instrument,
             order.account,
@@ -506,9 +573,9 @@ pub(super) fn order_accepted(order: &Order) -> OrderAccepted {
         time_in_force: order.time_in_force,
         self_trade_prevention: order.self_trade_prevention,
         resting: 0,
-        peg: Peg::None,
-        all_or_none: 0,
-        hidden: 0,
+        peg: order.terms.peg,
+        all_or_none: order.terms.all_or_none,
+        hidden: order.terms.hidden,
         client_order_id: order.asked.client_order_id,
         session: order.asked.session,
         quote_qty: order.asked.quote_qty,

@@ -153,14 +153,14 @@ impl Model {
         });
     }
 
-    /// Self-trade prevention by transfer: `qty` changes hands at the maker's price.
-    pub(super) fn transfer_between(&mut self, taker: &Order, maker: &Order, qty: u64) {
+    /// Self-trade prevention by transfer: `qty` changes hands at a price.
+    pub(super) fn transfer_between(&mut self, taker: &Order, maker: &Order, price: i64, qty: u64) {
         let (buyer, seller) = match taker.side {
             Side::Buy => (taker.account, maker.account),
             Side::Sell => (maker.account, taker.account),
         };
         let spec = &self.instrument(maker.instrument).spec;
-        let (base, quote) = (money_of_qty(qty), value(maker.price, qty));
+        let (base, quote) = (money_of_qty(qty), value(price, qty));
         let entries = [
             (buyer, spec.quote, -quote),
             (buyer, spec.base, base),

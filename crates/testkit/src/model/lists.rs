@@ -161,9 +161,10 @@ impl Model {
 
     /// Check 7.
     fn check_leg(&self, role: Role, leg: &Leg) -> Checked {
+        Self::check_not_special(&leg.order, &leg.terms)?;
         if leg.terms == OrderTerms::NONE {
             let entry = if role == Role::Pending { Entry::Pending } else { Entry::InList };
-            return self.check_new_order(&leg.order, entry);
+            return self.check_new_order(&leg.order, &leg.terms, entry);
         }
         let staged_for = leg.condition.as_ref().map(|condition| condition.account);
         let fits = staged_for == Some(leg.order.account);

@@ -1,5 +1,5 @@
 //! The reference model of the matching engine: slow, plain, and written from `docs/matching.md`,
-//! `docs/waiting.md` and `docs/allocation.md` alone. Property tests hold the engine to it, event for event.
+//! `docs/waiting.md`, `docs/special-orders.md` and `docs/allocation.md` alone. Property tests hold the engine to it, event for event.
 //!
 //! It keeps orders in a map by id, levels in maps of price to a queue of ids, and finds everything
 //! else by looking at all of them. A rule is a few lines here, in the order of the page; where a
@@ -23,8 +23,10 @@ mod lists;
 mod operator;
 mod orders;
 mod pending;
+mod special;
 mod steps;
 mod trading;
+mod unseen;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -78,8 +80,10 @@ enum Place {
     Held,
     /// It is being entered.
     Entering,
-    /// It rests.
+    /// It rests in its level.
     Book,
+    /// It rests, and nothing of it is displayed.
+    Unseen,
 }
 
 #[derive(Clone, Debug)]
@@ -96,6 +100,8 @@ struct Order {
     outside_since: Option<u64>,
     waiting_since: Option<u64>,
     held_since: Option<u64>,
+    /// When it joined the unseen orders: counts of [`Model::joins`].
+    joined: u64,
     /// Trailing stop: it tracks with the next print, whichever it is.
     activated: bool,
     /// Trailing stop: the best print since it tracks.
@@ -193,6 +199,10 @@ pub struct Model {
     denied_leg: u8,
     /// Counts what began to wait.
     waits: u64,
+    /// Counts what joined the unseen orders.
+    joins: u64,
+    /// The best displayed prices when the step began: what pegs follow.
+    quotes: BTreeMap<InstrumentId, unseen::Quote>,
     /// The first and the last print of the step, and where.
     prints: Option<(InstrumentId, i64, i64)>,
     /// What was triggered and whose turn comes.
@@ -222,6 +232,8 @@ impl Model {
             staged: lists::Staging::default(),
             denied_leg: 0,
             waits: 0,
+            joins: 0,
+            quotes: BTreeMap::new(),
             prints: None,
             triggered: VecDeque::new(),
             trades: VecDeque::new(),
@@ -239,6 +251,7 @@ impl Model {
         // Only a command of the same list leaves standing what was staged before it.
         let staged = std::mem::take(&mut self.staged);
         self.expire_due_orders();
+        self.begin_step();
         let outcome = match command {
             Command::NewOrder(new) => self.new_order(new),
             Command::NewAdvancedOrder(new) => self.new_advanced_order(new, &staged),

@@ -1,10 +1,10 @@
 //! Cancels, replacements, mass cancels and queries.
 
-use tiercel_types::command::{CancelOrder, MassCancel, QueryOrder, ReplaceOrder};
+use tiercel_types::command::{CancelOrder, MassCancel, OrderTerms, QueryOrder, ReplaceOrder};
 use tiercel_types::event::{MassCancelDone, OrderEnded, OrderStatus};
 use tiercel_types::{
-    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, OrderId, Peg, Price, Qty,
-    Side, Timestamp,
+    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, OrderId, Price, Qty, Side,
+    Timestamp,
 };
 
 use super::entry::{Entry, require};
@@ -45,22 +45,25 @@ impl Model {
         let matches = target.instrument == new.instrument && target.side == new.side;
         require(matches, DenialReason::ReplacementMismatch)?;
         // As if the target were gone: it is taken out, and put back if a check fails.
-        let place = self.leave_level(id);
+        let displayed = target.place == Place::Book;
+        let place = displayed.then(|| self.leave_level(id));
         self.change(id, |model| model.orders.remove(&id));
-        let checked = self.check_new_order(new, Entry::Alone);
+        let checked = self.check_new_order(new, &OrderTerms::NONE, Entry::Alone);
         self.admit(&target);
-        let levels = &mut self.instrument_mut(target.instrument).levels[target.side.index()];
-        levels.entry(target.price).or_default().insert(place, id);
+        if let Some(place) = place {
+            let levels = &mut self.instrument_mut(target.instrument).levels[target.side.index()];
+            levels.entry(target.price).or_default().insert(place, id);
+        }
         checked?;
         self.end(id, EndReason::Replaced);
-        self.enter(new);
+        self.enter(new, &OrderTerms::NONE);
         Ok(())
     }
 
     /// An order that waits or belongs to a list can only be cancelled.
     pub(super) fn check_stands_alone(order: &Order) -> Checked {
         require(order.list.is_none(), DenialReason::OrderInList)?;
-        require(order.place == Place::Book, DenialReason::OrderWaits)
+        require(order.rests(), DenialReason::OrderWaits)
     }
 
     /// Puts an order among the live ones, with what it reserves where it stands.
@@ -85,15 +88,15 @@ impl Model {
     /// An order ends, wherever it stands, and nothing else does.
     pub(super) fn end_alone(&mut self, id: OrderId, reason: EndReason, denial: u16) -> Order {
         let order = self.orders[&id].clone();
-        let rested = order.place == Place::Book;
+        let (rested, displayed) = (order.rests(), order.place == Place::Book);
         self.change(id, |model| {
-            if rested {
+            if displayed {
                 model.leave_level(id);
             }
             model.orders.remove(&id);
         });
         let (mut level_qty, mut update_id) = (Qty::ZERO, 0);
-        if rested {
+        if displayed {
             level_qty = self.level_qty(order.instrument, order.side, order.price);
             update_id = self.next_update(order.instrument);
         }
@@ -159,15 +162,18 @@ impl Model {
     }
 
     /// The orders of one instrument, buy side then sell side, best level first, in queue order;
-    /// then those that are not in the book, in the order in which they came to be so.
+    /// then the unseen ones, earlier ones first; then those that are not in the book, in the order in which they came to be so.
     pub(super) fn instrument_order(&self, instrument: InstrumentId) -> Vec<OrderId> {
         let sides = [Side::Buy, Side::Sell].into_iter();
         let in_book = sides.flat_map(|side| self.orders_best_first(instrument, side));
-        let in_book = in_book.map(|order| order.id);
+        let mut unseen: Vec<&Order> =
+            Side::ALL.iter().flat_map(|side| self.unseen(instrument, *side)).collect();
+        unseen.sort_by_key(|order| order.joined);
+        let in_book = in_book.chain(unseen).map(|order| order.id);
         let mut outside: Vec<&Order> = self
             .orders
             .values()
-            .filter(|order| order.instrument == instrument && order.place != Place::Book)
+            .filter(|order| order.instrument == instrument && !order.rests())
             .collect();
         outside.sort_by_key(|order| order.outside_since);
         in_book.chain(outside.iter().map(|order| order.id)).collect()
@@ -192,14 +198,14 @@ impl Model {
                 time_in_force: order.time_in_force,
                 self_trade_prevention: order.self_trade_prevention,
                 client_order_id: order.client_order_id,
-                peg_offset: Price::ZERO,
-                peg: Peg::None,
-                all_or_none: 0,
-                hidden: 0,
+                peg_offset: order.terms.peg_offset,
+                peg: order.terms.peg,
+                all_or_none: order.terms.all_or_none,
+                hidden: order.terms.hidden,
                 reserved: [0; 5],
             },
         );
-        if order.place != Place::Book {
+        if !order.rests() {
             self.announce_waiting(id);
         }
         Ok(())

@@ -48,7 +48,7 @@ impl Model {
             // The first of two may have taken the second along.
             let Some(order) = self.orders.get(&id).cloned() else { continue };
             let checked = if pending {
-                self.check_meeting_book(&order.as_new())
+                self.check_meeting_book(&order)
             } else {
                 self.check_side_capacity(order.instrument, order.side, order.open)
             };

@@ -16,13 +16,19 @@ pub(super) enum Turn {
 impl Model {
     /// What the command's first step set off, in rounds, until nothing more is.
     pub(super) fn run_triggered(&mut self) {
-        self.end_step();
-        while let Some(turn) = self.triggered.pop_front() {
-            match turn {
-                Turn::Order(id) => self.enter_triggered(id),
-                Turn::Pending(list) => self.pending_turn(list),
-            }
+        loop {
             self.end_step();
+            self.begin_step();
+            // A crossing comes before whatever is queued.
+            if let Some(crossing) = self.next_crossing() {
+                self.cross(&crossing);
+                continue;
+            }
+            match self.triggered.pop_front() {
+                Some(Turn::Order(id)) => self.enter_triggered(id),
+                Some(Turn::Pending(list)) => self.pending_turn(list),
+                None => return,
+            }
         }
     }
 

@@ -6,7 +6,8 @@ use tiercel_types::{
 };
 
 use super::ledger::TradeRecord;
-use super::{Mode, Model, Order, TRADES_REMEMBERED, value, within};
+use super::unseen::Rung;
+use super::{Mode, Model, Order, Place, TRADES_REMEMBERED, value, within};
 
 /// An order that trades on entry or amendment. It is not in the book.
 pub(super) struct Taker {
@@ -30,23 +31,23 @@ impl Model {
         one == other || (group(one) != 0 && group(one) == group(other))
     }
 
-    /// What a fill-or-kill order could trade at once.
-    pub(super) fn tradable_at_once(&self, taker: &Taker) -> u64 {
+    /// What an order could trade at once; counted up to what is asked for, or somewhat beyond.
+    pub(super) fn tradable_at_once(&self, taker: &Taker, asked_for: u64) -> u64 {
         let order = &self.orders[&taker.id];
         let (instrument, side, mode) = (order.instrument, order.side, order.self_trade_prevention);
         let own = |maker: &Order| {
             mode != SelfTradePrevention::None && self.is_self_trade(order.account, maker.account)
         };
+        let expires_makers = mode == SelfTradePrevention::ExpireMaker;
         let there = self.still_there(instrument, side.opposite(), order.list);
         let mut sum = 0;
-        for price in self.prices_best_first(instrument, side.opposite()) {
-            if !within(side, taker.limit, price) {
+        for Rung { price, level, unseen } in self.rungs(instrument, side.opposite()) {
+            if sum >= asked_for || !within(side, taker.limit, price) {
                 break;
             }
-            let queue = &self.levels(instrument, side.opposite())[&price];
-            let level: Vec<&Order> =
-                queue.iter().filter(|id| there.contains(id)).map(|id| &self.orders[id]).collect();
-            if mode != SelfTradePrevention::ExpireMaker && level.iter().any(|maker| own(maker)) {
+            let level = level.iter().filter(|id| there.contains(id));
+            let level: Vec<&Order> = level.map(|id| &self.orders[id]).collect();
+            if !expires_makers && level.iter().any(|maker| own(maker)) {
                 if self.shares_out(instrument) {
                     return sum;
                 }
@@ -54,23 +55,33 @@ impl Model {
                 return sum + ahead.map(|maker| maker.displayed).sum::<u64>();
             }
             sum += level.iter().filter(|maker| !own(maker)).map(|maker| maker.open).sum::<u64>();
+            for id in unseen {
+                if sum >= asked_for {
+                    break;
+                }
+                let maker = &self.orders[&id];
+                if self.is_passed_over(id, order.open - sum) {
+                    continue;
+                }
+                if !own(maker) {
+                    sum += maker.open;
+                } else if !expires_makers {
+                    return sum;
+                }
+            }
         }
         sum
     }
 
     /// Trades until the taker or what it may take is used up, or self-trade prevention ends it.
     pub(super) fn trade(&mut self, taker: &mut Taker) {
-        while let Some(order) = self.orders.get(&taker.id) {
+        while self.orders.contains_key(&taker.id) {
+            let order = &self.orders[&taker.id];
             let (instrument, side) = (order.instrument, order.side);
-            let Some(price) = self.best_price(instrument, side.opposite()) else { break };
-            if !within(side, taker.limit, price) {
-                break;
-            }
-            let lot = self.instrument(instrument).spec.lot.units();
-            let wanted = match taker.amount_left {
-                None => order.open,
-                Some(amount) => qty_for_amount(amount, price, lot),
-            };
+            let wants = |price| self.wants(taker, price);
+            let met = self.first_met(instrument, side.opposite(), taker.limit, wants);
+            let Some((maker, price)) = met else { break };
+            let wanted = self.wants(taker, price);
             if wanted == 0 {
                 break;
             }
@@ -78,28 +89,37 @@ impl Model {
                 self.play_round(taker, price, wanted);
                 continue;
             }
-            let queue = &self.levels(instrument, side.opposite())[&price];
-            let maker = &self.orders[queue.front().expect("no level is empty")];
-            let (maker_id, qty) = (maker.id, wanted.min(maker.displayed));
-            self.meet(taker, maker_id, qty);
+            let maker = &self.orders[&maker];
+            let offered = if maker.place == Place::Unseen { maker.open } else { maker.displayed };
+            let maker_id = maker.id;
+            self.meet(taker, maker_id, price, wanted.min(offered));
         }
     }
 
-    /// A taker meets a maker: they trade, or are kept from it.
-    pub(super) fn meet(&mut self, taker: &mut Taker, maker_id: OrderId, qty: u64) {
+    /// What a taker wants at a price.
+    fn wants(&self, taker: &Taker, price: i64) -> u64 {
+        let order = &self.orders[&taker.id];
+        let lot = self.instrument(order.instrument).spec.lot.units();
+        match taker.amount_left {
+            None => order.open,
+            Some(amount) => qty_for_amount(amount, price, lot),
+        }
+    }
+
+    /// A taker meets a maker at a price: they trade, or are kept from it.
+    pub(super) fn meet(&mut self, taker: &mut Taker, maker_id: OrderId, price: i64, qty: u64) {
         let (order, maker) = (&self.orders[&taker.id], &self.orders[&maker_id]);
         let prevents = order.self_trade_prevention != SelfTradePrevention::None
             && self.is_self_trade(order.account, maker.account);
         if prevents {
-            self.prevent_self_trade(taker, maker_id, qty);
+            self.prevent_self_trade(taker, maker_id, price, qty);
         } else {
-            self.trade_once(taker, maker_id, qty);
+            self.trade_once(taker, maker_id, price, qty);
         }
     }
 
-    /// Taker and maker lose quantity at the maker's price.
-    fn both_lose(&mut self, taker: &mut Taker, maker_id: OrderId, qty: u64) {
-        let price = self.orders[&maker_id].price;
+    /// Taker and maker lose quantity at a price.
+    fn both_lose(&mut self, taker: &mut Taker, maker_id: OrderId, price: i64, qty: u64) {
         let lose = |id: OrderId, model: &mut Self| {
             model.change(id, |model| {
                 let order = model.orders.get_mut(&id).expect("the order lives");
@@ -114,9 +134,9 @@ impl Model {
         lose(maker_id, self);
     }
 
-    fn trade_once(&mut self, taker: &mut Taker, maker_id: OrderId, qty: u64) {
+    fn trade_once(&mut self, taker: &mut Taker, maker_id: OrderId, price: i64, qty: u64) {
         let (taking, maker) = (self.orders[&taker.id].clone(), self.orders[&maker_id].clone());
-        let (instrument, price) = (maker.instrument, maker.price);
+        let instrument = maker.instrument;
         let (buyer, seller) = match taking.side {
             Side::Buy => (taking.account, maker.account),
             Side::Sell => (maker.account, taking.account),
@@ -140,13 +160,12 @@ impl Model {
         };
         let first = self.prints.map_or(price, |(_, first, _)| first);
         self.prints = Some((instrument, first, price));
-        self.both_lose(taker, maker_id, qty);
+        self.both_lose(taker, maker_id, price, qty);
         for id in [taker.id, maker_id] {
             self.orders.get_mut(&id).expect("it lives").filled += qty;
         }
         let (taker_fee, maker_fee) = self.book_trade(&record);
-        let level_qty = self.level_qty(instrument, maker.side, price);
-        let update_id = self.next_update(instrument);
+        let (level_qty, update_id) = self.displayed_after(&maker, price, true);
         let (taker_open, maker_open) = (self.orders[&taker.id].open, self.orders[&maker_id].open);
         self.emit(
             instrument,
@@ -170,7 +189,9 @@ impl Model {
             },
         );
         if maker_open == 0 {
-            self.leave_level(maker_id);
+            if maker.place == Place::Book {
+                self.leave_level(maker_id);
+            }
             self.orders.remove(&maker_id);
         }
         if taker.amount_left.is_none() && taker_open == 0 {
@@ -196,7 +217,8 @@ impl Model {
 
     /// An order in the book with nothing displayed but something hidden shows its next slice.
     fn replenish(&mut self, id: OrderId) {
-        if self.orders.get(&id).is_none_or(|order| order.displayed > 0) {
+        let exhausted = |order: &Order| order.place == Place::Book && order.displayed == 0;
+        if !self.orders.get(&id).is_some_and(exhausted) {
             return;
         }
         self.leave_level(id);
@@ -220,7 +242,17 @@ impl Model {
         );
     }
 
-    fn prevent_self_trade(&mut self, taker: &mut Taker, maker_id: OrderId, qty: u64) {
+    /// What is displayed where a maker stands, and the book update if it changed; of an unseen
+    /// maker nothing.
+    fn displayed_after(&mut self, maker: &Order, price: i64, changed: bool) -> (Qty, u64) {
+        if maker.place == Place::Unseen {
+            return (Qty::ZERO, 0);
+        }
+        let level_qty = self.level_qty(maker.instrument, maker.side, price);
+        (level_qty, if changed { self.next_update(maker.instrument) } else { 0 })
+    }
+
+    fn prevent_self_trade(&mut self, taker: &mut Taker, maker_id: OrderId, price: i64, qty: u64) {
         let (taking, maker) = (self.orders[&taker.id].clone(), self.orders[&maker_id].clone());
         let action = match taking.self_trade_prevention {
             SelfTradePrevention::Transfer
@@ -234,14 +266,13 @@ impl Model {
         let decrements =
             matches!(action, SelfTradePrevention::Decrement | SelfTradePrevention::Transfer);
         if decrements {
-            self.both_lose(taker, maker_id, qty);
+            self.both_lose(taker, maker_id, price, qty);
         }
         if action == SelfTradePrevention::Transfer {
-            self.transfer_between(&taking, &maker, qty);
+            self.transfer_between(&taking, &maker, price, qty);
         }
-        let (instrument, price) = (maker.instrument, maker.price);
-        let level_qty = self.level_qty(instrument, maker.side, price);
-        let update_id = if decrements { self.next_update(instrument) } else { 0 };
+        let instrument = maker.instrument;
+        let (level_qty, update_id) = self.displayed_after(&maker, price, decrements);
         let (taker_open, maker_open) = (self.orders[&taker.id].open, self.orders[&maker_id].open);
         self.emit(
             instrument,

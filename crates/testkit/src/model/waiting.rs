@@ -8,7 +8,7 @@ use tiercel_types::{
     Price, Qty, Side, TimeInForce, Trigger,
 };
 
-use super::entry::{order_accepted, require};
+use super::entry::{Entry, order_accepted, require};
 use super::lists::{Role, Staging};
 use super::steps::Turn;
 use super::{Checked, Mode, Model, Order, Place, may_rest};
@@ -67,6 +67,12 @@ impl Model {
             return self.new_order(&new.order);
         }
         let order = &new.order;
+        self.check_terms(order, &new.terms)?;
+        if new.terms.trigger == Trigger::None {
+            self.check_new_order(order, &new.terms, Entry::Alone)?;
+            self.enter(order, &new.terms);
+            return Ok(());
+        }
         let condition = staged.condition;
         let staged_for = condition.as_ref().map(|condition| condition.account);
         let fits = staged_for == Some(order.account);
@@ -107,12 +113,12 @@ impl Model {
         let lives_so_long = match new.kind {
             OrderKind::PostOnly => may_rest(new.kind, new.time_in_force),
             OrderKind::Market => new.quote_qty.is_zero() || new.time_in_force != TimeInForce::Fok,
-            OrderKind::Limit => true,
-            OrderKind::MarketToLimit => false,
+            OrderKind::Limit | OrderKind::MarketToLimit => true,
         };
         require(lives_so_long, DenialReason::TimeInForceNotAllowed)?;
         self.check_expire_time(new)?;
         Self::check_amounts(spec, new)?;
+        Self::check_limit(spec, new)?;
         Self::check_given_price(spec, new)?;
         Self::check_qty(spec, i128::from(new.qty.units()))?;
         self.check_new_value(spec, new)?;
@@ -127,14 +133,12 @@ impl Model {
     }
 
     /// Check 2.
-    fn check_terms_belong(terms: &OrderTerms) -> Checked {
+    pub(super) fn check_terms_belong(terms: &OrderTerms) -> Checked {
         let at_price = matches!(terms.trigger, Trigger::Stop | Trigger::TakeProfit);
         let trails = terms.trigger == Trigger::TrailingStop;
         let trailing_terms = [terms.trailing_amount, terms.activation_price];
         let no_trailing = trailing_terms.iter().all(|term| term.is_zero());
-        let fits = terms.only_wait()
-            && terms.trigger != Trigger::None
-            && (at_price || terms.trigger_price.is_zero())
+        let fits = (at_price || terms.trigger_price.is_zero())
             && (trails || (no_trailing && terms.trailing_bps == 0));
         require(fits, DenialReason::TermNotAllowed)
     }
@@ -276,7 +280,7 @@ impl Model {
         }
         self.list_order_triggered(&order);
         self.place(id, Place::Pending);
-        match self.check_turn(&order.as_new()) {
+        match self.check_turn(&order) {
             Ok(()) => {
                 self.place(id, Place::Entering);
                 self.announce_triggered(id, order.terms.trigger);
@@ -287,19 +291,22 @@ impl Model {
     }
 
     /// Checks 18, 22, 30, 31, and the funds.
-    fn check_turn(&self, new: &NewOrder) -> Checked {
-        self.check_meeting_book(new)?;
-        self.check_funds_of_new(new)
+    fn check_turn(&self, order: &Order) -> Checked {
+        self.check_meeting_book(order)?;
+        self.check_funds_of_new(&order.as_new())
     }
 
     /// Checks 18, 22, 30, 31: what depends on the market, looked at when an order's time has come.
-    pub(super) fn check_meeting_book(&self, new: &NewOrder) -> Checked {
+    pub(super) fn check_meeting_book(&self, order: &Order) -> Checked {
+        let new = &order.as_new();
         if new.kind != OrderKind::Market {
             self.check_band(new.instrument, new.price.units())?;
         }
         if may_rest(new.kind, new.time_in_force) {
             self.check_side_capacity(new.instrument, new.side, new.qty.units())?;
         }
+        let shares = order.is_unseen() && self.shares_out(new.instrument);
+        require(!shares, DenialReason::AllocationNotFifo)?;
         self.check_against_book(new)
     }
 

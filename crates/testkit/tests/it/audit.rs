@@ -4,12 +4,14 @@ use tiercel_testkit::auditor::Auditor;
 use tiercel_testkit::commands::{Generator, Profile};
 use tiercel_testkit::harness::{SHARD, run_side_by_side};
 use tiercel_testkit::model::{Events, Mode, Model};
+use tiercel_types::event::OrderAccepted;
 use tiercel_types::order::ListKind;
-use tiercel_types::{EndReason, Event, Money, Price, Qty, Side, TradeId, Trigger};
+
+use tiercel_types::{EndReason, Event, Money, OrderId, Peg, Price, Qty, Side, TradeId, Trigger};
 
 #[test]
 fn the_auditor_arrives_at_the_models_books_and_balances() {
-    for profile in Profile::ALL {
+    for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL) {
         for seed in 0..12 {
             let mut model = Model::new(SHARD, profile.mode);
             if let Err(failure) = run_side_by_side(&mut model, profile, seed, 2_500) {
@@ -23,7 +25,7 @@ fn the_auditor_arrives_at_the_models_books_and_balances() {
 #[ignore = "takes minutes: for the soak"]
 fn over_many_long_runs_the_auditor_arrives_at_the_models_books_and_balances() {
     for seed in 100..140 {
-        for profile in Profile::ALL {
+        for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL) {
             let mut model = Model::new(SHARD, profile.mode);
             if let Err(failure) = run_side_by_side(&mut model, profile, seed, 100_000) {
                 panic!("{failure}");
@@ -72,7 +74,7 @@ fn is_noticed(profile: Profile, mut change: impl FnMut(&mut Event) -> bool) -> b
 
 #[test]
 fn an_untouched_stream_passes() {
-    for profile in Profile::ALL {
+    for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL) {
         let mut auditor = Auditor::new(profile.mode);
         for (header, event) in stream(profile, 4_000).concat() {
             auditor.observe(&header, &event).unwrap();
@@ -134,6 +136,75 @@ notices!(a_pair_announced_as_a_bracket_is_noticed, LISTS, ListAccepted(e)
     if e.kind == ListKind::Oco => e.kind = ListKind::Oto);
 notices!(a_busted_trade_at_another_price_is_noticed, ADMIN_HEAVY, TradeBusted(e) =>
     e.price = Price::from_units(e.price.units() + 1));
+notices!(an_unseen_order_that_shows_is_noticed, SPECIAL, OrderAccepted(e)
+    if e.hidden == 1 && e.resting == 1 => e.level_qty = e.qty);
+notices!(a_book_update_for_what_is_not_displayed_is_noticed, SPECIAL, OrderEnded(e)
+    if e.was_resting == 1 && e.update_id == 0 => e.update_id = 1);
+notices!(a_hidden_order_said_to_be_displayed_is_noticed, SPECIAL, OrderAccepted(e)
+    if e.hidden == 1 && e.resting == 1 => e.hidden = 0);
+#[test]
+fn a_minimum_that_was_missed_after_a_trade_is_noticed() {
+    let mut traded = OrderId::NONE;
+    let noticed = is_noticed(Profile::SPECIAL, |event| match event {
+        Event::Trade(trade) => {
+            traded = trade.taker_order_id;
+            false
+        }
+        Event::OrderEnded(e)
+            if e.order_id == traded && e.reason == EndReason::ImmediateOrCancel =>
+        {
+            e.reason = EndReason::MinimumQty;
+            true
+        }
+        _ => false,
+    });
+    assert!(noticed);
+}
+
+/// Runs a stream with an order said to be of another kind when it rests, until the auditor sees
+/// what it could not have done.
+fn is_noticed_later(mut change: impl FnMut(&mut OrderAccepted) -> bool) -> bool {
+    is_noticed(Profile::SPECIAL, |event| match event {
+        Event::OrderAccepted(accepted) if accepted.resting == 1 => change(accepted),
+        _ => false,
+    })
+}
+
+#[test]
+fn an_unseen_order_that_trades_in_part_and_was_all_or_none_is_noticed() {
+    // Of many hidden ones, one is a maker in part.
+    let noticed = (0..40).any(|skipped| {
+        let mut seen = 0;
+        is_noticed_later(|accepted| {
+            let is_hidden = accepted.hidden == 1;
+            seen += u32::from(is_hidden);
+            let this = is_hidden && seen == skipped + 1;
+            if this {
+                (accepted.hidden, accepted.all_or_none) = (0, 1);
+            }
+            this
+        })
+    });
+    assert!(noticed);
+}
+
+#[test]
+fn a_peg_that_follows_something_else_is_noticed() {
+    let noticed = (0..40).any(|skipped| {
+        let mut seen = 0;
+        is_noticed_later(|accepted| {
+            let follows = accepted.peg == Peg::Midpoint;
+            seen += u32::from(follows);
+            let this = follows && seen == skipped + 1;
+            if this {
+                // It trades beyond the best price of its own side.
+                accepted.peg = Peg::Primary;
+            }
+            this
+        })
+    });
+    assert!(noticed);
+}
 
 #[test]
 fn a_stop_that_sleeps_through_a_trade_is_noticed() {

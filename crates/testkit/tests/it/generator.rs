@@ -23,7 +23,8 @@ fn run(profile: Profile, seed: u64, commands: u64) -> Coverage {
 fn every_event_denial_end_and_prevention_is_reached() {
     for mode in [Mode::Full, Mode::Bare] {
         let mut all = Coverage::default();
-        for profile in Profile::ALL.into_iter().filter(|profile| profile.mode == mode) {
+        let profiles = Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL);
+        for profile in profiles.filter(|profile| profile.mode == mode) {
             // Funding ids are forgotten after 65,536 movements.
             let commands = if profile.name == "funding_heavy" { 150_000 } else { 30_000 };
             let started = std::time::Instant::now();
@@ -37,7 +38,7 @@ fn every_event_denial_end_and_prevention_is_reached() {
 
 #[test]
 fn a_seed_gives_the_same_commands_again() {
-    for profile in Profile::ALL {
+    for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL) {
         let counts = |seed| run(profile, seed, 3_000).to_string();
         assert_eq!(counts(5), counts(5), "{}", profile.name);
         assert_ne!(counts(5), counts(6), "{}", profile.name);
