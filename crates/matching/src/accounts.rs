@@ -29,6 +29,8 @@ pub(crate) struct Balance {
 pub(crate) struct Account {
     pub(crate) known: bool,
     pub(crate) blocked: bool,
+    /// Whether its kill switch is on.
+    pub(crate) killed: bool,
     pub(crate) trade_group: u32,
     pub(crate) max_open_orders: u32,
     pub(crate) open_orders: u32,
@@ -41,12 +43,21 @@ impl Account {
     const UNKNOWN: Self = Self {
         known: false,
         blocked: false,
+        killed: false,
         trade_group: 0,
         max_open_orders: 0,
         open_orders: 0,
         first: NONE,
         last: NONE,
     };
+}
+
+impl Account {
+    /// Why it enters no orders now.
+    #[cold]
+    fn why_shut(&self) -> DenialReason {
+        if self.blocked { DenialReason::AccountBlocked } else { DenialReason::KillSwitchOn }
+    }
 }
 
 /// What has to be known of a trade to undo it.
@@ -186,11 +197,10 @@ impl Ledger for Accounts {
     fn check_account(&self, account: AccountId) -> Result<(), DenialReason> {
         match self.table.get(account.0 as usize) {
             Some(found) if found.known && account != AccountId::VENUE => {
-                if found.blocked {
-                    Err(DenialReason::AccountBlocked)
-                } else {
-                    Ok(())
+                if found.blocked | found.killed {
+                    return Err(found.why_shut());
                 }
+                Ok(())
             }
             _ => Err(DenialReason::UnknownAccount),
         }

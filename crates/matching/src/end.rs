@@ -3,7 +3,7 @@
 use tiercel_types::auction::AuctionKind;
 use tiercel_types::command::{CancelOrder, Kind, MassCancel, QueryOrder, SetInstrumentState};
 use tiercel_types::event::{
-    EventBuffer, InstrumentStateChanged, MassCancelDone, OrderEnded, OrderStatus,
+    EventBuffer, InstrumentStateChanged, KillSwitchSet, MassCancelDone, OrderEnded, OrderStatus,
 };
 use tiercel_types::order::SideScope;
 use tiercel_types::{
@@ -38,12 +38,44 @@ pub(crate) struct Ending {
     ended: u64,
 }
 
+/// Why the orders of a scope end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// A mass cancel.
+    MassCancel,
+    /// A kill switch was set.
+    KillSwitch,
+    /// This session of theirs was disconnected.
+    Disconnected(u32),
+    /// Their account's countdown ran out.
+    Countdown,
+}
+
+impl Why {
+    const fn reason(self) -> EndReason {
+        match self {
+            Self::MassCancel => EndReason::MassCancelled,
+            Self::KillSwitch => EndReason::KillSwitch,
+            Self::Disconnected(_) => EndReason::Disconnected,
+            Self::Countdown => EndReason::Countdown,
+        }
+    }
+}
+
+/// Orders that end together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope {
+    /// Which, as a mass cancel would name them.
+    pub(crate) cancel: MassCancel,
+    pub(crate) why: Why,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Cause {
-    /// A mass cancel of one account: its list is walked.
-    Account(MassCancel),
-    /// A mass cancel of everybody's: books are walked.
-    Everybody(MassCancel),
+    /// Orders of one account: its list is walked.
+    Account(Scope),
+    /// Everybody's orders: books are walked.
+    Everybody(Scope),
     /// An instrument closes: its book is walked.
     Close(SetInstrumentState),
 }
@@ -193,26 +225,21 @@ impl<L: Ledger> Engine<L> {
         }
     }
 
-    /// Ends orders whose time has come, as far as the buffer takes them.
-    pub(crate) fn expire_due(&mut self, out: &mut EventBuffer) -> Progress {
-        while let Some(handle) = self.timers.due(self.time) {
-            if !out.has_room_for(END_RECORDS) {
-                return Progress::More;
-            }
-            self.end_order(handle, EndReason::Expired, out);
-        }
-        Progress::Done
-    }
-
     pub(crate) fn mass_cancel(&mut self, cancel: &MassCancel, out: &mut EventBuffer) -> Progress {
         if let Err(reason) = self.check_mass_cancel(cancel) {
             Named::plain(Kind::MassCancel, cancel.instrument, cancel.account).deny(reason, out);
             return Progress::Done;
         }
-        let (cause, next) = if cancel.account == AccountId::ALL {
-            (Cause::Everybody(*cancel), NONE)
+        self.end_scope(Scope { cancel: *cancel, why: Why::MassCancel }, out)
+    }
+
+    /// Ends the orders of a scope, and tells how many they were.
+    pub(crate) fn end_scope(&mut self, scope: Scope, out: &mut EventBuffer) -> Progress {
+        let account = scope.cancel.account;
+        let (cause, next) = if account == AccountId::ALL {
+            (Cause::Everybody(scope), NONE)
         } else {
-            (Cause::Account(*cancel), self.ledger.first_order(cancel.account))
+            (Cause::Account(scope), self.ledger.first_order(account))
         };
         self.waiting.ended_along = 0;
         self.end_orders(Ending { cause, next, place: 0, ended: 0 }, out)
@@ -246,11 +273,23 @@ impl<L: Ledger> Engine<L> {
             named.deny(reason, out);
             return Progress::Done;
         }
+        self.change_state(change, out)
+    }
+
+    /// Moves an instrument to another state, as was checked.
+    pub(crate) fn change_state(
+        &mut self,
+        change: SetInstrumentState,
+        out: &mut EventBuffer,
+    ) -> Progress {
         self.waiting.ended_along = 0;
         self.end_orders(Ending { cause: Cause::Close(change), next: NONE, place: 0, ended: 0 }, out)
     }
 
-    fn check_state_change(&self, change: SetInstrumentState) -> Result<(), DenialReason> {
+    pub(crate) fn check_state_change(
+        &self,
+        change: SetInstrumentState,
+    ) -> Result<(), DenialReason> {
         if change.reserved != [0; 3] {
             return Err(DenialReason::ReservedFieldSet);
         }
@@ -291,9 +330,15 @@ impl<L: Ledger> Engine<L> {
             ending.next = core::mem::replace(&mut self.waiting.walk, NONE);
         }
         match ending.cause {
-            Cause::Account(cancel) | Cause::Everybody(cancel) => {
-                let done = MassCancelDone { orders: ending.ended + self.waiting.ended_along };
-                out.push(cancel.instrument, cancel.account, done);
+            Cause::Account(scope) | Cause::Everybody(scope) => {
+                let orders = ending.ended + self.waiting.ended_along;
+                let MassCancel { account, instrument, .. } = scope.cancel;
+                if scope.why == Why::KillSwitch {
+                    let set = KillSwitchSet { orders, on: 1, reserved: [0; 7] };
+                    out.push(InstrumentId(0), account, set);
+                } else {
+                    out.push(instrument, account, MassCancelDone { orders });
+                }
             }
             Cause::Close(change) => self.enter_state(change, out),
         }
@@ -326,11 +371,15 @@ impl<L: Ledger> Engine<L> {
             Cause::Close(_) => {
                 (order.time_in_force == TimeInForce::Day).then_some(EndReason::DayEnded)
             }
-            Cause::Account(cancel) | Cause::Everybody(cancel) => {
+            Cause::Account(Scope { cancel, why }) | Cause::Everybody(Scope { cancel, why }) => {
                 let instrument = self.book(order.book).spec.instrument;
                 let in_scope = cancel.sides.takes(order.side)
-                    && (cancel.instrument == InstrumentId::ALL || cancel.instrument == instrument);
-                in_scope.then_some(EndReason::MassCancelled)
+                    && (cancel.instrument == InstrumentId::ALL || cancel.instrument == instrument)
+                    && match why {
+                        Why::Disconnected(session) => self.orders.session(handle) == *session,
+                        _ => true,
+                    };
+                in_scope.then_some(why.reason())
             }
         }
     }
@@ -361,7 +410,7 @@ impl<L: Ledger> Engine<L> {
     /// The first order of the next side of a book that the cause walks.
     fn next_place(&self, ending: &mut Ending) -> Option<u32> {
         let (only, sides) = match ending.cause {
-            Cause::Everybody(cancel) => (cancel.instrument, cancel.sides),
+            Cause::Everybody(Scope { cancel, .. }) => (cancel.instrument, cancel.sides),
             Cause::Close(change) if change.state == InstrumentState::Closed => {
                 (change.instrument, SideScope::Both)
             }

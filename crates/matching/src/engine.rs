@@ -16,6 +16,8 @@ use crate::book::Book;
 use crate::end::Ending;
 use crate::ledger::Ledger;
 use crate::orders::Orders;
+use crate::protections::Countdowns;
+use crate::protections::agenda::Agenda;
 use crate::table::{HandleTable, Probe, hash_word};
 use crate::take::Taker;
 use crate::timers::Timers;
@@ -81,8 +83,8 @@ const PREFETCH_ORDERS_MIN: usize = 8_192;
 pub(crate) enum Pending {
     /// Nothing.
     Nothing,
-    /// Orders are expiring; then the command runs.
-    Expiring(Command),
+    /// What was due is not all done; then the command runs.
+    Due,
     /// An order is trading; if it is new, as it was asked for.
     Taking(Taker, Option<NewOrder>),
     /// Orders are ending.
@@ -110,9 +112,16 @@ pub struct Engine<L: Ledger> {
     /// Order ids given so far.
     pub(crate) orders_entered: u64,
     pub(crate) pending: Pending,
-    /// A command at or after this time finds orders to expire, or orders that wait.
+    /// A command at or after this time finds something due, or orders that wait.
     pub(crate) wake: Timestamp,
     pub(crate) waiting: Waiting,
+    /// What comes by itself.
+    pub(crate) agenda: Agenda,
+    /// The command that comes when all that was due is done.
+    pub(crate) deferred: Option<Command>,
+    pub(crate) countdowns: Countdowns,
+    /// Whether the venue's kill switch is on.
+    pub(crate) killed: bool,
     /// How the level that a taker is at is shared out.
     pub(crate) round: Round,
 }
@@ -144,6 +153,10 @@ impl<L: Ledger> Engine<L> {
             pending: Pending::Nothing,
             wake: Timestamp(u64::MAX),
             waiting: Waiting::default(),
+            agenda: Agenda::default(),
+            deferred: None,
+            countdowns: Countdowns::default(),
+            killed: false,
             round: Round::default(),
         }
     }
@@ -190,7 +203,7 @@ impl<L: Ledger> Engine<L> {
         assert!(out.has_room_for(BUFFER_RECORDS_MIN), "the event buffer was not cleared");
         let progress = match core::mem::replace(&mut self.pending, Pending::Nothing) {
             Pending::Nothing => return Progress::Done,
-            Pending::Expiring(command) => self.apply_awake(&command, out),
+            Pending::Due => return self.resume_deferred(out),
             Pending::Taking(mut taker, entered) => self.take(&mut taker, entered.as_ref(), out),
             Pending::Ending(ending) => self.end_orders(ending, out),
             Pending::Reacting => Progress::Done,
@@ -199,6 +212,17 @@ impl<L: Ledger> Engine<L> {
             Progress::Done => self.react(out),
             Progress::More => Progress::More,
         };
+        if progress == Progress::Done {
+            return self.resume_deferred(out);
+        }
+        out.expect_more();
+        progress
+    }
+
+    /// The command that something due came before, if there is one, goes on.
+    fn resume_deferred(&mut self, out: &mut EventBuffer) -> Progress {
+        let Some(command) = self.deferred.take() else { return Progress::Done };
+        let progress = self.apply_awake(&command, out);
         if progress == Progress::More {
             out.expect_more();
         }
@@ -286,22 +310,10 @@ impl<L: Ledger> Engine<L> {
             Command::NewOrderList(list) => return self.new_order_list(list, out),
             Command::StageCondition(condition) => self.stage_condition(condition, out),
             Command::StageLeg(leg) => self.stage_leg(leg, out),
-            Command::SetKillSwitch(set) => {
-                Named::plain(command.kind(), InstrumentId(0), set.account)
-                    .deny(DenialReason::ReservedFieldSet, out);
-            }
-            Command::CancelOnDisconnect(cancel) => {
-                Named::plain(command.kind(), InstrumentId(0), cancel.account)
-                    .deny(DenialReason::ReservedFieldSet, out);
-            }
-            Command::CountdownCancel(cancel) => {
-                Named::plain(command.kind(), cancel.instrument, cancel.account)
-                    .deny(DenialReason::ReservedFieldSet, out);
-            }
-            Command::SchedulePhase(phase) => {
-                Named::plain(command.kind(), phase.instrument, AccountId(0))
-                    .deny(DenialReason::ReservedFieldSet, out);
-            }
+            Command::SetKillSwitch(set) => return self.set_kill_switch(*set, out),
+            Command::CancelOnDisconnect(cancel) => return self.cancel_on_disconnect(*cancel, out),
+            Command::CountdownCancel(set) => self.countdown_cancel(set, out),
+            Command::SchedulePhase(phase) => self.schedule_phase(phase, out),
             Command::SetProtections(set) => {
                 Named::plain(command.kind(), set.instrument, AccountId(0))
                     .deny(DenialReason::ReservedFieldSet, out);

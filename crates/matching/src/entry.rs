@@ -452,6 +452,9 @@ impl<L: Ledger> Engine<L> {
             let extra = OrderExtra::new(order.client_order_id, order.expire_time, slice);
             self.orders.attach(handle, extra);
         }
+        if L::ENABLED && order.session != 0 {
+            self.orders.set_session(handle, order.session);
+        }
         if timed {
             self.timers.insert(&mut self.orders, handle);
             self.wake = self.wake.min(order.expire_time);

@@ -62,6 +62,7 @@ mod ladder;
 mod ledger;
 mod masked;
 mod orders;
+mod protections;
 mod snapshot;
 mod steps;
 mod table;

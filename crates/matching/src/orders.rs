@@ -151,6 +151,9 @@ pub struct Orders {
     /// Slots that were ever taken, that of [`NONE`] included.
     used: usize,
     extras: Vec<OrderExtra>,
+    /// By slot: the session that an order was entered in, with the id of that order, so that
+    /// nobody has to clear it. Empty until the first order with one.
+    sessions: Vec<(OrderId, u32)>,
     /// First free slot; free slots are linked by `next`.
     free: u32,
     live: usize,
@@ -159,7 +162,7 @@ pub struct Orders {
 impl Orders {
     pub(crate) fn new(capacity: usize) -> Self {
         let slots = Masked::new((capacity + 1).next_power_of_two(), Order::NOTHING);
-        Self { slots, used: 1, extras: Vec::new(), free: NONE, live: 0 }
+        Self { slots, used: 1, extras: Vec::new(), sessions: Vec::new(), free: NONE, live: 0 }
     }
 
     #[inline(always)]
@@ -232,6 +235,29 @@ impl Orders {
     fn grow_extras(&mut self) {
         let nothing = OrderExtra::new(ClientOrderId::EMPTY, Timestamp(0), 0);
         self.extras.resize(self.slots.len(), nothing);
+    }
+
+    /// Notes an order's session.
+    #[cold]
+    pub(crate) fn set_session(&mut self, handle: u32, session: u32) {
+        if handle as usize >= self.sessions.len() {
+            self.sessions.resize(self.slots.len(), (OrderId::NONE, 0));
+        }
+        self.sessions[handle as usize] = (self.get(handle).id, session);
+    }
+
+    /// An order's session; zero: none.
+    pub(crate) fn session(&self, handle: u32) -> u32 {
+        match self.sessions.get(handle as usize) {
+            Some(&(id, session)) if id == self.get(handle).id => session,
+            _ => 0,
+        }
+    }
+
+    /// The slots whose sessions were noted, which are those of live orders and of some that ended.
+    pub(crate) fn noted_sessions(&self) -> impl Iterator<Item = (u32, OrderId, u32)> + '_ {
+        let noted = (0..).zip(&self.sessions).filter(|(_, (id, _))| !id.is_none());
+        noted.map(|(handle, &(id, session))| (handle, id, session))
     }
 
     /// Lots of an iceberg's slice; zero for other orders.

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! header | assets | instruments | orders | accounts | balances | trades | funding ids
-//!        | matching rules | waiting orders | checksum
+//!        | matching rules | protections | waiting orders | checksum
 //! ```
 //!
-//! The two last parts are written only if they have something to tell.
+//! The last parts are written only if they have something to tell.
 //!
 //! Everything is sorted: assets, instruments, accounts and balances by number, orders by
 //! instrument, side, level (best first) and place in the queue, trades as they happened. So two
@@ -29,6 +29,7 @@ use crate::book::ALLOTS;
 use crate::engine::{Engine, EngineConfig, NO_BOOK, Pending};
 use crate::ledger::Ledger;
 use crate::orders::{NONE, Order, rare_bits};
+use crate::protections::ProtectionParts;
 use crate::table::Probe;
 use crate::waiting::WaiterImage;
 
@@ -172,6 +173,18 @@ struct SectionImage {
     records: u64,
 }
 
+/// Writes a part that may be missing, if it has records.
+pub(crate) fn put_section<T: IntoBytes + Immutable>(
+    sink: &mut impl Sink,
+    name: [u8; 8],
+    records: &[T],
+) {
+    if !records.is_empty() {
+        sink.put(SectionImage { name, records: records.len() as u64 }.as_bytes());
+        sink.put(records.as_bytes());
+    }
+}
+
 /// The part of instruments that share levels out.
 const MATCHING_RULES: [u8; 8] = *b"MATCHRUL";
 
@@ -265,6 +278,7 @@ impl<L: Ledger> Engine<L> {
             accounts.write(sink);
         }
         self.write_matching_rules(sink);
+        self.write_protections(sink);
         self.write_waiting(sink);
     }
 
@@ -358,6 +372,7 @@ impl<L: Ledger> Engine<L> {
             accounts.read(&header, &mut reader)?;
         }
         let rules = reader.skip_section(MATCHING_RULES, size_of::<MatchingRulesImage>())?;
+        let protections = ProtectionParts::skip(&mut reader)?;
         let waiters =
             if reader.is_at_end() { Vec::new() } else { engine.read_waiting(&mut reader)? };
         if !reader.is_at_end() {
@@ -368,6 +383,7 @@ impl<L: Ledger> Engine<L> {
         if let Some(mut rules) = rules {
             engine.read_matching_rules(&mut rules)?;
         }
+        engine.read_protections(protections)?;
         Ok(engine)
     }
 
@@ -615,7 +631,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over the part of this name, if it comes next; returns a reader of its records.
-    fn skip_section(&mut self, name: [u8; 8], size: usize) -> Result<Option<Self>, SnapshotError> {
+    pub(crate) fn skip_section(
+        &mut self,
+        name: [u8; 8],
+        size: usize,
+    ) -> Result<Option<Self>, SnapshotError> {
         const PART: &str = "sections";
         if !self.bytes.starts_with(&name) {
             return Ok(None);
@@ -629,7 +649,7 @@ impl<'a> Reader<'a> {
         Ok(Some(Self { bytes: records }))
     }
 
-    fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         self.bytes.is_empty()
     }
 }

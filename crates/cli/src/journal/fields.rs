@@ -147,14 +147,8 @@ pub(super) fn fields(command: &Command) -> Fields {
         Command::SetAccount(body) => {
             parts!(out, body, SetAccount { account, trade_group, max_open_orders, state; reserved });
         }
-        Command::Deposit(body) => {
-            parts!(out, body, Deposit { funding_id, account, asset, amount });
-        }
-        Command::Withdraw(body) => {
-            parts!(out, body, Withdraw { funding_id, account, asset, amount });
-        }
-        Command::Transfer(body) => {
-            parts!(out, body, Transfer { funding_id, from, to, asset, amount; reserved });
+        Command::Deposit(_) | Command::Withdraw(_) | Command::Transfer(_) => {
+            funds(&mut out, command);
         }
         Command::AdvanceTime(AdvanceTime { reserved: _ }) => {}
         Command::NewAdvancedOrder(NewAdvancedOrder { order: body, terms })
@@ -168,6 +162,36 @@ pub(super) fn fields(command: &Command) -> Fields {
         }
         Command::SetMatchingRules(body) => rules(&mut out, body),
         Command::SetAuctionRules(body) => auction_rules(&mut out, body),
+        Command::StartCall(_)
+        | Command::SetKillSwitch(_)
+        | Command::CancelOnDisconnect(_)
+        | Command::CountdownCancel(_)
+        | Command::SchedulePhase(_)
+        | Command::SetProtections(_) => phases(&mut out, command),
+        Command::NewOrderList(body) => parts!(out, body, NewOrderList {
+            instrument, account, list_client_order_id, kind, pending_rule; reserved
+        }),
+    }
+    out
+}
+
+fn funds(out: &mut Fields, command: &Command) {
+    match command {
+        Command::Deposit(body) => {
+            parts!(out, body, Deposit { funding_id, account, asset, amount });
+        }
+        Command::Withdraw(body) => {
+            parts!(out, body, Withdraw { funding_id, account, asset, amount });
+        }
+        Command::Transfer(body) => {
+            parts!(out, body, Transfer { funding_id, from, to, asset, amount; reserved });
+        }
+        _ => {}
+    }
+}
+
+fn phases(out: &mut Fields, command: &Command) {
+    match command {
         Command::StartCall(body) => {
             parts!(out, body, StartCall { instrument, auction, then, ends_at; reserved });
         }
@@ -181,7 +205,7 @@ pub(super) fn fields(command: &Command) -> Fields {
             parts!(out, body, CountdownCancel { account, instrument, after_ns });
         }
         Command::SchedulePhase(body) => {
-            parts!(out, body, SchedulePhase { at, instrument, state, action; reserved });
+            parts!(out, body, SchedulePhase { at, instrument, state, action, auction; reserved });
         }
         Command::SetProtections(body) => parts!(
             out,
@@ -197,11 +221,8 @@ pub(super) fn fields(command: &Command) -> Fields {
                 pause_ns
             }
         ),
-        Command::NewOrderList(body) => parts!(out, body, NewOrderList {
-            instrument, account, list_client_order_id, kind, pending_rule; reserved
-        }),
+        _ => {}
     }
-    out
 }
 
 fn rules(out: &mut Fields, body: &SetMatchingRules) {
@@ -338,6 +359,18 @@ pub(super) const COLUMNS: &[&str] = &[
     "auction",
     "then",
     "ends_at",
+    "session",
+    "on",
+    "after_ns",
+    "at",
+    "action",
+    "dynamic_ppm",
+    "static_ppm",
+    "limit_ppm",
+    "call_ns",
+    "window_ns",
+    "limit_state_ns",
+    "pause_ns",
 ];
 
 #[cfg(test)]

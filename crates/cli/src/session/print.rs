@@ -137,7 +137,7 @@ impl Printer<'_> {
                 self.account().line.named_number("fund", "funding_id", it.funding_id);
             }
             Event::KillSwitchSet(it) => self.kill_switch_set(it),
-            Event::CountdownSet(it) => self.countdown_set(it),
+            Event::CountdownSet(it) => self.countdown_set(*it),
             Event::PhaseScheduled(it) => self.phase_scheduled(it),
             Event::ProtectionsSet(it) => self.protections_set(&it.protections),
             Event::InterruptionStarted(it) => self.interruption_started(it),

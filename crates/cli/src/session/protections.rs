@@ -1,5 +1,6 @@
 //! Kill switch, disconnects, countdowns, schedules and price bands, as lines.
 
+use tiercel_types::auction::AuctionKind;
 use tiercel_types::command::{
     CancelOnDisconnect, CountdownCancel, ScheduleAction, SchedulePhase, SetKillSwitch,
     SetProtections,
@@ -39,14 +40,16 @@ impl Reader {
         Ok(CountdownCancel { account, instrument, after_ns })
     }
 
-    /// `schedule [SYMBOL] STATE at=TIME [off]`
+    /// `schedule [SYMBOL] STATE [AUCTION] at=TIME [off]`
     pub(super) fn schedule(&self, words: &mut Words) -> Result<SchedulePhase, LineError> {
         let off = words.bare_that(|text| (text == "off").then_some(())).is_some();
         let state = required(words.bare_that(|text| parse_state(text).ok()), "state")?.1;
         let at = required(words.parsed("at", parse_time)?, "at")?;
+        let auction = words.bare_that(AuctionKind::from_text);
+        let auction = auction.map_or(AuctionKind::None, |(_, kind)| kind);
         let instrument = self.one_instrument(words)?;
         let action = if off { ScheduleAction::Remove } else { ScheduleAction::Add };
-        Ok(SchedulePhase { at, instrument, state, action, reserved: [0; 2] })
+        Ok(SchedulePhase { at, instrument, state, action, auction, reserved: 0 })
     }
 
     /// `protect [SYMBOL] [dynamic=PPM] [static=PPM] [call=TIME] [limit=PPM] [window=TIME]
@@ -74,7 +77,7 @@ impl Printer<'_> {
         self.line.number("orders", it.orders);
     }
 
-    pub(super) fn countdown_set(&mut self, it: &CountdownSet) {
+    pub(super) fn countdown_set(&mut self, it: CountdownSet) {
         self.account().symbol();
         if it.at == Timestamp(0) {
             self.line.show("off");
@@ -85,6 +88,9 @@ impl Printer<'_> {
 
     pub(super) fn phase_scheduled(&mut self, it: &PhaseScheduled) {
         self.symbol().line.word("action", it.action).word("state", it.state);
+        if it.auction != AuctionKind::None {
+            self.line.word("auction", it.auction);
+        }
         self.line.pair("at", Clock(it.at)).number("scheduled", it.scheduled);
     }
 

@@ -25,25 +25,30 @@ pub(crate) enum Touched {
 }
 
 impl<L: Ledger> Engine<L> {
-    /// Sets when a command has to come by here first: at once while anybody waits, else when the
-    /// first order expires.
+    /// Sets when a command has to come by here first: at once while anybody waits or nothing may
+    /// be entered, else when the first order expires or something else comes.
     pub(crate) fn set_wake(&mut self) {
-        self.wake = if self.waiting.is_idle() {
-            self.timers.next_time().unwrap_or(Timestamp(u64::MAX))
+        self.wake = if self.waiting.is_idle() && !self.killed {
+            let never = Timestamp(u64::MAX);
+            let expiry = self.timers.next_time().unwrap_or(never);
+            expiry.min(self.agenda.next().map_or(never, |due| due.at))
         } else {
             Timestamp(0)
         };
     }
 
-    /// Runs a command while orders expire or wait.
+    /// Runs a command while something is due, or orders wait.
     #[inline(never)]
     pub(crate) fn apply_awake(&mut self, command: &Command, out: &mut EventBuffer) -> Progress {
-        if self.timers.next_time().is_some_and(|due| due <= self.time) {
-            self.waiting.touched = Touched::All;
-            if self.expire_due(out) == Progress::More || !out.has_room_for(BUFFER_RECORDS_MIN) {
-                self.pending = Pending::Expiring(*command);
+        if self.is_due() {
+            self.deferred = Some(*command);
+            if self.run_due(out) == Progress::More {
                 return Progress::More;
             }
+            self.deferred = None;
+        }
+        if self.killed && Self::deny_killed(command, out) {
+            return self.react(out);
         }
         self.touch(command);
         let progress = self.run(command, out);
@@ -68,7 +73,10 @@ impl<L: Ledger> Engine<L> {
             Command::ReplaceOrder(replace) => replace.order.instrument,
             Command::NewAdvancedOrder(new) => new.order.instrument,
             Command::NewOrderList(list) => list.instrument,
-            Command::SetInstrumentState(_) | Command::MassCancel(_) => {
+            Command::SetInstrumentState(_)
+            | Command::MassCancel(_)
+            | Command::SetKillSwitch(_)
+            | Command::CancelOnDisconnect(_) => {
                 return self.touch_also(Touched::All);
             }
             _ => return,

@@ -11,7 +11,7 @@ use tiercel_testkit::coverage::Coverage;
 use tiercel_testkit::harness::{SHARD, Subject};
 use tiercel_testkit::model::{Mode, Model};
 use tiercel_types::log::{LogError, LogReader, LogWriter, SegmentHeader};
-use tiercel_types::{RULES_VERSION, Timestamp, command, event};
+use tiercel_types::{RULES_VERSION, Timestamp};
 
 use crate::runs::{Digests, draw, run};
 use crate::subject::Holding;
@@ -147,8 +147,8 @@ fn recorded_logs_hold_every_command_and_every_event() {
             }
         }
     }
-    assert_eq!(coverage.commands.len(), command::Kind::ALL.len(), "\n{coverage}");
-    assert_eq!(coverage.events.len(), event::Kind::ALL.len(), "\n{coverage}");
+    assert_eq!(coverage.commands.len(), Coverage::drawn_commands(), "\n{coverage}");
+    assert_eq!(coverage.events.len(), Coverage::drawn_events(), "\n{coverage}");
     let mut missing = coverage.missing(Mode::Full);
     missing.extend(coverage.missing(Mode::Bare));
     // A short log does not make an engine forget a funding id.

@@ -141,7 +141,12 @@ impl Generator {
         let instrument = self.instrument().spec.instrument;
         SetInstrumentState {
             instrument,
-            state: *self.random.pick(InstrumentState::ALL),
+            state: *self.random.pick(&[
+                InstrumentState::PreOpen,
+                InstrumentState::Open,
+                InstrumentState::Halted,
+                InstrumentState::Closed,
+            ]),
             reserved: [0; 3],
         }
     }

@@ -24,6 +24,9 @@ use crate::ids::Timestamp;
 use crate::order::code;
 use crate::record::{COMMAND_HEADER_SIZE, CommandHeader, RECORD_SIZE_MAX, RecordError, read_body};
 
+/// The schema version from which on an order names its session.
+const SESSIONS_SINCE: u8 = 3;
+
 /// Defines the command enum, its kinds and its byte form.
 macro_rules! commands {
     ($($(#[$doc:meta])* $name:ident = $code:literal => $text:literal),+ $(,)?) => {
@@ -181,11 +184,27 @@ impl Command {
             return Err(RecordError::Version { version: header.version });
         }
         let body = bytes.get(COMMAND_HEADER_SIZE..length).ok_or(short(length))?;
-        let command = Self::read(header.kind, body)?;
+        let mut command = Self::read(header.kind, body)?;
+        if header.version < SESSIONS_SINCE
+            && let Some(order) = command.order_mut()
+        {
+            order.refuse_session();
+        }
         if command.texts_are_well_formed() {
             Ok((header, command))
         } else {
             Err(RecordError::Field { kind: header.kind })
+        }
+    }
+
+    /// The order that it hands in, if it does.
+    fn order_mut(&mut self) -> Option<&mut NewOrder> {
+        match self {
+            Self::NewOrder(order)
+            | Self::ReplaceOrder(ReplaceOrder { order, .. })
+            | Self::NewAdvancedOrder(NewAdvancedOrder { order, .. })
+            | Self::StageLeg(StageLeg { order, .. }) => Some(order),
+            _ => None,
         }
     }
 

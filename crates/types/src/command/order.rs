@@ -64,6 +64,14 @@ impl NewOrder {
         reserved: [0; 4],
     };
 
+    /// Reads what an older record has set where the session is now as what it was then: a reserved
+    /// field that is set.
+    pub(super) fn refuse_session(&mut self) {
+        if self.session != 0 {
+            (self.session, self.reserved) = (0, [1; 4]);
+        }
+    }
+
     /// A good-till-cancelled limit order without a client order id.
     pub fn limit(
         instrument: InstrumentId,

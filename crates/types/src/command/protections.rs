@@ -3,6 +3,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
+use crate::auction::AuctionKind;
 use crate::ids::{AccountId, InstrumentId, Timestamp};
 use crate::instrument::InstrumentState;
 use crate::order::code;
@@ -63,8 +64,10 @@ pub struct SchedulePhase {
     pub state: InstrumentState,
     /// Whether it is added or taken off.
     pub action: ScheduleAction,
+    /// If that state is a call: for which auction; else none.
+    pub auction: AuctionKind,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: u8,
 }
 
 /// Sets within which bands an instrument trades continuously. All zero: anywhere.

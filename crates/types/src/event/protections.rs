@@ -3,6 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use crate::Price;
+use crate::auction::AuctionKind;
 use crate::command::{ScheduleAction, SetProtections};
 use crate::ids::Timestamp;
 use crate::instrument::InstrumentState;
@@ -40,8 +41,10 @@ pub struct PhaseScheduled {
     pub state: InstrumentState,
     /// Whether it was added or taken off.
     pub action: ScheduleAction,
+    /// If that state is a call: for which auction; else none.
+    pub auction: AuctionKind,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: u8,
 }
 
 /// An instrument's price bands were set.
