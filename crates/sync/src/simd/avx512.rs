@@ -8,7 +8,7 @@ use core::arch::x86_64::{
 };
 
 use super::check::Division;
-use super::{Best, rank};
+use super::{Best, rank, scalar};
 
 const LANES: usize = 8;
 /// Independent maxima, so that the next eight need not wait for the last.
@@ -115,34 +115,40 @@ pub(super) unsafe fn best<const LOWEST: bool, const LIVE: bool>(
 }
 
 /// A word of bits for each 64 prices, set for those that pass; `words` has one for each.
+///
+/// Whole words are left to the compiler, which may use the same instructions here and makes better use of
+/// them. What remains is taken eight at a time, the last eight once more where they are not full: a
+/// masked load that crosses a line takes three times as long as a whole one.
 #[target_feature(enable = "avx512f,avx512dq")]
 pub(super) fn masks(prices: &[i64], division: &Division, words: &mut [u64]) {
     let (blocks, rest) = prices.as_chunks::<64>();
     for (block, word) in blocks.iter().zip(&mut *words) {
-        let mut bits = 0;
-        for (at, eight) in block.as_chunks::<LANES>().0.iter().enumerate() {
-            // SAFETY: eight prices.
-            let prices = unsafe { _mm512_loadu_si512(eight.as_ptr().cast()) };
-            bits |= u64::from(accepted(prices, division)) << (at * LANES);
-        }
-        *word = bits;
+        *word = scalar::mask(block, division);
     }
     if let (false, Some(word)) = (rest.is_empty(), words.last_mut()) {
-        let mut bits = 0;
-        for (at, eight) in rest.chunks(LANES).enumerate() {
-            let there = lanes(eight.len());
-            // SAFETY: masked lanes are not read, and the others are `eight`.
-            let prices = unsafe { _mm512_maskz_loadu_epi64(there, eight.as_ptr()) };
-            bits |= u64::from(accepted(prices, division) & there) << (at * LANES);
+        let (eights, left) = rest.as_chunks::<LANES>();
+        let mut mask = 0;
+        for (at, eight) in eights.iter().enumerate() {
+            mask |= u64::from(accepted(eight, division)) << (at * LANES);
         }
-        *word = bits;
+        if !left.is_empty() {
+            let from = rest.len() - left.len();
+            let bits = match prices.last_chunk() {
+                Some(last) => u64::from(accepted(last, division)) >> (LANES - left.len()),
+                None => scalar::mask(left, division),
+            };
+            mask |= bits << from;
+        }
+        *word = mask;
     }
 }
 
 /// [`Division::accepts`] for eight.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
-fn accepted(prices: __m512i, division: &Division) -> __mmask8 {
+fn accepted(prices: &[i64; LANES], division: &Division) -> __mmask8 {
+    // SAFETY: eight prices.
+    let prices = unsafe { _mm512_loadu_si512(prices.as_ptr().cast()) };
     let offsets = _mm512_sub_epi64(prices, _mm512_set1_epi64(division.base));
     let products = _mm512_mullo_epi64(offsets, _mm512_set1_epi64(division.inverse as i64));
     let quotients = _mm512_rorv_epi64(products, _mm512_set1_epi64(i64::from(division.shift)));

@@ -94,7 +94,12 @@ impl PriceCheck {
     /// When `mask` has too few bits.
     #[inline]
     pub fn mask(&self, prices: &[i64], mask: &mut [u64]) -> usize {
-        self.mask_in(Width::for_prices(prices.len()), prices, mask)
+        let width = match Width::for_prices(prices.len()) {
+            // Less than a vector full: the compiler's code for one price at a time is the quickest.
+            Width::Avx512 if prices.len() < 8 => Width::Scalar,
+            width => width,
+        };
+        self.mask_in(width, prices, mask)
     }
 
     /// [`mask`](Self::mask) in one way, or the widest narrower one that the processor has.

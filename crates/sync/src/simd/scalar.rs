@@ -21,7 +21,7 @@ pub(super) fn best<const LOWEST: bool, const LIVE: bool>(
 }
 
 /// Sets the bit of each of at most 64 prices that passes.
-#[inline]
+#[inline(always)]
 pub(super) fn mask(prices: &[i64], division: &Division) -> u64 {
     let bits = prices.iter().enumerate();
     bits.fold(0, |mask, (at, &price)| mask | u64::from(division.accepts(price)) << at)
