@@ -117,8 +117,8 @@ pub(super) unsafe fn best<const LOWEST: bool, const LIVE: bool>(
 /// A word of bits for each 64 prices, set for those that pass; `words` has one for each.
 ///
 /// Whole words are left to the compiler, which may use the same instructions here and makes better use of
-/// them. What remains is taken eight at a time, the last eight once more where they are not full: a
-/// masked load that crosses a line takes three times as long as a whole one.
+/// them. What remains is taken eight at a time, the last eight once more where they are not full: with
+/// a masked load that took twice as long.
 #[target_feature(enable = "avx512f,avx512dq")]
 pub(super) fn masks(prices: &[i64], division: &Division, words: &mut [u64]) {
     let (blocks, rest) = prices.as_chunks::<64>();
