@@ -65,7 +65,7 @@ impl<L: Ledger> Engine<L> {
     }
 
     fn check_new_instrument(&self, spec: &InstrumentSpec) -> Result<(), DenialReason> {
-        if spec.reserved != [0; 7] {
+        if spec.reserved != [0; 6] {
             return Err(DenialReason::ReservedFieldSet);
         }
         if spec.instrument.0 >= InstrumentId::LIMIT {
@@ -106,7 +106,7 @@ impl<L: Ledger> Engine<L> {
     }
 
     fn check_update(&self, spec: &InstrumentSpec) -> Result<u32, DenialReason> {
-        if spec.reserved != [0; 7] {
+        if spec.reserved != [0; 6] {
             return Err(DenialReason::ReservedFieldSet);
         }
         let index = self.book_of(spec.instrument)?;
@@ -244,7 +244,7 @@ fn check_account_terms<L: Ledger>(terms: &SetAccount) -> Result<(), DenialReason
 
 /// Whether an instrument's terms make sense together.
 fn check_terms(spec: &InstrumentSpec, with_accounts: bool) -> Result<(), DenialReason> {
-    let steps = spec.tick > Price::ZERO && !spec.lot.is_zero();
+    let steps = spec.tick > Price::ZERO && !spec.lot.is_zero() && spec.tracks_volume <= 1;
     let negative = spec.min_price.units() < 0;
     let signs = if negative {
         !with_accounts

@@ -8,6 +8,7 @@ use crate::allocation::Rules;
 use crate::ladder::{Ladder, Level};
 use crate::orders::{NONE, Orders, TOP};
 use crate::steps::Step;
+use crate::volume::Volume;
 use crate::waiting::NOBODY;
 use crate::waiting::watch::Watch;
 
@@ -30,12 +31,14 @@ pub(crate) struct Book {
     flags: u8,
     /// What waits for this book's prices, once anything has.
     pub(crate) watch: Option<Box<Watch>>,
+    /// What was traded lately, if that is counted.
+    pub(crate) volume: Option<Box<Volume>>,
     pub(crate) bounds: Bounds,
     pub(crate) spec: InstrumentSpec,
     pub(crate) rules: Rules,
 }
 
-/// Trades have to tell the watch of their prices.
+/// Trades are noted: the watch asks for their prices, or their volume is counted.
 pub(crate) const NOTED: u8 = 1;
 /// A level is shared out otherwise than first come, first served.
 pub(crate) const ALLOTS: u8 = 2;
@@ -82,7 +85,7 @@ impl Bounds {
 
 impl Book {
     pub(crate) fn new(spec: InstrumentSpec, window_ticks: usize) -> Self {
-        Self {
+        let mut book = Self {
             ladders: [Ladder::new(Side::Buy, window_ticks), Ladder::new(Side::Sell, window_ticks)],
             tick: Step::new(spec.tick.units().cast_unsigned()),
             lot: Step::new(spec.lot.units()),
@@ -93,10 +96,13 @@ impl Book {
             state: spec.state,
             flags: 0,
             watch: None,
+            volume: None,
             bounds: Bounds::new(&spec),
             spec,
             rules: Rules::fifo(spec.instrument),
-        }
+        };
+        book.count_volume();
+        book
     }
 
     /// Takes new terms. Tick and lot may differ only while nothing rests.
@@ -106,6 +112,17 @@ impl Book {
         self.bounds = Bounds::new(&spec);
         self.spec = InstrumentSpec { state: self.state, ..spec };
         self.rules = Rules::new(self.rules.set, self.lot);
+        self.count_volume();
+    }
+
+    /// Counts what is traded if the terms say so; else what was counted is forgotten.
+    fn count_volume(&mut self) {
+        if self.spec.tracks_volume == 0 {
+            self.volume = None;
+        } else {
+            self.volume.get_or_insert_with(|| Box::new(Volume::new()));
+        }
+        self.mark_noted();
     }
 
     /// Whether it has one of these marks.

@@ -68,6 +68,7 @@ mod steps;
 mod table;
 mod take;
 mod timers;
+mod volume;
 mod waiting;
 
 pub use accounts::{Accounts, FUNDING_HISTORY, TRADE_HISTORY};

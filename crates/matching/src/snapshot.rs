@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! header | assets | instruments | orders | accounts | balances | trades | funding ids
-//!        | matching rules | protections | waiting orders | checksum
+//!        | matching rules | volumes | protections | waiting orders | checksum
 //! ```
 //!
 //! The last parts are written only if they have something to tell.
@@ -31,6 +31,7 @@ use crate::ledger::Ledger;
 use crate::orders::{NONE, Order, rare_bits};
 use crate::protections::ProtectionParts;
 use crate::table::Probe;
+use crate::volume::{MinuteImage, minute_of};
 use crate::waiting::WaiterImage;
 
 const MAGIC: [u8; 8] = *b"TIERSNAP";
@@ -185,6 +186,9 @@ pub(crate) fn put_section<T: IntoBytes + Immutable>(
     }
 }
 
+/// The part of the minutes in which instruments traded that count their volume.
+const VOLUMES: [u8; 8] = *b"VOLUMES\0";
+
 /// The part of instruments that share levels out.
 const MATCHING_RULES: [u8; 8] = *b"MATCHRUL";
 
@@ -278,6 +282,7 @@ impl<L: Ledger> Engine<L> {
             accounts.write(sink);
         }
         self.write_matching_rules(sink);
+        self.write_volumes(sink);
         self.write_protections(sink);
         self.write_waiting(sink);
     }
@@ -297,6 +302,16 @@ impl<L: Ledger> Engine<L> {
             let top_orders = self.top_orders(book).map(id);
             sink.put(MatchingRulesImage { rules: book.rules.set, top_orders }.as_bytes());
         }
+    }
+
+    fn write_volumes(&self, sink: &mut impl Sink) {
+        let now = minute_of(self.time);
+        let books = self.directory.iter().filter(|&&index| index != NO_BOOK);
+        let images = books.map(|&index| self.book(index)).flat_map(|book| {
+            let volume = book.volume.as_ref();
+            volume.into_iter().flat_map(|volume| volume.images(book.spec.instrument, now))
+        });
+        put_section(sink, VOLUMES, &images.collect::<Vec<_>>());
     }
 
     fn write_orders(&self, sink: &mut impl Sink) {
@@ -372,6 +387,9 @@ impl<L: Ledger> Engine<L> {
             accounts.read(&header, &mut reader)?;
         }
         let rules = reader.skip_section(MATCHING_RULES, size_of::<MatchingRulesImage>())?;
+        if let Some(mut volumes) = reader.skip_section(VOLUMES, size_of::<MinuteImage>())? {
+            engine.read_volumes(&mut volumes)?;
+        }
         let protections = ProtectionParts::skip(&mut reader)?;
         let waiters =
             if reader.is_at_end() { Vec::new() } else { engine.read_waiting(&mut reader)? };
@@ -385,6 +403,20 @@ impl<L: Ledger> Engine<L> {
         }
         engine.read_protections(protections)?;
         Ok(engine)
+    }
+
+    fn read_volumes(&mut self, reader: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        const PART: &str = "volumes";
+        let now = minute_of(self.time);
+        while !reader.is_at_end() {
+            let image: MinuteImage = reader.read(PART)?;
+            let book = self.book_of(image.instrument).ok();
+            let volume = book.and_then(|index| self.books[index as usize].volume.as_mut());
+            if !volume.is_some_and(|volume| volume.restore(&image, now)) {
+                return Err(SnapshotError::Contradiction { part: PART });
+            }
+        }
+        Ok(())
     }
 
     fn read_matching_rules(&mut self, reader: &mut Reader<'_>) -> Result<(), SnapshotError> {

@@ -148,7 +148,7 @@ impl<L: Ledger> Engine<L> {
         open
     }
 
-    /// The same in a book whose prints are asked for: the first is noted.
+    /// The same in a book whose trades are noted.
     #[inline(never)]
     pub(crate) fn take_noted(
         &mut self,
@@ -162,7 +162,7 @@ impl<L: Ledger> Engine<L> {
         let first = ladder.best_key().map(|key| book.price(ladder.key(key)));
         let left = self.take_plainly(aggressor, open, limit_key, out);
         if let Some(first) = first.filter(|_| left < open) {
-            self.books[aggressor.book as usize].note_print(first);
+            self.books[aggressor.book as usize].note_trades(first, open - left, self.time);
         }
         left
     }
@@ -266,7 +266,7 @@ impl<L: Ledger> Engine<L> {
         }
         out.push(instrument, taker.account, trade);
         if NOTE {
-            self.books[taker.book as usize].note_print(price);
+            self.books[taker.book as usize].note_trades(price, lots, self.time);
             let beyond = self.orders.get(handle).rare & BEYOND != 0;
             if taker.waiter != NOBODY || beyond {
                 self.tell_lists(taker, (open, lots), (handle, displayed + hidden), out);

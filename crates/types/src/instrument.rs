@@ -77,8 +77,10 @@ pub struct InstrumentSpec {
     pub symbol: Symbol,
     /// Its state when it is added.
     pub state: InstrumentState,
+    /// One: what was traded in the last 24 hours is counted, for conditions to look at.
+    pub tracks_volume: u8,
     /// Zero.
-    pub reserved: [u8; 7],
+    pub reserved: [u8; 6],
 }
 
 impl InstrumentSpec {
@@ -110,7 +112,8 @@ impl InstrumentSpec {
             max_iceberg_parts: 0,
             symbol: Symbol::EMPTY,
             state: InstrumentState::Open,
-            reserved: [0; 7],
+            tracks_volume: 0,
+            reserved: [0; 6],
         }
     }
 }

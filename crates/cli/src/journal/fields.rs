@@ -277,7 +277,7 @@ fn terms(out: &mut Fields, spec: &InstrumentSpec) {
     parts!(out, spec, InstrumentSpec {
         instrument, base, quote, band_ppm, tick, lot, min_price, max_price, min_qty, max_qty,
         min_notional, max_notional, reference_price, maker_fee_ppm, taker_fee_ppm,
-        market_protection_ppm, max_iceberg_parts, symbol, state; reserved
+        market_protection_ppm, max_iceberg_parts, symbol, state, tracks_volume; reserved
     });
 }
 
@@ -329,6 +329,7 @@ pub(super) const COLUMNS: &[&str] = &[
     "maker_fee_ppm",
     "taker_fee_ppm",
     "max_iceberg_parts",
+    "tracks_volume",
     "trigger",
     "trigger_price",
     "trailing_amount",

@@ -481,6 +481,7 @@ impl Printer<'_> {
             ("taker_fee_ppm", i64::from(spec.taker_fee_ppm)),
             ("market_protection_ppm", i64::from(spec.market_protection_ppm)),
             ("max_iceberg_parts", i64::from(spec.max_iceberg_parts)),
+            ("tracks_volume", i64::from(spec.tracks_volume)),
         ] {
             if number != 0 {
                 self.line.number(key, number);

@@ -10,12 +10,13 @@ use tiercel_types::command::{
     CONDITION_AND, CONDITION_END, CONDITION_LEAVES_MAX, CONDITION_OR, ConditionLeaf, StageCondition,
 };
 use tiercel_types::order::{Comparison, ConditionField};
-use tiercel_types::{AccountId, DenialReason, Price, Side};
+use tiercel_types::{AccountId, DenialReason, Price, Side, Timestamp};
 
 use crate::book::Book;
 use crate::engine::Engine;
 use crate::ledger::Ledger;
 use crate::orders::NONE;
+use crate::volume::minute_of;
 
 use super::NOBODY;
 use super::levels::{append, detach};
@@ -120,8 +121,8 @@ fn range(leaf: &ConditionLeaf) -> (i64, i64) {
 }
 
 impl Book {
-    /// The value of a field now, if it has one.
-    pub(crate) fn field(&self, field: ConditionField) -> Option<i64> {
+    /// The value of a field at this time, if it has one.
+    pub(crate) fn field(&self, field: ConditionField, now: Timestamp) -> Option<i64> {
         let best = |side: Side| {
             let ladder = self.ladder(side);
             Some(self.price(ladder.key(ladder.best_key()?)).units())
@@ -131,7 +132,10 @@ impl Book {
             ConditionField::Bid => best(Side::Buy),
             ConditionField::Ask => best(Side::Sell),
             ConditionField::Mid => Some(best(Side::Buy)?.saturating_add(best(Side::Sell)?)),
-            ConditionField::Volume24h => None,
+            ConditionField::Volume24h => {
+                let volume = self.volume.as_ref()?.at(minute_of(now));
+                Some(i64::try_from(volume).unwrap_or(i64::MAX))
+            }
         }
     }
 }
@@ -184,15 +188,20 @@ impl<L: Ledger> Engine<L> {
         if leaves.iter().any(|leaf| self.book_of(leaf.instrument).is_err()) {
             return Err(DenialReason::ConditionInstrument);
         }
-        if leaves.iter().any(|leaf| leaf.field == ConditionField::Volume24h) {
-            return Err(DenialReason::VolumeNotTracked);
-        }
         Ok(())
+    }
+
+    /// Whether every volume that a condition looks at is counted.
+    pub(crate) fn counts_volumes(&self, condition: &StageCondition) -> bool {
+        let by_volume = |leaf: &&ConditionLeaf| leaf.field == ConditionField::Volume24h;
+        condition.leaves.iter().filter(by_volume).all(|leaf| {
+            self.book_of(leaf.instrument).is_ok_and(|index| self.book(index).volume.is_some())
+        })
     }
 
     fn leaf_value(&self, leaf: &ConditionLeaf) -> Option<i64> {
         let index = self.book_of(leaf.instrument).ok()?;
-        self.book(index).field(leaf.field)
+        self.book(index).field(leaf.field, self.time)
     }
 
     fn leaf_is_true(&self, leaf: &ConditionLeaf) -> bool {
@@ -291,13 +300,11 @@ impl<L: Ledger> Engine<L> {
 
     /// Conditions with a leaf that a field of this book has made true become doubtful.
     pub(crate) fn look_at_fields(&mut self, book: u32) {
-        const FIELDS: [ConditionField; 4] =
-            [ConditionField::Last, ConditionField::Bid, ConditionField::Ask, ConditionField::Mid];
         if self.book(book).watch().is_none_or(|watch| watch.lookers == 0) {
             return;
         }
-        for field in FIELDS {
-            let Some(value) = self.book(book).field(field) else { continue };
+        for &field in ConditionField::ALL {
+            let Some(value) = self.book(book).field(field, self.time) else { continue };
             for side in [Side::Buy, Side::Sell] {
                 while let Some(node) = self.reached_leaf(book, field, side, value) {
                     let waiter = self.waiting.conditions.owner(node).waiter;

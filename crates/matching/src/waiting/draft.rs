@@ -59,7 +59,11 @@ impl<L: Ledger> Engine<L> {
 
     pub(crate) fn stage_condition(&mut self, condition: &StageCondition, out: &mut EventBuffer) {
         self.draft().condition = None;
-        if let Err(reason) = self.check_condition(condition) {
+        let checked = self.check_condition(condition).and_then(|()| {
+            let counted = self.counts_volumes(condition);
+            if counted { Ok(()) } else { Err(DenialReason::VolumeNotTracked) }
+        });
+        if let Err(reason) = checked {
             self.waiting.draft.legs.clear();
             let named = Named::plain(Kind::StageCondition, InstrumentId(0), condition.account);
             return named.deny(reason, out);

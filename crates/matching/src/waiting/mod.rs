@@ -232,6 +232,8 @@ pub(crate) struct Waiting {
     pub(crate) rest: [u32; 2],
     /// What the present step may have changed.
     pub(crate) touched: Touched,
+    /// The minute of the last command that found anybody waiting.
+    pub(crate) minute: u64,
     /// Counts what began to wait or left the book.
     pub(crate) marks: u64,
     /// Orders that are not in the book.

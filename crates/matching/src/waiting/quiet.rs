@@ -74,6 +74,8 @@ pub(crate) struct Quiet {
     ask: Between,
     /// Of bid and ask added up.
     mid: Between,
+    /// Whether nobody looks at the volume.
+    no_volume: bool,
 }
 
 impl Quiet {
@@ -83,6 +85,7 @@ impl Quiet {
         bid: Between::NOTHING,
         ask: Between::NOTHING,
         mid: Between::NOTHING,
+        no_volume: false,
     };
 
     /// Whether nothing happens with these best ticks, and a side that has none.
@@ -119,6 +122,7 @@ impl Watch {
             bid: best(ConditionField::Bid),
             ask: best(ConditionField::Ask),
             mid: best(ConditionField::Mid),
+            no_volume: self.fields[ConditionField::Volume24h as usize].iter().all(Ladder::is_empty),
         };
     }
 }
@@ -143,7 +147,9 @@ impl Book {
         // Without a print, the last price is what it was.
         let Some(first) = watch.first_print else { return true };
         let last = self.last_price.unwrap_or(first);
-        let quiet = watch.quiet.last.holds(first.units()) && watch.quiet.last.holds(last.units());
+        let quiet = watch.quiet.no_volume
+            && watch.quiet.last.holds(first.units())
+            && watch.quiet.last.holds(last.units());
         if quiet {
             watch.first_print = None;
         }

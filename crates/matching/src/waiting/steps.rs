@@ -9,6 +9,7 @@ use tiercel_types::event::{BUFFER_RECORDS_MIN, EventBuffer};
 
 use crate::engine::{Engine, Pending, Progress};
 use crate::ledger::Ledger;
+use crate::volume::minute_of;
 
 use super::{NOBODY, Queued, State};
 
@@ -40,6 +41,10 @@ impl<L: Ledger> Engine<L> {
     /// Runs a command while something is due, or orders wait.
     #[inline(never)]
     pub(crate) fn apply_awake(&mut self, command: &Command, out: &mut EventBuffer) -> Progress {
+        let minute = minute_of(self.time);
+        if core::mem::replace(&mut self.waiting.minute, minute) != minute {
+            self.waiting.touched = Touched::All; // What was traded a day ago counts no more.
+        }
         if self.is_due() {
             self.deferred = Some(*command);
             if self.run_due(out) == Progress::More {
@@ -73,6 +78,7 @@ impl<L: Ledger> Engine<L> {
             Command::ReplaceOrder(replace) => replace.order.instrument,
             Command::NewAdvancedOrder(new) => new.order.instrument,
             Command::NewOrderList(list) => list.instrument,
+            Command::UpdateInstrument(update) => update.spec.instrument,
             Command::SetInstrumentState(_)
             | Command::MassCancel(_)
             | Command::SetKillSwitch(_)

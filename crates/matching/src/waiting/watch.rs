@@ -1,19 +1,20 @@
 //! What is watched in one book.
 
-use tiercel_types::{Price, Side};
+use tiercel_types::{Price, Side, Timestamp};
 
 use crate::book::{Book, NOTED};
 use crate::engine::Engine;
 use crate::ladder::Ladder;
 use crate::ledger::Ledger;
 use crate::orders::NONE;
+use crate::volume::minute_of;
 
 use super::NOBODY;
 use super::quiet::Quiet;
 use super::trailing::Trailing;
 
-/// Fields that conditions look at, by their codes; the volume has none yet.
-const FIELDS: usize = 4;
+/// Fields that conditions look at, by their codes.
+const FIELDS: usize = 5;
 
 /// Ticks of the window of the triggers' ladders, at most.
 const TRIGGER_WINDOW: usize = 1024;
@@ -56,7 +57,7 @@ impl Watch {
             dormant: pair(FIELD_WINDOW),
             fresh: NONE,
             trailing: [Trailing::new(Side::Buy), Trailing::new(Side::Sell)],
-            fields: [fields(), fields(), fields(), fields()],
+            fields: [fields(), fields(), fields(), fields(), fields()],
             lookers: 0,
             readers: 0,
             quiet: Quiet::NEVER,
@@ -64,6 +65,11 @@ impl Watch {
             aside_first: NOBODY,
             aside_last: NOBODY,
         }
+    }
+
+    /// Whether anybody asks for prices.
+    fn is_asked(&self) -> bool {
+        self.lookers + self.readers != 0
     }
 }
 
@@ -85,12 +91,25 @@ impl Book {
         self.watch().map_or(NOBODY, |watch| watch.aside_first)
     }
 
-    /// Tells the watch that there was a trade.
+    /// Notes trades, the first of them at this price, so much in all.
     #[inline(always)]
-    pub(crate) fn note_print(&mut self, price: Price) {
-        if self.has(NOTED) {
-            self.watch_mut().first_print.get_or_insert(price);
+    pub(crate) fn note_trades(&mut self, price: Price, lots: u64, time: Timestamp) {
+        if !self.has(NOTED) {
+            return;
         }
+        let qty = self.qty(lots);
+        if let Some(watch) = self.watch.as_mut().filter(|watch| watch.is_asked()) {
+            watch.first_print.get_or_insert(price);
+        }
+        if let Some(volume) = &mut self.volume {
+            volume.add(qty, minute_of(time));
+        }
+    }
+
+    /// Keeps the mark by which trading knows that it has to be noted.
+    pub(crate) fn mark_noted(&mut self) {
+        let asked = self.watch().is_some_and(Watch::is_asked);
+        self.mark(NOTED, asked || self.volume.is_some());
     }
 }
 
@@ -113,8 +132,6 @@ impl<L: Ledger> Engine<L> {
 
     /// Keeps the mark by which trading knows that its prints are asked for.
     pub(crate) fn note_book(&mut self, index: u32) {
-        let book = &mut self.books[index as usize];
-        let noted = book.watch().is_some_and(|watch| watch.lookers + watch.readers != 0);
-        book.mark(NOTED, noted);
+        self.books[index as usize].mark_noted();
     }
 }

@@ -278,7 +278,7 @@ impl Generator {
 
     fn spoil_spec(&mut self, spec: &mut InstrumentSpec) {
         match self.random.below(16) {
-            0 => spec.reserved[self.random.below(7) as usize] = 1,
+            0 => spec.reserved[self.random.below(6) as usize] = 1,
             1 => spec.symbol = Symbol::EMPTY,
             2 => spec.symbol = self.instrument().spec.symbol,
             3 => spec.base = self.odd_asset(),

@@ -135,6 +135,10 @@ impl Generator {
         }
         self.time += match self.random.below(200) {
             0 => 5_000,
+            // Volumes go by minutes and days.
+            199 if self.profile.weights.advanced > 0 && self.random.one_in(2) => {
+                60_000_000_000 * (1 + self.random.below(1_000))
+            }
             1..=9 => 200,
             _ => self.random.below(3),
         };

@@ -113,7 +113,7 @@ impl Generator {
     pub(super) fn update_instrument(&mut self) -> UpdateInstrument {
         let Listed { home, spec: now, .. } = self.instrument();
         let mut spec = InstrumentSpec { tick: now.tick, lot: now.lot, ..home };
-        match self.random.below(8) {
+        match self.random.below(9) {
             0 => {
                 spec.taker_fee_ppm = 400_000 - self.random.below(399_999) as i32;
                 spec.maker_fee_ppm = self.random.below(300_000) as i32 - spec.taker_fee_ppm;
@@ -132,6 +132,7 @@ impl Generator {
                 spec.lot = Qty::from_units(home.lot.units() * (1 + self.random.below(2)));
             }
             6 => spec.base = spec.quote,
+            7 => spec.tracks_volume = 1 - spec.tracks_volume,
             _ => {}
         }
         UpdateInstrument { spec }

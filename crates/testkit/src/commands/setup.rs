@@ -60,6 +60,7 @@ fn usual_instruments() -> Vec<(InstrumentSpec, i64)> {
     let price_bounds = InstrumentSpec {
         min_price: Price::from_units(4_996_000),
         max_price: Price::from_units(5_004_000),
+        tracks_volume: 1,
         ..spec(6, "ETHBTC", (ETH, BTC), 100, ONE / 1_000)
     };
     // Single units: every fee is a fraction to be rounded.
@@ -67,6 +68,7 @@ fn usual_instruments() -> Vec<(InstrumentSpec, i64)> {
         maker_fee_ppm: 333,
         taker_fee_ppm: 777,
         state: InstrumentState::PreOpen,
+        tracks_volume: 1,
         ..spec(InstrumentId::LIMIT - 1, "XYZUSD", (XYZ, USD), 1, 1)
     };
     vec![

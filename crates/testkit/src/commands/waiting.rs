@@ -6,7 +6,8 @@ use tiercel_types::command::{
 };
 use tiercel_types::order::{Comparison, ConditionField};
 use tiercel_types::{
-    AccountId, Command, InstrumentSpec, OrderKind, Price, Side, TimeInForce, Timestamp, Trigger,
+    AccountId, Command, InstrumentId, InstrumentSpec, OrderKind, Price, Side, TimeInForce,
+    Timestamp, Trigger,
 };
 
 use super::Generator;
@@ -164,11 +165,17 @@ impl Generator {
         condition
     }
 
+    /// A quantity near what an instrument has traded lately.
+    fn near_volume(&mut self, instrument: InstrumentId) -> i64 {
+        let of_it = self.trades.iter().filter(|trade| trade.0 == instrument);
+        let traded = of_it.map(|trade| u128::from(trade.3.units())).sum::<u128>();
+        let value = traded * u128::from(self.random.below(40)) / 10;
+        i64::try_from(value).unwrap_or(i64::MAX)
+    }
+
     fn leaf(&mut self) -> ConditionLeaf {
         let spec = self.instrument().spec;
-        let fields =
-            [ConditionField::Last, ConditionField::Bid, ConditionField::Ask, ConditionField::Mid];
-        let field = *self.random.pick(&fields);
+        let field = *self.random.pick(ConditionField::ALL);
         let mut ticks = self.few_ticks();
         if self.random.one_in(2) {
             ticks = -ticks;
@@ -176,6 +183,9 @@ impl Generator {
         let mut value = self.ticks_from(&spec, ticks).units();
         if field == ConditionField::Mid && self.random.one_in(2) {
             value = value.saturating_add(spec.tick.units() / 2);
+        }
+        if field == ConditionField::Volume24h {
+            value = self.near_volume(spec.instrument);
         }
         let comparison = *self.random.pick(Comparison::ALL);
         ConditionLeaf { value, instrument: spec.instrument, field, comparison, reserved: [0; 2] }

@@ -80,8 +80,11 @@ impl Model {
         require(empty && values_fit, DenialReason::ConditionInvalid)?;
         let known = used.iter().all(|leaf| self.instruments.contains_key(&leaf.instrument));
         require(known, DenialReason::ConditionInstrument)?;
-        let by_volume = used.iter().any(|leaf| leaf.field == ConditionField::Volume24h);
-        require(!by_volume, DenialReason::VolumeNotTracked)?;
+        let counted = used.iter().all(|leaf| {
+            leaf.field != ConditionField::Volume24h
+                || self.instrument(leaf.instrument).spec.tracks_volume == 1
+        });
+        require(counted, DenialReason::VolumeNotTracked)?;
         let legs = staged.legs.len() as u32;
         self.staged = Staging { condition: Some(*stage), ..staged };
         self.emit(InstrumentId(0), stage.account, Staged { legs, condition: 1 });
@@ -101,6 +104,16 @@ impl Model {
         tree.is_true(&|leaf| self.leaf_is_true(&condition.leaves[leaf]))
     }
 
+    /// What an instrument traded in this minute and the 1,439 before it, if it counts that.
+    fn volume_24h(&self, instrument: InstrumentId) -> Option<i128> {
+        const MINUTE_NS: u64 = 60_000_000_000;
+        let found = self.instrument(instrument);
+        let first_minute = (self.now / MINUTE_NS + 1).saturating_sub(1_440);
+        let counted = found.traded.iter().filter(|(time, _)| time / MINUTE_NS >= first_minute);
+        let sum = counted.map(|&(_, qty)| i128::from(qty)).sum::<i128>();
+        (found.spec.tracks_volume == 1).then_some(sum.min(i128::from(i64::MAX)))
+    }
+
     fn leaf_is_true(&self, leaf: &ConditionLeaf) -> bool {
         let bid = self.best_price(leaf.instrument, Side::Buy).map(i128::from);
         let ask = self.best_price(leaf.instrument, Side::Sell).map(i128::from);
@@ -111,7 +124,7 @@ impl Model {
             ConditionField::Bid => bid.map(|price| price * 2),
             ConditionField::Ask => ask.map(|price| price * 2),
             ConditionField::Mid => bid.zip(ask).map(|(bid, ask)| bid + ask),
-            ConditionField::Volume24h => None,
+            ConditionField::Volume24h => self.volume_24h(leaf.instrument).map(|qty| qty * 2),
         };
         let value = i128::from(leaf.value) * 2;
         field.is_some_and(|field| match leaf.comparison {

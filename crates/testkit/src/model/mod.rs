@@ -157,6 +157,8 @@ struct Instrument {
     spec: InstrumentSpec,
     last_price: Option<i64>,
     trades: u64,
+    /// When how much was traded, since that is counted.
+    traded: Vec<(u64, u64)>,
     update_id: u64,
     /// Bids, asks.
     levels: [Levels; 2],

@@ -42,7 +42,7 @@ impl Model {
     }
 
     pub(super) fn add_instrument(&mut self, spec: &InstrumentSpec) -> Checked {
-        require(spec.reserved == [0; 7], DenialReason::ReservedFieldSet)?;
+        require(spec.reserved == [0; 6], DenialReason::ReservedFieldSet)?;
         let id = spec.instrument;
         require(id.0 < InstrumentId::LIMIT, DenialReason::IdOutOfRange)?;
         require(!self.instruments.contains_key(&id), DenialReason::DuplicateInstrument)?;
@@ -58,6 +58,7 @@ impl Model {
             spec: *spec,
             last_price: None,
             trades: 0,
+            traded: Vec::new(),
             update_id: 0,
             levels: [Levels::new(), Levels::new()],
             rules: SetMatchingRules::fifo(id),
@@ -68,7 +69,7 @@ impl Model {
     }
 
     pub(super) fn update_instrument(&mut self, spec: &InstrumentSpec) -> Checked {
-        require(spec.reserved == [0; 7], DenialReason::ReservedFieldSet)?;
+        require(spec.reserved == [0; 6], DenialReason::ReservedFieldSet)?;
         let id = spec.instrument;
         let found = self.instruments.get(&id).ok_or(DenialReason::UnknownInstrument)?;
         self.check_symbol(id, &spec.symbol)?;
@@ -82,7 +83,11 @@ impl Model {
         require(!fixed, DenialReason::TermsFixed)?;
         require(self.terms_are_valid(spec), DenialReason::TermsInvalid)?;
         let spec = InstrumentSpec { state: old.state, ..*spec };
-        self.instrument_mut(id).spec = spec;
+        let found = self.instrument_mut(id);
+        found.spec = spec;
+        if spec.tracks_volume == 0 {
+            found.traded.clear();
+        }
         self.emit(id, AccountId(0), InstrumentUpdated { spec });
         Ok(())
     }
@@ -97,7 +102,7 @@ impl Model {
 
     fn terms_are_valid(&self, spec: &InstrumentSpec) -> bool {
         let (tick, lot) = (spec.tick.units(), spec.lot.units());
-        if tick <= 0 || lot == 0 || spec.state == InstrumentState::Call {
+        if tick <= 0 || lot == 0 || spec.tracks_volume > 1 || spec.state == InstrumentState::Call {
             return false;
         }
         let (min_price, max_price) = (spec.min_price.units(), spec.max_price.units());

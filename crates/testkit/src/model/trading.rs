@@ -141,9 +141,13 @@ impl Model {
             Side::Buy => (taking.account, maker.account),
             Side::Sell => (maker.account, taking.account),
         };
+        let now = self.now;
         let found = self.instrument_mut(instrument);
         found.trades += 1;
         found.last_price = Some(price);
+        if found.spec.tracks_volume == 1 {
+            found.traded.push((now, qty));
+        }
         let record = TradeRecord {
             instrument,
             trade_id: TradeId(found.trades),
