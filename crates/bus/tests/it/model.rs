@@ -132,7 +132,7 @@ fn check(options: &Options, steps: &[Step]) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if soak::is_soak() { 5_000 } else { 64 },
+        cases: if soak::is_soak() { 1_000 } else { 64 },
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -104,6 +104,8 @@ impl Model {
             Side::Sell => money_of_qty(order.open),
         };
         let amount = match (order.kind, order.place) {
+            // The bare engine has no funds, and takes orders whose value no funds could cover.
+            _ if self.mode == Mode::Bare => 0,
             (_, Place::Pending) | (OrderKind::Market, Place::Entering | Place::Book) => 0,
             (OrderKind::Market, Place::Waiting | Place::Triggered | Place::Held) => for_market,
             _ => match order.side {
