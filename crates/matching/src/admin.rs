@@ -78,7 +78,7 @@ impl<L: Ledger> Engine<L> {
         if L::ENABLED && !(self.knows_asset(spec.base) && self.knows_asset(spec.quote)) {
             return Err(DenialReason::UnknownAsset);
         }
-        if spec.state == InstrumentState::Paused {
+        if matches!(spec.state, InstrumentState::Call | InstrumentState::Paused) {
             return Err(DenialReason::TermsInvalid);
         }
         check_terms(spec, L::ENABLED)
@@ -102,6 +102,9 @@ impl<L: Ledger> Engine<L> {
         };
         let book = self.book_mut(index);
         book.set_terms(*spec);
+        if let Some(auction) = &mut book.auction {
+            auction.note_change();
+        }
         out.push(spec.instrument, AccountId(0), InstrumentUpdated { spec: book.spec });
     }
 
@@ -256,7 +259,7 @@ fn check_terms(spec: &InstrumentSpec, with_accounts: bool) -> Result<(), DenialR
     } else {
         spec.max_price.units() >= 0 && spec.reference_price.units() >= 0
     };
-    if !steps || !signs || spec.state == InstrumentState::Call {
+    if !steps || !signs {
         return Err(DenialReason::TermsInvalid);
     }
     let tick = spec.tick.units();

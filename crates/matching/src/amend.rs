@@ -103,10 +103,9 @@ impl<L: Ledger> Engine<L> {
         if L::ENABLED || book.bounds.values {
             book.check_value(Money::of(price, book.qty(order.total)).units(), L::ENABLED)?;
         }
-        let crosses = book.crosses(order.side, tick);
-        if crosses && (order.kind == OrderKind::PostOnly || book.state == InstrumentState::PreOpen)
-        {
-            return Err(DenialReason::WouldMatch);
+        let mut crosses = book.crosses(order.side, tick);
+        if crosses && (order.kind == OrderKind::PostOnly || book.state != InstrumentState::Open) {
+            crosses = book.may_match()?;
         }
         let mut reserve = 0;
         if L::ENABLED {
@@ -275,10 +274,9 @@ impl<L: Ledger> Engine<L> {
         if wish.resizes && order.is_iceberg() {
             book.check_parts(new_total, book.qty(self.orders.slice(handle)))?;
         }
-        let crosses = wish.reprices && book.crosses(order.side, tick);
-        if crosses && (order.kind == OrderKind::PostOnly || book.state == InstrumentState::PreOpen)
-        {
-            return Err(DenialReason::WouldMatch);
+        let mut crosses = wish.reprices && book.crosses(order.side, tick);
+        if crosses && (order.kind == OrderKind::PostOnly || book.state != InstrumentState::Open) {
+            crosses = book.may_match()?;
         }
         let mut reserve = 0;
         if L::ENABLED {
@@ -383,18 +381,11 @@ impl<L: Ledger> Engine<L> {
 
     /// Keeps the place in the queue: less is open, hidden lots go first.
     fn shrink(&mut self, handle: u32, change: &Change, out: &mut EventBuffer) {
+        let book = &mut self.books[self.orders.get(handle).book as usize];
+        book.shrink_hidden_first(&mut self.orders, handle, change.open_lots);
         let order = self.orders.get_mut(handle);
-        let book = &mut self.books[order.book as usize];
-        let displayed = order.displayed.min(change.open_lots);
-        let hidden = change.open_lots - displayed;
-        let level = book.level_mut(order.side, order.tick);
-        level.displayed -= order.displayed - displayed;
-        level.hidden -= order.hidden - hidden;
-        let level_lots = level.displayed;
-        book.open_lots[order.side.index()] -= order.open() - change.open_lots;
-        order.displayed = displayed;
-        order.hidden = hidden;
         order.total = change.total_lots;
+        let level_lots = book.level_mut(order.side, order.tick).displayed;
         self.tell_amended(handle, change, level_lots, level_lots, out);
     }
 

@@ -5,6 +5,7 @@ use core::hint::select_unpredictable;
 use tiercel_types::{InstrumentSpec, InstrumentState, Money, Price, Qty, Side};
 
 use crate::allocation::Rules;
+use crate::auction::Auction;
 use crate::ladder::{Ladder, Level};
 use crate::orders::{NONE, Orders, TOP};
 use crate::steps::Step;
@@ -33,6 +34,8 @@ pub(crate) struct Book {
     pub(crate) watch: Option<Box<Watch>>,
     /// What was traded lately, if that is counted.
     pub(crate) volume: Option<Box<Volume>>,
+    /// What it has of auctions, once it has anything.
+    pub(crate) auction: Option<Box<Auction>>,
     pub(crate) bounds: Bounds,
     pub(crate) spec: InstrumentSpec,
     pub(crate) rules: Rules,
@@ -97,6 +100,7 @@ impl Book {
             flags: 0,
             watch: None,
             volume: None,
+            auction: None,
             bounds: Bounds::new(&spec),
             spec,
             rules: Rules::fifo(spec.instrument),
@@ -248,6 +252,18 @@ impl Book {
             level.tail = NONE;
             ladder.remove(key);
         }
+    }
+
+    /// Leaves an order so many lots, in its place: hidden ones go first.
+    pub(crate) fn shrink_hidden_first(&mut self, orders: &mut Orders, handle: u32, left: u64) {
+        let order = orders.get_mut(handle);
+        let displayed = order.displayed.min(left);
+        let hidden = left - displayed;
+        self.open_lots[order.side.index()] -= order.open() - left;
+        let level = self.level_mut(order.side, order.tick);
+        level.displayed -= order.displayed - displayed;
+        level.hidden -= order.hidden - hidden;
+        (order.displayed, order.hidden) = (displayed, hidden);
     }
 
     /// Moves an order, hidden nothing, to the back of the level at another tick of its side;

@@ -21,7 +21,7 @@ use crate::waiting::NOBODY;
 
 /// Records that the end of one order writes at most: those of two more of its list, and the end
 /// of the list.
-const END_RECORDS: usize = 4;
+pub(crate) const END_RECORDS: usize = 4;
 
 /// Where a mass cancel looks in each instrument.
 const PLACES: usize = 3;
@@ -268,15 +268,18 @@ impl<L: Ledger> Engine<L> {
         change: SetInstrumentState,
         out: &mut EventBuffer,
     ) -> Progress {
-        if let Err(reason) = self.check_state_change(change) {
-            let named = Named::plain(Kind::SetInstrumentState, change.instrument, AccountId(0));
-            named.deny(reason, out);
-            return Progress::Done;
+        match self.check_state_change(change) {
+            Ok(true) => self.uncross(change, out),
+            Ok(false) => self.change_state(change, out),
+            Err(reason) => {
+                let named = Named::plain(Kind::SetInstrumentState, change.instrument, AccountId(0));
+                named.deny(reason, out);
+                Progress::Done
+            }
         }
-        self.change_state(change, out)
     }
 
-    /// Moves an instrument to another state, as was checked.
+    /// A checked change of state takes place.
     pub(crate) fn change_state(
         &mut self,
         change: SetInstrumentState,
@@ -286,24 +289,25 @@ impl<L: Ledger> Engine<L> {
         self.end_orders(Ending { cause: Cause::Close(change), next: NONE, place: 0, ended: 0 }, out)
     }
 
+    /// Checks a change of state; tells whether an auction comes before it.
     pub(crate) fn check_state_change(
-        &self,
+        &mut self,
         change: SetInstrumentState,
-    ) -> Result<(), DenialReason> {
+    ) -> Result<bool, DenialReason> {
         if change.reserved != [0; 3] {
             return Err(DenialReason::ReservedFieldSet);
         }
-        let book = self.book(self.book_of(change.instrument)?);
-        if book.state == change.state {
+        let index = self.book_of(change.instrument)?;
+        let old = self.book(index).state;
+        if old == change.state {
             return Err(DenialReason::StateUnchanged);
-        }
-        if change.state == InstrumentState::Call {
-            return Err(DenialReason::AuctionKindRequired);
         }
         if change.state == InstrumentState::Paused {
             return Err(DenialReason::StateNotAllowed);
         }
-        Ok(())
+        self.check_leaving(index, change.state)?;
+        let ends = matches!(change.state, InstrumentState::Open | InstrumentState::Closed);
+        Ok(old == InstrumentState::Call && ends)
     }
 
     /// Ends order after order until none is left or the buffer is full.
@@ -350,6 +354,7 @@ impl<L: Ledger> Engine<L> {
         let book = self.book_mut(index);
         let old = core::mem::replace(&mut book.state, change.state);
         book.spec.state = change.state;
+        self.forget_call(index);
         if change.state == InstrumentState::Open {
             self.release_held(index);
         }
@@ -369,7 +374,9 @@ impl<L: Ledger> Engine<L> {
         let order = self.orders.get(handle);
         match cause {
             Cause::Close(_) => {
-                (order.time_in_force == TimeInForce::Day).then_some(EndReason::DayEnded)
+                let for_the_day =
+                    matches!(order.time_in_force, TimeInForce::Day | TimeInForce::AtClose);
+                for_the_day.then_some(EndReason::DayEnded)
             }
             Cause::Account(Scope { cancel, why }) | Cause::Everybody(Scope { cancel, why }) => {
                 let instrument = self.book(order.book).spec.instrument;

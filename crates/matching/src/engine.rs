@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::accounts::Accounts;
 use crate::allocation::Round;
+use crate::auction::Auctions;
 use crate::book::Book;
 use crate::end::Ending;
 use crate::ledger::Ledger;
@@ -89,6 +90,8 @@ pub(crate) enum Pending {
     Taking(Taker, Option<NewOrder>),
     /// Orders are ending.
     Ending(Ending),
+    /// An auction takes place.
+    Uncrossing,
     /// What it triggered has not all come to its turn.
     Reacting,
 }
@@ -122,6 +125,7 @@ pub struct Engine<L: Ledger> {
     pub(crate) countdowns: Countdowns,
     /// Whether the venue's kill switch is on.
     pub(crate) killed: bool,
+    pub(crate) auctions: Auctions,
     /// How the level that a taker is at is shared out.
     pub(crate) round: Round,
 }
@@ -151,12 +155,13 @@ impl<L: Ledger> Engine<L> {
             sequence: 0,
             orders_entered: 0,
             pending: Pending::Nothing,
+            deferred: None,
             wake: Timestamp(u64::MAX),
             waiting: Waiting::default(),
             agenda: Agenda::default(),
-            deferred: None,
             countdowns: Countdowns::default(),
             killed: false,
+            auctions: Auctions::default(),
             round: Round::default(),
         }
     }
@@ -206,6 +211,7 @@ impl<L: Ledger> Engine<L> {
             Pending::Due => return self.resume_deferred(out),
             Pending::Taking(mut taker, entered) => self.take(&mut taker, entered.as_ref(), out),
             Pending::Ending(ending) => self.end_orders(ending, out),
+            Pending::Uncrossing => self.go_on_uncrossing(out),
             Pending::Reacting => Progress::Done,
         };
         let progress = match progress {
@@ -291,14 +297,8 @@ impl<L: Ledger> Engine<L> {
             Command::AddInstrument(add) => self.add_instrument(&add.spec, out),
             Command::UpdateInstrument(update) => self.update_instrument(&update.spec, out),
             Command::SetMatchingRules(rules) => self.set_matching_rules(rules, out),
-            Command::SetAuctionRules(rules) => {
-                let named = Named::plain(Kind::SetAuctionRules, rules.instrument, AccountId(0));
-                named.deny(DenialReason::TermNotAllowed, out);
-            }
-            Command::StartCall(call) => {
-                let named = Named::plain(Kind::StartCall, call.instrument, AccountId(0));
-                named.deny(DenialReason::TermNotAllowed, out);
-            }
+            Command::SetAuctionRules(rules) => return self.set_auction_rules(rules, out),
+            Command::StartCall(start) => return self.start_call(start, out),
             Command::SetAccount(terms) => self.set_account(terms, out),
             Command::Deposit(deposit) => self.deposit(deposit, out),
             Command::Withdraw(withdraw) => self.withdraw(withdraw, out),

@@ -1,6 +1,6 @@
 //! Entering orders: the checks of `docs/matching.md` in their order, then resting or trading.
 
-use tiercel_types::command::{Kind, NewOrder, ReplaceOrder};
+use tiercel_types::command::{Kind, NewOrder, OrderTerms, ReplaceOrder};
 use tiercel_types::event::{EventBuffer, OrderAccepted};
 use tiercel_types::{
     AccountId, DenialReason, EndReason, InstrumentState, Money, OrderId, OrderKind, Peg, Price,
@@ -63,6 +63,9 @@ impl<L: Ledger> Engine<L> {
     ) -> Progress {
         match self.check_entry::<true>(order, &Gone::NOTHING) {
             Ok(entry) => self.enter(order, &entry, out),
+            Err(_) if order.time_in_force.is_for_auction() => {
+                self.enter_for_auction(order, &OrderTerms::NONE, command, out)
+            }
             Err(reason) => {
                 let named = Named {
                     command,
@@ -165,9 +168,9 @@ impl<L: Ledger> Engine<L> {
         if ALONE && rests && !self.ledger.may_open(order.account, u32::from(gone.handle != NONE)) {
             return Err(DenialReason::TooManyOpenOrders);
         }
-        let crosses = book.crosses(order.side, tick);
+        let mut crosses = book.crosses(order.side, tick);
         if crosses && (order.kind == OrderKind::PostOnly || !open) {
-            return Err(DenialReason::WouldMatch);
+            crosses = book.may_match()?;
         }
         let mut reserve = 0;
         if L::ENABLED && ALONE {
@@ -472,16 +475,17 @@ impl<L: Ledger> Engine<L> {
 /// Checks 5 to 7, outside of continuous trading.
 #[cold]
 fn check_state(state: InstrumentState, order: &NewOrder) -> Result<(), DenialReason> {
+    let immediate = matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
+    if state == InstrumentState::Call {
+        return if immediate { Err(DenialReason::ImmediateInCall) } else { Ok(()) };
+    }
     if state != InstrumentState::PreOpen {
         return Err(DenialReason::NotTrading);
     }
     if order.kind == OrderKind::Market {
         return Err(DenialReason::MarketNotOpen);
     }
-    match order.time_in_force {
-        TimeInForce::Ioc | TimeInForce::Fok => Err(DenialReason::TimeInForceNotAllowed),
-        _ => Ok(()),
-    }
+    if immediate { Err(DenialReason::TimeInForceNotAllowed) } else { Ok(()) }
 }
 
 /// Checks 10 to 13: what needs no book.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! header | assets | instruments | orders | accounts | balances | trades | funding ids
-//!        | matching rules | volumes | protections | waiting orders | checksum
+//!        | matching rules | volumes | auctions | protections | waiting orders | checksum
 //! ```
 //!
 //! The last parts are written only if they have something to tell.
@@ -18,13 +18,15 @@ use tiercel_types::command::{
 };
 use tiercel_types::event::{Event, EventBuffer};
 use tiercel_types::{
-    AccountId, AssetCode, AssetId, ClientOrderId, InstrumentId, InstrumentSpec, Money, OrderId,
-    OrderKind, Price, Qty, RULES_VERSION, SelfTradePrevention, Side, TimeInForce, Timestamp,
+    AccountId, AssetCode, AssetId, ClientOrderId, InstrumentId, InstrumentSpec, InstrumentState,
+    Money, OrderId, OrderKind, Price, Qty, RULES_VERSION, SelfTradePrevention, Side, TimeInForce,
+    Timestamp,
 };
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use crate::accounts::{Accounts, TradeRecord};
+use crate::auction::AuctionImage;
 use crate::book::ALLOTS;
 use crate::engine::{Engine, EngineConfig, NO_BOOK, Pending};
 use crate::ledger::Ledger;
@@ -189,6 +191,9 @@ pub(crate) fn put_section<T: IntoBytes + Immutable>(
 /// The part of the minutes in which instruments traded that count their volume.
 const VOLUMES: [u8; 8] = *b"VOLUMES\0";
 
+/// The part of instruments that have rules for auctions, or are in a call.
+const AUCTIONS: [u8; 8] = *b"AUCTIONS";
+
 /// The part of instruments that share levels out.
 const MATCHING_RULES: [u8; 8] = *b"MATCHRUL";
 
@@ -283,6 +288,7 @@ impl<L: Ledger> Engine<L> {
         }
         self.write_matching_rules(sink);
         self.write_volumes(sink);
+        self.write_auctions(sink);
         self.write_protections(sink);
         self.write_waiting(sink);
     }
@@ -312,6 +318,14 @@ impl<L: Ledger> Engine<L> {
             volume.into_iter().flat_map(|volume| volume.images(book.spec.instrument, now))
         });
         put_section(sink, VOLUMES, &images.collect::<Vec<_>>());
+    }
+
+    fn write_auctions(&self, sink: &mut impl Sink) {
+        let records = self.auction_images().count() as u64;
+        if records > 0 {
+            sink.put(SectionImage { name: AUCTIONS, records }.as_bytes());
+            self.auction_images().for_each(|image| sink.put(image.as_bytes()));
+        }
     }
 
     fn write_orders(&self, sink: &mut impl Sink) {
@@ -372,10 +386,13 @@ impl<L: Ledger> Engine<L> {
         }
         for _ in 0..header.instruments {
             let image: InstrumentImage = reader.read("instruments")?;
-            engine.add_instrument(&image.spec, &mut scratch);
+            // No instrument is added in a call, but it may have come there.
+            let added = InstrumentSpec { state: InstrumentState::PreOpen, ..image.spec };
+            engine.add_instrument(&added, &mut scratch);
             accepted(&mut scratch, "instruments")?;
             let book = engine.books.last_mut();
             let book = book.ok_or(SnapshotError::Contradiction { part: "instruments" })?;
+            (book.state, book.spec.state) = (image.spec.state, image.spec.state);
             book.last_price = (image.traded == 1).then_some(image.last_price);
             book.trades = image.trades;
             book.updates = image.updates;
@@ -390,6 +407,7 @@ impl<L: Ledger> Engine<L> {
         if let Some(mut volumes) = reader.skip_section(VOLUMES, size_of::<MinuteImage>())? {
             engine.read_volumes(&mut volumes)?;
         }
+        let auctions = reader.skip_section(AUCTIONS, size_of::<AuctionImage>())?;
         let protections = ProtectionParts::skip(&mut reader)?;
         let waiters =
             if reader.is_at_end() { Vec::new() } else { engine.read_waiting(&mut reader)? };
@@ -397,6 +415,7 @@ impl<L: Ledger> Engine<L> {
             return Err(SnapshotError::Contradiction { part: "end" });
         }
         engine.read_orders(header.orders, orders, &waiters)?;
+        engine.read_auctions(auctions)?;
         engine.attach_waiters(&waiters)?;
         if let Some(mut rules) = rules {
             engine.read_matching_rules(&mut rules)?;
@@ -417,6 +436,19 @@ impl<L: Ledger> Engine<L> {
             }
         }
         Ok(())
+    }
+
+    fn read_auctions(&mut self, reader: Option<Reader<'_>>) -> Result<(), SnapshotError> {
+        const PART: &str = "auctions";
+        let wrong = SnapshotError::Contradiction { part: PART };
+        if let Some(mut reader) = reader {
+            while !reader.is_at_end() {
+                self.restore_auction(&reader.read(PART)?).ok_or(wrong)?;
+            }
+        }
+        let called = self.books.iter().filter(|book| book.state == InstrumentState::Call).count();
+        self.set_wake();
+        if called == self.auctions.calls.len() { Ok(()) } else { Err(wrong) }
     }
 
     fn read_matching_rules(&mut self, reader: &mut Reader<'_>) -> Result<(), SnapshotError> {
@@ -469,7 +501,9 @@ impl<L: Ledger> Engine<L> {
                 rare: rare_bits(image.slice, image.time_in_force),
             };
             let book = &mut self.books[index as usize];
-            if book.crosses(image.side, image.tick) {
+            // Only a call leaves the book crossed.
+            let uncrossed = matches!(book.state, InstrumentState::Open | InstrumentState::PreOpen);
+            if uncrossed && book.crosses(image.side, image.tick) {
                 return Err(wrong);
             }
             let place = (image.side, image.tick);

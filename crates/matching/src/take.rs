@@ -312,7 +312,7 @@ impl<L: Ledger> Engine<L> {
         }
     }
 
-    fn settlement(
+    pub(crate) fn settlement(
         &self,
         taker: Aggressor,
         maker: AccountId,
@@ -532,6 +532,9 @@ impl<L: Ledger> Engine<L> {
         out.push(book.spec.instrument, order.account, rested);
         if ranks_top {
             self.rank_top(handle);
+        }
+        if taker.waiter != NOBODY {
+            self.note_resting(taker.waiter);
         }
     }
 

@@ -4,6 +4,7 @@
 //! an excluded workspace, which runs the same cases with [`run_with`] and adds its subjects.
 
 pub mod allocation;
+pub mod auction;
 pub mod binance;
 pub mod bracket;
 pub mod bus;
@@ -38,6 +39,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     matching::CASES,
     waiting::CASES,
     allocation::CASES,
+    auction::CASES,
     itch::DECODE_CASES,
     binance::CASES,
     itch::BUILD_CASES,

@@ -42,6 +42,8 @@ impl Terms {
                 }
             }
         }
+        let imbalance_only = words.bare_that(|text| (text == "imbalance_only").then_some(()));
+        terms.imbalance_only = u8::from(imbalance_only.is_some());
         terms.activation_price = words.parsed("from", str::parse)?.unwrap_or_default();
         let when = words.value("when");
         if when.is_some() {

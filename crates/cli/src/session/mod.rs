@@ -7,6 +7,7 @@
 //! ```
 
 mod advanced;
+mod auction;
 mod condition;
 mod decimal;
 mod line;

@@ -2,17 +2,16 @@
 
 use core::fmt::{self, Display};
 
-use tiercel_types::auction::AuctionKind;
-use tiercel_types::command::{SetAuctionRules, SetMatchingRules};
+use tiercel_types::command::SetMatchingRules;
 use tiercel_types::event::{
-    Denied, FundsMoved, InstrumentStateChanged, LevelChanged, ListAccepted, OrderAccepted,
-    OrderAmended, OrderEnded, OrderReplenished, OrderRested, OrderStatus, OrderTriggered,
-    OrderWaiting, SelfTradePrevented, Trade, TradeBusted, TradeCorrected,
+    Denied, FundsMoved, ListAccepted, OrderAccepted, OrderAmended, OrderEnded, OrderReplenished,
+    OrderRested, OrderStatus, OrderTriggered, OrderWaiting, SelfTradePrevented, Trade, TradeBusted,
+    TradeCorrected,
 };
 use tiercel_types::order::ListKind;
 use tiercel_types::{
     AccountId, DenialReason, Event, EventHeader, InstrumentId, InstrumentSpec, ListId, Money,
-    OrderId, Price, Qty, Side, Timestamp, TradeId,
+    OrderId, Price, Qty, Timestamp, TradeId,
 };
 
 use super::decimal::places;
@@ -188,50 +187,6 @@ impl Printer<'_> {
         if !makers.is_empty() {
             self.line.value("market_makers", makers);
         }
-    }
-
-    fn state_changed(&mut self, it: &InstrumentStateChanged) {
-        self.symbol().line.pair("old", it.old).pair("new", it.new);
-        if it.auction != AuctionKind::None {
-            self.line.pair("auction", it.auction).pair("then", it.then);
-        }
-        if it.ends_at.0 != 0 {
-            self.line.named("until", "ends_at", Clock(it.ends_at));
-        }
-    }
-
-    fn auction_rules(&mut self, it: &SetAuctionRules) {
-        self.symbol();
-        self.line.number("minimum_surplus", it.minimum_surplus);
-        self.line.pair("pressure", it.pressure).pair("tie_break", it.tie_break);
-        self.line.pair("reference", it.reference);
-        self.optional_price("bound", "bound", it.bound);
-        self.optional_number("bound_ppm", "bound_ppm", u64::from(it.bound_ppm));
-        self.optional_number("interval_ns", "indication_interval_ns", it.indication_interval_ns);
-    }
-
-    /// What an auction would do, or did: without a price it does nothing.
-    fn auction(
-        &mut self,
-        auction: AuctionKind,
-        price: Option<Price>,
-        (executed, surplus, side): (Qty, Qty, Side),
-    ) {
-        self.symbol().line.word("auction", auction);
-        let Some(price) = price else {
-            self.line.show("no_price").value("has_price", false);
-            return;
-        };
-        self.size(executed, price).qty("surplus", "surplus_qty", surplus);
-        if !surplus.is_zero() {
-            self.line.word("surplus_side", side);
-        }
-        self.line.value("has_price", true);
-    }
-
-    fn level_changed(&mut self, it: &LevelChanged) {
-        self.symbol().line.word("side", it.side);
-        self.size(Qty::ZERO, it.price).level(it.level_qty, it.update_id);
     }
 
     fn order_accepted(&mut self, it: &OrderAccepted) {
@@ -510,7 +465,7 @@ impl Printer<'_> {
     }
 
     /// `QTY@PRICE`, without what is zero (but for a quantity that has no price either).
-    fn size(&mut self, quantity: Qty, at: Price) -> &mut Self {
+    pub(super) fn size(&mut self, quantity: Qty, at: Price) -> &mut Self {
         let (qty, price) = (qty(quantity, self.digits), price(at, self.digits));
         match (quantity.is_zero(), at.is_zero()) {
             (false, false) => self.line.show(&format!("{qty}@{price}")),
@@ -522,7 +477,7 @@ impl Printer<'_> {
         self
     }
 
-    fn qty(&mut self, shown: &str, key: &str, value: Qty) -> &mut Self {
+    pub(super) fn qty(&mut self, shown: &str, key: &str, value: Qty) -> &mut Self {
         let value = qty(value, self.digits);
         self.line.show(&format!("{shown}={value}")).value(key, value);
         self
@@ -555,7 +510,7 @@ impl Printer<'_> {
     }
 
     /// What a change of the book left at its level.
-    fn level(&mut self, level_qty: Qty, update_id: u64) {
+    pub(super) fn level(&mut self, level_qty: Qty, update_id: u64) {
         if update_id != 0 {
             self.qty("level", "level_qty", level_qty);
             self.line.named_number("update", "update_id", update_id);

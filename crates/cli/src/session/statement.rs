@@ -113,6 +113,8 @@ impl Reader {
             "kill" => self.kill(words)?.into(),
             "disconnect" => self.disconnect(words)?.into(),
             "countdown" => self.countdown(words)?.into(),
+            "auction" => self.auction(words)?.into(),
+            "call" => self.call(words)?.into(),
             "schedule" => self.schedule(words)?.into(),
             "protect" => self.protect(words)?.into(),
             "account" => self.account(words)?,

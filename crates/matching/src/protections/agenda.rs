@@ -2,7 +2,7 @@
 //! between them. The order is that of `docs/protections.md`, "What is due".
 
 use tiercel_types::auction::AuctionKind;
-use tiercel_types::command::SetInstrumentState;
+use tiercel_types::command::{SetInstrumentState, StartCall};
 use tiercel_types::event::{BUFFER_RECORDS_MIN, EventBuffer};
 use tiercel_types::{AccountId, EndReason, InstrumentId, InstrumentState, Timestamp};
 
@@ -15,6 +15,8 @@ use crate::waiting::Touched;
 pub(crate) enum Coming {
     /// A countdown runs out.
     Countdown(AccountId, InstrumentId),
+    /// A call is over.
+    Call(InstrumentId),
     /// A scheduled phase begins.
     Phase(InstrumentId, InstrumentState, AuctionKind),
 }
@@ -101,6 +103,7 @@ impl<L: Ledger> Engine<L> {
             Coming::Countdown(account, instrument) => {
                 self.countdown_ran_out(account, instrument, out)
             }
+            Coming::Call(instrument) => self.end_call(instrument, out),
             Coming::Phase(instrument, state, auction) => {
                 self.begin_phase(instrument, state, auction, out)
             }
@@ -115,13 +118,21 @@ impl<L: Ledger> Engine<L> {
         auction: AuctionKind,
         out: &mut EventBuffer,
     ) -> Progress {
-        let _ = auction;
         self.touch_also(Touched::All);
-        let change = SetInstrumentState { instrument, state, reserved: [0; 3] };
-        if self.check_state_change(change).is_err() {
+        if state == InstrumentState::Call {
+            let (then, ends_at) = (InstrumentState::Open, Timestamp(0));
+            let start = StartCall { instrument, auction, then, reserved: [0; 2], ends_at };
+            if let Ok(index) = self.check_call(&start) {
+                self.begin_call(index, auction, ends_at, then, out);
+            }
             return Progress::Done;
         }
-        self.change_state(change, out)
+        let change = SetInstrumentState { instrument, state, reserved: [0; 3] };
+        match self.check_state_change(change) {
+            Ok(true) => self.uncross(change, out),
+            Ok(false) => self.change_state(change, out),
+            Err(_) => Progress::Done,
+        }
     }
 }
 

@@ -93,7 +93,7 @@ impl<L: Ledger> Engine<L> {
                 auction,
                 reserved: 0,
             }),
-            Coming::Countdown(..) => None,
+            Coming::Countdown(..) | Coming::Call(_) => None,
         });
         put_section(sink, SCHEDULE, &phases.collect::<Vec<_>>());
     }

@@ -15,7 +15,7 @@ use super::{NOBODY, State, Waiter};
 
 impl<L: Ledger> Engine<L> {
     /// Makes an order and its waiter, out of the book.
-    pub(super) fn put_aside(
+    pub(crate) fn put_aside(
         &mut self,
         id: OrderId,
         order: &NewOrder,
@@ -60,7 +60,7 @@ impl<L: Ledger> Engine<L> {
 
     /// An order is about to be told as waiting: from the first time on it is last among the orders
     /// of its instrument that are not in the book.
-    pub(super) fn come_aside(&mut self, index: u32) {
+    pub(crate) fn come_aside(&mut self, index: u32) {
         if self.waiting.waiters.get(index).aside == 0 {
             let aside = self.waiting.mark();
             let waiter = self.waiting.waiters.get_mut(index);
@@ -123,6 +123,7 @@ impl<L: Ledger> Engine<L> {
         let order = self.orders.get(waiter.handle);
         let qty = self.book(order.book).qty(lots);
         match (order.kind, order.side) {
+            _ if order.time_in_force.is_for_auction() => Book::gives(order.side, waiter.price, qty),
             (OrderKind::Market, Side::Buy) => Money::from_qty(waiter.quote_qty).units(),
             (OrderKind::Market, Side::Sell) => Money::from_qty(qty).units(),
             _ => Book::gives(order.side, waiter.price, qty),
@@ -141,7 +142,7 @@ impl<L: Ledger> Engine<L> {
     }
 
     /// Reserves what an order reserves (`sign` 1), or gives it back (-1).
-    pub(super) fn reserve_again(&mut self, index: u32, sign: i128) {
+    pub(crate) fn reserve_again(&mut self, index: u32, sign: i128) {
         if L::ENABLED {
             let reserved = self.reserved_by(index);
             let order = self.orders.get(self.waiting.waiters.get(index).handle);
@@ -171,6 +172,7 @@ impl<L: Ledger> Engine<L> {
             }
             State::Waiting => self.forget_print(index),
             State::Held => self.waiting.forget_held(),
+            State::Auction => self.leave_auction(index),
             State::Pending | State::Entering | State::Queued | State::Live => {}
         }
         let book = self.book(order.book);

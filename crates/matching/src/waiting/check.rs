@@ -22,11 +22,11 @@ pub(super) enum Entered {
 
 /// An order that passed its checks, in lots.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Checked {
-    pub(super) book: u32,
-    pub(super) tick: i64,
-    pub(super) lots: u64,
-    pub(super) slice: u64,
+pub(crate) struct Checked {
+    pub(crate) book: u32,
+    pub(crate) tick: i64,
+    pub(crate) lots: u64,
+    pub(crate) slice: u64,
 }
 
 impl Checked {

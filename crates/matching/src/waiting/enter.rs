@@ -9,6 +9,7 @@ use tiercel_types::{
     DenialReason, EndReason, InstrumentState, ListId, Money, OrderId, OrderKind, Price, TimeInForce,
 };
 
+use crate::auction::IMBALANCE_ONLY;
 use crate::engine::{Engine, Named, Progress};
 use crate::entry::{accepted, may_rest};
 use crate::ledger::Ledger;
@@ -29,6 +30,9 @@ impl<L: Ledger> Engine<L> {
         let (order, terms) = (&new.order, &new.terms);
         if *terms == OrderTerms::NONE {
             return self.new_order_as(order, Kind::NewAdvancedOrder, out);
+        }
+        if *terms == IMBALANCE_ONLY {
+            return self.enter_for_auction(order, terms, Kind::NewAdvancedOrder, out);
         }
         let condition = self.staged_condition(terms, order.account);
         let checked = self
@@ -90,6 +94,7 @@ impl<L: Ledger> Engine<L> {
             state: match waiter.state {
                 State::Pending => WaitState::Pending,
                 State::Held => WaitState::Held,
+                State::Auction => WaitState::Auction,
                 _ => WaitState::Waiting,
             },
             side: order.side,
@@ -221,7 +226,9 @@ impl<L: Ledger> Engine<L> {
             let waiter = self.waiting.waiters.get_mut(index);
             (waiter.state, waiter.best) = (State::Live, Price::ZERO);
         }
-        let crosses = self.book(taker.book).ladder(taker.side.opposite()).reaches(taker.limit_key);
+        let book = self.book(taker.book);
+        let crosses = book.ladder(taker.side.opposite()).reaches(taker.limit_key)
+            && book.state != InstrumentState::Call;
         if taker.kind != OrderKind::Market && may_rest(taker.time_in_force) && !crosses {
             self.rest(&taker, None, out);
             return Progress::Done;
@@ -270,6 +277,7 @@ impl<L: Ledger> Engine<L> {
             entered: false,
             queued: false,
             used: false,
+            since: 0,
         };
         let mut order_ids = [OrderId::NONE; LEGS_MAX];
         for (at, leg) in legs.iter().enumerate() {

@@ -25,6 +25,7 @@ const PENDING: u8 = 0;
 const WAITING: u8 = 1;
 const HELD: u8 = 2;
 const LIVE: u8 = 3;
+const AUCTION: u8 = 4;
 
 #[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -42,6 +43,7 @@ struct WaitingHeader {
 struct ListImage {
     id: ListId,
     traded_lots: u64,
+    since: u64,
     overlap: Money,
     kind: ListKind,
     rule: PendingRule,
@@ -117,6 +119,7 @@ impl<L: Ledger> Engine<L> {
             let image = ListImage {
                 id: list.id,
                 traded_lots: list.traded_lots,
+                since: list.since,
                 overlap: Money::from_units(list.overlap),
                 kind: list.kind,
                 rule: list.rule,
@@ -192,6 +195,7 @@ impl<L: Ledger> Engine<L> {
                 State::Pending => PENDING,
                 State::Held => HELD,
                 State::Live => LIVE,
+                State::Auction => AUCTION,
                 State::Waiting | State::Queued | State::Entering => WAITING,
             },
             leg: waiter.leg as u8,
@@ -231,8 +235,9 @@ impl<L: Ledger> Engine<L> {
                 overlap: image.overlap.units(),
                 traded_lots: image.traded_lots,
                 entered: image.entered == 1,
-                queued: false,
+                queued: image.since != 0,
                 used: image.used == 1,
+                since: image.since,
             });
         }
         let mut waiters = Vec::new();
@@ -266,7 +271,7 @@ impl<L: Ledger> Engine<L> {
         for (image, _) in images.iter().filter(|(image, _)| image.state != LIVE) {
             let book = self.book_of(image.instrument).map_err(|_| WRONG)?;
             let tick = match image.kind {
-                OrderKind::Market => 0,
+                OrderKind::Market if image.state != AUCTION => 0,
                 _ => self.book(book).tick.divide_signed(image.price.units()).ok_or(WRONG)?,
             };
             if image.open > image.total || !self.ledger.knows(image.account) {
@@ -317,6 +322,7 @@ impl<L: Ledger> Engine<L> {
         // In the order in which they began to wait, or were held.
         let mut order: Vec<usize> = (0..images.len()).collect();
         order.sort_unstable_by_key(|&at| images[at].0.since);
+        let mut held = Vec::new();
         for at in order {
             let (image, _) = &images[at];
             let index = indices[at];
@@ -327,7 +333,16 @@ impl<L: Ledger> Engine<L> {
                 }
                 (HELD, _) => {
                     let since = image.since;
-                    self.waiting.held.push_back(Queued::Order { waiter: index, since });
+                    held.push((since, Queued::Order { waiter: index, since }));
+                }
+                (AUCTION, _) => {
+                    let order = self.orders.get(self.waiting.waiters.get(index).handle);
+                    let (book, side, lots) = (order.book, order.side, order.open());
+                    let countable = self.book(book).check_side(side, lots, 0).is_ok();
+                    if !countable || !image.time_in_force.is_for_auction() {
+                        return Err(WRONG);
+                    }
+                    self.await_auction(index);
                 }
                 _ => {}
             }
@@ -335,6 +350,14 @@ impl<L: Ledger> Engine<L> {
         if self.waiting.lists.iter().count() != self.waiting.lists.slots() {
             return Err(WRONG);
         }
+        for (list, since) in self.waiting.lists.iter().map(|(index, list)| (index, list.since)) {
+            if since != 0 {
+                held.push((since, Queued::Pending { list, since }));
+            }
+        }
+        held.sort_unstable_by_key(|&(since, _)| since);
+        self.waiting.held.extend(held.into_iter().map(|(_, queued)| queued));
+        self.note_pairs();
         self.waiting.doubtful.clear();
         self.set_wake();
         Ok(())
@@ -348,7 +371,7 @@ impl<L: Ledger> Engine<L> {
     ) -> Result<u32, SnapshotError> {
         let order = self.orders.get_mut(handle);
         let aside = order.rare & ASIDE != 0;
-        if aside == (image.state == LIVE) || image.state > LIVE {
+        if aside == (image.state == LIVE) || image.state > AUCTION {
             return Err(WRONG);
         }
         order.rare |= BEYOND;
@@ -358,6 +381,7 @@ impl<L: Ledger> Engine<L> {
                 PENDING => State::Pending,
                 WAITING => State::Waiting,
                 HELD => State::Held,
+                AUCTION => State::Auction,
                 _ => State::Live,
             },
             price: image.price,

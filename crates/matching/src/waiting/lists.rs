@@ -33,6 +33,8 @@ pub(crate) struct List {
     pub(crate) queued: bool,
     /// Whether an exit has traded or was triggered: the exits grow no more.
     pub(crate) used: bool,
+    /// When their turn was held, because their instrument was not open; zero: it is not.
+    pub(crate) since: u64,
 }
 
 impl List {
@@ -69,6 +71,8 @@ pub(crate) struct Lists {
     visits: Cell<u64>,
     /// List ids given so far.
     pub(crate) entered: u64,
+    /// Lists whose two exits came to rest in the book, by place and id; some have ended since.
+    pairs: Vec<(u32, ListId)>,
 }
 
 impl Lists {
@@ -90,6 +94,33 @@ impl Lists {
     /// Begins a look at what could trade.
     pub(crate) fn begin_visit(&self) {
         self.visits.set(self.visits.get() + 1);
+    }
+
+    /// Whether the turn of a list's pending orders was held then, and still is.
+    pub(crate) fn is_held(&self, index: u32, since: u64) -> bool {
+        let list = self.get(index);
+        list.left > 0 && list.since == since
+    }
+
+    /// The list of that number among those whose two exits came to rest in the book.
+    fn pair(&self, at: usize) -> Option<&List> {
+        let &(index, id) = self.pairs.get(at)?;
+        Some(self.get(index)).filter(|list| list.left > 1 && list.id == id)
+    }
+
+    /// Notes that both exits of a list rest in the book. Those that have ended are dropped when
+    /// they are most of them.
+    fn note_pair(&mut self, index: u32) {
+        let id = self.get(index).id;
+        if self.pairs.len() > 2 * (self.slots.len() - self.free.len()) + 16 {
+            let mut pairs = core::mem::take(&mut self.pairs);
+            pairs.retain(|&(index, id)| {
+                let list = self.get(index);
+                list.left > 1 && list.id == id
+            });
+            self.pairs = pairs;
+        }
+        self.pairs.push((index, id));
     }
 
     fn remove(&mut self, index: u32) {
@@ -151,6 +182,55 @@ impl<L: Ledger> Engine<L> {
         true
     }
 
+    /// The book of a list's orders; `None` if all have ended.
+    pub(crate) fn book_of_list(&self, list_index: u32) -> Option<u32> {
+        let list = self.waiting.lists.get(list_index);
+        let index = list.legs.into_iter().find(|&index| list.left > 0 && index != NOBODY)?;
+        Some(self.orders.get(self.waiting.waiters.get(index).handle).book)
+    }
+
+    /// The exits of a list, if both rest in the book: as they are in the slab.
+    fn resting_pair(&self, list: &List) -> Option<[u32; 2]> {
+        let rests = |index: u32| {
+            let waiter = self.waiting.waiters.get(index);
+            let in_book = self.orders.get(waiter.handle).rare & ASIDE == 0;
+            (waiter.state == State::Live && in_book).then_some(waiter.handle)
+        };
+        let mut exits = list.exits();
+        Some([rests(exits.next()?)?, rests(exits.next()?)?])
+    }
+
+    /// An order of a list rests now: its pair may, too.
+    pub(crate) fn note_resting(&mut self, index: u32) {
+        let list_index = self.waiting.waiters.get(index).list;
+        if self.resting_pair(self.waiting.lists.get(list_index)).is_some() {
+            self.waiting.lists.note_pair(list_index);
+        }
+    }
+
+    /// Finds the pairs that rest, once everything is restored.
+    pub(crate) fn note_pairs(&mut self) {
+        for index in 1..=self.waiting.lists.slots() as u32 {
+            let list = self.waiting.lists.get(index);
+            if list.left > 1 && self.resting_pair(list).is_some() {
+                self.waiting.lists.note_pair(index);
+            }
+        }
+    }
+
+    /// The orders of a book that are worse than the other of their pair, which rests there as well; of
+    /// equal prices the second.
+    pub(crate) fn worse_of_pairs(&self, book: u32) -> impl Iterator<Item = u32> + '_ {
+        let lists = &self.waiting.lists;
+        (0..lists.pairs.len()).filter_map(move |at| {
+            let [first, second] = self.resting_pair(lists.pair(at)?)?;
+            let (one, other) = (self.orders.get(first), self.orders.get(second));
+            let ladder = self.book(book).ladder(one.side);
+            let worse = if ladder.key(one.tick) <= ladder.key(other.tick) { second } else { first };
+            (one.book == book).then_some(worse)
+        })
+    }
+
     /// The id of an order's list; zero if it has none.
     pub(crate) fn list_id(&self, index: u32) -> ListId {
         match self.waiting.waiters.get(index).list {
@@ -182,7 +262,7 @@ impl<L: Ledger> Engine<L> {
             let whole = filled || (waiter.quote_qty != Qty::ZERO && !list.entered);
             if !list.queued && (whole || list.rule == PendingRule::EachFill) {
                 list.queued = true;
-                self.waiting.queue.push_back(Queued::Pending { list: waiter.list });
+                self.waiting.queue.push_back(Queued::Pending { list: waiter.list, since: 0 });
             }
         }
         if filled {
@@ -271,6 +351,9 @@ impl<L: Ledger> Engine<L> {
         list.left -= 1;
         if list.left == 0 {
             let ended = ListEnded { list_id: list.id };
+            if core::mem::take(&mut list.since) != 0 {
+                self.waiting.forget_held();
+            }
             self.waiting.lists.remove(waiter.list);
             let order = self.orders.get(waiter.handle);
             out.push(self.book(order.book).spec.instrument, order.account, ended);

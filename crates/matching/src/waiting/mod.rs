@@ -19,7 +19,7 @@ pub(crate) mod conditions;
 pub(crate) mod draft;
 mod enter;
 mod image;
-mod levels;
+pub(crate) mod levels;
 mod lists;
 mod quiet;
 mod steps;
@@ -36,6 +36,7 @@ use conditions::Conditions;
 use draft::Draft;
 use lists::Lists;
 
+pub(crate) use check::Checked;
 pub(crate) use image::WaiterImage;
 pub(crate) use steps::Touched;
 
@@ -55,6 +56,8 @@ pub(crate) enum State {
     Queued,
     /// It was triggered while its instrument was not open.
     Held,
+    /// It waits for its auction.
+    Auction,
     /// It is in the book or trading: an order of a list.
     Live,
 }
@@ -215,8 +218,9 @@ pub(crate) enum Queued {
     /// An order was triggered. It may end before its turn: `since` tells it from a later one in
     /// its place.
     Order { waiter: u32, since: u64 },
-    /// A list's pending orders are to be entered, or to grow.
-    Pending { list: u32 },
+    /// A list's pending orders are to be entered, or to grow. `since` tells it, once it is held, from
+    /// a later list in its place.
+    Pending { list: u32, since: u64 },
 }
 
 /// Everything about orders that wait, and lists.
@@ -266,10 +270,10 @@ impl Waiting {
     pub(crate) fn forget_held(&mut self) {
         self.held_gone += 1;
         if self.held_gone * 2 > self.held.len() + 16 {
-            let waiters = &self.waiters;
+            let (waiters, lists) = (&self.waiters, &self.lists);
             self.held.retain(|entry| match *entry {
                 Queued::Order { waiter, since } => waiters.get(waiter).since == since,
-                Queued::Pending { .. } => false,
+                Queued::Pending { list, since } => lists.is_held(list, since),
             });
             self.held_gone = 0;
         }

@@ -166,7 +166,8 @@ impl<L: Ledger> Engine<L> {
             && waiting.rest[0] == NOBODY
             && waiting.doubtful.is_empty()
             && waiting.touched == Touched::Nothing
-            && !waiting.is_idle();
+            && !waiting.is_idle()
+            && self.auctions.calls.is_empty();
         idle && match touched {
             Touched::Nothing => true,
             Touched::Book(book) => self.books[book as usize].stays_quiet(),

@@ -3,9 +3,9 @@
 //! The queue makes rounds of cascades: what a step triggers goes to its end. Nothing here recurses,
 //! and a step that fills the event buffer is gone on with like any command.
 
-use tiercel_types::Timestamp;
 use tiercel_types::command::Command;
 use tiercel_types::event::{BUFFER_RECORDS_MIN, EventBuffer};
+use tiercel_types::{InstrumentState, Timestamp};
 
 use crate::engine::{Engine, Pending, Progress};
 use crate::ledger::Ledger;
@@ -27,9 +27,9 @@ pub(crate) enum Touched {
 
 impl<L: Ledger> Engine<L> {
     /// Sets when a command has to come by here first: at once while anybody waits or nothing may
-    /// be entered, else when the first order expires or something else comes.
+    /// be entered or orders are collected for an auction, else when the first order expires or something else comes.
     pub(crate) fn set_wake(&mut self) {
-        self.wake = if self.waiting.is_idle() && !self.killed {
+        self.wake = if self.waiting.is_idle() && !self.killed && self.auctions.calls.is_empty() {
             let never = Timestamp(u64::MAX);
             let expiry = self.timers.next_time().unwrap_or(never);
             expiry.min(self.agenda.next().map_or(never, |due| due.at))
@@ -81,6 +81,7 @@ impl<L: Ledger> Engine<L> {
             Command::UpdateInstrument(update) => update.spec.instrument,
             Command::SetInstrumentState(_)
             | Command::MassCancel(_)
+            | Command::StartCall(_)
             | Command::SetKillSwitch(_)
             | Command::CancelOnDisconnect(_) => {
                 return self.touch_also(Touched::All);
@@ -119,12 +120,17 @@ impl<L: Ledger> Engine<L> {
                 }
             }
             self.look_around();
-            while self.waiting.queue.front().is_some_and(|&front| self.is_spent(front)) {
+            while let Some(&front) = self.waiting.queue.front()
+                && (self.is_spent(front) || self.is_to_hold(front))
+            {
                 self.waiting.queue.pop_front();
             }
             if self.waiting.queue.is_empty() {
                 self.set_wake();
-                return Progress::Done;
+                if self.auctions.calls.is_empty() || self.deferred.is_some() {
+                    return Progress::Done;
+                }
+                return self.indicate(out);
             }
             if !out.has_room_for(BUFFER_RECORDS_MIN) {
                 self.pending = Pending::Reacting;
@@ -132,7 +138,7 @@ impl<L: Ledger> Engine<L> {
             }
             let progress = match self.waiting.queue.pop_front() {
                 Some(Queued::Order { waiter, .. }) => self.enter_triggered(waiter, out),
-                Some(Queued::Pending { list }) => {
+                Some(Queued::Pending { list, .. }) => {
                     self.enter_pending(list, out);
                     Progress::Done
                 }
@@ -205,15 +211,43 @@ impl<L: Ledger> Engine<L> {
                 let waiter = self.waiting.waiters.get(waiter);
                 waiter.since != since || waiter.state != State::Queued
             }
-            Queued::Pending { list } => !self.has_a_turn(list),
+            Queued::Pending { list, .. } => !self.has_a_turn(list),
         }
+    }
+
+    /// Holds the turn of a list's pending orders while their instrument is not open; tells whether
+    /// it does.
+    fn is_to_hold(&mut self, queued: Queued) -> bool {
+        let Queued::Pending { list, .. } = queued else { return false };
+        let book = self.book_of_list(list);
+        if book.is_none_or(|book| self.book(book).state == InstrumentState::Open) {
+            return false;
+        }
+        let since = self.waiting.mark();
+        self.waiting.lists.get_mut(list).since = since;
+        self.waiting.held.push_back(Queued::Pending { list, since });
+        true
     }
 
     /// Brings the orders back that were held until an instrument opened.
     pub(crate) fn release_held(&mut self, book: u32) {
         let held = core::mem::take(&mut self.waiting.held);
         for entry in held {
-            let Queued::Order { waiter: index, since } = entry else { continue };
+            let (index, since) = match entry {
+                Queued::Order { waiter, since } => (waiter, since),
+                Queued::Pending { list, since } => {
+                    if !self.waiting.lists.is_held(list, since) {
+                        continue; // It has ended.
+                    }
+                    if self.book_of_list(list) == Some(book) {
+                        self.waiting.lists.get_mut(list).since = 0;
+                        self.waiting.queue.push_back(Queued::Pending { list, since: 0 });
+                    } else {
+                        self.waiting.held.push_back(entry);
+                    }
+                    continue;
+                }
+            };
             let waiter = self.waiting.waiters.get(index);
             if waiter.state != State::Held || waiter.since != since {
                 continue; // It has ended.

@@ -62,6 +62,7 @@ impl Auditor {
         let fits = match ended.reason {
             EndReason::SelfTrade => true,
             EndReason::MinimumQty => entering && order.filled == 0,
+            EndReason::AuctionEnded => false,
             EndReason::Cancelled => !entering,
             EndReason::Replaced => in_book_alone,
             EndReason::MassCancelled
@@ -96,7 +97,6 @@ impl Auditor {
                 !entering && (waited || order.list.is_some()) && !order.rests()
             }
             EndReason::ListEnded => !entering && order.list.is_some(),
-            EndReason::AuctionEnded => false,
         };
         ensure!(fits, "the order cannot end as {}", ended.reason);
         Ok(())

@@ -184,7 +184,7 @@ impl Generator {
             13 => order.display_qty = order.qty,
             14 => order.expire_time = Timestamp(self.odd_number()),
             15 => order.kind = *self.random.pick(self.order_kinds()),
-            16 => order.time_in_force = *self.random.pick(TimeInForce::ALL),
+            16 => order.time_in_force = *self.random.pick(&TimeInForce::ALL[..5]),
             17 => order.self_trade_prevention = *self.random.pick(SelfTradePrevention::ALL),
             18 => {
                 let other = self.any_order();

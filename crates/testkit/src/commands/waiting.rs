@@ -96,7 +96,7 @@ impl Generator {
         if order.kind == OrderKind::Market {
             // How long it waits; then it is immediate or cancel.
             let by_amount = !order.quote_qty.is_zero();
-            order.time_in_force = *self.random.pick(TimeInForce::ALL);
+            order.time_in_force = *self.random.pick(&TimeInForce::ALL[..5]);
             if by_amount && order.time_in_force == TimeInForce::Fok {
                 order.time_in_force = TimeInForce::Gtc;
             }

@@ -52,7 +52,8 @@ impl Model {
                 self.assets.contains_key(&spec.base) && self.assets.contains_key(&spec.quote);
             require(known, DenialReason::UnknownAsset)?;
         }
-        require(spec.state != InstrumentState::Paused, DenialReason::TermsInvalid)?;
+        let startable = !matches!(spec.state, InstrumentState::Call | InstrumentState::Paused);
+        require(startable, DenialReason::TermsInvalid)?;
         require(self.terms_are_valid(spec), DenialReason::TermsInvalid)?;
         let instrument = Instrument {
             spec: *spec,
@@ -102,7 +103,7 @@ impl Model {
 
     fn terms_are_valid(&self, spec: &InstrumentSpec) -> bool {
         let (tick, lot) = (spec.tick.units(), spec.lot.units());
-        if tick <= 0 || lot == 0 || spec.tracks_volume > 1 || spec.state == InstrumentState::Call {
+        if tick <= 0 || lot == 0 || spec.tracks_volume > 1 {
             return false;
         }
         let (min_price, max_price) = (spec.min_price.units(), spec.max_price.units());

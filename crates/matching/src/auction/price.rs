@@ -12,6 +12,7 @@
 use core::cmp::Ordering;
 
 use tiercel_types::Side;
+pub use tiercel_types::auction::{Pressure, TieBreak};
 
 /// Limit orders of one side, summed at one price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,26 +34,6 @@ pub struct Sides<'a> {
     pub market_buy: u64,
     /// Lots to sell without a limit.
     pub market_sell: u64,
-}
-
-/// Step 3: what a surplus that is all on one side does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pressure {
-    /// Nothing.
-    Ignored,
-    /// Buyers left everywhere: the highest price; sellers left everywhere: the lowest.
-    Side,
-    /// The same; and if it changes sides, the prices next to the change.
-    Narrow,
-}
-
-/// Step 4: what the reference price decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TieBreak {
-    /// It is the price, clamped into the range that is left.
-    Clamp,
-    /// The candidate nearest to it is the price; of two the higher.
-    Nearest,
 }
 
 /// The lowest and the highest price there may be, in ticks.
