@@ -7,6 +7,7 @@ mod allocation;
 mod allocations;
 mod auction;
 mod buffer;
+mod cascade;
 mod determinism;
 mod edges;
 mod fuzz;
