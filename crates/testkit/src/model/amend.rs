@@ -78,7 +78,8 @@ impl Model {
         }
         let may_not_match =
             old.kind == OrderKind::PostOnly || found.spec.state == InstrumentState::PreOpen;
-        if price_changes && may_not_match {
+        // An order that grows may meet one that is all or none, and was too large for it.
+        if (price_changes || new.open > old.open) && may_not_match {
             require(!self.crosses(new, Some(new.price)), DenialReason::WouldMatch)?;
         }
         if self.mode == Mode::Full {

@@ -205,6 +205,25 @@ fn all_or_none_is_passed_over_until_it_can_trade_in_full() {
 }
 
 #[test]
+fn an_order_that_grows_meets_what_is_all_or_none_and_was_too_large_for_it() {
+    let mut desk = Desk::new();
+    desk.advanced(limit(1, Side::Sell, "5", "100"), all_or_none());
+    let rests = desk.order(2, Side::Buy, "100", "3", |order| order.kind = OrderKind::PostOnly);
+    assert_eq!(rests, ["accepted 2 rests"]);
+    assert_eq!(desk.amend(2, 2, |a| a.qty = qty("7")), ["denied WOULD_MATCH"]);
+    desk.cancel(2, 2);
+    desk.buy(2, "3", "100");
+    assert_eq!(
+        plain(desk.amend(2, 3, |a| a.qty = qty("7"))),
+        [
+            "amended 3 7 at 100",
+            "trade 1 of 5 at 100, 3 takes 1, open 2/0",
+            "rested 3 2 shows 2 at 100"
+        ]
+    );
+}
+
+#[test]
 fn of_a_group_of_all_or_none_orders_only_the_first_is_looked_at() {
     let mut desk = Desk::new();
     // The first of the group stops before an order of its own account.
