@@ -189,6 +189,14 @@ fn give_pro_rata(shares: &mut [Share], lots: u64, sum: u64, minimum: u64) -> u64
     given
 }
 
+impl Book {
+    fn take_rules(&mut self, rules: &SetMatchingRules) {
+        self.rules = Rules::new(*rules, self.lot);
+        self.mark(ALLOTS, !self.rules.is_fifo());
+        self.mark(RANKS_TOP, rules.top == 1);
+    }
+}
+
 impl<L: Ledger> Engine<L> {
     /// Trades as [`take`](Self::take) does, with a level's orders sharing.
     #[inline(never)]
@@ -329,11 +337,17 @@ impl<L: Ledger> Engine<L> {
         for handle in self.top_orders(self.book(index)).into_iter().flatten() {
             self.orders.get_mut(handle).rare &= !TOP;
         }
-        let book = self.book_mut(index);
-        book.rules = Rules::new(*rules, book.lot);
-        book.mark(ALLOTS, !book.rules.is_fifo());
-        book.mark(RANKS_TOP, rules.top == 1);
+        self.book_mut(index).take_rules(rules);
         out.push(rules.instrument, AccountId::VENUE, MatchingRulesSet { rules: *rules });
+    }
+
+    /// Takes rules back in that were set. Their quantities may be off the lot by now.
+    pub(crate) fn restore_matching_rules(&mut self, rules: &SetMatchingRules) -> bool {
+        let checked = match self.check_matching_rules(rules) {
+            Err(DenialReason::AllocationQtyInvalid) => self.book_of(rules.instrument),
+            checked => checked,
+        };
+        checked.map(|index| self.book_mut(index).take_rules(rules)).is_ok()
     }
 
     fn check_matching_rules(&self, rules: &SetMatchingRules) -> Result<u32, DenialReason> {

@@ -453,13 +453,13 @@ impl<L: Ledger> Engine<L> {
 
     fn read_matching_rules(&mut self, reader: &mut Reader<'_>) -> Result<(), SnapshotError> {
         const PART: &str = "matching rules";
-        let mut scratch = EventBuffer::with_capacity(1);
+        let wrong = SnapshotError::Contradiction { part: PART };
         while !reader.is_at_end() {
             let MatchingRulesImage { rules, top_orders } = reader.read(PART)?;
-            self.set_matching_rules(&rules, &mut scratch);
-            accepted(&mut scratch, PART)?;
-            self.restore_top_orders(&rules, top_orders)
-                .ok_or(SnapshotError::Contradiction { part: PART })?;
+            if !self.restore_matching_rules(&rules) {
+                return Err(wrong);
+            }
+            self.restore_top_orders(&rules, top_orders).ok_or(wrong)?;
         }
         Ok(())
     }
