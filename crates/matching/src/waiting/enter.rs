@@ -98,7 +98,7 @@ impl<L: Ledger> Engine<L> {
                 _ => WaitState::Waiting,
             },
             side: order.side,
-            reserved: 0,
+            imbalance_only: terms.imbalance_only,
         };
         out.push(self.book(order.book).spec.instrument, order.account, waiting);
     }

@@ -44,7 +44,7 @@ fn sessions_of_random_bytes_reach_far() {
             }
         }
     }
-    assert_eq!(coverage.commands.len(), Coverage::drawn_commands(), "\n{coverage}");
+    assert!(coverage.commands.len() >= Coverage::drawn_commands(), "\n{coverage}");
     // A session is too short to make an engine forget a funding id.
     assert_eq!(coverage.missing(Mode::Full), ["denial FUNDING_ID_TOO_OLD"], "\n{coverage}");
 }

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tiercel_types::{InstrumentSpec, OrderId, Price, Qty, Side};
+use tiercel_types::auction::AuctionKind;
+use tiercel_types::command::SetAuctionRules;
+use tiercel_types::{InstrumentSpec, InstrumentState, OrderId, Price, Qty, Side};
 
 use super::orders::Order;
+use super::protections::Protected;
 use super::{Verdict, same};
 
 #[derive(Clone, Debug)]
@@ -17,6 +20,12 @@ pub(super) struct Book {
     update_id: u64,
     /// Whether the orders of a level share what is taken.
     pub(super) shares: bool,
+    /// The auction that orders are collected for.
+    pub(super) call: Option<AuctionKind>,
+    pub(super) auction_rules: SetAuctionRules,
+    /// The price of the last auction.
+    pub(super) auction_price: Option<i64>,
+    pub(super) protected: Protected,
     /// Bids, asks: price to queue.
     sides: [BTreeMap<i64, VecDeque<OrderId>>; 2],
 }
@@ -29,6 +38,10 @@ impl Book {
             last: None,
             update_id: 0,
             shares: false,
+            call: None,
+            auction_rules: SetAuctionRules::xetra(spec.instrument),
+            auction_price: None,
+            protected: Protected::none(spec.instrument),
             sides: [BTreeMap::new(), BTreeMap::new()],
         }
     }
@@ -58,8 +71,27 @@ impl Book {
         level.front().copied()
     }
 
-    /// Whether an order of `side` that goes to `limit` (none: anywhere) meets an opposite one.
+    /// The orders of a side, best level first, each level in queue order.
+    pub(super) fn queue(&self, side: Side) -> Vec<OrderId> {
+        let levels = self.sides[side.index()].values();
+        match side {
+            Side::Buy => levels.rev().flatten().copied().collect(),
+            Side::Sell => levels.flatten().copied().collect(),
+        }
+    }
+
+    /// Whether the best bid reaches the best ask.
+    pub(super) fn is_crossed(&self) -> bool {
+        let best = self.best(Side::Buy).zip(self.best(Side::Sell));
+        best.is_some_and(|(bid, ask)| bid >= ask)
+    }
+
+    /// Whether an order of `side` that goes to `limit` (none: anywhere) meets an opposite one. In a
+    /// call none does.
     pub(super) fn crosses(&self, side: Side, limit: Option<i64>) -> bool {
+        if self.spec.state == InstrumentState::Call {
+            return false;
+        }
         let Some(best) = self.best(side.opposite()) else { return false };
         limit.is_none_or(|limit| match side {
             Side::Buy => best <= limit,

@@ -19,6 +19,7 @@ impl Auditor {
                 | EndReason::FillOrKill
                 | EndReason::NoLiquidity
                 | EndReason::QuoteSpent
+                | EndReason::PriceBand
         ) {
             self.begins_to_enter(id)?;
         }
@@ -62,23 +63,24 @@ impl Auditor {
         let fits = match ended.reason {
             EndReason::SelfTrade => true,
             EndReason::MinimumQty => entering && order.filled == 0,
-            EndReason::AuctionEnded => false,
             EndReason::Cancelled => !entering,
             EndReason::Replaced => in_book_alone,
             EndReason::MassCancelled
             | EndReason::KillSwitch
-            | EndReason::Disconnected
-            | EndReason::Countdown => {
+            | EndReason::Countdown
+            | EndReason::Disconnected => {
                 self.mass_cancelled += 1;
                 !entering
             }
-            EndReason::PriceBand => entering,
             EndReason::AmendedToFilled => in_book_alone && order.filled > 0,
             EndReason::Expired => {
                 let due = order.expire_time <= header.time_ns;
                 !entering && order.time_in_force == TimeInForce::Gtd && due
             }
-            EndReason::DayEnded => !entering && order.time_in_force == TimeInForce::Day,
+            EndReason::DayEnded => {
+                let today = matches!(order.time_in_force, TimeInForce::Day | TimeInForce::AtClose);
+                !entering && today
+            }
             EndReason::ImmediateOrCancel => {
                 let immediate = order.time_in_force == TimeInForce::Ioc;
                 entering && immediate && order.kind != OrderKind::Market && !crosses
@@ -97,6 +99,8 @@ impl Auditor {
                 !entering && (waited || order.list.is_some()) && !order.rests()
             }
             EndReason::ListEnded => !entering && order.list.is_some(),
+            EndReason::AuctionEnded => self.ends_with_auction(order),
+            EndReason::PriceBand => entering && self.ends_at_band(order),
         };
         ensure!(fits, "the order cannot end as {}", ended.reason);
         Ok(())

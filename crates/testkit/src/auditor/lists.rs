@@ -3,8 +3,8 @@
 use tiercel_types::event::{ListAccepted, OrderAmended, OrderEnded};
 use tiercel_types::order::{ListKind, PendingRule};
 use tiercel_types::{
-    AccountId, AssetId, DenialReason, EndReason, Event, EventHeader, InstrumentId, ListId, OrderId,
-    Qty,
+    AccountId, AssetId, DenialReason, EndReason, Event, EventHeader, InstrumentId, InstrumentState,
+    ListId, OrderId, Qty,
 };
 
 use super::orders::{Order, Stand};
@@ -249,8 +249,8 @@ impl Auditor {
             ended.reason,
             EndReason::MassCancelled
                 | EndReason::KillSwitch
-                | EndReason::Disconnected
                 | EndReason::Countdown
+                | EndReason::Disconnected
         );
         if ended.reason == EndReason::ListEnded {
             // Nothing made it end but an order that is triggered next.
@@ -294,7 +294,11 @@ impl Auditor {
         let in_parts = list.is_some_and(|list| list.each_fill() && list.filled > 0);
         let grows_unseen = order.stand == Stand::Pending && in_parts;
         let told = Order { open: part, ..order.clone() }.told_open();
-        said == told || (grows_unseen && !said.is_zero() && said < told)
+        // Until their turn, which may be held, they are what they were.
+        let book = self.books.get(&order.instrument);
+        let open = book.is_some_and(|book| book.spec.state == InstrumentState::Open);
+        let as_before = grows_unseen && !open && said == order.told_open();
+        said == told || as_before || (grows_unseen && !said.is_zero() && said < told)
     }
 
     /// An order of a list is amended only by growing with the working order's fills.
@@ -332,11 +336,11 @@ impl Auditor {
             let pending = exits.iter().any(|order| order.stand == Stand::Pending);
             let entered = !works || (list.each_fill() && list.filled > 0);
             let oco = list.kind == ListKind::Oco;
-            same(
-                "whether orders wait for their list",
-                pending,
-                !entered && !oco && !exits.is_empty(),
-            )?;
+            let waits = !entered && !oco && !exits.is_empty();
+            // Their turn is held, silently, until the instrument opens.
+            let state = self.books.get(&list.instrument).map(|book| book.spec.state);
+            let held = pending && entered && state != Some(InstrumentState::Open);
+            same("whether orders wait for their list", pending, waits || held)?;
         }
         Ok(())
     }

@@ -8,11 +8,13 @@
 //!
 //! It shares no code with the model and none with the engine.
 
+mod auctions;
 mod book;
 mod ends;
 mod ledger;
 mod lists;
 mod orders;
+mod protections;
 mod trading;
 mod unseen;
 mod waiting;
@@ -23,15 +25,17 @@ use thiserror::Error;
 use tiercel_types::command::Allocation;
 use tiercel_types::event::FLAG_LAST;
 use tiercel_types::{
-    AccountId, AssetId, Event, EventHeader, InstrumentId, ListId, Money, OrderId, Price, Qty, Side,
-    TimeInForce,
+    AccountId, AssetId, Event, EventHeader, InstrumentId, InstrumentState, ListId, Money, OrderId,
+    Price, Qty, Side, TimeInForce,
 };
 
 use crate::model::Mode;
+use auctions::Auction;
 use book::Book;
 use ledger::Ledger;
 use lists::{Due, List};
 use orders::{Order, Stand};
+use protections::Armed;
 use unseen::Quote;
 
 /// Where a stream of events is wrong, and how.
@@ -98,11 +102,21 @@ pub struct Auditor {
     replenishing: Option<OrderId>,
     /// Orders that self-trade prevention ends within this command.
     ending: BTreeSet<OrderId>,
+    /// Orders that ended because many do.
     mass_cancelled: u64,
     /// How many orders joined the unseen ones.
     joins: u64,
     /// The best displayed prices of the command, from its start on.
     quotes: BTreeMap<InstrumentId, Vec<Quote>>,
+    /// The auction that takes place.
+    auction: Option<Auction>,
+    /// Whose kill switch is on; all accounts: the venue's.
+    killed: BTreeSet<AccountId>,
+    armed: Armed,
+    /// The command was denied, and did nothing before.
+    denied: bool,
+    /// Counts orders that were taken.
+    accepted: u64,
 }
 
 impl Auditor {
@@ -130,6 +144,11 @@ impl Auditor {
             mass_cancelled: 0,
             joins: 0,
             quotes: BTreeMap::new(),
+            auction: None,
+            killed: BTreeSet::new(),
+            armed: Armed::default(),
+            denied: false,
+            accepted: 0,
         }
     }
 
@@ -179,8 +198,11 @@ impl Auditor {
             let shows = matches!(event, Event::OrderReplenished(shown) if shown.order_id == id);
             ensure!(shows, "order {id} has to show its next slice first");
         }
+        let may_follow = matches!(event, Event::AuctionIndication(_));
+        ensure!(may_follow || !self.denied, "a denial is all that a command yields");
         match event {
             Event::OrderAccepted(accepted) => self.order_accepted(header, accepted),
+            Event::Trade(trade) if trade.auction == 1 => self.trade_in_auction(header, trade),
             Event::Trade(trade) => self.trade(header, trade),
             Event::OrderRested(rested) => self.order_rested(header, rested),
             Event::OrderReplenished(shown) => self.order_replenished(header, shown),
@@ -189,7 +211,15 @@ impl Auditor {
             Event::SelfTradePrevented(prevented) => self.self_trade_prevented(header, prevented),
             Event::OrderStatus(status) => self.order_status(header, status),
             Event::MassCancelDone(done) => {
-                same("the number of orders", done.orders, self.mass_cancelled)
+                same("the number of orders", done.orders, self.mass_cancelled)?;
+                self.mass_cancelled = 0;
+                self.countdown_done(header);
+                Ok(())
+            }
+            Event::KillSwitchSet(set) => {
+                self.kill_switch_set(header, set)?;
+                self.mass_cancelled = 0;
+                Ok(())
             }
             Event::TradeBusted(busted) => self.ledger.bust(header, busted),
             Event::TradeCorrected(corrected) => self.ledger.correct(header, corrected),
@@ -211,8 +241,7 @@ impl Auditor {
                 const MINUTE_NS: u64 = 60_000_000_000;
                 let before = self.newest.map_or(0, |newest| newest.time_ns / MINUTE_NS);
                 let new_minute = header.time_ns / MINUTE_NS != before;
-                let alone = header.is_last() || header.index > 0 || new_minute;
-                ensure!(alone, "a denial is all that a command yields");
+                self.denied = header.index == 0 && !new_minute;
                 Ok(())
             }
             Event::OrderWaiting(waiting) => self.order_waiting(header, waiting),
@@ -225,22 +254,20 @@ impl Auditor {
                 book.shares = set.rules.allocation != Allocation::Fifo;
                 Ok(())
             }
-            Event::AuctionIndication(_)
-            | Event::AuctionEnded(_)
-            | Event::AuctionRulesSet(_)
-            | Event::LevelChanged(_) => Err("auctions are not audited".to_owned()),
-            Event::AssetAdded(_)
-            | Event::Staged(_)
-            | Event::TimeAdvanced(_)
-            | Event::CountdownSet(_)
-            | Event::PhaseScheduled(_)
-            | Event::ProtectionsSet(_)
-            | Event::InterruptionStarted(_)
-            | Event::BandsChanged(_)
-            | Event::LimitStateChanged(_) => Ok(()),
-            Event::KillSwitchSet(set) => {
-                same("the number of orders", set.orders, self.mass_cancelled)
+            Event::AuctionRulesSet(set) => {
+                self.book_mut(header.instrument)?.auction_rules = set.rules;
+                Ok(())
             }
+            Event::LevelChanged(level) => self.level_changed(header, level),
+            Event::AuctionEnded(ended) => self.auction_ended(header, ended),
+            Event::AuctionIndication(event) => self.auction_indication(header, event),
+            Event::CountdownSet(set) => self.countdown_set(header, set),
+            Event::PhaseScheduled(scheduled) => self.phase_scheduled(header, scheduled),
+            Event::ProtectionsSet(set) => self.protections_set(&set.protections),
+            Event::InterruptionStarted(event) => self.interruption_started(header, event),
+            Event::BandsChanged(changed) => self.bands_changed(header, changed),
+            Event::LimitStateChanged(changed) => self.limit_state_changed(header, changed),
+            Event::AssetAdded(_) | Event::Staged(_) | Event::TimeAdvanced(_) => Ok(()),
             Event::InstrumentAdded(_)
             | Event::InstrumentUpdated(_)
             | Event::InstrumentStateChanged(_) => self.instrument_event(header, event),
@@ -271,11 +298,16 @@ impl Auditor {
             Event::InstrumentStateChanged(changed) => {
                 let book = self.book_mut(id)?;
                 same("the old state", changed.old, book.spec.state)?;
-                ensure!(changed.old != changed.new, "the state stays");
+                let stays = changed.old == changed.new;
+                ensure!(!stays || changed.new == InstrumentState::Call, "the state stays");
                 book.spec.state = changed.new;
-                let closes = changed.new == tiercel_types::InstrumentState::Closed;
+                self.check_call(header, changed)?;
+                self.check_phase(header, (changed.old, changed.new))?;
+                let closes = changed.new == InstrumentState::Closed;
                 let day = self.orders.iter().find(|(_, order)| {
-                    order.instrument == id && order.time_in_force == TimeInForce::Day
+                    let today =
+                        matches!(order.time_in_force, TimeInForce::Day | TimeInForce::AtClose);
+                    order.instrument == id && today
                 });
                 if let (true, Some((id, _))) = (closes, day) {
                     return Err(format!("order {id} outlives its day"));
@@ -298,7 +330,9 @@ impl Auditor {
         if let Some(id) = self.ending.first() {
             return Err(format!("order {id} had to end by self-trade prevention"));
         }
-        self.mass_cancelled = 0;
+        (self.mass_cancelled, self.denied) = (0, false);
+        ensure!(self.auction.is_none(), "an auction takes place, and the call goes on");
+        self.check_protections(self.newest.map_or(0, |newest| newest.time_ns))?;
         self.check_waiting()?;
         self.check_lists()?;
         self.prints.clear();

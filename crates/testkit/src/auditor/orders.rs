@@ -23,6 +23,8 @@ pub(super) enum Stand {
     Waiting,
     /// It waits for its instrument to open.
     Held,
+    /// It waits for its auction.
+    Auction,
     /// It trades, and neither rests nor ended yet.
     Entering,
     /// It rests in its level.
@@ -62,6 +64,12 @@ pub(super) struct Order {
     pub(super) display_qty: u64,
     pub(super) expire_time: u64,
     pub(super) client_order_id: ClientOrderId,
+    /// It is for the imbalance of an auction only.
+    pub(super) imbalance_only: bool,
+    /// Which order it was, of all that were taken.
+    pub(super) came: u64,
+    /// The last price from before it began to trade.
+    pub(super) last_before: Option<i64>,
     /// A market order by quote amount: what is left of it, in units of money.
     pub(super) amount_left: Option<i128>,
     pub(super) peg: Peg,
@@ -74,7 +82,7 @@ pub(super) struct Order {
 impl Order {
     pub(super) fn may_rest(&self) -> bool {
         self.kind != OrderKind::Market
-            && !matches!(self.time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
+            && matches!(self.time_in_force, TimeInForce::Gtc | TimeInForce::Day | TimeInForce::Gtd)
     }
 
     fn slice(&self) -> u64 {
@@ -125,6 +133,7 @@ impl Order {
         let market = self.kind == OrderKind::Market;
         let amount = match self.stand {
             Stand::Pending => 0,
+            Stand::Auction => of_limit,
             Stand::Fresh if !from_start => 0,
             Stand::Entering | Stand::Book if market => 0,
             Stand::Fresh | Stand::Waiting | Stand::Held if market => of_waiting_market,
@@ -194,6 +203,7 @@ impl Auditor {
             ensure!(id > self.last_order_id, "order ids go back from {}", self.last_order_id);
             self.last_order_id = id;
         }
+        self.accepted += 1;
         let by_amount = !accepted.quote_qty.is_zero();
         let may_be_without = accepted.kind == OrderKind::Market || accepted.peg != Peg::None;
         let has_limit = !may_be_without || !accepted.price.is_zero();
@@ -220,6 +230,9 @@ impl Auditor {
             display_qty: accepted.display_qty.units(),
             expire_time: accepted.expire_time.0,
             client_order_id: accepted.client_order_id,
+            imbalance_only: false,
+            came: self.accepted,
+            last_before: None,
             amount_left: by_amount.then(|| Money::from_qty(accepted.quote_qty).units()),
             peg: accepted.peg,
             all_or_none: accepted.all_or_none == 1,
@@ -233,6 +246,7 @@ impl Auditor {
         ensure!(steps_fit, "price or quantity is off its step");
         let shut = !state.takes_orders();
         ensure!(!shut, "the instrument takes no orders");
+        self.check_switches(header.account)?;
         ensure!(self.entering.is_none(), "an order is entering");
         let (may_rest, list) = (order.may_rest(), order.list);
         self.admit(id, order.clone())?;
@@ -332,6 +346,7 @@ impl Auditor {
                 self.book(header)?.crosses(new.side, new.limit) || self.may_meet_unseen(&new);
             ensure!(crosses && new.kind != OrderKind::PostOnly, "the order cannot trade");
             (new.displayed, new.stand) = (0, Stand::Entering);
+            new.last_before = self.book(header)?.last;
             self.orders.insert(id, new);
             self.entering = Some(id);
             let told = (amended.displayed_qty, amended.level_qty);

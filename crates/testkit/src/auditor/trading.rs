@@ -60,6 +60,7 @@ impl Auditor {
             same("the quantity", qty, Qty::from_units(most))?;
         }
         ensure!(!qty.is_zero(), "nothing is traded");
+        self.check_bands(&taker, price)?;
         Ok((taker, maker))
     }
 
@@ -102,7 +103,7 @@ impl Auditor {
         self.list_order_traded(maker_id, &maker, qty)
     }
 
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         trade: &Trade,
         spec: InstrumentSpec,

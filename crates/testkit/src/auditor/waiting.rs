@@ -59,10 +59,12 @@ impl Auditor {
         let book = self.books.get(&order.instrument).ok_or("an order without instrument")?;
         let crosses = book.crosses(order.side, order.limit);
         let state = book.spec.state;
+        let last_before = book.last;
         let of_list = order.list.is_some();
         let rests = order.may_rest() && !crosses;
+        let collects = matches!(state, InstrumentState::PreOpen | InstrumentState::Call);
         let may_trade = state == InstrumentState::Open
-            || (state == InstrumentState::PreOpen && of_list && rests);
+            || (of_list && (book.is_interrupted() || (collects && rests)));
         ensure!(may_trade, "the order may not trade");
         let crosses_unasked = order.kind == OrderKind::PostOnly && crosses;
         ensure!(!crosses_unasked, "a post-only order trades");
@@ -70,7 +72,7 @@ impl Auditor {
         ensure!(of_list || order.triggered || !rests || meets, "the order meets nothing and rests");
         self.entering = Some(id);
         self.update(id, |auditor| {
-            auditor.orders.insert(id, Order { stand: Stand::Entering, ..order });
+            auditor.orders.insert(id, Order { stand: Stand::Entering, last_before, ..order });
         })
     }
 
@@ -95,7 +97,7 @@ impl Auditor {
             WaitState::Waiting => Stand::Waiting,
             WaitState::Pending => Stand::Pending,
             WaitState::Held => Stand::Held,
-            WaitState::Auction => return Err("auctions are not audited".to_owned()),
+            WaitState::Auction => Stand::Auction,
         };
         if self.asked.take().is_some() {
             same("where it stands", stand, order.stand)?;
@@ -121,14 +123,20 @@ impl Auditor {
                 new.open = self.list_part(&order);
                 new.waited = true;
             }
-            (Stand::Fresh | Stand::Waiting, Stand::Held) => {
+            (Stand::Fresh, Stand::Auction) => {
+                ensure!(order.time_in_force.is_for_auction(), "it is for no auction");
+                same("the trigger", event.trigger, Trigger::None)?;
+                new.imbalance_only = event.imbalance_only == 1;
+            }
+            (Stand::Fresh | Stand::Pending | Stand::Waiting, Stand::Held) => {
                 let state = self.book(header)?.spec.state;
                 ensure!(state != InstrumentState::Open, "it is held, and its instrument is open");
                 if let Some(list) = order.list {
                     self.owing.remove(&list);
                 }
             }
-            (Stand::Waiting, Stand::Waiting) | (Stand::Held, Stand::Held) => {
+            // One that was held is told as waiting once its turn comes again.
+            (Stand::Waiting | Stand::Held, Stand::Waiting) | (Stand::Held, Stand::Held) => {
                 let grown = list.map_or(0, |list| order.taken_qty.min(list.filled));
                 let grows = is_exit && list.is_some_and(List::each_fill);
                 ensure!(grows && grown > order.open, "it is told again, and did not grow");

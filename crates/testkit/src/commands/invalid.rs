@@ -43,6 +43,13 @@ impl Generator {
         AssetId(*self.random.pick(&[0, 1, 2, 777, AssetId::LIMIT, u32::MAX]))
     }
 
+    /// Orders for an auction only where there are auctions.
+    fn odd_time_in_force(&mut self) -> TimeInForce {
+        let auctions = self.profile.weights.auction_order > 0;
+        let odd = if auctions { TimeInForce::ALL } else { &TimeInForce::ALL[..5] };
+        *self.random.pick(odd)
+    }
+
     fn odd_amount(&mut self) -> Money {
         let odd = [0, -1, 1, 1 << 100, (1 << 100) - 1, i128::MAX, i128::MIN, 1 << 64];
         Money::from_units(*self.random.pick(&odd))
@@ -184,7 +191,7 @@ impl Generator {
             13 => order.display_qty = order.qty,
             14 => order.expire_time = Timestamp(self.odd_number()),
             15 => order.kind = *self.random.pick(self.order_kinds()),
-            16 => order.time_in_force = *self.random.pick(&TimeInForce::ALL[..5]),
+            16 => order.time_in_force = self.odd_time_in_force(),
             17 => order.self_trade_prevention = *self.random.pick(SelfTradePrevention::ALL),
             18 => {
                 let other = self.any_order();

@@ -15,13 +15,16 @@ mod lists;
 mod operator;
 mod orders;
 mod profile;
+mod sessions;
 mod setup;
 mod special;
 mod waiting;
 
 use std::collections::VecDeque;
 
-use tiercel_types::command::{AdvanceTime, NewAdvancedOrder, SetInstrumentState, StageLeg};
+use tiercel_types::command::{
+    AdvanceTime, NewAdvancedOrder, SchedulePhase, SetInstrumentState, StageLeg,
+};
 use tiercel_types::event::OrderAccepted;
 use tiercel_types::{
     AccountId, ClientOrderId, Command, Event, EventHeader, InstrumentId, InstrumentSpec,
@@ -94,6 +97,10 @@ pub struct Generator {
     planned: VecDeque<Command>,
     /// Accounts that are not as they were set up.
     changed_accounts: VecDeque<AccountId>,
+    /// Whose kill switch is on.
+    killed: Vec<AccountId>,
+    /// Phases that were to be scheduled.
+    scheduled: VecDeque<SchedulePhase>,
     dead: VecDeque<OrderId>,
     trades: VecDeque<(InstrumentId, TradeId, Price, Qty)>,
     funding_ids: VecDeque<u64>,
@@ -115,6 +122,8 @@ impl Generator {
             list_orders: [OrderId::NONE; 3],
             planned: VecDeque::new(),
             changed_accounts: VecDeque::new(),
+            killed: Vec::new(),
+            scheduled: VecDeque::new(),
             dead: VecDeque::new(),
             trades: VecDeque::new(),
             funding_ids: VecDeque::new(),
@@ -188,7 +197,7 @@ impl Generator {
         // A crowded book is thinned out.
         let cancel =
             if self.live.len() > self.profile.live_orders { w.new_order } else { w.cancel };
-        let table: [(u64, Draw); 18] = [
+        let table: [(u64, Draw); 24] = [
             (w.new_order, |g| g.new_order().into()),
             (cancel, |g| g.cancel_order().into()),
             (w.replace, |g| g.replace_order().into()),
@@ -207,6 +216,12 @@ impl Generator {
             (w.order_list, Self::order_list),
             (w.rules, |g| g.set_matching_rules().into()),
             (w.special, Self::special_order),
+            (w.call, Self::call),
+            (w.auction_order, Self::auction_order),
+            (w.auction_rules, |g| g.set_auction_rules().into()),
+            (w.switch, Self::switch),
+            (w.schedule, |g| g.schedule().into()),
+            (w.protections, |g| g.set_protections().into()),
         ];
         let mut drawn = self.random.below(table.iter().map(|(weight, _)| weight).sum());
         for (weight, make) in table {
@@ -220,6 +235,9 @@ impl Generator {
 
     /// An instrument that does not trade soon does again, and so does an account that may not.
     fn repair(&mut self) -> Option<Command> {
+        if let Some(off) = self.switch_off() {
+            return Some(off);
+        }
         if !self.random.one_in(40) {
             return None;
         }
@@ -298,6 +316,12 @@ impl Generator {
             Event::TradeBusted(busted) if !busted.trade_id.0.is_multiple_of(4) => {
                 let busted = (header.instrument, busted.trade_id);
                 self.trades.retain(|(instrument, id, ..)| (*instrument, *id) != busted);
+            }
+            Event::KillSwitchSet(set) => {
+                self.killed.retain(|account| *account != header.account);
+                if set.on == 1 {
+                    self.killed.push(header.account);
+                }
             }
             Event::AccountChanged(_) => remember(&mut self.changed_accounts, header.account),
             Event::FundsMoved(moved) => {

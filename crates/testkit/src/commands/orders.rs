@@ -109,6 +109,7 @@ impl Generator {
         let qty = self.qty(spec);
         let mut order = NewOrder::limit(spec.instrument, account, side, price, qty);
         order.client_order_id = self.client_order_id();
+        self.join_session(&mut order);
         if profile.mode == Mode::Bare {
             order.order_id = self.bare_order_id();
         }

@@ -41,6 +41,18 @@ pub struct Weights {
     pub rules: u64,
     /// Orders with special terms.
     pub special: u64,
+    /// Calls that begin and end.
+    pub call: u64,
+    /// Orders for auctions.
+    pub auction_order: u64,
+    /// How auctions find their price.
+    pub auction_rules: u64,
+    /// Kill switches, disconnects and countdowns.
+    pub switch: u64,
+    /// Phases by schedule.
+    pub schedule: u64,
+    /// Price bands.
+    pub protections: u64,
 }
 
 /// A kind of market. Shares are per thousand of new orders, unless they say otherwise.
@@ -95,6 +107,12 @@ const TRADING: Weights = Weights {
     order_list: 0,
     rules: 0,
     special: 0,
+    call: 0,
+    auction_order: 0,
+    auction_rules: 0,
+    switch: 0,
+    schedule: 0,
+    protections: 0,
 };
 
 impl Profile {
@@ -338,6 +356,97 @@ impl Profile {
     /// The same at the edges of the book.
     pub const WIDE_SPECIAL: Self =
         Self { name: "wide_special", wide_prices: true, spread_ticks: 3, ..Self::BARE_SPECIAL };
+    /// Calls of each kind, of books that cross, by all flavours of the ladder.
+    pub const AUCTIONS: Self = Self {
+        name: "auctions",
+        weights: Weights {
+            new_order: 400,
+            call: 30,
+            auction_order: 120,
+            auction_rules: 6,
+            query: 20,
+            mass_cancel: 3,
+            ..TRADING
+        },
+        live_orders: 150,
+        spread_ticks: 8,
+        crossing: 450,
+        market: 60,
+        iceberg: 150,
+        immediate: 40,
+        ..Self::CALM
+    };
+    /// The same with orders that wait, lists, and levels shared out.
+    pub const AUCTION_LISTS: Self = Self {
+        name: "auction_lists",
+        weights: Weights {
+            advanced: 80,
+            order_list: 100,
+            rules: 6,
+            auction_order: 60,
+            state: 10,
+            ..Self::AUCTIONS.weights
+        },
+        spread_ticks: 4,
+        self_trade_prevention: 400,
+        ..Self::AUCTIONS
+    };
+    /// Bands that are breached all the time: interruptions, limit states, pauses.
+    pub const BANDS: Self = Self {
+        name: "bands",
+        weights: Weights {
+            protections: 25,
+            call: 3,
+            auction_order: 20,
+            auction_rules: 2,
+            advanced: 30,
+            order_list: 30,
+            ..TRADING
+        },
+        live_orders: 120,
+        spread_ticks: 8,
+        crossing: 450,
+        market: 120,
+        immediate: 150,
+        ..Self::CALM
+    };
+    /// Kill switches, disconnects, countdowns, schedules, and everything else with them.
+    pub const SESSIONS: Self = Self {
+        name: "sessions",
+        weights: Weights {
+            switch: 30,
+            schedule: 15,
+            protections: 10,
+            call: 10,
+            auction_order: 60,
+            auction_rules: 3,
+            advanced: 60,
+            order_list: 50,
+            rules: 4,
+            update: 10,
+            account: 10,
+            state: 10,
+            time: 30,
+            ..TRADING
+        },
+        live_orders: 100,
+        spread_ticks: 6,
+        crossing: 400,
+        market: 100,
+        iceberg: 120,
+        self_trade_prevention: 300,
+        invalid: 80,
+        ..Self::CALM
+    };
+    /// Auctions and bands in the book alone.
+    pub const BARE_SESSIONS: Self =
+        Self { name: "bare_sessions", mode: Mode::Bare, ..Self::SESSIONS };
+    /// Auctions at the edges of the book.
+    pub const WIDE_AUCTIONS: Self = Self {
+        name: "wide_auctions",
+        weights: Weights { call: 30, auction_order: 100, auction_rules: 6, ..TRADING },
+        ..Self::WIDE_PRICES
+    };
 
     /// Every profile.
     pub const ALL: [Self; 18] = [
@@ -359,6 +468,17 @@ impl Profile {
         Self::WIDE_WAITING,
         Self::SHARED,
         Self::BARE_SHARED,
+    ];
+
+    /// Every profile with auctions, phases or protections: the model's alone until the engine knows
+    /// them.
+    pub const ALL_SESSIONS: [Self; 6] = [
+        Self::AUCTIONS,
+        Self::AUCTION_LISTS,
+        Self::BANDS,
+        Self::SESSIONS,
+        Self::BARE_SESSIONS,
+        Self::WIDE_AUCTIONS,
     ];
 
     /// Every profile with special orders: the model's alone until the engine knows them.

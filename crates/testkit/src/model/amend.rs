@@ -22,9 +22,9 @@ impl Model {
         if self.mode == Mode::Full {
             let active = self.accounts[&old.account].state == AccountState::Active;
             require(active, DenialReason::AccountBlocked)?;
+            self.check_switch(old.account)?;
         }
-        let closed = !spec.state.takes_orders();
-        require(!closed, DenialReason::NotTrading)?;
+        Self::check_not_shut(&spec)?;
 
         let qty = amend.qty.units();
         let total_meant = amend.qty_meaning == AmendQtyMeaning::Total;
@@ -61,7 +61,7 @@ impl Model {
         let found = self.instrument(old.instrument);
         if price_changes {
             Self::check_price(&found.spec, new.price)?;
-            self.check_band(old.instrument, new.price)?;
+            self.check_band(old.instrument, old.side, new.price)?;
         }
         let total = i128::from(new.open) + i128::from(new.filled);
         if qty_changes {
@@ -76,8 +76,8 @@ impl Model {
         if qty_changes && old.display_qty != 0 {
             Self::check_parts(&found.spec, total as u64, old.display_qty)?;
         }
-        let may_not_match =
-            old.kind == OrderKind::PostOnly || found.spec.state == InstrumentState::PreOpen;
+        let may_not_match = found.spec.state != InstrumentState::Call
+            && (old.kind == OrderKind::PostOnly || found.spec.state == InstrumentState::PreOpen);
         // An order that grows may meet one that is all or none, and was too large for it.
         if (price_changes || new.open > old.open) && may_not_match {
             require(!self.crosses(new, Some(new.price)), DenialReason::WouldMatch)?;
@@ -127,7 +127,7 @@ impl Model {
                     amended.update_id = self.next_update(instrument);
                 }
                 self.emit(instrument, old.account, amended);
-                self.trade_and_settle(Taker { id, limit: Some(new.price), amount_left: None });
+                self.trade_and_settle(Taker { limit: Some(new.price), ..self.taker(id) });
                 return;
             }
             if displayed {

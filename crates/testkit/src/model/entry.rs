@@ -7,6 +7,7 @@ use tiercel_types::{
     InstrumentState, OrderId, OrderKind, Peg, Price, Qty, SelfTradePrevention, Side, TimeInForce,
 };
 
+use super::bands::Stop;
 use super::trading::{Taker, qty_for_amount};
 use super::unseen::Rung;
 use super::{
@@ -31,6 +32,9 @@ pub(super) enum Entry {
 
 impl Model {
     pub(super) fn new_order(&mut self, new: &NewOrder) -> Checked {
+        if new.time_in_force.is_for_auction() {
+            return self.new_auction_order(new, &OrderTerms::NONE);
+        }
         self.check_new_order(new, &OrderTerms::NONE, Entry::Alone)?;
         self.enter(new, &OrderTerms::NONE);
         Ok(())
@@ -60,7 +64,7 @@ impl Model {
             Self::check_limit(spec, new)?;
             Self::check_given_price(spec, new)?;
             if entry != Entry::Pending && new.kind != OrderKind::Market {
-                self.check_band(new.instrument, new.price.units())?;
+                self.check_band(new.instrument, new.side, new.price.units())?;
             }
         }
         Self::check_qty(spec, i128::from(new.qty.units()))?;
@@ -92,26 +96,33 @@ impl Model {
             // The venue's own account is none of the accounts that were set.
             let account = self.accounts.get(&new.account).ok_or(DenialReason::UnknownAccount)?;
             require(account.state == AccountState::Active, DenialReason::AccountBlocked)?;
+            self.check_switch(new.account)?;
         }
         Ok(())
     }
 
     /// Check 5.
     pub(super) fn check_not_shut(spec: &InstrumentSpec) -> Checked {
-        let shut = !spec.state.takes_orders();
+        let shut = matches!(
+            spec.state,
+            InstrumentState::Halted | InstrumentState::Closed | InstrumentState::Paused
+        );
         require(!shut, DenialReason::NotTrading)
     }
 
     /// Checks 5 to 7.
     fn check_state(spec: &InstrumentSpec, new: &NewOrder) -> Checked {
         Self::check_not_shut(spec)?;
-        if spec.state == InstrumentState::PreOpen {
-            let priced = !matches!(new.kind, OrderKind::Market | OrderKind::MarketToLimit);
-            require(priced, DenialReason::MarketNotOpen)?;
-            let lasts = !matches!(new.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
-            require(lasts, DenialReason::TimeInForceNotAllowed)?;
+        let lasts = !matches!(new.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
+        match spec.state {
+            InstrumentState::PreOpen => {
+                let priced = !matches!(new.kind, OrderKind::Market | OrderKind::MarketToLimit);
+                require(priced, DenialReason::MarketNotOpen)?;
+                require(lasts, DenialReason::TimeInForceNotAllowed)
+            }
+            InstrumentState::Call => require(lasts, DenialReason::ImmediateInCall),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Checks 8 and 9.
@@ -191,8 +202,8 @@ impl Model {
         require(price <= highest, DenialReason::PriceTooHigh)
     }
 
-    /// Check 18.
-    pub(super) fn check_band(&self, instrument: InstrumentId, price: i64) -> Checked {
+    /// Checks 18 and 18a.
+    pub(super) fn check_band(&self, instrument: InstrumentId, side: Side, price: i64) -> Checked {
         let found = self.instrument(instrument);
         let band_ppm = i128::from(found.spec.band_ppm);
         let reference = found.last_price.unwrap_or(found.spec.reference_price.units());
@@ -200,7 +211,8 @@ impl Model {
         let distance = (i128::from(price) - reference).abs();
         let inside =
             band_ppm == 0 || reference == 0 || distance * 1_000_000 <= reference * band_ppm;
-        require(inside, DenialReason::PriceOutOfBand)
+        require(inside, DenialReason::PriceOutOfBand)?;
+        self.check_limit_bands(instrument, side, price)
     }
 
     /// Checks 19 to 21. The total of an amendment may not fit a quantity: that is too large.
@@ -219,9 +231,11 @@ impl Model {
         side: Side,
         more: u64,
     ) -> Checked {
-        let displayed = self.orders_best_first(instrument, side).into_iter();
-        let all = displayed.chain(self.unseen(instrument, side));
-        let open: i128 = all.map(|order| i128::from(order.open)).sum();
+        let counts =
+            |order: &&Order| matches!(order.place, Place::Book | Place::Unseen | Place::Auction);
+        let open = self.orders.values().filter(counts);
+        let open = open.filter(|order| (order.instrument, order.side) == (instrument, side));
+        let open: i128 = open.map(|order| i128::from(order.open)).sum();
         require(open + i128::from(more) < 1 << 64, DenialReason::QtyTooLarge)
     }
 
@@ -298,7 +312,8 @@ impl Model {
     pub(super) fn check_against_book(&self, new: &NewOrder) -> Checked {
         let state = self.instrument(new.instrument).spec.state;
         let crosses = self.price_met(new, self.limit(new)).is_some();
-        if new.kind == OrderKind::PostOnly || state == InstrumentState::PreOpen {
+        let may_not_match = new.kind == OrderKind::PostOnly || state == InstrumentState::PreOpen;
+        if may_not_match && state != InstrumentState::Call {
             require(!crosses, DenialReason::WouldMatch)?;
         }
         if new.kind == OrderKind::Market {
@@ -491,9 +506,9 @@ impl Model {
         let order = self.orders[&id].clone();
         let quote_qty = order.asked.quote_qty;
         let taker = Taker {
-            id,
             limit: self.limit_on_entry(&order),
             amount_left: (!quote_qty.is_zero()).then(|| money_of_qty(quote_qty.units())),
+            ..self.taker(id)
         };
         let fill_or_kill = order.time_in_force == TimeInForce::Fok;
         if fill_or_kill && self.tradable_at_once(&taker, order.open) < order.open {
@@ -510,10 +525,18 @@ impl Model {
 
     /// Trades, and does with the rest what the order asks for.
     pub(super) fn trade_and_settle(&mut self, mut taker: Taker) {
-        self.trade(&mut taker);
+        let stop = self.trade(&mut taker);
         let Some(order) = self.orders.get(&taker.id) else { return };
         let (id, instrument, side) = (order.id, order.instrument, order.side);
-        if taker.amount_left.is_some() {
+        if let Some(stop) = stop {
+            self.interrupt_by(&taker, stop);
+            let order = &self.orders[&id];
+            if stop != Stop::Limit && may_rest(order.kind, order.time_in_force) {
+                self.rest(id);
+            } else {
+                self.end(id, EndReason::PriceBand);
+            }
+        } else if taker.amount_left.is_some() {
             let any_part = |id: &OrderId| !self.orders[id].is_all_or_none();
             let spent = self
                 .rungs(instrument, side.opposite())

@@ -60,7 +60,7 @@ fn role(kind: ListKind, at: usize) -> Role {
 #[derive(Clone, Debug)]
 pub(super) struct List {
     pub(super) id: ListId,
-    instrument: InstrumentId,
+    pub(super) instrument: InstrumentId,
     account: AccountId,
     kind: ListKind,
     pub(super) rule: PendingRule,
@@ -73,6 +73,8 @@ pub(super) struct List {
     pub(super) entered: bool,
     /// One of them traded or was triggered.
     pub(super) met: bool,
+    /// Their turn came while their instrument was not open.
+    pub(super) held_since: Option<u64>,
 }
 
 impl List {
@@ -215,6 +217,7 @@ impl Model {
             appended: false,
             entered: new.kind == ListKind::Oco,
             met: false,
+            held_since: None,
         };
         let exits = list.exits();
         self.lists.insert(id, list);
@@ -301,8 +304,9 @@ impl Model {
 
     /// The pending orders' turn comes, unless it is to come already.
     fn append_pending(&mut self, id: ListId) {
-        self.lists.get_mut(&id).expect("the list lives").appended = true;
-        if !self.triggered.contains(&Turn::Pending(id)) {
+        let list = self.lists.get_mut(&id).expect("the list lives");
+        list.appended = true;
+        if list.held_since.is_none() && !self.triggered.contains(&Turn::Pending(id)) {
             self.triggered.push_back(Turn::Pending(id));
         }
     }

@@ -1,5 +1,6 @@
 //! The reference model of the matching engine: slow, plain, and written from `docs/matching.md`,
-//! `docs/waiting.md`, `docs/special-orders.md` and `docs/allocation.md` alone. Property tests hold the engine to it, event for event.
+//! `docs/waiting.md`, `docs/special-orders.md`, `docs/allocation.md`, `docs/auctions.md` and
+//! `docs/protections.md` alone. Property tests hold the engine to it, event for event.
 //!
 //! It keeps orders in a map by id, levels in maps of price to a queue of ids, and finds everything
 //! else by looking at all of them. A rule is a few lines here, in the order of the page; where a
@@ -15,14 +16,21 @@
 
 mod allocation;
 mod amend;
+mod auction;
+mod auction_orders;
+mod bands;
+mod calls;
 mod compare;
 mod conditions;
+mod due;
 mod entry;
 mod ledger;
 mod lists;
 mod operator;
 mod orders;
 mod pending;
+mod phases;
+mod protections;
 mod special;
 mod steps;
 mod trading;
@@ -32,12 +40,13 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tiercel_types::command::{
-    AccountState, NewOrder, OrderTerms, SetMatchingRules, StageCondition,
+    AccountState, NewOrder, OrderTerms, SetAuctionRules, SetMatchingRules, SetProtections,
+    StageCondition,
 };
 use tiercel_types::event::{Denied, EventBody, FLAG_LAST, TimeAdvanced};
 use tiercel_types::{
-    AccountId, AssetCode, AssetId, ClientOrderId, Command, DenialReason, EndReason, Event,
-    EventHeader, InstrumentId, InstrumentSpec, ListId, Money, OrderId, OrderKind, Price, Qty,
+    AccountId, AssetCode, AssetId, ClientOrderId, Command, DenialReason, Event, EventHeader,
+    InstrumentId, InstrumentSpec, ListId, Money, OrderId, OrderKind, Price, Qty,
     SelfTradePrevention, Side, TimeInForce, Timestamp, Trigger,
 };
 
@@ -78,6 +87,8 @@ enum Place {
     Triggered,
     /// Its turn came while its instrument was not open.
     Held,
+    /// It waits for its auction.
+    Auction,
     /// It is being entered.
     Entering,
     /// It rests in its level.
@@ -163,6 +174,15 @@ struct Instrument {
     /// Bids, asks.
     levels: [Levels; 2],
     rules: SetMatchingRules,
+    auction_rules: SetAuctionRules,
+    /// The call that goes on; none: its state is another.
+    call: Option<auction::Call>,
+    /// The price of the last auction.
+    auction_price: Option<i64>,
+    protections: SetProtections,
+    limits: bands::LimitBands,
+    limit_state: Option<bands::LimitState>,
+    paused_until: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -209,6 +229,10 @@ pub struct Model {
     prints: Option<(InstrumentId, i64, i64)>,
     /// What was triggered and whose turn comes.
     triggered: VecDeque<steps::Turn>,
+    /// Whose kill switch is on; all accounts: the venue's.
+    killed: BTreeSet<AccountId>,
+    countdowns: Vec<protections::Countdown>,
+    phases: Vec<phases::Phase>,
     trades: VecDeque<ledger::TradeRecord>,
     funding_ids: BTreeSet<u64>,
     funding_id_forgotten: u64,
@@ -238,6 +262,9 @@ impl Model {
             quotes: BTreeMap::new(),
             prints: None,
             triggered: VecDeque::new(),
+            killed: BTreeSet::new(),
+            countdowns: Vec::new(),
+            phases: Vec::new(),
             trades: VecDeque::new(),
             funding_ids: BTreeSet::new(),
             funding_id_forgotten: 0,
@@ -252,9 +279,22 @@ impl Model {
         self.denied_leg = 0;
         // Only a command of the same list leaves standing what was staged before it.
         let staged = std::mem::take(&mut self.staged);
-        self.expire_due_orders();
+        self.run_due();
         self.begin_step();
-        let outcome = match command {
+        let outcome = self.check_venue_switch(command).and_then(|()| self.run(command, staged));
+        if let Err(reason) = outcome {
+            self.deny(command, reason);
+        }
+        self.run_triggered();
+        self.look_at_limits();
+        self.tell_indications();
+        let mut events = std::mem::take(&mut self.events);
+        events.last_mut().expect("every command yields an event").0.flags = FLAG_LAST;
+        events
+    }
+
+    fn run(&mut self, command: &Command, staged: lists::Staging) -> Checked {
+        match command {
             Command::NewOrder(new) => self.new_order(new),
             Command::NewAdvancedOrder(new) => self.new_advanced_order(new, &staged),
             Command::StageCondition(stage) => self.stage_condition(stage, staged),
@@ -272,14 +312,13 @@ impl Model {
             Command::UpdateInstrument(update) => self.update_instrument(&update.spec),
             Command::SetInstrumentState(set) => self.set_instrument_state(*set),
             Command::SetMatchingRules(set) => self.set_matching_rules(set),
-            Command::SetAuctionRules(_) | Command::StartCall(_) => {
-                Err(DenialReason::TermNotAllowed)
-            }
-            Command::SetKillSwitch(_)
-            | Command::CancelOnDisconnect(_)
-            | Command::CountdownCancel(_)
-            | Command::SchedulePhase(_)
-            | Command::SetProtections(_) => Err(DenialReason::ReservedFieldSet),
+            Command::SetAuctionRules(set) => self.set_auction_rules(set),
+            Command::StartCall(start) => self.start_call(start),
+            Command::SetKillSwitch(set) => self.set_kill_switch(set),
+            Command::CancelOnDisconnect(cancel) => self.cancel_on_disconnect(cancel),
+            Command::CountdownCancel(set) => self.countdown_cancel(set),
+            Command::SchedulePhase(schedule) => self.schedule_phase(schedule),
+            Command::SetProtections(set) => self.set_protections(set),
             Command::SetAccount(set) => self.set_account(set),
             Command::Deposit(deposit) => self.deposit(deposit),
             Command::Withdraw(withdraw) => self.withdraw(withdraw),
@@ -287,30 +326,6 @@ impl Model {
             Command::AdvanceTime(_) => {
                 self.emit(InstrumentId(0), AccountId(0), TimeAdvanced::default());
                 Ok(())
-            }
-        };
-        if let Err(reason) = outcome {
-            self.deny(command, reason);
-        }
-        self.run_triggered();
-        let mut events = std::mem::take(&mut self.events);
-        events.last_mut().expect("every command yields an event").0.flags = FLAG_LAST;
-        events
-    }
-
-    fn expire_due_orders(&mut self) {
-        let mut due: Vec<(u64, OrderId)> = self
-            .orders
-            .values()
-            .filter(|order| order.time_in_force == TimeInForce::Gtd)
-            .filter(|order| order.expire_time <= self.now)
-            .map(|order| (order.expire_time, order.id))
-            .collect();
-        due.sort_unstable();
-        for (_, id) in due {
-            // Its list may have taken it along.
-            if self.orders.contains_key(&id) {
-                self.end(id, EndReason::Expired);
             }
         }
     }
@@ -387,12 +402,12 @@ fn names(command: &Command) -> (InstrumentId, AccountId) {
         Command::SetMatchingRules(set) => (set.instrument, no_account),
         Command::SetAuctionRules(set) => (set.instrument, no_account),
         Command::StartCall(start) => (start.instrument, no_account),
-        Command::SetAccount(set) => (no_instrument, set.account),
         Command::SetKillSwitch(set) => (no_instrument, set.account),
         Command::CancelOnDisconnect(cancel) => (no_instrument, cancel.account),
-        Command::CountdownCancel(cancel) => (cancel.instrument, cancel.account),
-        Command::SchedulePhase(phase) => (phase.instrument, no_account),
+        Command::CountdownCancel(set) => (set.instrument, set.account),
+        Command::SchedulePhase(schedule) => (schedule.instrument, no_account),
         Command::SetProtections(set) => (set.instrument, no_account),
+        Command::SetAccount(set) => (no_instrument, set.account),
         Command::Deposit(deposit) => (no_instrument, deposit.account),
         Command::Withdraw(withdraw) => (no_instrument, withdraw.account),
         Command::Transfer(transfer) => (no_instrument, transfer.from),

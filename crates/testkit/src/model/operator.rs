@@ -1,18 +1,19 @@
 //! What the operator does: assets, instruments, accounts, funds.
 
-use tiercel_types::auction::AuctionKind;
 use tiercel_types::command::{
-    AddAsset, Deposit, SetAccount, SetInstrumentState, SetMatchingRules, Transfer, Withdraw,
+    AddAsset, Deposit, SetAccount, SetAuctionRules, SetMatchingRules, SetProtections, Transfer,
+    Withdraw,
 };
 use tiercel_types::event::{
     AccountChanged, AssetAdded, FundingRepeated, FundsMoved, FundsMovement, InstrumentAdded,
-    InstrumentStateChanged, InstrumentUpdated,
+    InstrumentUpdated,
 };
 use tiercel_types::{
-    AccountId, AssetId, DenialReason, EndReason, InstrumentId, InstrumentSpec, InstrumentState,
-    Money, Qty, Symbol, TimeInForce, Timestamp,
+    AccountId, AssetId, DenialReason, InstrumentId, InstrumentSpec, InstrumentState, Money, Qty,
+    Symbol,
 };
 
+use super::bands::LimitBands;
 use super::entry::require;
 use super::{
     AMOUNT_LIMIT, Account, Checked, FREE_LIMIT, FUNDING_IDS_REMEMBERED, Instrument, Levels, Mode,
@@ -52,9 +53,9 @@ impl Model {
                 self.assets.contains_key(&spec.base) && self.assets.contains_key(&spec.quote);
             require(known, DenialReason::UnknownAsset)?;
         }
-        let startable = !matches!(spec.state, InstrumentState::Call | InstrumentState::Paused);
-        require(startable, DenialReason::TermsInvalid)?;
-        require(self.terms_are_valid(spec), DenialReason::TermsInvalid)?;
+        let by_itself = matches!(spec.state, InstrumentState::Call | InstrumentState::Paused);
+        let valid = self.terms_are_valid(spec) && !by_itself;
+        require(valid, DenialReason::TermsInvalid)?;
         let instrument = Instrument {
             spec: *spec,
             last_price: None,
@@ -63,6 +64,13 @@ impl Model {
             update_id: 0,
             levels: [Levels::new(), Levels::new()],
             rules: SetMatchingRules::fifo(id),
+            auction_rules: SetAuctionRules::xetra(id),
+            call: None,
+            auction_price: None,
+            protections: SetProtections::none(id),
+            limits: LimitBands::default(),
+            limit_state: None,
+            paused_until: None,
         };
         self.instruments.insert(id, instrument);
         self.emit(id, AccountId(0), InstrumentAdded { spec: *spec });
@@ -82,7 +90,9 @@ impl Model {
         let fixed =
             old.base != spec.base || old.quote != spec.quote || (steps_change && orders_live);
         require(!fixed, DenialReason::TermsFixed)?;
-        require(self.terms_are_valid(spec), DenialReason::TermsInvalid)?;
+        let protected = found.protections != SetProtections::none(id);
+        let valid = self.terms_are_valid(spec) && !(protected && spec.min_price.units() < 0);
+        require(valid, DenialReason::TermsInvalid)?;
         let spec = InstrumentSpec { state: old.state, ..*spec };
         let found = self.instrument_mut(id);
         found.spec = spec;
@@ -129,39 +139,6 @@ impl Model {
             && spec.taker_fee_ppm + spec.maker_fee_ppm >= 0;
         let assets_fit = self.mode == Mode::Bare || spec.base != spec.quote;
         signs_fit && steps_fit && bounds_fit && fees_fit && assets_fit
-    }
-
-    pub(super) fn set_instrument_state(&mut self, set: SetInstrumentState) -> Checked {
-        require(set.reserved == [0; 3], DenialReason::ReservedFieldSet)?;
-        let id = set.instrument;
-        let found = self.instruments.get(&id).ok_or(DenialReason::UnknownInstrument)?;
-        let old = found.spec.state;
-        require(set.state != old, DenialReason::StateUnchanged)?;
-        require(set.state != InstrumentState::Call, DenialReason::AuctionKindRequired)?;
-        require(set.state != InstrumentState::Paused, DenialReason::StateNotAllowed)?;
-        if set.state == InstrumentState::Closed {
-            for order in self.instrument_order(id) {
-                // Its list may have taken it along.
-                let live = self.orders.get(&order);
-                if live.is_some_and(|order| order.time_in_force == TimeInForce::Day) {
-                    self.end(order, EndReason::DayEnded);
-                }
-            }
-        }
-        self.instrument_mut(id).spec.state = set.state;
-        if set.state == InstrumentState::Open {
-            self.let_go_of_held(id);
-        }
-        let changed = InstrumentStateChanged {
-            old,
-            new: set.state,
-            auction: AuctionKind::None,
-            then: InstrumentState::PreOpen,
-            reserved: [0; 4],
-            ends_at: Timestamp(0),
-        };
-        self.emit(id, AccountId(0), changed);
-        Ok(())
     }
 
     pub(super) fn set_account(&mut self, set: &SetAccount) -> Checked {

@@ -7,6 +7,8 @@ use tiercel_types::{
     Timestamp,
 };
 
+use tiercel_types::order::SideScope;
+
 use super::entry::{Entry, require};
 use super::{Checked, Mode, Model, Order, Place};
 
@@ -124,34 +126,55 @@ impl Model {
         let all_instruments = mass.instrument == InstrumentId::ALL;
         let known = all_instruments || self.instruments.contains_key(&mass.instrument);
         require(known, DenialReason::UnknownInstrument)?;
-        let all_accounts = mass.account == AccountId::ALL;
-        if self.mode == Mode::Bare {
-            require(all_accounts, DenialReason::NoAccounts)?;
-        } else {
-            let known = all_accounts || self.account_exists(mass.account);
-            require(known, DenialReason::UnknownAccount)?;
-        }
+        self.check_account_or_all(mass.account)?;
+        let (account, instrument) = (mass.account, mass.instrument);
+        let orders = self.mass_end(account, instrument, mass.sides, EndReason::MassCancelled);
+        self.emit(instrument, account, MassCancelDone { orders });
+        Ok(())
+    }
+
+    /// Ends all orders in scope; returns how many ended.
+    pub(super) fn mass_end(
+        &mut self,
+        account: AccountId,
+        instrument: InstrumentId,
+        sides: SideScope,
+        reason: EndReason,
+    ) -> u64 {
+        let (all_accounts, all) = (account == AccountId::ALL, instrument == InstrumentId::ALL);
         let in_scope = |id: &OrderId| {
             let order = &self.orders[id];
-            (all_instruments || order.instrument == mass.instrument)
-                && (all_accounts || order.account == mass.account)
-                && mass.sides.takes(order.side)
+            (all || order.instrument == instrument)
+                && (all_accounts || order.account == account)
+                && sides.takes(order.side)
         };
         let ids: Vec<OrderId> = if all_accounts {
             self.book_order().into_iter().filter(in_scope).collect()
         } else {
             self.orders.keys().copied().filter(in_scope).collect()
         };
+        self.end_all(&ids, reason)
+    }
+
+    /// Ends these orders, one after the other; returns how many ended, those of their lists too.
+    pub(super) fn end_all(&mut self, ids: &[OrderId], reason: EndReason) -> u64 {
         let before = self.orders.len();
-        for id in &ids {
+        for id in ids {
             // Its list may have taken it along.
             if self.orders.contains_key(id) {
-                self.end(*id, EndReason::MassCancelled);
+                self.end(*id, reason);
             }
         }
-        let done = MassCancelDone { orders: (before - self.orders.len()) as u64 };
-        self.emit(mass.instrument, mass.account, done);
-        Ok(())
+        (before - self.orders.len()) as u64
+    }
+
+    /// All accounts may be named; one only if it exists, and never in the bare engine.
+    pub(super) fn check_account_or_all(&self, account: AccountId) -> Checked {
+        if account == AccountId::ALL {
+            return Ok(());
+        }
+        require(self.mode == Mode::Full, DenialReason::NoAccounts)?;
+        require(self.account_exists(account), DenialReason::UnknownAccount)
     }
 
     /// All orders by instrument number, each in the order of

@@ -3,9 +3,13 @@
 
 use tiercel_types::event::OrderAmended;
 use tiercel_types::order::PendingRule;
-use tiercel_types::{DenialReason, EndReason, ListId, OrderId, OrderKind, Price, Qty, Trigger};
+use tiercel_types::{
+    DenialReason, EndReason, InstrumentId, InstrumentState, ListId, OrderId, OrderKind, Price, Qty,
+    Trigger,
+};
 
 use super::lists::List;
+use super::steps::Turn;
 use super::waiting::fires;
 use super::{Model, Order, Place};
 
@@ -67,11 +71,29 @@ impl Model {
     pub(super) fn pending_turn(&mut self, id: ListId) {
         // All its orders may have ended since.
         let Some(list) = self.lists.get(&id).cloned() else { return };
+        if self.instrument(list.instrument).spec.state != InstrumentState::Open {
+            self.waits += 1;
+            self.lists.get_mut(&id).expect("the list lives").held_since = Some(self.waits);
+            return;
+        }
         if list.entered {
             self.grow(&list);
         } else {
             self.enter_pending(&list);
         }
+    }
+
+    /// The lists whose pending orders' turn came while the instrument was not open.
+    pub(super) fn held_lists(&self, instrument: InstrumentId) -> Vec<(Option<u64>, Turn)> {
+        let lists = self.lists.values().filter(|list| list.instrument == instrument);
+        let held = lists.filter(|list| list.held_since.is_some());
+        held.map(|list| (list.held_since, Turn::Pending(list.id))).collect()
+    }
+
+    /// Their turn comes again.
+    pub(super) fn let_go_of_pending(&mut self, id: ListId) {
+        self.lists.get_mut(&id).expect("the list lives").held_since = None;
+        self.triggered.push_back(Turn::Pending(id));
     }
 
     fn enter_pending(&mut self, list: &List) {

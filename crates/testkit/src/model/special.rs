@@ -114,7 +114,7 @@ impl Model {
             return true;
         }
         if order.is_all_or_none() {
-            let taker = super::trading::Taker { id: order.id, limit, amount_left: None };
+            let taker = super::trading::Taker { limit, ..self.taker(order.id) };
             return self.tradable_at_once(&taker, order.open) < order.open;
         }
         may_rest(order.kind, order.time_in_force)

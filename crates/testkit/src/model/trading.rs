@@ -5,6 +5,7 @@ use tiercel_types::{
     AccountId, EndReason, Money, OrderId, Price, Qty, SelfTradePrevention, Side, TradeId,
 };
 
+use super::bands::Stop;
 use super::ledger::TradeRecord;
 use super::unseen::Rung;
 use super::{Mode, Model, Order, Place, TRADES_REMEMBERED, value, within};
@@ -16,6 +17,8 @@ pub(super) struct Taker {
     pub(super) limit: Option<i64>,
     /// What a market order by quote amount has left of it, in units of money.
     pub(super) amount_left: Option<i128>,
+    /// The last price from before it began to trade.
+    pub(super) last: Option<i64>,
 }
 
 /// The whole lots that `amount` pays for at `price`, as a quantity.
@@ -31,6 +34,12 @@ impl Model {
         one == other || (group(one) != 0 && group(one) == group(other))
     }
 
+    /// An order that is about to trade, without a limit.
+    pub(super) fn taker(&self, id: OrderId) -> Taker {
+        let last = self.instrument(self.orders[&id].instrument).last_price;
+        Taker { id, limit: None, amount_left: None, last }
+    }
+
     /// What an order could trade at once; counted up to what is asked for, or somewhat beyond.
     pub(super) fn tradable_at_once(&self, taker: &Taker, asked_for: u64) -> u64 {
         let order = &self.orders[&taker.id];
@@ -42,7 +51,8 @@ impl Model {
         let there = self.still_there(instrument, side.opposite(), order.list);
         let mut sum = 0;
         for Rung { price, level, unseen } in self.rungs(instrument, side.opposite()) {
-            if sum >= asked_for || !within(side, taker.limit, price) {
+            let beyond_bands = self.band_stop(instrument, taker.last, price).is_some();
+            if sum >= asked_for || !within(side, taker.limit, price) || beyond_bands {
                 break;
             }
             let level = level.iter().filter(|id| there.contains(id));
@@ -73,8 +83,9 @@ impl Model {
         sum
     }
 
-    /// Trades until the taker or what it may take is used up, or self-trade prevention ends it.
-    pub(super) fn trade(&mut self, taker: &mut Taker) {
+    /// Trades until the taker or what it may take is used up, or self-trade prevention ends it; or
+    /// until a band stops it.
+    pub(super) fn trade(&mut self, taker: &mut Taker) -> Option<Stop> {
         while self.orders.contains_key(&taker.id) {
             let order = &self.orders[&taker.id];
             let (instrument, side) = (order.instrument, order.side);
@@ -85,6 +96,10 @@ impl Model {
             if wanted == 0 {
                 break;
             }
+            let stop = self.band_stop(instrument, taker.last, price);
+            if stop.is_some() {
+                return stop;
+            }
             if self.shares_out(instrument) {
                 self.play_round(taker, price, wanted);
                 continue;
@@ -94,6 +109,7 @@ impl Model {
             let maker_id = maker.id;
             self.meet(taker, maker_id, price, wanted.min(offered));
         }
+        None
     }
 
     /// What a taker wants at a price.
@@ -164,6 +180,7 @@ impl Model {
         };
         let first = self.prints.map_or(price, |(_, first, _)| first);
         self.prints = Some((instrument, first, price));
+        self.count_in_window(instrument, price);
         self.both_lose(taker, maker_id, price, qty);
         for id in [taker.id, maker_id] {
             self.orders.get_mut(&id).expect("it lives").filled += qty;
@@ -207,7 +224,7 @@ impl Model {
     }
 
     /// Books a trade in the ledger and remembers it; returns the fees.
-    fn book_trade(&mut self, record: &TradeRecord) -> (i128, i128) {
+    pub(super) fn book_trade(&mut self, record: &TradeRecord) -> (i128, i128) {
         if self.mode == Mode::Bare {
             return (0, 0);
         }

@@ -186,6 +186,10 @@ impl Model {
         limit: Option<i64>,
         wants: impl Fn(i64) -> u64,
     ) -> Option<(OrderId, i64)> {
+        // In a call nothing meets.
+        if self.instrument(instrument).spec.state == InstrumentState::Call {
+            return None;
+        }
         for Rung { price, level, unseen } in self.rungs(instrument, side) {
             if !within(side.opposite(), limit, price) {
                 return None;
@@ -259,7 +263,7 @@ impl Model {
         }
         first.sort_by_key(|order| order.joined);
         let fills = |order: &&Order| {
-            let taker = Taker { id: order.id, limit: Some(order.price), amount_left: None };
+            let taker = Taker { limit: Some(order.price), ..self.taker(order.id) };
             self.tradable_at_once(&taker, order.open) >= order.open
         };
         first.into_iter().find(fills).map(|order| Crossing::AllOrNone(order.id))
@@ -270,12 +274,12 @@ impl Model {
         match *crossing {
             Crossing::Pair { taker, maker, price } => {
                 let qty = self.orders[&taker].open.min(self.orders[&maker].open);
-                let mut taker = Taker { id: taker, limit: Some(price), amount_left: None };
+                let mut taker = Taker { limit: Some(price), ..self.taker(taker) };
                 self.meet(&mut taker, maker, price, qty);
             }
             Crossing::AllOrNone(id) => {
                 let limit = Some(self.orders[&id].price);
-                self.trade(&mut Taker { id, limit, amount_left: None });
+                let _ = self.trade(&mut Taker { limit, ..self.taker(id) });
                 assert!(!self.orders.contains_key(&id), "all or none trades in full");
             }
         }

@@ -66,6 +66,9 @@ impl Model {
         if new.terms == OrderTerms::NONE {
             return self.new_order(&new.order);
         }
+        if new.terms.imbalance_only != 0 {
+            return self.new_imbalance_order(&new.order, &new.terms);
+        }
         let order = &new.order;
         self.check_terms(order, &new.terms)?;
         if new.terms.trigger == Trigger::None {
@@ -110,6 +113,8 @@ impl Model {
         let spec = &self.instrument(new.instrument).spec;
         Self::check_not_shut(spec)?;
         self.check_order_id(new)?;
+        let for_auction = new.time_in_force.is_for_auction();
+        require(!for_auction, DenialReason::TimeInForceNotAllowed)?;
         let lives_so_long = match new.kind {
             OrderKind::PostOnly => may_rest(new.kind, new.time_in_force),
             OrderKind::Market => new.quote_qty.is_zero() || new.time_in_force != TimeInForce::Fok,
@@ -197,6 +202,7 @@ impl Model {
         let state = match order.place {
             Place::Pending => WaitState::Pending,
             Place::Held => WaitState::Held,
+            Place::Auction => WaitState::Auction,
             _ => WaitState::Waiting,
         };
         let trails = order.terms.trigger == Trigger::TrailingStop;
@@ -211,7 +217,7 @@ impl Model {
             trigger: order.terms.trigger,
             state,
             side: order.side,
-            reserved: 0,
+            imbalance_only: order.terms.imbalance_only,
         };
         self.emit(order.instrument, order.account, waiting);
     }
@@ -300,7 +306,7 @@ impl Model {
     pub(super) fn check_meeting_book(&self, order: &Order) -> Checked {
         let new = &order.as_new();
         if new.kind != OrderKind::Market {
-            self.check_band(new.instrument, new.price.units())?;
+            self.check_band(new.instrument, new.side, new.price.units())?;
         }
         if may_rest(new.kind, new.time_in_force) {
             self.check_side_capacity(new.instrument, new.side, new.qty.units())?;
@@ -326,14 +332,17 @@ impl Model {
 
     /// The instrument opened: the turn of its held orders comes, those that were held first first.
     pub(super) fn let_go_of_held(&mut self, instrument: InstrumentId) {
-        let held = self.orders.values().filter(|order| order.place == Place::Held);
-        let mut held: Vec<(Option<u64>, OrderId)> = held
-            .filter(|order| order.instrument == instrument)
-            .map(|order| (order.held_since, order.id))
-            .collect();
-        held.sort_unstable();
-        for (_, id) in held {
-            self.trigger(id);
+        let orders = self.orders.values().filter(|order| order.place == Place::Held);
+        let orders = orders.filter(|order| order.instrument == instrument);
+        let mut held: Vec<(Option<u64>, Turn)> =
+            orders.map(|order| (order.held_since, Turn::Order(order.id))).collect();
+        held.extend(self.held_lists(instrument));
+        held.sort_by_key(|(since, _)| *since);
+        for (_, turn) in held {
+            match turn {
+                Turn::Order(id) => self.trigger(id),
+                Turn::Pending(list) => self.let_go_of_pending(list),
+            }
         }
     }
 }

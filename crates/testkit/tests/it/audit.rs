@@ -11,7 +11,8 @@ use tiercel_types::{EndReason, Event, Money, OrderId, Peg, Price, Qty, Side, Tra
 
 #[test]
 fn the_auditor_arrives_at_the_models_books_and_balances() {
-    for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL) {
+    for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL).chain(Profile::ALL_SESSIONS)
+    {
         for seed in 0..12 {
             let mut model = Model::new(SHARD, profile.mode);
             if let Err(failure) = run_side_by_side(&mut model, profile, seed, 2_500) {
@@ -25,7 +26,9 @@ fn the_auditor_arrives_at_the_models_books_and_balances() {
 #[ignore = "takes minutes: for the soak"]
 fn over_many_long_runs_the_auditor_arrives_at_the_models_books_and_balances() {
     for seed in 100..140 {
-        for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL) {
+        for profile in
+            Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL).chain(Profile::ALL_SESSIONS)
+        {
             let mut model = Model::new(SHARD, profile.mode);
             if let Err(failure) = run_side_by_side(&mut model, profile, seed, 100_000) {
                 panic!("{failure}");
@@ -74,7 +77,8 @@ fn is_noticed(profile: Profile, mut change: impl FnMut(&mut Event) -> bool) -> b
 
 #[test]
 fn an_untouched_stream_passes() {
-    for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL) {
+    for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL).chain(Profile::ALL_SESSIONS)
+    {
         let mut auditor = Auditor::new(profile.mode);
         for (header, event) in stream(profile, 4_000).concat() {
             auditor.observe(&header, &event).unwrap();
@@ -236,3 +240,21 @@ fn a_missing_event_is_noticed_wherever_it_is() {
         assert!(refused(skipped), "event {skipped} is not missed");
     }
 }
+
+notices!(an_auction_off_its_price_is_noticed, AUCTIONS, AuctionEnded(e) if e.has_price == 1 =>
+    e.price = Price::from_units(e.price.units() + 1));
+notices!(an_indication_of_too_little_is_noticed, AUCTIONS, AuctionIndication(e)
+    if e.executed_qty > Qty::ZERO => e.executed_qty = Qty::from_units(e.executed_qty.units() - 1));
+notices!(an_auction_trade_at_another_price_is_noticed, AUCTIONS, Trade(e) if e.auction == 1 =>
+    e.price = Price::from_units(e.price.units() - 1));
+notices!(a_level_left_wrong_by_an_auction_is_noticed, AUCTIONS, LevelChanged(e) =>
+    e.level_qty = Qty::from_units(e.level_qty.units() + 1));
+notices!(an_order_for_the_imbalance_that_does_not_say_so_is_noticed, AUCTIONS, OrderWaiting(e)
+    if e.imbalance_only == 1 => e.imbalance_only = 0);
+notices!(a_trade_beyond_a_band_is_noticed, BANDS, BandsChanged(e) => e.upper = e.lower);
+notices!(an_interruption_with_the_wrong_reference_is_noticed, BANDS, InterruptionStarted(e)
+    if !e.reference.is_zero() => e.reference = Price::from_units(e.reference.units() * 2));
+notices!(a_kill_switch_that_leaves_orders_is_noticed, SESSIONS, OrderEnded(e)
+    if e.reason == EndReason::KillSwitch => e.order_id.0 -= 1);
+notices!(a_limit_state_on_the_other_side_is_noticed, BANDS, LimitStateChanged(e) if e.entered == 1 =>
+    e.side = e.side.opposite());

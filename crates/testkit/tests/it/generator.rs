@@ -26,7 +26,11 @@ fn every_event_denial_end_and_prevention_is_reached() {
         let profiles = Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL);
         for profile in profiles.filter(|profile| profile.mode == mode) {
             // Funding ids are forgotten after 65,536 movements.
-            let commands = if profile.name == "funding_heavy" { 150_000 } else { 30_000 };
+            let commands = match profile.name {
+                "funding_heavy" => 150_000,
+                "bare_special" | "wide_special" => 90_000,
+                _ => 30_000,
+            };
             let started = std::time::Instant::now();
             let coverage = run(profile, 1, commands);
             println!("{} ({commands} commands, {:?})\n{coverage}", profile.name, started.elapsed());
@@ -38,7 +42,8 @@ fn every_event_denial_end_and_prevention_is_reached() {
 
 #[test]
 fn a_seed_gives_the_same_commands_again() {
-    for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL) {
+    for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL).chain(Profile::ALL_SESSIONS)
+    {
         let counts = |seed| run(profile, seed, 3_000).to_string();
         assert_eq!(counts(5), counts(5), "{}", profile.name);
         assert_ne!(counts(5), counts(6), "{}", profile.name);

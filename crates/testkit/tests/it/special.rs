@@ -332,7 +332,7 @@ fn terms_that_cannot_be_are_denied() {
     };
     let cases: [(NewOrder, OrderTerms, &str); 21] = [
         (plain, OrderTerms { hidden: 2, ..OrderTerms::NONE }, "RESERVED_FIELD_SET"),
-        (plain, OrderTerms { imbalance_only: 1, ..OrderTerms::NONE }, "RESERVED_FIELD_SET"),
+        (plain, OrderTerms { imbalance_only: 1, ..OrderTerms::NONE }, "IMBALANCE_ONLY_NOT_ALLOWED"),
         (plain, OrderTerms { reserved_too: [0, 0, 0, 1], ..hidden() }, "RESERVED_FIELD_SET"),
         (plain, OrderTerms { trigger_price: price("1"), ..hidden() }, "TERM_NOT_ALLOWED"),
         (plain, both, "TERMS_DO_NOT_COMBINE"),

@@ -30,8 +30,8 @@ pub struct OrderWaiting {
     pub state: WaitState,
     /// Its side.
     pub side: Side,
-    /// Zero.
-    pub reserved: u8,
+    /// One: it waits for an auction, and takes part in its imbalance only.
+    pub imbalance_only: u8,
 }
 
 /// An order that waited is entered now. What it trades, and where it rests, follows.
