@@ -123,6 +123,10 @@ impl<L: Ledger> Engine<L> {
             return Err(DenialReason::TermsFixed);
         }
         check_terms(spec, L::ENABLED)?;
+        let guarded = book.guard.as_ref().is_some_and(|guard| guard.set.call_ns != 0);
+        if guarded && negative(spec) {
+            return Err(DenialReason::TermsInvalid);
+        }
         Ok(index)
     }
 

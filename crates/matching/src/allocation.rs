@@ -209,7 +209,11 @@ impl<L: Ledger> Engine<L> {
         while out.has_room_for(STEP_RECORDS) {
             let Some((handle, lots)) = self.round.next() else {
                 if self.begin_round(taker) {
-                    continue;
+                    if taker.reach.holds(self.round.key) {
+                        continue;
+                    }
+                    self.round.end();
+                    return self.stop_at_band(taker, entered, self.round.key, out);
                 }
                 self.finish(taker, entered, out);
                 return Progress::Done;

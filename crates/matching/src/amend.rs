@@ -12,6 +12,7 @@ use crate::book::{Book, RANKS_TOP};
 use crate::engine::{Engine, Named, Progress};
 use crate::ledger::Ledger;
 use crate::orders::{BEYOND, TIMED, split};
+use crate::protections::bands::Reach;
 use crate::take::Taker;
 use crate::waiting::NOBODY;
 
@@ -99,7 +100,7 @@ impl<L: Ledger> Engine<L> {
         if !book.state.takes_orders() {
             return Err(DenialReason::NotTrading);
         }
-        let tick = book.check_price(price, true)?;
+        let tick = book.check_price(price, Some(order.side))?;
         if L::ENABLED || book.bounds.values {
             book.check_value(Money::of(price, book.qty(order.total)).units(), L::ENABLED)?;
         }
@@ -256,7 +257,7 @@ impl<L: Ledger> Engine<L> {
         }
         let mut tick = order.tick;
         if wish.reprices {
-            tick = book.check_price(wish.new_price, true)?;
+            tick = book.check_price(wish.new_price, Some(order.side))?;
         }
         let mut total_lots = order.total;
         if wish.resizes {
@@ -466,7 +467,9 @@ impl<L: Ledger> Engine<L> {
             time_in_force: order.time_in_force,
             self_trade_prevention: order.self_trade_prevention,
             kind: order.kind,
+            reach: Reach::ANYWHERE,
         };
+        self.bound(&mut taker);
         self.take(&mut taker, None, out)
     }
 

@@ -8,6 +8,7 @@ use crate::allocation::Rules;
 use crate::auction::Auction;
 use crate::ladder::{Ladder, Level};
 use crate::orders::{NONE, Orders, TOP};
+use crate::protections::bands::Guard;
 use crate::steps::Step;
 use crate::volume::Volume;
 use crate::waiting::NOBODY;
@@ -36,6 +37,10 @@ pub(crate) struct Book {
     pub(crate) volume: Option<Box<Volume>>,
     /// What it has of auctions, once it has anything.
     pub(crate) auction: Option<Box<Auction>>,
+    /// What guards its prices, once anything has.
+    pub(crate) guard: Option<Box<Guard>>,
+    /// Price of the last auction that had one.
+    pub(crate) auction_price: Option<Price>,
     pub(crate) bounds: Bounds,
     pub(crate) spec: InstrumentSpec,
     pub(crate) rules: Rules,
@@ -47,6 +52,10 @@ pub(crate) const NOTED: u8 = 1;
 pub(crate) const ALLOTS: u8 = 2;
 /// It counts who bettered the market.
 pub(crate) const RANKS_TOP: u8 = 4;
+/// Takers trade within bands.
+pub(crate) const GUARDED: u8 = 8;
+/// Limit prices lie within a band.
+pub(crate) const BANDED: u8 = 16;
 
 /// What the terms bound, as the checks compare it.
 #[derive(Clone, Copy, Debug)]
@@ -97,10 +106,12 @@ impl Book {
             trades: 0,
             updates: 0,
             state: spec.state,
-            flags: 0,
+            flags: if spec.band_ppm == 0 { 0 } else { BANDED },
             watch: None,
             volume: None,
             auction: None,
+            guard: None,
+            auction_price: None,
             bounds: Bounds::new(&spec),
             spec,
             rules: Rules::fifo(spec.instrument),
@@ -116,6 +127,8 @@ impl Book {
         self.bounds = Bounds::new(&spec);
         self.spec = InstrumentSpec { state: self.state, ..spec };
         self.rules = Rules::new(self.rules.set, self.lot);
+        let limited = self.guard.as_ref().is_some_and(|guard| guard.set.limit_ppm != 0);
+        self.mark(BANDED, limited || self.spec.band_ppm != 0);
         self.count_volume();
     }
 

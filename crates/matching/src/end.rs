@@ -351,6 +351,7 @@ impl<L: Ledger> Engine<L> {
 
     fn enter_state(&mut self, change: SetInstrumentState, out: &mut EventBuffer) {
         let Ok(index) = self.book_of(change.instrument) else { return };
+        self.leave_state(index);
         let book = self.book_mut(index);
         let old = core::mem::replace(&mut book.state, change.state);
         book.spec.state = change.state;

@@ -22,7 +22,7 @@ use crate::protections::agenda::Agenda;
 use crate::table::{HandleTable, Probe, hash_word};
 use crate::take::Taker;
 use crate::timers::Timers;
-use crate::waiting::Waiting;
+use crate::waiting::{Touched, Waiting};
 
 /// How an engine is set up. None of it changes what happens, only `shard` shows, in order ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,10 @@ pub struct Engine<L: Ledger> {
     /// Whether the venue's kill switch is on.
     pub(crate) killed: bool,
     pub(crate) auctions: Auctions,
+    /// Books with limit bands, by instrument number.
+    pub(crate) limited: Vec<u32>,
+    /// Which of them the present command may have changed.
+    pub(crate) limits_touched: Touched,
     /// How the level that a taker is at is shared out.
     pub(crate) round: Round,
 }
@@ -162,6 +166,8 @@ impl<L: Ledger> Engine<L> {
             countdowns: Countdowns::default(),
             killed: false,
             auctions: Auctions::default(),
+            limited: Vec::new(),
+            limits_touched: Touched::Nothing,
             round: Round::default(),
         }
     }
@@ -314,10 +320,7 @@ impl<L: Ledger> Engine<L> {
             Command::CancelOnDisconnect(cancel) => return self.cancel_on_disconnect(*cancel, out),
             Command::CountdownCancel(set) => self.countdown_cancel(set, out),
             Command::SchedulePhase(phase) => self.schedule_phase(phase, out),
-            Command::SetProtections(set) => {
-                Named::plain(command.kind(), set.instrument, AccountId(0))
-                    .deny(DenialReason::ReservedFieldSet, out);
-            }
+            Command::SetProtections(set) => return self.set_protections(set, out),
             Command::NewOrder(_)
             | Command::CancelOrder(_)
             | Command::AmendOrder(_)

@@ -7,11 +7,12 @@ use tiercel_types::{
     Qty, SelfTradePrevention, Side, TimeInForce,
 };
 
-use crate::book::{ALLOTS, Book, NOTED, RANKS_TOP};
+use crate::book::{ALLOTS, Book, GUARDED, NOTED, RANKS_TOP};
 use crate::engine::{Engine, Named, Progress};
 use crate::filters::check_slice;
 use crate::ledger::Ledger;
 use crate::orders::{NONE, Order, OrderExtra, rare_bits, split};
+use crate::protections::bands::Reach;
 use crate::table::Probe;
 use crate::take::{Aggressor, Taker};
 use crate::waiting::NOBODY;
@@ -155,7 +156,7 @@ impl<L: Ledger> Engine<L> {
         if order.price.is_zero() && book.spec.min_price.units() >= 0 {
             return Err(DenialReason::PriceRequired);
         }
-        let tick = book.check_price(order.price, true)?;
+        let tick = book.check_price(order.price, Some(order.side))?;
         let lots = book.check_qty(order.qty)?;
         let rests = may_rest(order.time_in_force);
         if rests {
@@ -219,7 +220,7 @@ impl<L: Ledger> Engine<L> {
     ) -> Result<Entry, DenialReason> {
         let book = self.book(index);
         if !order.price.is_zero() {
-            book.check_price(order.price, false)?;
+            book.check_price(order.price, None)?;
         }
         let lots = book.check_qty(order.qty)?;
         if !order.quote_qty.is_zero() {
@@ -321,6 +322,7 @@ impl<L: Ledger> Engine<L> {
             time_in_force: order.time_in_force,
             self_trade_prevention: order.self_trade_prevention,
             kind: order.kind,
+            reach: Reach::ANYWHERE,
         }
     }
 
@@ -397,7 +399,7 @@ impl<L: Ledger> Engine<L> {
         let mut open = lots;
         let plain = order.quote_qty.is_zero() && order.time_in_force != TimeInForce::Fok;
         let book = self.book(index);
-        if plain && !book.has(ALLOTS) {
+        if plain && !book.has(ALLOTS | GUARDED) {
             let noted = book.has(NOTED);
             let aggressor = Aggressor {
                 id,
@@ -432,6 +434,7 @@ impl<L: Ledger> Engine<L> {
     ) -> Progress {
         let mut taker = self.taker(order, id, index, tick, lots);
         taker.open = open;
+        self.bound(&mut taker);
         if order.time_in_force == TimeInForce::Fok && self.available(&taker) < lots {
             self.end_taker(&taker, EndReason::FillOrKill, out);
             return Progress::Done;

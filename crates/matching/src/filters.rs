@@ -3,15 +3,20 @@
 use tiercel_types::command::NewOrder;
 use tiercel_types::{DenialReason, Money, Price, Qty, Side};
 
-use crate::book::Book;
+use crate::book::{BANDED, Book, GUARDED};
 
 /// Amounts of money are below this many units, so that no product or sum leaves 128 bits.
 pub(crate) const MONEY_LIMIT: i128 = 1 << 100;
 
 impl Book {
-    /// Checks 15 to 18: a price that is given. Returns it in ticks.
+    /// Checks 15 to 18a: a price that is given, without the last two if no side's band is meant.
+    /// Returns it in ticks.
     #[inline(always)]
-    pub(crate) fn check_price(&self, price: Price, in_band: bool) -> Result<i64, DenialReason> {
+    pub(crate) fn check_price(
+        &self,
+        price: Price,
+        band_of: Option<Side>,
+    ) -> Result<i64, DenialReason> {
         let tick = self.tick.divide_signed(price.units()).ok_or(DenialReason::PriceNotOnTick)?;
         if price < self.bounds.price_min {
             return Err(DenialReason::PriceTooLow);
@@ -19,22 +24,25 @@ impl Book {
         if price > self.bounds.price_max {
             return Err(DenialReason::PriceTooHigh);
         }
-        if in_band && self.spec.band_ppm != 0 {
-            self.check_band(price)?;
+        if let Some(side) = band_of
+            && self.has(BANDED)
+        {
+            self.check_band(price, side)?;
         }
         Ok(tick)
     }
 
-    /// Check 18.
+    /// Checks 18 and 18a.
     #[inline(always)]
-    pub(crate) fn check_band(&self, price: Price) -> Result<(), DenialReason> {
+    pub(crate) fn check_band(&self, price: Price, side: Side) -> Result<(), DenialReason> {
         let reference = self.last_price.unwrap_or(self.spec.reference_price).units();
         let distance = i128::from(price.units()) - i128::from(reference);
         let reach = i128::from(reference) * i128::from(self.spec.band_ppm);
-        if reference != 0 && distance.abs() * 1_000_000 > reach {
+        let banded = reference != 0 && self.spec.band_ppm != 0;
+        if banded && distance.abs() * 1_000_000 > reach {
             return Err(DenialReason::PriceOutOfBand);
         }
-        Ok(())
+        if self.has(GUARDED) { self.check_limit_bands(price, side) } else { Ok(()) }
     }
 
     /// Checks 19 to 21: a quantity. Returns it in lots.

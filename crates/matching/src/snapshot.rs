@@ -386,7 +386,7 @@ impl<L: Ledger> Engine<L> {
         }
         for _ in 0..header.instruments {
             let image: InstrumentImage = reader.read("instruments")?;
-            // No instrument is added in a call, but it may have come there.
+            // No instrument is added in a call or a pause, but it may have come there.
             let added = InstrumentSpec { state: InstrumentState::PreOpen, ..image.spec };
             engine.add_instrument(&added, &mut scratch);
             accepted(&mut scratch, "instruments")?;

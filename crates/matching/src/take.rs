@@ -13,6 +13,7 @@ use crate::entry::{may_rest, prevents};
 use crate::ladder::Level;
 use crate::ledger::{Ledger, Settlement};
 use crate::orders::{BEYOND, NONE, Order, TIMED, rare_bits, split};
+use crate::protections::bands::Reach;
 use crate::waiting::NOBODY;
 
 /// Records that one step of plain trading writes at most: a trade.
@@ -51,6 +52,8 @@ pub(crate) struct Taker {
     pub(crate) time_in_force: TimeInForce,
     pub(crate) self_trade_prevention: SelfTradePrevention,
     pub(crate) kind: OrderKind,
+    /// At which levels it may trade, if its book has bands.
+    pub(crate) reach: Reach,
 }
 
 /// What each trade of a taker tells of it.
@@ -195,6 +198,9 @@ impl<L: Ledger> Engine<L> {
                 self.finish(taker, entered, out);
                 return Progress::Done;
             }
+            if !taker.reach.holds(key) {
+                return self.stop_at_band(taker, entered, key, out);
+            }
             if prevents(taker.self_trade_prevention)
                 && self.ledger.same_group(taker.account, maker.account)
             {
@@ -266,7 +272,9 @@ impl<L: Ledger> Engine<L> {
         }
         out.push(instrument, taker.account, trade);
         if NOTE {
-            self.books[taker.book as usize].note_trades(price, lots, self.time);
+            let book = &mut self.books[taker.book as usize];
+            book.note_trades(price, lots, self.time);
+            book.note_trade(price);
             let beyond = self.orders.get(handle).rare & BEYOND != 0;
             if taker.waiter != NOBODY || beyond {
                 self.tell_lists(taker, (open, lots), (handle, displayed + hidden), out);
@@ -599,7 +607,8 @@ impl<L: Ledger> Engine<L> {
         let wanted = taker.open;
         let mut lots = 0_u64;
         self.waiting.lists.begin_visit();
-        for key in ladder.keys().take_while(|&key| key <= taker.limit_key) {
+        let within = |&key: &i64| key <= taker.limit_key && taker.reach.holds(key);
+        for key in ladder.keys().take_while(within) {
             let Some(level) = ladder.level(key).filter(|_| lots < wanted) else { break };
             let (open, ends) = self.open_at(level, taker, stops);
             lots += open;

@@ -29,7 +29,7 @@ pub(super) fn read_terms(
     set(&mut spec.taker_fee_ppm, words.parsed("taker_fee_ppm", signed_ppm)?);
     set(&mut spec.market_protection_ppm, words.parsed("market_protection_ppm", ppm)?);
     set(&mut spec.max_iceberg_parts, words.parsed("max_iceberg_parts", ppm)?);
-    set(&mut spec.tracks_volume, words.parsed("tracks_volume", |text| text.parse::<u8>())?);
+    set(&mut spec.tracks_volume, words.parsed("tracks_volume", str::parse::<u8>)?);
     set(&mut spec.state, words.parsed("state", parse_state)?);
     set(&mut spec.symbol, words.parsed("symbol", str::parse::<Symbol>)?);
     if let Some(text) = words.value("base") {

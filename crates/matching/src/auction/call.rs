@@ -91,6 +91,7 @@ impl<L: Ledger> Engine<L> {
         then: InstrumentState,
         out: &mut EventBuffer,
     ) {
+        self.leave_state(index);
         self.make_auction(index);
         let book = &mut self.books[index as usize];
         let reference = book.auction_reference();
@@ -156,6 +157,9 @@ impl<L: Ledger> Engine<L> {
         self.touch_also(Touched::All);
         let Ok(index) = self.book_of(instrument) else { return Progress::Done };
         let Some(&call) = self.book(index).call() else { return Progress::Done };
+        if self.is_prolonged(index, out) {
+            return Progress::Done;
+        }
         if self.is_held_by_bounds(index) {
             if let Some(call) = &mut self.book_mut(index).auction_mut().call {
                 call.ends_at = None;
@@ -165,6 +169,25 @@ impl<L: Ledger> Engine<L> {
         }
         let change = SetInstrumentState { instrument, state: call.then, reserved: [0; 3] };
         self.uncross(change, out)
+    }
+
+    /// Whether the call of an interruption goes on, since its price is too far from the last trade.
+    fn is_prolonged(&mut self, index: u32, out: &mut EventBuffer) -> bool {
+        if self.book(index).guard.is_none() {
+            return false;
+        }
+        let found = self.find_auction(index, true);
+        let book = self.book(index);
+        let price = found.map(|found| book.price(found.tick));
+        let Some(until) = self.prolong(index, price, out) else { return false };
+        let book = self.book_mut(index);
+        let instrument = book.spec.instrument;
+        if let Some(call) = &mut book.auction_mut().call {
+            call.ends_at = Some(until);
+        }
+        self.agenda.insert(until, Coming::Call(instrument));
+        self.tell_call(index, InstrumentState::Call, out);
+        true
     }
 
     /// What a change of state has to respect of calls and crossed books.

@@ -117,7 +117,8 @@ impl<L: Ledger> Engine<L> {
         if L::ENABLED && !priced && order.side == Side::Buy {
             return Err(DenialReason::ProtectionRequired);
         }
-        let tick = if priced { book.check_price(order.price, limit)? } else { 0 };
+        let tick =
+            if priced { book.check_price(order.price, limit.then_some(order.side))? } else { 0 };
         let lots = book.check_qty(order.qty)?;
         book.check_side(order.side, lots, 0)?;
         if priced {

@@ -15,6 +15,10 @@ use crate::waiting::Touched;
 pub(crate) enum Coming {
     /// A countdown runs out.
     Countdown(AccountId, InstrumentId),
+    /// A limit state has lasted: the instrument pauses.
+    LimitState(InstrumentId),
+    /// A pause is over.
+    PauseEnd(InstrumentId),
     /// A call is over.
     Call(InstrumentId),
     /// A scheduled phase begins.
@@ -103,6 +107,8 @@ impl<L: Ledger> Engine<L> {
             Coming::Countdown(account, instrument) => {
                 self.countdown_ran_out(account, instrument, out)
             }
+            Coming::LimitState(instrument) => self.begin_pause(instrument, out),
+            Coming::PauseEnd(instrument) => self.end_pause(instrument, out),
             Coming::Call(instrument) => self.end_call(instrument, out),
             Coming::Phase(instrument, state, auction) => {
                 self.begin_phase(instrument, state, auction, out)
@@ -147,14 +153,15 @@ mod tests {
             Coming::Phase(InstrumentId(instrument), InstrumentState::Open, AuctionKind::None)
         };
         let countdown = |account| Coming::Countdown(AccountId(account), InstrumentId::ALL);
-        let entries = [(7, open(2)), (7, countdown(9)), (3, open(4)), (7, open(1))];
+        let pause = Coming::PauseEnd(InstrumentId(5));
+        let entries = [(7, open(2)), (7, pause), (7, countdown(9)), (3, open(4)), (7, open(1))];
         for (at, what) in entries {
             agenda.insert(Timestamp(at), what);
         }
         assert!(agenda.remove(Timestamp(7), open(2)) && !agenda.remove(Timestamp(7), open(2)));
         agenda.insert(Timestamp(7), open(2));
         let in_order: Vec<Coming> = agenda.iter().map(|due| due.what).collect();
-        assert_eq!(in_order, [open(4), countdown(9), open(1), open(2)]);
+        assert_eq!(in_order, [open(4), countdown(9), pause, open(1), open(2)]);
         assert_eq!(agenda.next(), Some(Due { at: Timestamp(3), what: open(4) }));
     }
 }

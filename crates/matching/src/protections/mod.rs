@@ -11,9 +11,11 @@
 //! [`Engine::wake`]: crate::engine::Engine
 
 pub(crate) mod agenda;
+pub(crate) mod bands;
 mod countdown;
 mod image;
 mod kill_switch;
+mod limits;
 mod schedule;
 
 pub(crate) use countdown::Countdowns;

@@ -71,7 +71,7 @@ impl<L: Ledger> Engine<L> {
     ) -> impl Iterator<Item = (Timestamp, InstrumentState, AuctionKind)> + '_ {
         self.agenda.iter().filter_map(move |due| match due.what {
             Coming::Phase(of, state, auction) if of == instrument => Some((due.at, state, auction)),
-            Coming::Phase(..) | Coming::Countdown(..) | Coming::Call(_) => None,
+            _ => None,
         })
     }
 }

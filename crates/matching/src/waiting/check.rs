@@ -4,7 +4,7 @@ use tiercel_types::command::{NewOrder, NewOrderList, OrderTerms};
 use tiercel_types::order::{ListKind, PendingRule, Trigger};
 use tiercel_types::{DenialReason, Money, OrderId, OrderKind, Price, Side, TimeInForce};
 
-use crate::book::Book;
+use crate::book::{BANDED, Book};
 use crate::engine::Engine;
 use crate::entry::{check_shape, may_rest};
 use crate::filters::check_slice;
@@ -122,13 +122,13 @@ impl<L: Ledger> Engine<L> {
         let mut tick = 0;
         if market {
             if !order.price.is_zero() {
-                tick = book.check_price(order.price, false)?;
+                tick = book.check_price(order.price, None)?;
             }
         } else {
             if order.price.is_zero() && !negative {
                 return Err(DenialReason::PriceRequired);
             }
-            tick = book.check_price(order.price, false)?;
+            tick = book.check_price(order.price, None)?;
         }
         let lots = book.check_qty(order.qty)?;
         Ok(Checked { book: index, tick, lots, slice: 0 })
@@ -176,8 +176,8 @@ impl<L: Ledger> Engine<L> {
             }
             return Ok(());
         }
-        if book.spec.band_ppm != 0 {
-            book.check_band(waiter.price)?;
+        if book.has(BANDED) {
+            book.check_band(waiter.price, order.side)?;
         }
         if may_rest(order.time_in_force) {
             book.check_side(order.side, order.open(), 0)?;
@@ -299,11 +299,11 @@ fn check_trigger_prices(book: &Book, terms: &OrderTerms) -> Result<(), DenialRea
     let wrong = |_| DenialReason::TriggerPriceInvalid;
     match terms.trigger {
         Trigger::Stop | Trigger::TakeProfit => {
-            book.check_price(terms.trigger_price, false).map_err(wrong)?;
+            book.check_price(terms.trigger_price, None).map_err(wrong)?;
         }
         Trigger::TrailingStop => {
             if !terms.activation_price.is_zero() {
-                book.check_price(terms.activation_price, false).map_err(wrong)?;
+                book.check_price(terms.activation_price, None).map_err(wrong)?;
             }
             let (amount, bps) = (terms.trailing_amount, terms.trailing_bps);
             let by_amount = amount > Price::ZERO

@@ -14,6 +14,7 @@ use crate::engine::{Engine, Named, Progress};
 use crate::entry::{accepted, may_rest};
 use crate::ledger::Ledger;
 use crate::orders::BEYOND;
+use crate::protections::bands::Reach;
 use crate::take::Taker;
 
 use super::check::{Checked, Entered};
@@ -212,12 +213,14 @@ impl<L: Ledger> Engine<L> {
             time_in_force: order.time_in_force,
             self_trade_prevention: order.self_trade_prevention,
             kind: order.kind,
+            reach: Reach::ANYWHERE,
         }
     }
 
     /// Enters an order that was aside: from step 4 of entering on.
     fn enter_slot(&mut self, index: u32, out: &mut EventBuffer) -> Progress {
         let mut taker = self.taker_of(index);
+        self.bound(&mut taker);
         self.unlink_aside(index);
         if taker.waiter == NOBODY {
             self.forget_beyond(taker.handle);

@@ -167,7 +167,8 @@ impl<L: Ledger> Engine<L> {
             && waiting.doubtful.is_empty()
             && waiting.touched == Touched::Nothing
             && !waiting.is_idle()
-            && self.auctions.calls.is_empty();
+            && self.auctions.calls.is_empty()
+            && self.limited.is_empty();
         idle && match touched {
             Touched::Nothing => true,
             Touched::Book(book) => self.books[book as usize].stays_quiet(),

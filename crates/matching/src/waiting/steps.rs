@@ -25,11 +25,27 @@ pub(crate) enum Touched {
     All,
 }
 
+impl Touched {
+    /// What both together may have changed.
+    const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, touched) | (touched, Self::Nothing) => touched,
+            (Self::Book(one), Self::Book(two)) if one == two => Self::Book(one),
+            _ => Self::All,
+        }
+    }
+}
+
 impl<L: Ledger> Engine<L> {
-    /// Sets when a command has to come by here first: at once while anybody waits or nothing may
-    /// be entered or orders are collected for an auction, else when the first order expires or something else comes.
+    /// Sets when a command has to come by here first: at once while anybody waits, nothing may be
+    /// entered, orders are collected for an auction, or a book has limit bands; else when the first
+    /// order expires or something else comes.
     pub(crate) fn set_wake(&mut self) {
-        self.wake = if self.waiting.is_idle() && !self.killed && self.auctions.calls.is_empty() {
+        let idle = self.waiting.is_idle()
+            && !self.killed
+            && self.auctions.calls.is_empty()
+            && self.limited.is_empty();
+        self.wake = if idle {
             let never = Timestamp(u64::MAX);
             let expiry = self.timers.next_time().unwrap_or(never);
             expiry.min(self.agenda.next().map_or(never, |due| due.at))
@@ -94,11 +110,7 @@ impl<L: Ledger> Engine<L> {
     }
 
     pub(crate) fn touch_also(&mut self, touched: Touched) {
-        self.waiting.touched = match (self.waiting.touched, touched) {
-            (Touched::Nothing, other) | (other, Touched::Nothing) => other,
-            (Touched::Book(one), Touched::Book(other)) if one == other => Touched::Book(one),
-            _ => Touched::All,
-        };
+        self.waiting.touched = self.waiting.touched.and(touched);
     }
 
     /// Ends the present step, and takes the steps that it triggered.
@@ -126,11 +138,7 @@ impl<L: Ledger> Engine<L> {
                 self.waiting.queue.pop_front();
             }
             if self.waiting.queue.is_empty() {
-                self.set_wake();
-                if self.auctions.calls.is_empty() || self.deferred.is_some() {
-                    return Progress::Done;
-                }
-                return self.indicate(out);
+                return self.end_command(out);
             }
             if !out.has_room_for(BUFFER_RECORDS_MIN) {
                 self.pending = Pending::Reacting;
@@ -150,9 +158,27 @@ impl<L: Ledger> Engine<L> {
         }
     }
 
+    /// Nothing is left to do of a command, or of what was due before it.
+    fn end_command(&mut self, out: &mut EventBuffer) -> Progress {
+        self.set_wake();
+        if self.deferred.is_some() {
+            return Progress::Done;
+        }
+        if !self.auctions.calls.is_empty() && self.indicate(out) == Progress::More {
+            return Progress::More;
+        }
+        if !self.limited.is_empty() && self.look_at_limits(out) == Progress::More {
+            self.pending = Pending::Reacting;
+            return Progress::More;
+        }
+        Progress::Done
+    }
+
     /// Looks at what the step may have triggered.
     fn look_around(&mut self) {
-        match core::mem::take(&mut self.waiting.touched) {
+        let touched = core::mem::take(&mut self.waiting.touched);
+        self.limits_touched = self.limits_touched.and(touched);
+        match touched {
             Touched::Nothing => {}
             Touched::Book(book) => self.look_at(book),
             Touched::All => {

@@ -2,7 +2,7 @@
 
 use tiercel_types::{Price, Side, Timestamp};
 
-use crate::book::{Book, NOTED};
+use crate::book::{Book, GUARDED, NOTED};
 use crate::engine::Engine;
 use crate::ladder::Ladder;
 use crate::ledger::Ledger;
@@ -110,6 +110,16 @@ impl Book {
     pub(crate) fn mark_noted(&mut self) {
         let asked = self.watch().is_some_and(Watch::is_asked);
         self.mark(NOTED, asked || self.volume.is_some());
+    }
+
+    /// Tells limit bands that there was a trade.
+    #[inline(always)]
+    pub(crate) fn note_trade(&mut self, price: Price) {
+        if self.has(GUARDED)
+            && let Some(guard) = &mut self.guard
+        {
+            guard.note_trade(price);
+        }
     }
 }
 

@@ -249,9 +249,7 @@ impl Auditor {
             Event::ListAccepted(accepted) => self.list_accepted(header, accepted),
             Event::ListEnded(ended) => Err(format!("list {} is not over", ended.list_id)),
             Event::MatchingRulesSet(set) => {
-                let book = self.books.get_mut(&header.instrument);
-                let book = book.ok_or("rules for an instrument that is not there")?;
-                book.shares = set.rules.allocation != Allocation::Fifo;
+                self.book_mut(header.instrument)?.shares = set.rules.allocation != Allocation::Fifo;
                 Ok(())
             }
             Event::AuctionRulesSet(set) => {
