@@ -16,7 +16,7 @@ use tiercel_types::{
     AccountId, DenialReason, InstrumentId, InstrumentState, Money, OrderId, Price, Qty,
 };
 
-use crate::book::{ALLOTS, Book, RANKS_TOP};
+use crate::book::{ALLOTS, Book, RANKS_TOP, UNSEEN};
 use crate::engine::{Engine, Named, Pending, Progress};
 use crate::entry::prevents;
 use crate::ladder::Level;
@@ -376,6 +376,9 @@ impl<L: Ledger> Engine<L> {
             return Err(DenialReason::AllocationShareInvalid);
         }
         self.check_market_makers(&rules.market_makers)?;
+        if rules.allocation != Allocation::Fifo && self.book(index).has(UNSEEN) {
+            return Err(DenialReason::SpecialOrdersRest);
+        }
         Ok(index)
     }
 

@@ -11,7 +11,7 @@ use tiercel_types::{
 use crate::book::{Book, RANKS_TOP};
 use crate::engine::{Engine, Named, Progress};
 use crate::ledger::Ledger;
-use crate::orders::{BEYOND, TIMED, split};
+use crate::orders::{BEYOND, TIMED, UNSEEN_ORDER, split};
 use crate::protections::bands::Reach;
 use crate::take::Taker;
 use crate::waiting::NOBODY;
@@ -45,14 +45,14 @@ struct Wish {
 }
 
 /// An amendment that passed all checks, in ticks and lots.
-struct Change {
-    tick: i64,
-    old_price: Price,
-    new_price: Price,
-    total_lots: u64,
-    open_lots: u64,
-    keeps_priority: bool,
-    crosses: bool,
+pub(crate) struct Change {
+    pub(crate) tick: i64,
+    pub(crate) old_price: Price,
+    pub(crate) new_price: Price,
+    pub(crate) total_lots: u64,
+    pub(crate) open_lots: u64,
+    pub(crate) keeps_priority: bool,
+    pub(crate) crosses: bool,
     /// What it reserves more (or less).
     reserve: i128,
     renames: bool,
@@ -206,7 +206,7 @@ impl<L: Ledger> Engine<L> {
         match self.check_amend(handle, amend) {
             Ok(Amendment::Change(change)) => self.change(handle, amend, &change, out),
             Ok(Amendment::End) => {
-                self.end_resting(handle, EndReason::AmendedToFilled, out);
+                self.end_order(handle, EndReason::AmendedToFilled, out);
                 Progress::Done
             }
             Err(reason) => Self::deny_amend(amend, reason, out),
@@ -275,7 +275,7 @@ impl<L: Ledger> Engine<L> {
         if wish.resizes && order.is_iceberg() {
             book.check_parts(new_total, book.qty(self.orders.slice(handle)))?;
         }
-        let mut crosses = wish.reprices && book.crosses(order.side, tick);
+        let mut crosses = wish.reprices && self.crosses(order.book, order.side, tick, open_lots);
         if crosses && (order.kind == OrderKind::PostOnly || book.state != InstrumentState::Open) {
             crosses = book.may_match()?;
         }
@@ -351,6 +351,9 @@ impl<L: Ledger> Engine<L> {
             let order = self.orders.get(handle);
             let asset = self.book(order.book).spec.asset_given(order.side);
             self.ledger.reserve(amend.account, asset, change.reserve);
+        }
+        if self.orders.get(handle).rare & UNSEEN_ORDER != 0 {
+            return self.change_unseen(handle, change, out);
         }
         if change.keeps_priority {
             self.shrink(handle, change, out);

@@ -10,6 +10,7 @@ use crate::ladder::{Ladder, Level};
 use crate::orders::{NONE, Orders, TOP};
 use crate::protections::bands::Guard;
 use crate::steps::Step;
+use crate::unseen::Unseen;
 use crate::volume::Volume;
 use crate::waiting::NOBODY;
 use crate::waiting::watch::Watch;
@@ -33,6 +34,8 @@ pub(crate) struct Book {
     flags: u8,
     /// What waits for this book's prices, once anything has.
     pub(crate) watch: Option<Box<Watch>>,
+    /// Its unseen orders, once it has had any.
+    pub(crate) unseen: Option<Box<Unseen>>,
     /// What was traded lately, if that is counted.
     pub(crate) volume: Option<Box<Volume>>,
     /// What it has of auctions, once it has anything.
@@ -56,6 +59,8 @@ pub(crate) const RANKS_TOP: u8 = 4;
 pub(crate) const GUARDED: u8 = 8;
 /// Limit prices lie within a band.
 pub(crate) const BANDED: u8 = 16;
+/// Unseen orders rest in it.
+pub(crate) const UNSEEN: u8 = 64;
 
 /// What the terms bound, as the checks compare it.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +113,7 @@ impl Book {
             state: spec.state,
             flags: if spec.band_ppm == 0 { 0 } else { BANDED },
             watch: None,
+            unseen: None,
             volume: None,
             auction: None,
             guard: None,
@@ -160,7 +166,9 @@ impl Book {
 
     /// True while no order rests or waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.ladders.iter().all(Ladder::is_empty) && self.first_aside() == NOBODY
+        self.ladders.iter().all(Ladder::is_empty)
+            && self.first_aside() == NOBODY
+            && self.first_unseen() == NOBODY
     }
 
     #[inline(always)]

@@ -1,20 +1,22 @@
 //! Orders that end unfilled: cancelled, expired, one or many.
 
 use tiercel_types::auction::AuctionKind;
-use tiercel_types::command::{CancelOrder, Kind, MassCancel, QueryOrder, SetInstrumentState};
+use tiercel_types::command::{
+    CancelOrder, Kind, MassCancel, OrderTerms, QueryOrder, SetInstrumentState,
+};
 use tiercel_types::event::{
     EventBuffer, InstrumentStateChanged, KillSwitchSet, MassCancelDone, OrderEnded, OrderStatus,
 };
 use tiercel_types::order::SideScope;
 use tiercel_types::{
-    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentState, OrderId, Peg,
-    Price, Qty, Side, TimeInForce, Timestamp,
+    AccountId, ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentState, OrderId, Qty,
+    Side, TimeInForce, Timestamp,
 };
 
 use crate::book::Book;
 use crate::engine::{Engine, NO_BOOK, Named, Pending, Progress};
 use crate::ledger::Ledger;
-use crate::orders::{ASIDE, BEYOND, NONE, TIMED};
+use crate::orders::{ASIDE, BEYOND, NONE, TIMED, UNSEEN_ORDER};
 use crate::table::Probe;
 use crate::take::Taker;
 use crate::waiting::NOBODY;
@@ -24,7 +26,7 @@ use crate::waiting::NOBODY;
 pub(crate) const END_RECORDS: usize = 4;
 
 /// Where a mass cancel looks in each instrument.
-const PLACES: usize = 3;
+const PLACES: usize = 4;
 
 /// Orders that are ending one by one, and what follows when they have.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +34,8 @@ pub(crate) struct Ending {
     cause: Cause,
     /// The next order to look at; [`NONE`]: look at the next place.
     next: u32,
-    /// The next place: three times the position in the directory, plus 0 for bids, 1 for asks,
-    /// 2 for the orders that are not in the book.
+    /// The next place: four times the position in the directory, plus 0 for bids, 1 for asks, 2
+    /// for the unseen orders, 3 for those that are not in the book.
     place: usize,
     ended: u64,
 }
@@ -397,7 +399,7 @@ impl<L: Ledger> Engine<L> {
         if self.waiting.walk_by_account {
             return self.orders.extra(handle).account_next;
         }
-        if self.orders.get(handle).rare & ASIDE == 0 {
+        if self.orders.get(handle).rare & (ASIDE | UNSEEN_ORDER) == 0 {
             return self.next_in_book(handle);
         }
         let waiters = &self.waiting.waiters;
@@ -440,7 +442,7 @@ impl<L: Ledger> Engine<L> {
             }
             let book = self.book(index);
             let Some(&side) = [Side::Buy, Side::Sell].get(place) else {
-                match book.first_aside() {
+                match if place == 2 { book.first_unseen() } else { book.first_aside() } {
                     NOBODY => continue,
                     first => return Some(self.waiting.waiters.get(first).handle),
                 }
@@ -467,9 +469,15 @@ impl<L: Ledger> Engine<L> {
         let order = self.orders.get(handle);
         let book = self.book(order.book);
         let aside = order.rare & ASIDE != 0;
+        let beyond = order.rare & BEYOND != 0;
+        let terms = if beyond {
+            self.waiting.waiters.get(self.waiting.waiters.of(handle)).terms
+        } else {
+            OrderTerms::NONE
+        };
         let status = OrderStatus {
             order_id: order.id,
-            price: if aside {
+            price: if beyond {
                 self.waiting.waiters.get(self.waiting.waiters.of(handle)).price
             } else {
                 book.price(order.tick)
@@ -484,10 +492,10 @@ impl<L: Ledger> Engine<L> {
             time_in_force: order.time_in_force,
             self_trade_prevention: order.self_trade_prevention,
             client_order_id: self.client_order_id_of(handle),
-            peg_offset: Price::ZERO,
-            peg: Peg::None,
-            all_or_none: 0,
-            hidden: 0,
+            peg_offset: terms.peg_offset,
+            peg: terms.peg,
+            all_or_none: terms.all_or_none,
+            hidden: terms.hidden,
             reserved: [0; 5],
         };
         out.push(book.spec.instrument, order.account, status);

@@ -7,7 +7,7 @@ use tiercel_types::{
     Qty, SelfTradePrevention, Side, TimeInForce,
 };
 
-use crate::book::{ALLOTS, Book, GUARDED, NOTED, RANKS_TOP};
+use crate::book::{ALLOTS, Book, GUARDED, NOTED, RANKS_TOP, UNSEEN};
 use crate::engine::{Engine, Named, Progress};
 use crate::filters::check_slice;
 use crate::ledger::Ledger;
@@ -16,6 +16,7 @@ use crate::protections::bands::Reach;
 use crate::table::Probe;
 use crate::take::{Aggressor, Taker};
 use crate::waiting::NOBODY;
+use crate::waiting::check::Checked;
 
 /// What the order that a new one replaces gives back.
 #[derive(Clone, Copy)]
@@ -40,6 +41,12 @@ struct Entry {
     /// What it reserves, of the asset it gives.
     reserve: i128,
     crosses: bool,
+}
+
+/// Whether the book gives an order of this kind its price.
+#[inline(always)]
+fn takes_its_price(kind: OrderKind) -> bool {
+    matches!(kind, OrderKind::Market | OrderKind::MarketToLimit)
 }
 
 /// Whether an order of this time in force may wait in the book.
@@ -89,7 +96,7 @@ impl<L: Ledger> Engine<L> {
     ) -> Progress {
         match self.check_replacement(replace) {
             Ok((target, entry)) => {
-                self.end_resting(target, EndReason::Replaced, out);
+                self.end_order(target, EndReason::Replaced, out);
                 self.enter(&replace.order, &entry, out)
             }
             Err(reason) => {
@@ -113,7 +120,7 @@ impl<L: Ledger> Engine<L> {
         }
         let target =
             self.find(order.account, replace.target_order_id, &replace.target_client_order_id)?;
-        self.check_plain(target)?;
+        self.check_replaced(target)?;
         let found = self.orders.get(target);
         let book = self.book(found.book);
         if book.spec.instrument != order.instrument || found.side != order.side {
@@ -147,11 +154,15 @@ impl<L: Ledger> Engine<L> {
         }
         self.check_order_id(order, gone)?;
         check_shape(order, self.time.0)?;
-        if order.kind == OrderKind::Market {
+        if takes_its_price(order.kind) {
             if !order.quote_qty.is_zero() && book.spec.min_price.units() < 0 {
                 return Err(DenialReason::QuoteQtyNotAllowed);
             }
-            return self.check_market::<ALONE>(order, index, gone);
+            return if order.kind == OrderKind::Market {
+                self.check_market::<ALONE>(order, index, gone)
+            } else {
+                self.check_market_to_limit(order, index, gone)
+            };
         }
         if order.price.is_zero() && book.spec.min_price.units() >= 0 {
             return Err(DenialReason::PriceRequired);
@@ -169,7 +180,7 @@ impl<L: Ledger> Engine<L> {
         if ALONE && rests && !self.ledger.may_open(order.account, u32::from(gone.handle != NONE)) {
             return Err(DenialReason::TooManyOpenOrders);
         }
-        let mut crosses = book.crosses(order.side, tick);
+        let mut crosses = self.crosses(index, order.side, tick, lots);
         if crosses && (order.kind == OrderKind::PostOnly || !open) {
             crosses = book.may_match()?;
         }
@@ -230,21 +241,69 @@ impl<L: Ledger> Engine<L> {
             return Err(DenialReason::DisplayQtyNotAllowed);
         }
         self.check_client_id(order, gone)?;
-        let tick = book.protection(order.side, order.price);
-        let opposite = book.ladder(order.side.opposite());
-        if !opposite.reaches(tick.map_or(i64::MAX, |tick| opposite.key(tick))) {
+        let tick =
+            self.protection(&self.taker(order, OrderId::NONE, index, None, lots), order.price);
+        let taker = self.taker(order, OrderId::NONE, index, tick, lots);
+        if !self.meets_any(&taker) {
             return Err(DenialReason::NoLiquidity);
         }
         let entry = Entry { book: index, tick, lots, slice: 0, reserve: 0, crosses: true };
         if L::ENABLED && ALONE {
             let asset = book.spec.asset_given(order.side);
-            let taker = self.taker(order, OrderId::NONE, index, tick, lots);
             let needed = self.market_needs(&taker);
             if needed > self.ledger.free(order.account, asset) + gone.reserved {
                 return Err(DenialReason::InsufficientFunds);
             }
         }
         Ok(entry)
+    }
+
+    /// Checks 14 to 32 of a market-to-limit order: its limit is the best displayed price.
+    #[cold]
+    #[inline(never)]
+    fn check_market_to_limit(
+        &self,
+        order: &NewOrder,
+        index: u32,
+        gone: &Gone,
+    ) -> Result<Entry, DenialReason> {
+        let book = self.book(index);
+        if !order.price.is_zero() {
+            return Err(DenialReason::PriceNotAllowed);
+        }
+        let opposite = book.ladder(order.side.opposite());
+        let tick = opposite.key(opposite.best_key().ok_or(DenialReason::NoLiquidity)?);
+        let price = book.price(tick);
+        let lots = book.check_qty(order.qty)?;
+        let rests = may_rest(order.time_in_force);
+        if rests {
+            book.check_side(order.side, lots, gone.open_lots)?;
+        }
+        book.check_value(Money::of(price, order.qty).units(), L::ENABLED)?;
+        if !order.display_qty.is_zero() {
+            return Err(DenialReason::DisplayQtyNotAllowed);
+        }
+        self.check_client_id(order, gone)?;
+        if rests && !self.ledger.may_open(order.account, u32::from(gone.handle != NONE)) {
+            return Err(DenialReason::TooManyOpenOrders);
+        }
+        let mut reserve = 0;
+        if L::ENABLED {
+            reserve = Book::gives(order.side, price, order.qty);
+            let asset = book.spec.asset_given(order.side);
+            if reserve > self.ledger.free(order.account, asset) + gone.reserved {
+                return Err(DenialReason::InsufficientFunds);
+            }
+        }
+        Ok(Entry { book: index, tick: Some(tick), lots, slice: 0, reserve, crosses: true })
+    }
+
+    /// Checks 1 to 32 of an order with terms.
+    pub(crate) fn check_new_entry(&self, order: &NewOrder) -> Result<Checked, DenialReason> {
+        let entry = self.check_entry::<true>(order, &Gone::NOTHING)?;
+        let tick = if order.kind == OrderKind::Market { None } else { entry.tick };
+        let (book, lots, slice) = (entry.book, entry.lots, entry.slice);
+        Ok(Checked { book, tick: tick.unwrap_or(0), lots, slice })
     }
 
     /// What has to be free for a market order.
@@ -399,7 +458,7 @@ impl<L: Ledger> Engine<L> {
         let mut open = lots;
         let plain = order.quote_qty.is_zero() && order.time_in_force != TimeInForce::Fok;
         let book = self.book(index);
-        if plain && !book.has(ALLOTS | GUARDED) {
+        if plain && !book.has(ALLOTS | GUARDED | UNSEEN) {
             let noted = book.has(NOTED);
             let aggressor = Aggressor {
                 id,
@@ -435,7 +494,7 @@ impl<L: Ledger> Engine<L> {
         let mut taker = self.taker(order, id, index, tick, lots);
         taker.open = open;
         self.bound(&mut taker);
-        if order.time_in_force == TimeInForce::Fok && self.available(&taker) < lots {
+        if order.time_in_force == TimeInForce::Fok && self.available(&taker, lots) < lots {
             self.end_taker(&taker, EndReason::FillOrKill, out);
             return Progress::Done;
         }
@@ -485,7 +544,7 @@ fn check_state(state: InstrumentState, order: &NewOrder) -> Result<(), DenialRea
     if state != InstrumentState::PreOpen {
         return Err(DenialReason::NotTrading);
     }
-    if order.kind == OrderKind::Market {
+    if takes_its_price(order.kind) {
         return Err(DenialReason::MarketNotOpen);
     }
     if immediate { Err(DenialReason::TimeInForceNotAllowed) } else { Ok(()) }
@@ -508,9 +567,8 @@ pub(crate) fn check_shape(order: &NewOrder, now_ns: u64) -> Result<(), DenialRea
 fn check_rare_shape(order: &NewOrder, now_ns: u64) -> Result<(), DenialReason> {
     let rests = may_rest(order.time_in_force);
     let lives_rightly = match order.kind {
-        OrderKind::Limit => !order.time_in_force.is_for_auction(),
+        OrderKind::Limit | OrderKind::MarketToLimit => !order.time_in_force.is_for_auction(),
         OrderKind::PostOnly => rests,
-        OrderKind::MarketToLimit => false,
         OrderKind::Market => {
             !rests
                 && !order.time_in_force.is_for_auction()

@@ -93,15 +93,13 @@ impl Book {
     }
 
     /// The tick that bounds a market order: the protection price it gives, or that of the
-    /// instrument's terms, or none.
-    pub(crate) fn protection(&self, side: Side, price: Price) -> Option<i64> {
+    /// instrument's terms from the best opposite tick, or none.
+    pub(crate) fn protection(&self, side: Side, price: Price, best: Option<i64>) -> Option<i64> {
         if !price.is_zero() {
             return self.tick.divide_signed(price.units());
         }
-        let opposite = self.ladder(side.opposite());
         let ppm = i128::from(self.spec.market_protection_ppm);
-        let best = opposite.best_key().filter(|_| ppm != 0)?;
-        let best = i128::from(opposite.key(best));
+        let best = i128::from(best.filter(|_| ppm != 0)?);
         let tick = match side {
             Side::Buy => best + (best * ppm).div_euclid(1_000_000),
             Side::Sell => best - (best * ppm).div_euclid(1_000_000),

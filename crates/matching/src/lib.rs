@@ -68,6 +68,7 @@ mod steps;
 mod table;
 mod take;
 mod timers;
+mod unseen;
 mod volume;
 mod waiting;
 

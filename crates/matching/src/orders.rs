@@ -47,6 +47,8 @@ pub(crate) const BEYOND: u8 = 4;
 pub(crate) const ASIDE: u8 = 8;
 /// It bettered the market, where that counts.
 pub(crate) const TOP: u8 = 16;
+/// It rests unseen, or trades and would: it has a waiter.
+pub(crate) const UNSEEN_ORDER: u8 = 32;
 
 const _: () = assert!(size_of::<Order>() == 64, "an order is one cache line");
 

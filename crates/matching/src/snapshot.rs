@@ -261,7 +261,7 @@ impl<L: Ledger> Engine<L> {
             forgotten_funding: accounts.map_or(0, |accounts| accounts.forgotten_funding),
             assets: self.assets().count() as u64,
             instruments: self.books.len() as u64,
-            orders: (self.orders.len() - self.waiting.asides) as u64,
+            orders: (self.orders.len() - self.waiting.asides - self.waiting.unseen) as u64,
             accounts: accounts.map_or(0, |accounts| accounts.images().count() as u64),
             balances: accounts.map_or(0, |accounts| accounts.balance_images().count() as u64),
             trades: accounts.map_or(0, |accounts| accounts.trades.len() as u64),

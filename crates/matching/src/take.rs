@@ -7,12 +7,12 @@ use tiercel_types::{
     TimeInForce, TradeId,
 };
 
-use crate::book::{ALLOTS, Book, RANKS_TOP};
+use crate::book::{ALLOTS, Book, RANKS_TOP, UNSEEN};
 use crate::engine::{Engine, Pending, Progress};
 use crate::entry::{may_rest, prevents};
 use crate::ladder::Level;
 use crate::ledger::{Ledger, Settlement};
-use crate::orders::{BEYOND, NONE, Order, TIMED, rare_bits, split};
+use crate::orders::{BEYOND, NONE, Order, TIMED, UNSEEN_ORDER, rare_bits, split};
 use crate::protections::bands::Reach;
 use crate::waiting::NOBODY;
 
@@ -181,6 +181,9 @@ impl<L: Ledger> Engine<L> {
         if self.book(taker.book).has(ALLOTS) {
             return self.take_allotted(taker, entered, out);
         }
+        if self.book(taker.book).has(UNSEEN) {
+            return self.take_unseen(taker, entered, out);
+        }
         let opposite = taker.side.opposite().index();
         while out.has_room_for(STEP_RECORDS) {
             let book = &self.books[taker.book as usize];
@@ -300,7 +303,7 @@ impl<L: Ledger> Engine<L> {
 
     /// Tells the lists that taker and maker may belong to of a trade.
     #[cold]
-    fn tell_lists(
+    pub(crate) fn tell_lists(
         &mut self,
         taker: Aggressor,
         (open, lots): (u64, u64),
@@ -374,6 +377,41 @@ impl<L: Ledger> Engine<L> {
         out: &mut EventBuffer,
     ) -> bool {
         use SelfTradePrevention as Mode;
+        let id = self.orders.get(handle).id;
+        let action = self.tell_prevented(taker, handle, price, lots, out);
+        let left = *self.orders.get(handle);
+        let decrements = matches!(action, Mode::Decrement | Mode::Transfer);
+        match action {
+            _ if left.id != id => {} // It ended with its list.
+            Mode::ExpireMaker | Mode::ExpireBoth => {
+                self.end_order(handle, EndReason::SelfTrade, out);
+            }
+            _ if decrements && left.open() == 0 => {
+                self.end_order(handle, EndReason::SelfTrade, out);
+            }
+            _ if decrements && left.displayed == 0 && left.rare & UNSEEN_ORDER == 0 => {
+                self.replenish(handle, out);
+            }
+            _ => {}
+        }
+        let ends = matches!(action, Mode::ExpireTaker | Mode::ExpireBoth) || taker.is_filled();
+        if ends {
+            self.end_taker(taker, EndReason::SelfTrade, out);
+        }
+        ends
+    }
+
+    /// Two orders of one owner do not trade: tells what is done instead, and does it but for
+    /// ending orders. Returns what that is.
+    pub(crate) fn tell_prevented(
+        &mut self,
+        taker: &mut Taker,
+        handle: u32,
+        price: Price,
+        lots: u64,
+        out: &mut EventBuffer,
+    ) -> SelfTradePrevention {
+        use SelfTradePrevention as Mode;
         let maker = *self.orders.get(handle);
         let action = match taker.self_trade_prevention {
             Mode::Transfer
@@ -390,7 +428,8 @@ impl<L: Ledger> Engine<L> {
         }
         let book = &mut self.books[taker.book as usize];
         let left = *self.orders.get(handle);
-        let level_lots = book.level_mut(left.side, left.tick).displayed;
+        let unseen = left.rare & UNSEEN_ORDER != 0;
+        let level_lots = if unseen { 0 } else { book.level_mut(left.side, left.tick).displayed };
         let prevented = SelfTradePrevented {
             taker_order_id: taker.id,
             maker_order_id: left.id,
@@ -399,7 +438,7 @@ impl<L: Ledger> Engine<L> {
             taker_open_qty: book.qty(taker.open),
             maker_open_qty: book.qty(left.open()),
             level_qty: book.qty(level_lots),
-            update_id: if decrements { book.next_update() } else { 0 },
+            update_id: if decrements && !unseen { book.next_update() } else { 0 },
             maker_account: left.account,
             action,
             taker_side: taker.side,
@@ -409,22 +448,7 @@ impl<L: Ledger> Engine<L> {
         if decrements && (taker.waiter != NOBODY || left.rare & BEYOND != 0) {
             self.tell_lists(taker.aggressor(), (1, 0), (handle, 1), out);
         }
-        match action {
-            _ if self.orders.get(handle).id != left.id => {} // It ended with its list.
-            Mode::ExpireMaker | Mode::ExpireBoth => {
-                self.end_order(handle, EndReason::SelfTrade, out);
-            }
-            _ if decrements && left.open() == 0 => {
-                self.end_order(handle, EndReason::SelfTrade, out);
-            }
-            _ if decrements && left.displayed == 0 => self.replenish(handle, out),
-            _ => {}
-        }
-        let ends = matches!(action, Mode::ExpireTaker | Mode::ExpireBoth) || taker.is_filled();
-        if ends {
-            self.end_taker(taker, EndReason::SelfTrade, out);
-        }
-        ends
+        action
     }
 
     /// Takes `lots` off both orders; under [`SelfTradePrevention::Transfer`] they change hands.
@@ -436,14 +460,20 @@ impl<L: Ledger> Engine<L> {
         lots: u64,
         action: SelfTradePrevention,
     ) {
-        let book = &mut self.books[taker.book as usize];
-        let maker = self.orders.get_mut(handle);
-        maker.displayed -= lots;
-        maker.total -= lots;
-        let maker = *maker;
-        book.level_mut(maker.side, maker.tick).displayed -= lots;
-        book.open_lots[maker.side.index()] -= lots;
-        let qty = book.qty(lots);
+        let unseen = self.orders.get(handle).rare & UNSEEN_ORDER != 0;
+        if unseen {
+            self.decrement_unseen(handle, lots);
+        } else {
+            let book = &mut self.books[taker.book as usize];
+            let maker = self.orders.get_mut(handle);
+            maker.displayed -= lots;
+            maker.total -= lots;
+            let (side, tick) = (maker.side, maker.tick);
+            book.level_mut(side, tick).displayed -= lots;
+            book.open_lots[side.index()] -= lots;
+        }
+        let maker = *self.orders.get(handle);
+        let qty = self.book(taker.book).qty(lots);
         taker.reduce(lots, || Money::of(price, qty));
         if taker.amount.is_none() {
             taker.total -= lots;
@@ -454,10 +484,15 @@ impl<L: Ledger> Engine<L> {
         if action == SelfTradePrevention::Transfer {
             let settlement = self.settlement(taker.aggressor(), maker.account, price, qty, None);
             self.ledger.settle(&settlement);
+            if unseen {
+                self.free_above(handle, price, qty);
+            }
             return;
         }
         let spec = self.book(taker.book).spec;
-        let given = Book::gives(maker.side, price, qty);
+        // It reserves at its limit: where it rests displayed, that is the price.
+        let limit = self.book(taker.book).price(maker.tick);
+        let given = Book::gives(maker.side, limit, qty);
         self.ledger.reserve(maker.account, spec.asset_given(maker.side), -given);
         if !taker.is_market() {
             let side = taker.side;
@@ -477,10 +512,9 @@ impl<L: Ledger> Engine<L> {
             (OrderKind::Market, None) => EndReason::NoLiquidity,
             (OrderKind::Market, Some(_)) => {
                 let ladder = self.book(taker.book).ladder(taker.side.opposite());
-                match ladder.reachable(taker.limit_key) {
-                    Some(_) => EndReason::QuoteSpent,
-                    None => EndReason::NoLiquidity,
-                }
+                let there = ladder.reaches(taker.limit_key)
+                    || (self.book(taker.book).has(UNSEEN) && self.reaches_any(taker));
+                if there { EndReason::QuoteSpent } else { EndReason::NoLiquidity }
             }
             _ if may_rest(taker.time_in_force) => return self.rest(taker, entered, out),
             _ if taker.time_in_force == TimeInForce::Fok => EndReason::FillOrKill,
@@ -496,6 +530,9 @@ impl<L: Ledger> Engine<L> {
         entered: Option<&NewOrder>,
         out: &mut EventBuffer,
     ) {
+        if taker.handle != NONE && self.orders.get(taker.handle).rare & UNSEEN_ORDER != 0 {
+            return self.rest_unseen(taker, out);
+        }
         let (displayed, hidden) = split(taker.open, taker.slice);
         let order = Order {
             id: taker.id,
@@ -549,6 +586,9 @@ impl<L: Ledger> Engine<L> {
     /// What a market order would take: quote if it buys, base if it sells, in units of money.
     pub(crate) fn walk(&self, taker: &Taker) -> i128 {
         let book = self.book(taker.book);
+        if book.has(UNSEEN) {
+            return self.walk_unseen(taker);
+        }
         let ladder = book.ladder(taker.side.opposite());
         let mut taker = *taker;
         let mut taken = 0;
@@ -572,7 +612,7 @@ impl<L: Ledger> Engine<L> {
     /// of its own, and without orders that end before, because another of their list trades.
     /// With `stops`, only what is displayed ahead of the first order of its own, if there is one;
     /// then the second is true.
-    fn open_at(&self, level: &Level, taker: &Taker, stops: bool) -> (u64, bool) {
+    pub(crate) fn open_at(&self, level: &Level, taker: &Taker, stops: bool) -> (u64, bool) {
         let expires_makers = taker.self_trade_prevention == SelfTradePrevention::ExpireMaker;
         if !expires_makers && !stops && self.waiting.lists.is_empty() {
             return (level.open(), false);
@@ -598,13 +638,15 @@ impl<L: Ledger> Engine<L> {
         (open, false)
     }
 
-    /// Lots that a fill-or-kill order could trade at once, counted no further than it wants.
-    pub(crate) fn available(&self, taker: &Taker) -> u64 {
+    /// Lots that an order could trade at once, counted no further than to `wanted`.
+    pub(crate) fn available(&self, taker: &Taker, wanted: u64) -> u64 {
         let book = self.book(taker.book);
+        if book.has(UNSEEN) {
+            return self.available_unseen(taker, wanted);
+        }
         let ladder = book.ladder(taker.side.opposite());
         let mode = taker.self_trade_prevention;
         let stops = prevents(mode) && mode != SelfTradePrevention::ExpireMaker;
-        let wanted = taker.open;
         let mut lots = 0_u64;
         self.waiting.lists.begin_visit();
         let within = |&key: &i64| key <= taker.limit_key && taker.reach.holds(key);

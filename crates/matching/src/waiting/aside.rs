@@ -8,7 +8,7 @@ use tiercel_types::{DenialReason, EndReason, Money, OrderId, OrderKind, Qty, Sid
 use crate::book::Book;
 use crate::engine::Engine;
 use crate::ledger::Ledger;
-use crate::orders::{ASIDE, BEYOND, NONE, Order, rare_bits};
+use crate::orders::{ASIDE, BEYOND, NONE, Order, UNSEEN_ORDER, rare_bits};
 
 use super::check::Checked;
 use super::{NOBODY, State, Waiter};
@@ -84,7 +84,7 @@ impl<L: Ledger> Engine<L> {
     }
 
     /// Takes an order off those that are not in the book.
-    pub(super) fn unlink_aside(&mut self, index: u32) {
+    pub(crate) fn unlink_aside(&mut self, index: u32) {
         self.waiting.asides -= 1;
         let Waiter { handle, aside, aside_next, aside_previous, .. } =
             *self.waiting.waiters.get(index);
@@ -161,6 +161,9 @@ impl<L: Ledger> Engine<L> {
         out: &mut EventBuffer,
     ) {
         let order = *self.orders.get(handle);
+        if order.rare & UNSEEN_ORDER != 0 {
+            return self.leave_unseen(handle, reason, out);
+        }
         if order.rare & ASIDE == 0 {
             return self.leave_book(handle, reason, out);
         }
@@ -173,7 +176,7 @@ impl<L: Ledger> Engine<L> {
             State::Waiting => self.forget_print(index),
             State::Held => self.waiting.forget_held(),
             State::Auction => self.leave_auction(index),
-            State::Pending | State::Entering | State::Queued | State::Live => {}
+            State::Pending | State::Entering | State::Queued | State::Live | State::Unseen => {}
         }
         let book = self.book(order.book);
         let ended = OrderEnded {

@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::entry::{check_shape, may_rest};
 use crate::filters::check_slice;
 use crate::ledger::Ledger;
+use crate::unseen::check_allocation;
 
 use super::draft::{LEGS_MAX, Leg};
 
@@ -164,7 +165,7 @@ impl<L: Ledger> Engine<L> {
         let book = self.book(order.book);
         if order.kind == OrderKind::Market {
             let taker = self.taker_of(index);
-            if !book.ladder(order.side.opposite()).reaches(taker.limit_key) {
+            if !self.meets_any(&taker) {
                 return Err(DenialReason::NoLiquidity);
             }
             if L::ENABLED && funds {
@@ -182,7 +183,11 @@ impl<L: Ledger> Engine<L> {
         if may_rest(order.time_in_force) {
             book.check_side(order.side, order.open(), 0)?;
         }
-        if order.kind == OrderKind::PostOnly && book.crosses(order.side, order.tick) {
+        if waiter.terms.hidden != 0 {
+            check_allocation(book)?;
+        }
+        let crosses = || self.crosses(order.book, order.side, order.tick, order.open());
+        if order.kind == OrderKind::PostOnly && crosses() {
             return Err(DenialReason::WouldMatch);
         }
         // It has what it reserves, unless the account has come into debt.
@@ -235,8 +240,8 @@ impl<L: Ledger> Engine<L> {
     pub(super) fn needed_now(&self, leg: &Leg, checked: &Checked) -> i128 {
         let order = &leg.staged.order;
         if leg.staged.terms.trigger == Trigger::None && order.kind == OrderKind::Market {
-            let tick = self.book(checked.book).protection(order.side, order.price);
-            self.market_needs(&self.taker(order, OrderId::NONE, checked.book, tick, checked.lots))
+            let taker = |tick| self.taker(order, OrderId::NONE, checked.book, tick, checked.lots);
+            self.market_needs(&taker(self.protection(&taker(None), order.price)))
         } else {
             reservation_of(order)
         }
@@ -244,6 +249,9 @@ impl<L: Ledger> Engine<L> {
 
     pub(super) fn check_leg(&self, leg: &Leg, entered: Entered) -> Result<Checked, DenialReason> {
         let (order, terms) = (&leg.staged.order, &leg.staged.terms);
+        if !terms.only_wait() || order.kind == OrderKind::MarketToLimit {
+            return Err(DenialReason::SpecialOrderInList);
+        }
         if *terms != OrderTerms::NONE {
             let condition = leg.condition.filter(|found| found.account == order.account);
             return self.check_waiting(order, terms, condition.is_some(), entered);
@@ -291,7 +299,7 @@ fn check_terms(terms: &OrderTerms) -> Result<(), DenialReason> {
         Trigger::TrailingStop => terms.trigger_price.is_zero(),
         Trigger::Condition => trailing && terms.trigger_price.is_zero(),
     };
-    if fits && terms.only_wait() { Ok(()) } else { Err(DenialReason::TermNotAllowed) }
+    if fits { Ok(()) } else { Err(DenialReason::TermNotAllowed) }
 }
 
 /// Rows 8 and 9.

@@ -35,6 +35,13 @@ impl<L: Ledger> Engine<L> {
         if *terms == IMBALANCE_ONLY {
             return self.enter_for_auction(order, terms, Kind::NewAdvancedOrder, out);
         }
+        let waits = terms.trigger != Trigger::None;
+        if !terms.only_wait() || (waits && order.kind == OrderKind::MarketToLimit) {
+            match self.check_special(order, terms) {
+                Ok(()) if waits => {}
+                checked => return self.new_special_order(new, checked, out),
+            }
+        }
         let condition = self.staged_condition(terms, order.account);
         let checked = self
             .check_waiting(order, terms, condition.is_some(), Entered::Now)
@@ -184,25 +191,19 @@ impl<L: Ledger> Engine<L> {
     }
 
     /// An order that was aside, as it trades.
-    pub(super) fn taker_of(&self, index: u32) -> Taker {
+    pub(crate) fn taker_of(&self, index: u32) -> Taker {
         let waiter = self.waiting.waiters.get(index);
         let order = self.orders.get(waiter.handle);
         let book = self.book(order.book);
-        let tick = match order.kind {
-            OrderKind::Market => book.protection(order.side, waiter.price),
-            _ => Some(order.tick),
-        };
+        let limited = order.kind != OrderKind::Market;
         let amount = waiter.quote_qty;
-        Taker {
+        let mut taker = Taker {
             id: order.id,
             open: order.open(),
             total: order.total,
             slice: self.orders.slice(waiter.handle),
-            tick: tick.unwrap_or(0),
-            limit_key: match tick {
-                Some(tick) => book.ladder(order.side.opposite()).key(tick),
-                None => i64::MAX,
-            },
+            tick: if limited { order.tick } else { 0 },
+            limit_key: i64::MAX,
             price: waiter.price,
             amount: (!amount.is_zero()).then(|| Money::from_qty(amount)),
             book: order.book,
@@ -214,11 +215,20 @@ impl<L: Ledger> Engine<L> {
             self_trade_prevention: order.self_trade_prevention,
             kind: order.kind,
             reach: Reach::ANYWHERE,
+        };
+        let tick = if limited { Some(order.tick) } else { self.protection(&taker, waiter.price) };
+        if let Some(tick) = tick {
+            taker.tick = tick;
+            taker.limit_key = book.ladder(order.side.opposite()).key(tick);
         }
+        taker
     }
 
     /// Enters an order that was aside: from step 4 of entering on.
     fn enter_slot(&mut self, index: u32, out: &mut EventBuffer) -> Progress {
+        if !self.waiting.waiters.get(index).terms.only_wait() {
+            return self.enter_special(index, None, out);
+        }
         let mut taker = self.taker_of(index);
         self.bound(&mut taker);
         self.unlink_aside(index);
@@ -229,14 +239,15 @@ impl<L: Ledger> Engine<L> {
             let waiter = self.waiting.waiters.get_mut(index);
             (waiter.state, waiter.best) = (State::Live, Price::ZERO);
         }
-        let book = self.book(taker.book);
-        let crosses = book.ladder(taker.side.opposite()).reaches(taker.limit_key)
-            && book.state != InstrumentState::Call;
+        let open = self.book(taker.book).state == InstrumentState::Open;
+        let crosses = open && self.meets_any(&taker);
         if taker.kind != OrderKind::Market && may_rest(taker.time_in_force) && !crosses {
             self.rest(&taker, None, out);
             return Progress::Done;
         }
-        if taker.time_in_force == TimeInForce::Fok && self.available(&taker) < taker.open {
+        if taker.time_in_force == TimeInForce::Fok
+            && self.available(&taker, taker.open) < taker.open
+        {
             self.end_taker(&taker, EndReason::FillOrKill, out);
             return Progress::Done;
         }
@@ -292,8 +303,8 @@ impl<L: Ledger> Engine<L> {
             list.legs[at] = index;
             if at == 0 && terms.trigger == Trigger::None && order.kind == OrderKind::Market {
                 // It is told as any new market order: with the price that protects it.
+                let tick = self.protection(&self.taker_of(index), order.price);
                 let book = self.book(checked[at].book);
-                let tick = book.protection(order.side, order.price);
                 let price = tick.map_or(Price::ZERO, |tick| book.price(tick));
                 self.waiting.waiters.get_mut(index).price = price;
             }

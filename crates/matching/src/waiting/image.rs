@@ -13,7 +13,7 @@ use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use crate::engine::Engine;
 use crate::ledger::Ledger;
-use crate::orders::{ASIDE, BEYOND, NONE, Order, rare_bits};
+use crate::orders::{ASIDE, BEYOND, NONE, Order, UNSEEN_ORDER, rare_bits};
 use crate::snapshot::{Reader, Sink, SnapshotError};
 
 use super::draft::{LEGS_MAX, Leg};
@@ -26,6 +26,7 @@ const WAITING: u8 = 1;
 const HELD: u8 = 2;
 const LIVE: u8 = 3;
 const AUCTION: u8 = 4;
+const UNSEEN: u8 = 5;
 
 #[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -196,6 +197,7 @@ impl<L: Ledger> Engine<L> {
                 State::Held => HELD,
                 State::Live => LIVE,
                 State::Auction => AUCTION,
+                State::Unseen => UNSEEN,
                 State::Waiting | State::Queued | State::Entering => WAITING,
             },
             leg: waiter.leg as u8,
@@ -292,7 +294,9 @@ impl<L: Ledger> Engine<L> {
                 time_in_force: image.time_in_force,
                 self_trade_prevention: image.self_trade_prevention,
                 kind: image.kind,
-                rare: rare_bits(image.slice, image.time_in_force) | ASIDE | BEYOND,
+                rare: rare_bits(image.slice, image.time_in_force)
+                    | BEYOND
+                    | if image.state == UNSEEN { UNSEEN_ORDER } else { ASIDE },
             };
             let order = NewOrder {
                 order_id: image.id,
@@ -331,6 +335,7 @@ impl<L: Ledger> Engine<L> {
                 (WAITING, condition) => {
                     self.watch_condition(condition);
                 }
+                (UNSEEN, NOBODY) => self.restore_unseen(index).ok_or(WRONG)?,
                 (HELD, _) => {
                     let since = image.since;
                     held.push((since, Queued::Order { waiter: index, since }));
@@ -371,7 +376,8 @@ impl<L: Ledger> Engine<L> {
     ) -> Result<u32, SnapshotError> {
         let order = self.orders.get_mut(handle);
         let aside = order.rare & ASIDE != 0;
-        if aside == (image.state == LIVE) || image.state > AUCTION {
+        let in_book = order.rare & (ASIDE | UNSEEN_ORDER) == 0;
+        if in_book != (image.state == LIVE) || image.state > UNSEEN {
             return Err(WRONG);
         }
         order.rare |= BEYOND;
@@ -382,6 +388,7 @@ impl<L: Ledger> Engine<L> {
                 WAITING => State::Waiting,
                 HELD => State::Held,
                 AUCTION => State::Auction,
+                UNSEEN => State::Unseen,
                 _ => State::Live,
             },
             price: image.price,

@@ -585,8 +585,19 @@ impl<L: Ledger> Engine<L> {
             Ok(())
         } else if self.waiting.waiters.get(index).list != NOBODY {
             Err(DenialReason::OrderInList)
+        } else if self.waiting.waiters.get(index).state == State::Unseen {
+            let hidden = self.waiting.waiters.get(index).terms.hidden != 0;
+            if hidden { Ok(()) } else { Err(DenialReason::OrderIsUnseen) }
         } else {
             Err(DenialReason::OrderWaits)
+        }
+    }
+
+    /// The same, of an order that is to be replaced: any that rests alone may be.
+    pub(crate) fn check_replaced(&self, handle: u32) -> Result<(), DenialReason> {
+        match self.check_plain(handle) {
+            Err(DenialReason::OrderIsUnseen) => Ok(()),
+            checked => checked,
         }
     }
 

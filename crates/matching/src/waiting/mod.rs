@@ -14,7 +14,7 @@
 //! [`Engine::wake`]: crate::engine::Engine
 
 mod aside;
-mod check;
+pub(crate) mod check;
 pub(crate) mod conditions;
 pub(crate) mod draft;
 mod enter;
@@ -58,8 +58,10 @@ pub(crate) enum State {
     Held,
     /// It waits for its auction.
     Auction,
-    /// It is in the book or trading: an order of a list.
+    /// It is in the book or trading: an order of a list, or one that will be unseen.
     Live,
+    /// It rests unseen.
+    Unseen,
 }
 
 /// Where a trailing stop that waits is kept.
@@ -93,11 +95,12 @@ pub(crate) struct Waiter {
     pub(crate) leg: usize,
     /// Its condition, or [`NOBODY`].
     pub(crate) condition: u32,
-    /// When it began to wait: the longer, the smaller.
+    /// When it began to wait, or joined the unseen: the longer, the smaller.
     pub(crate) since: u64,
     /// When it was first told that it waits; zero before.
     pub(crate) aside: u64,
-    /// Its neighbours among the orders of its instrument that are not in the book.
+    /// Its neighbours among the orders of its instrument that are not in the book, or among its
+    /// unseen orders.
     pub(crate) aside_next: u32,
     pub(crate) aside_previous: u32,
     pub(crate) tracking: Tracking,
@@ -242,6 +245,12 @@ pub(crate) struct Waiting {
     pub(crate) marks: u64,
     /// Orders that are not in the book.
     pub(crate) asides: usize,
+    /// Orders that rest unseen.
+    pub(crate) unseen: usize,
+    /// Books that have had unseen orders, by instrument number.
+    pub(crate) with_unseen: Vec<u32>,
+    /// Whether any of them may have a crossing.
+    pub(crate) unsettled: bool,
     /// Orders that were held while their instrument was not open, oldest first.
     pub(crate) held: VecDeque<Queued>,
     /// How many of them have ended since.

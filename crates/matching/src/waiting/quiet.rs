@@ -4,7 +4,7 @@
 use tiercel_types::Side;
 use tiercel_types::order::ConditionField;
 
-use crate::book::{Book, NOTED};
+use crate::book::{Book, UNSEEN};
 use crate::engine::Engine;
 use crate::ladder::Ladder;
 use crate::ledger::Ledger;
@@ -171,7 +171,10 @@ impl<L: Ledger> Engine<L> {
             && self.limited.is_empty();
         idle && match touched {
             Touched::Nothing => true,
-            Touched::Book(book) => self.books[book as usize].stays_quiet(),
+            Touched::Book(book) => {
+                let book = &self.books[book as usize];
+                !book.has(UNSEEN) && book.stays_quiet()
+            }
             Touched::All => false,
         }
     }

@@ -71,6 +71,9 @@ impl<L: Ledger> Engine<L> {
         if self.killed && Self::deny_killed(command, out) {
             return self.react(out);
         }
+        if self.waiting.touched == Touched::All {
+            self.note_all_references();
+        }
         self.touch(command);
         let progress = self.run(command, out);
         if let Command::NewOrder(_) | Command::CancelOrder(_) | Command::AmendOrder(_) = command {
@@ -98,6 +101,8 @@ impl<L: Ledger> Engine<L> {
             Command::SetInstrumentState(_)
             | Command::MassCancel(_)
             | Command::StartCall(_)
+            // Who belongs together says who would trade.
+            | Command::SetAccount(_)
             | Command::SetKillSwitch(_)
             | Command::CancelOnDisconnect(_) => {
                 return self.touch_also(Touched::All);
@@ -132,6 +137,14 @@ impl<L: Ledger> Engine<L> {
                 }
             }
             self.look_around();
+            if self.waiting.unsettled
+                && let Some(progress) = self.settle_unseen(out)
+            {
+                if progress == Progress::More {
+                    return Progress::More;
+                }
+                continue;
+            }
             while let Some(&front) = self.waiting.queue.front()
                 && (self.is_spent(front) || self.is_to_hold(front))
             {
@@ -180,10 +193,16 @@ impl<L: Ledger> Engine<L> {
         self.limits_touched = self.limits_touched.and(touched);
         match touched {
             Touched::Nothing => {}
-            Touched::Book(book) => self.look_at(book),
+            Touched::Book(book) => {
+                self.look_at(book);
+                self.unsettle(book);
+            }
             Touched::All => {
                 for at in 0..self.waiting.watched.len() {
                     self.look_at(self.waiting.watched[at]);
+                }
+                for at in 0..self.waiting.with_unseen.len() {
+                    self.unsettle(self.waiting.with_unseen[at]);
                 }
             }
         }
