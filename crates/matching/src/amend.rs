@@ -8,7 +8,7 @@ use tiercel_types::{
     Qty,
 };
 
-use crate::book::{Book, RANKS_TOP};
+use crate::book::{Book, RANKS_TOP, UNSEEN};
 use crate::engine::{Engine, Named, Progress};
 use crate::ledger::Ledger;
 use crate::orders::{BEYOND, TIMED, UNSEEN_ORDER, split};
@@ -275,8 +275,14 @@ impl<L: Ledger> Engine<L> {
         if wish.resizes && order.is_iceberg() {
             book.check_parts(new_total, book.qty(self.orders.slice(handle)))?;
         }
-        let mut crosses = wish.reprices && self.crosses(order.book, order.side, tick, open_lots);
-        if crosses && (order.kind == OrderKind::PostOnly || book.state != InstrumentState::Open) {
+        let in_place = !wish.reprices && open_lots <= order.open() && amend.lose_priority == 0;
+        // At its own price it can only meet an all-or-none order that it was too small for.
+        let grows = !in_place && book.has(UNSEEN) && book.state == InstrumentState::Open;
+        let mut crosses =
+            (wish.reprices || grows) && self.crosses(order.book, order.side, tick, open_lots);
+        let asked = wish.reprices || open_lots > order.open();
+        let may_not = order.kind == OrderKind::PostOnly || book.state != InstrumentState::Open;
+        if crosses && asked && may_not {
             crosses = book.may_match()?;
         }
         let mut reserve = 0;
@@ -288,7 +294,6 @@ impl<L: Ledger> Engine<L> {
                 return Err(DenialReason::InsufficientFunds);
             }
         }
-        let in_place = !wish.reprices && open_lots <= order.open() && amend.lose_priority == 0;
         Ok(Amendment::Change(Change {
             tick,
             old_price: wish.old_price,

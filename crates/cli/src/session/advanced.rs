@@ -4,7 +4,7 @@ use tiercel_types::command::{
     Command, NewAdvancedOrder, NewOrder, NewOrderList, OrderTerms, StageLeg,
 };
 use tiercel_types::order::{ListKind, PendingRule, Trigger};
-use tiercel_types::{AccountId, InstrumentId, Price};
+use tiercel_types::{AccountId, InstrumentId, Peg, Price};
 
 use super::condition::read_condition;
 use super::names::Names;
@@ -18,7 +18,7 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// Takes the words that say what an order waits for.
+    /// Takes the words that say what an order waits for, and how it trades.
     pub(super) fn read(words: &mut Words) -> Result<Self, LineError> {
         let mut terms = OrderTerms::NONE;
         let mut triggers = 0;
@@ -54,6 +54,7 @@ impl Terms {
             let message = "an order waits for one thing: stop, take_profit, trail or when";
             return Err(LineError::new("stop", message));
         }
+        read_special(words, &mut terms)?;
         Ok(Self { terms, when })
     }
 
@@ -95,4 +96,16 @@ pub(super) fn read_list(
         pending_rule: rule.unwrap_or(PendingRule::FullFill),
         reserved: [0; 2],
     })
+}
+
+/// Takes the words that say how an order trades.
+fn read_special(words: &mut Words, terms: &mut OrderTerms) -> Result<(), LineError> {
+    let mut flag = |name: &str| words.bare_that(|text| (text == name).then_some(())).is_some();
+    terms.hidden = u8::from(flag("hidden"));
+    terms.all_or_none = u8::from(flag("all_or_none"));
+    let peg = words.parsed("peg", |text| Peg::from_text(text).ok_or("no such peg"))?;
+    terms.peg = peg.unwrap_or(Peg::None);
+    terms.peg_offset = words.parsed("offset", str::parse)?.unwrap_or_default();
+    terms.min_qty = words.parsed("minimum", str::parse)?.unwrap_or_default();
+    Ok(())
 }

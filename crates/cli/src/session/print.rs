@@ -11,7 +11,7 @@ use tiercel_types::event::{
 use tiercel_types::order::ListKind;
 use tiercel_types::{
     AccountId, DenialReason, Event, EventHeader, InstrumentId, InstrumentSpec, ListId, Money,
-    OrderId, Price, Qty, Timestamp, TradeId,
+    OrderId, Peg, Price, Qty, Timestamp, TradeId,
 };
 
 use super::decimal::places;
@@ -204,6 +204,7 @@ impl Printer<'_> {
         }
         self.client_id(it.client_order_id.as_str());
         self.optional_number("session", "session", u64::from(it.session));
+        self.special(it.peg, it.all_or_none, it.hidden);
         self.line.value("resting", it.resting != 0);
         self.level(it.level_qty, it.update_id);
     }
@@ -383,6 +384,8 @@ impl Printer<'_> {
             self.line.named("stp", "self_trade_prevention", it.self_trade_prevention);
         }
         self.client_id(it.client_order_id.as_str());
+        self.special(it.peg, it.all_or_none, it.hidden);
+        self.optional_price("offset", "peg_offset", it.peg_offset);
     }
 
     fn trade_busted(&mut self, it: &TradeBusted) {
@@ -505,6 +508,19 @@ impl Printer<'_> {
         for (key, fee) in [("taker_fee", taker), ("maker_fee", maker)] {
             if fee != Money::ZERO {
                 self.line.pair(key, fee);
+            }
+        }
+    }
+
+    /// How an order trades, if not as most do.
+    fn special(&mut self, peg: Peg, all_or_none: u8, hidden: u8) {
+        if peg != Peg::None {
+            self.line.named("peg", "peg", peg);
+        }
+        for (name, is) in [("all_or_none", all_or_none), ("hidden", hidden)] {
+            if is != 0 {
+                self.line.show(name);
+                self.line.value(name, true);
             }
         }
     }

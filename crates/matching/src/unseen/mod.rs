@@ -163,7 +163,8 @@ impl Book {
     fn tick_bounds(&self) -> (i64, i64) {
         let tick = self.spec.tick.units();
         let (lowest, highest) = (self.bounds.price_min.units(), self.bounds.price_max.units());
-        (-(-lowest).div_euclid(tick), highest.div_euclid(tick))
+        // The lowest is a multiple of the tick.
+        (lowest.div_euclid(tick), highest.div_euclid(tick))
     }
 
     /// The first unseen order's waiter, or [`NOBODY`].

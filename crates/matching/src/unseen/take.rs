@@ -130,7 +130,7 @@ impl<L: Ledger> Engine<L> {
             self.free_above(handle, price, qty);
         }
         out.push(instrument, taker.account, trade);
-        self.book_mut(taker.book).note_print(price);
+        self.books[taker.book as usize].note_trades(price, lots, self.time);
         self.tell_lists(taker, (open, lots), (handle, maker.open()), out);
         if maker.open() == 0 {
             self.unlink_unseen(handle);

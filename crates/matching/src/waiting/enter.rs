@@ -60,7 +60,8 @@ impl<L: Ledger> Engine<L> {
         };
         let order_id = self.next_order_id(order);
         let index = self.put_aside(order_id, order, terms, &checked, condition);
-        let taken = OrderAccepted { order_id, ..accepted(order, order.price) };
+        let hidden = terms.hidden;
+        let taken = OrderAccepted { order_id, hidden, ..accepted(order, order.price) };
         out.push(order.instrument, order.account, taken);
         self.reserve_again(index, 1);
         self.begin_to_wait(index, out);

@@ -4,7 +4,7 @@
 use tiercel_types::Side;
 use tiercel_types::order::ConditionField;
 
-use crate::book::{Book, UNSEEN};
+use crate::book::{Book, NOTED, UNSEEN};
 use crate::engine::Engine;
 use crate::ladder::Ladder;
 use crate::ledger::Ledger;
@@ -172,7 +172,7 @@ impl<L: Ledger> Engine<L> {
         idle && match touched {
             Touched::Nothing => true,
             Touched::Book(book) => {
-                let book = &self.books[book as usize];
+                let book = &mut self.books[book as usize];
                 !book.has(UNSEEN) && book.stays_quiet()
             }
             Touched::All => false,

@@ -18,7 +18,7 @@ use crate::subject::Holding;
 
 /// What a new version of the rules records: profile, seed, commands. The seeds are those whose
 /// short logs hold the most.
-const SAMPLES: [(Profile, u64, usize); 13] = [
+const SAMPLES: [(Profile, u64, usize); 15] = [
     (Profile::CROSSING, 190, 700),
     (Profile::ICEBERG_HEAVY, 191, 500),
     (Profile::STP_HEAVY, 192, 500),
@@ -32,6 +32,8 @@ const SAMPLES: [(Profile, u64, usize); 13] = [
     (Profile::BARE_WAITING, 302, 1_500),
     (Profile::SHARED, 401, 2_000),
     (Profile::BARE_SHARED, 402, 2_000),
+    (Profile::SPECIAL_HALTS, 501, 3_000),
+    (Profile::BARE_SPECIAL, 502, 2_000),
 ];
 
 fn folder() -> PathBuf {

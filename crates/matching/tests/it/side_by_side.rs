@@ -86,6 +86,11 @@ profiles! {
     orders_that_wait_for_prices_at_the_ends_agree = WIDE_WAITING,
     shared_levels_agree = SHARED,
     shared_levels_of_the_bare_book_agree = BARE_SHARED,
+    special_orders_agree = SPECIAL,
+    special_orders_that_meet_themselves_agree = SPECIAL_STP,
+    special_orders_over_halts_agree = SPECIAL_HALTS,
+    special_orders_of_the_bare_book_agree = BARE_SPECIAL,
+    special_orders_at_the_ends_of_prices_agree = WIDE_SPECIAL,
 }
 
 #[test]

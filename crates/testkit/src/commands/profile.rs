@@ -449,7 +449,7 @@ impl Profile {
     };
 
     /// Every profile.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 29] = [
         Self::CALM,
         Self::CROSSING,
         Self::ICEBERG_HEAVY,
@@ -468,21 +468,12 @@ impl Profile {
         Self::WIDE_WAITING,
         Self::SHARED,
         Self::BARE_SHARED,
-    ];
-
-    /// Every profile with auctions, phases or protections: the model's alone until the engine knows
-    /// them.
-    pub const ALL_SESSIONS: [Self; 6] = [
         Self::AUCTIONS,
         Self::AUCTION_LISTS,
         Self::BANDS,
         Self::SESSIONS,
         Self::BARE_SESSIONS,
         Self::WIDE_AUCTIONS,
-    ];
-
-    /// Every profile with special orders: the model's alone until the engine knows them.
-    pub const ALL_SPECIAL: [Self; 5] = [
         Self::SPECIAL,
         Self::SPECIAL_STP,
         Self::SPECIAL_HALTS,

@@ -120,6 +120,7 @@ impl Model {
             OrderKind::Market => new.quote_qty.is_zero() || new.time_in_force != TimeInForce::Fok,
             OrderKind::Limit | OrderKind::MarketToLimit => true,
         };
+        let lives_so_long = lives_so_long && !new.time_in_force.is_for_auction();
         require(lives_so_long, DenialReason::TimeInForceNotAllowed)?;
         self.check_expire_time(new)?;
         Self::check_amounts(spec, new)?;

@@ -11,8 +11,7 @@ use tiercel_types::{EndReason, Event, Money, OrderId, Peg, Price, Qty, Side, Tra
 
 #[test]
 fn the_auditor_arrives_at_the_models_books_and_balances() {
-    for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL).chain(Profile::ALL_SESSIONS)
-    {
+    for profile in Profile::ALL {
         for seed in 0..12 {
             let mut model = Model::new(SHARD, profile.mode);
             if let Err(failure) = run_side_by_side(&mut model, profile, seed, 2_500) {
@@ -26,9 +25,7 @@ fn the_auditor_arrives_at_the_models_books_and_balances() {
 #[ignore = "takes minutes: for the soak"]
 fn over_many_long_runs_the_auditor_arrives_at_the_models_books_and_balances() {
     for seed in 100..140 {
-        for profile in
-            Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL).chain(Profile::ALL_SESSIONS)
-        {
+        for profile in Profile::ALL {
             let mut model = Model::new(SHARD, profile.mode);
             if let Err(failure) = run_side_by_side(&mut model, profile, seed, 100_000) {
                 panic!("{failure}");
@@ -77,8 +74,7 @@ fn is_noticed(profile: Profile, mut change: impl FnMut(&mut Event) -> bool) -> b
 
 #[test]
 fn an_untouched_stream_passes() {
-    for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL).chain(Profile::ALL_SESSIONS)
-    {
+    for profile in Profile::ALL {
         let mut auditor = Auditor::new(profile.mode);
         for (header, event) in stream(profile, 4_000).concat() {
             auditor.observe(&header, &event).unwrap();

@@ -23,7 +23,7 @@ fn run(profile: Profile, seed: u64, commands: u64) -> Coverage {
 fn every_event_denial_end_and_prevention_is_reached() {
     for mode in [Mode::Full, Mode::Bare] {
         let mut all = Coverage::default();
-        let profiles = Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL);
+        let profiles = Profile::ALL.into_iter();
         for profile in profiles.filter(|profile| profile.mode == mode) {
             // Funding ids are forgotten after 65,536 movements.
             let commands = match profile.name {
@@ -42,8 +42,7 @@ fn every_event_denial_end_and_prevention_is_reached() {
 
 #[test]
 fn a_seed_gives_the_same_commands_again() {
-    for profile in Profile::ALL.into_iter().chain(Profile::ALL_SPECIAL).chain(Profile::ALL_SESSIONS)
-    {
+    for profile in Profile::ALL {
         let counts = |seed| run(profile, seed, 3_000).to_string();
         assert_eq!(counts(5), counts(5), "{}", profile.name);
         assert_ne!(counts(5), counts(6), "{}", profile.name);
