@@ -87,7 +87,8 @@ impl<L: Ledger> Engine<L> {
             && amend.new_client_order_id.is_empty()
             && order.rare & !TIMED == 0
             && !amend.price.is_zero()
-            && amend.price != book.price(order.tick);
+            && amend.price != book.price(order.tick)
+            && !book.has(UNSEEN);
         plain.then_some(open)
     }
 
