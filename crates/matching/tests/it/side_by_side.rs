@@ -91,6 +91,12 @@ profiles! {
     special_orders_over_halts_agree = SPECIAL_HALTS,
     special_orders_of_the_bare_book_agree = BARE_SPECIAL,
     special_orders_at_the_ends_of_prices_agree = WIDE_SPECIAL,
+    auctions_agree = AUCTIONS,
+    auctions_with_lists_agree = AUCTION_LISTS,
+    bands_agree = BANDS,
+    sessions_with_everything_agree = SESSIONS,
+    the_bare_book_with_sessions_agrees = BARE_SESSIONS,
+    auctions_at_the_ends_of_prices_agree = WIDE_AUCTIONS,
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Model {
         });
         let ids: Vec<OrderId> = of_session.map(|order| order.id).collect();
         let orders = self.end_all(&ids, EndReason::Disconnected);
-        self.emit(InstrumentId(0), cancel.account, MassCancelDone { orders });
+        self.emit(InstrumentId::ALL, cancel.account, MassCancelDone { orders });
         Ok(())
     }
 
