@@ -198,16 +198,16 @@ pub fn run_side_by_side<S: Subject>(
                     generator.observe(header, event);
                 }
             }
-            Err(difference) => return Err(failure(profile, seed, difference, steps)),
+            Err(difference) => return Err(failure(&profile, seed, difference, steps)),
         }
     }
     match run.compare_states() {
         Ok(()) => Ok(coverage),
-        Err(difference) => Err(failure(profile, seed, difference, steps)),
+        Err(difference) => Err(failure(&profile, seed, difference, steps)),
     }
 }
 
-fn failure(profile: Profile, seed: u64, difference: String, steps: Vec<Step>) -> Failure {
+fn failure(profile: &Profile, seed: u64, difference: String, steps: Vec<Step>) -> Failure {
     Failure { profile: profile.name, mode: profile.mode, seed, difference, steps }
 }
 

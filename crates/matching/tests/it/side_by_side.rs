@@ -92,11 +92,11 @@ profiles! {
     special_orders_of_the_bare_book_agree = BARE_SPECIAL,
     special_orders_at_the_ends_of_prices_agree = WIDE_SPECIAL,
     auctions_agree = AUCTIONS,
-    auctions_with_lists_agree = AUCTION_LISTS,
-    bands_agree = BANDS,
+    auctions_with_lists_and_shared_levels_agree = AUCTION_LISTS,
+    auctions_at_the_ends_of_the_price_range_agree = WIDE_AUCTIONS,
+    bands_that_are_breached_agree = BANDS,
     sessions_with_everything_agree = SESSIONS,
-    the_bare_book_with_sessions_agrees = BARE_SESSIONS,
-    auctions_at_the_ends_of_prices_agree = WIDE_AUCTIONS,
+    sessions_of_the_bare_book_agree = BARE_SESSIONS,
 }
 
 #[test]

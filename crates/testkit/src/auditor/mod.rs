@@ -189,6 +189,7 @@ impl Auditor {
         same("the index", header.index, newest.index + 1)
     }
 
+    #[allow(clippy::too_many_lines, reason = "one line an event")]
     fn take(&mut self, header: &EventHeader, event: &Event) -> Verdict {
         self.fresh_enters(event)?;
         if !self.due.is_empty() {
@@ -259,7 +260,7 @@ impl Auditor {
             Event::LevelChanged(level) => self.level_changed(header, level),
             Event::AuctionEnded(ended) => self.auction_ended(header, ended),
             Event::AuctionIndication(event) => self.auction_indication(header, event),
-            Event::CountdownSet(set) => self.countdown_set(header, set),
+            Event::CountdownSet(set) => self.countdown_set(header, *set),
             Event::PhaseScheduled(scheduled) => self.phase_scheduled(header, scheduled),
             Event::ProtectionsSet(set) => self.protections_set(&set.protections),
             Event::InterruptionStarted(event) => self.interruption_started(header, event),

@@ -133,7 +133,6 @@ impl Order {
         let market = self.kind == OrderKind::Market;
         let amount = match self.stand {
             Stand::Pending => 0,
-            Stand::Auction => of_limit,
             Stand::Fresh if !from_start => 0,
             Stand::Entering | Stand::Book if market => 0,
             Stand::Fresh | Stand::Waiting | Stand::Held if market => of_waiting_market,

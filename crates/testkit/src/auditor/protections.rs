@@ -239,7 +239,7 @@ impl Auditor {
         Ok(())
     }
 
-    pub(super) fn countdown_set(&mut self, header: &EventHeader, event: &CountdownSet) -> Verdict {
+    pub(super) fn countdown_set(&mut self, header: &EventHeader, event: CountdownSet) -> Verdict {
         let name = (header.account, header.instrument);
         if event.at.0 == 0 {
             self.armed.countdowns.remove(&name);

@@ -266,6 +266,7 @@ impl Generator {
 /// What the generator learns from events.
 impl Generator {
     /// Takes note of an event.
+    #[allow(clippy::too_many_lines, reason = "a few lines an event")]
     pub fn observe(&mut self, header: &EventHeader, event: &Event) {
         match event {
             Event::OrderAccepted(accepted) => {

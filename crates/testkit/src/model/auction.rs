@@ -298,6 +298,9 @@ impl Model {
             reserved: [0; 5],
         };
         self.emit(instrument, AccountId(0), event);
+        if let Some((price, ..)) = found {
+            self.auction_sets_bands(instrument, price);
+        }
         self.follow_up_lists(&traded);
         for side in [Side::Buy, Side::Sell] {
             for id in self.auction_queue(instrument, call.kind, side, None) {
@@ -306,9 +309,6 @@ impl Model {
                     self.end(id, EndReason::AuctionEnded);
                 }
             }
-        }
-        if let Some((price, ..)) = found {
-            self.auction_sets_bands(instrument, price);
         }
     }
 
@@ -359,9 +359,13 @@ impl Model {
     fn trade_in_pairs(&mut self, buyer_id: OrderId, seller_id: OrderId, price: i64, qty: u64) {
         let (buyer, seller) = (self.orders[&buyer_id].clone(), self.orders[&seller_id].clone());
         let instrument = buyer.instrument;
+        let now = self.now;
         let found = self.instrument_mut(instrument);
         found.trades += 1;
         found.last_price = Some(price);
+        if found.spec.tracks_volume == 1 {
+            found.traded.push((now, qty));
+        }
         let rate = found.spec.maker_fee_ppm.max(0);
         let record = TradeRecord {
             instrument,

