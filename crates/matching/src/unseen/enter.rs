@@ -111,13 +111,16 @@ impl<L: Ledger> Engine<L> {
             self.orders.get_mut(taker.handle).rare |= UNSEEN_ORDER;
             self.waits_no_more(index);
         }
+        let mut stands = true;
         if terms.peg != Peg::None {
             let ladder = self.book(taker.book).ladder(taker.side.opposite());
             let tick = self.stands_at(taker.handle);
+            stands = tick.is_some();
             taker.limit_key = tick.map_or(i64::MIN, |tick| ladder.key(tick));
         }
         let whole = terms.all_or_none != 0;
-        let trades = self.is_continuous(taker.book)
+        let trades = stands
+            && self.is_continuous(taker.book)
             && self.meets_any(&taker)
             && (!whole || self.available_unseen(&taker, taker.open) >= taker.open);
         let joins = unseen && !trades && terms.min_qty.is_zero();

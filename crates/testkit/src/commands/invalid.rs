@@ -225,7 +225,7 @@ impl Generator {
                 *terms = OrderTerms { trailing_bps: bps, trigger, ..OrderTerms::NONE };
             }
             9 => terms.reserved_too[self.random.below(4) as usize] = 1,
-            10 => terms.imbalance_only = 1,
+            10 => terms.imbalance_only = 2,
             11 => terms.hidden = 1 + self.random.below(2) as u8,
             12 => terms.all_or_none = 1 + self.random.below(2) as u8,
             13 => terms.peg = *self.random.pick(Peg::ALL),
