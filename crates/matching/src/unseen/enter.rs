@@ -125,7 +125,7 @@ impl<L: Ledger> Engine<L> {
             && (!whole || self.available_unseen(&taker, taker.open) >= taker.open);
         let joins = unseen && !trades && terms.min_qty.is_zero();
         if let Some(order) = announced {
-            self.announce(order, &terms, &taker, joins, out);
+            Self::announce(order, &terms, &taker, joins, out);
         }
         if joins {
             if announced.is_some() {
@@ -171,7 +171,6 @@ impl<L: Ledger> Engine<L> {
     }
 
     fn announce(
-        &self,
         order: &NewOrder,
         terms: &OrderTerms,
         taker: &Taker,
