@@ -37,6 +37,7 @@ impl<L: Ledger> Engine<L> {
         self.waiting.waiters.get_mut(index).state = crate::waiting::State::Live;
         self.tell_unseen_amended(handle, change, out);
         let mut taker = self.taker_of(index);
+        self.bound(&mut taker);
         self.take(&mut taker, None, out)
     }
 

@@ -12,7 +12,7 @@ use crate::take::Taker;
 use crate::waiting::{State, Touched};
 
 use super::Group;
-use super::sweep::Reach;
+use super::sweep::Range;
 
 /// What unseen orders do next.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +74,7 @@ impl<L: Ledger> Engine<L> {
     /// The best hidden or pegged orders of both sides, if they cross.
     fn crossed_pair(&self, index: u32) -> Option<Crossing> {
         let best = |side: Side| {
-            let reach = Reach { book: index, side: side.opposite(), limit_key: i64::MAX };
+            let reach = Range { book: index, side: side.opposite(), limit_key: i64::MAX };
             self.first_unseen_met(reach, |_, _| true)
         };
         let (bid, bid_tick) = best(Side::Buy)?;
@@ -82,11 +82,15 @@ impl<L: Ledger> Engine<L> {
         if bid_tick < ask_tick {
             return None;
         }
-        Some(if self.joined(bid) > self.joined(ask) {
+        let pair = if self.joined(bid) > self.joined(ask) {
             Crossing::Pair { later: bid, earlier: ask, tick: ask_tick }
         } else {
             Crossing::Pair { later: ask, earlier: bid, tick: bid_tick }
-        })
+        };
+        let Crossing::Pair { later, tick, .. } = pair else { return None };
+        let taker = self.resting_taker(later);
+        let key = self.book(index).ladder(taker.side.opposite()).key(tick);
+        taker.reach.holds(key).then_some(pair)
     }
 
     /// The earliest of the first all-or-none orders of their groups that could be filled.
@@ -109,7 +113,9 @@ impl<L: Ledger> Engine<L> {
 
     /// An unseen order that rests, as a taker up to its price.
     fn resting_taker(&self, handle: u32) -> Taker {
-        self.taker_of(self.waiting.waiters.of(handle))
+        let mut taker = self.taker_of(self.waiting.waiters.of(handle));
+        self.bound(&mut taker);
+        taker
     }
 
     /// Two unseen orders meet; both stay where they are with what is left of them.

@@ -104,6 +104,7 @@ impl<L: Ledger> Engine<L> {
         out: &mut EventBuffer,
     ) -> Progress {
         let mut taker = self.taker_of(index);
+        self.bound(&mut taker);
         let terms = self.waiting.waiters.get(index).terms;
         self.unlink_aside(index);
         let unseen = is_unseen(&terms);

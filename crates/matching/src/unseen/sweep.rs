@@ -62,15 +62,15 @@ pub(super) enum Walk {
 /// An order that might meet others: its side, how far it goes as a key of the other side's ladder,
 /// and what it wants.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reach {
+pub(crate) struct Range {
     pub(crate) book: u32,
     pub(crate) side: Side,
     pub(crate) limit_key: i64,
 }
 
 impl Taker {
-    pub(super) fn reach(&self) -> Reach {
-        Reach { book: self.book, side: self.side, limit_key: self.limit_key }
+    pub(super) fn range(&self) -> Range {
+        Range { book: self.book, side: self.side, limit_key: self.limit_key }
     }
 }
 
@@ -83,7 +83,7 @@ impl<L: Ledger> Engine<L> {
     /// all-or-none order of so many lots at a price whether it is passed over.
     pub(super) fn first_unseen_met(
         &self,
-        reach: Reach,
+        reach: Range,
         passes: impl Fn(u64, Price) -> bool,
     ) -> Option<(u32, i64)> {
         let book = self.book(reach.book);
@@ -110,7 +110,7 @@ impl<L: Ledger> Engine<L> {
         &self,
         book: &Book,
         unseen: &Unseen,
-        reach: Reach,
+        reach: Range,
         mut each: impl FnMut(Head),
     ) {
         let side = reach.side.opposite();
@@ -135,7 +135,7 @@ impl<L: Ledger> Engine<L> {
     }
 
     /// Walks along whom an order would meet, best first, as long as `meet` says.
-    pub(super) fn sweep(&self, reach: Reach, mut meet: impl FnMut(Met) -> Walk) {
+    pub(super) fn sweep(&self, reach: Range, mut meet: impl FnMut(Met) -> Walk) {
         let book = self.book(reach.book);
         let Some(unseen) = book.unseen() else { return };
         let side = reach.side.opposite();
@@ -190,7 +190,7 @@ impl<L: Ledger> Engine<L> {
     #[inline(never)]
     fn crosses_unseen(&self, index: u32, side: Side, tick: i64, lots: u64) -> bool {
         let limit_key = self.book(index).ladder(side.opposite()).key(tick);
-        let reach = Reach { book: index, side, limit_key };
+        let reach = Range { book: index, side, limit_key };
         self.first_unseen_met(reach, |open, _| open > lots).is_some()
     }
 
@@ -205,13 +205,13 @@ impl<L: Ledger> Engine<L> {
     #[cold]
     pub(super) fn unseen_met(&self, taker: &Taker) -> Option<(u32, i64)> {
         let book = self.book(taker.book);
-        self.first_unseen_met(taker.reach(), |open, price| open > taker.wants(book, price))
+        self.first_unseen_met(taker.range(), |open, price| open > taker.wants(book, price))
     }
 
     /// Whether an order that is not all-or-none is within a taker's reach.
     #[cold]
     pub(crate) fn reaches_any(&self, taker: &Taker) -> bool {
-        self.first_unseen_met(taker.reach(), |_, _| true).is_some()
+        self.first_unseen_met(taker.range(), |_, _| true).is_some()
     }
 
     /// Lots that a taker could trade at once, counted no further than to `enough`.
@@ -223,7 +223,14 @@ impl<L: Ledger> Engine<L> {
         let ladder = self.book(taker.book).ladder(taker.side.opposite());
         let mut lots = 0;
         self.waiting.lists.begin_visit();
-        self.sweep(taker.reach(), |met| {
+        self.sweep(taker.range(), |met| {
+            let key = match met {
+                Met::Level(key) => key,
+                Met::Order(_, tick) => ladder.key(tick),
+            };
+            if !taker.reach.holds(key) {
+                return Walk::Stop;
+            }
             match met {
                 Met::Level(key) => {
                     let Some(level) = ladder.level(key) else { return Walk::Stop };
@@ -260,7 +267,7 @@ impl<L: Ledger> Engine<L> {
         let mut left = *taker;
         let mut taken = 0;
         self.waiting.lists.begin_visit();
-        self.sweep(taker.reach(), |met| {
+        self.sweep(taker.range(), |met| {
             let (tick, open) = match met {
                 Met::Level(key) => {
                     let Some(level) = ladder.level(key) else { return Walk::Stop };

@@ -45,6 +45,10 @@ impl<L: Ledger> Engine<L> {
                 self.finish(taker, entered, out);
                 return Progress::Done;
             }
+            let key = ladder.key(tick);
+            if !taker.reach.holds(key) {
+                return self.stop_at_band(taker, entered, key, out);
+            }
             if prevents(taker.self_trade_prevention)
                 && self.ledger.same_group(taker.account, maker.account)
             {
@@ -130,7 +134,9 @@ impl<L: Ledger> Engine<L> {
             self.free_above(handle, price, qty);
         }
         out.push(instrument, taker.account, trade);
-        self.books[taker.book as usize].note_trades(price, lots, self.time);
+        let book = &mut self.books[taker.book as usize];
+        book.note_trades(price, lots, self.time);
+        book.note_trade(price);
         self.tell_lists(taker, (open, lots), (handle, maker.open()), out);
         if maker.open() == 0 {
             self.unlink_unseen(handle);
