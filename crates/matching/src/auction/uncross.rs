@@ -169,10 +169,14 @@ impl<L: Ledger> Engine<L> {
             uncross.part = Part::Told;
         }
         if uncross.part == Part::Told {
-            if !out.has_room_for(1) {
+            if !out.has_room_for(2) {
                 return Progress::More;
             }
             self.tell_auction(uncross, out);
+            if let Some(found) = uncross.found {
+                let price = self.book(uncross.book).price(found.tick);
+                self.note_auction(uncross.book, price, out);
+            }
             (uncross.part, uncross.next) = (Part::Lists, [0; 2]);
         }
         if uncross.part == Part::Lists {
@@ -192,13 +196,6 @@ impl<L: Ledger> Engine<L> {
             }
             uncross.next[0] += 1;
             self.end_order(handle, EndReason::AuctionEnded, out);
-        }
-        if let Some(found) = uncross.found {
-            if !out.has_room_for(1) {
-                return Progress::More;
-            }
-            let price = self.book(uncross.book).price(found.tick);
-            self.note_auction(uncross.book, price, out);
         }
         Progress::Done
     }

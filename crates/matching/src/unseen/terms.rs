@@ -43,13 +43,12 @@ impl<L: Ledger> Engine<L> {
 
 /// Rows 1 to 8: what needs no book.
 fn check_alone(order: &NewOrder, terms: &OrderTerms) -> Result<(), DenialReason> {
-    let reserved =
-        order.reserved == [0; 4] && terms.reserved == [0; 3] && terms.reserved_too == [0; 4];
+    let reserved = order.reserved == [0; 4]
+        && terms.reserved == [0; 3]
+        && terms.reserved_too == [0; 4]
+        && terms.imbalance_only == 0;
     if !reserved || terms.all_or_none > 1 || terms.hidden > 1 {
         return Err(DenialReason::ReservedFieldSet);
-    }
-    if terms.imbalance_only != 0 {
-        return Err(DenialReason::TermNotAllowed);
     }
     let trailing = !terms.trailing_amount.is_zero()
         || terms.trailing_bps != 0
