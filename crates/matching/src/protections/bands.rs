@@ -120,7 +120,8 @@ impl Book {
         }
         let (near, far) = match side {
             Side::Buy => (low, high),
-            Side::Sell => (high.saturating_neg(), low.saturating_neg()),
+            // Keys of bids are complements: as in `Ladder::key`.
+            Side::Sell => (!high, !low),
         };
         Reach { near, far, last: self.last_price }
     }
