@@ -192,7 +192,9 @@ impl Auditor {
     #[allow(clippy::too_many_lines, reason = "one line an event")]
     fn take(&mut self, header: &EventHeader, event: &Event) -> Verdict {
         self.fresh_enters(event)?;
-        if !self.due.is_empty() {
+        // Bands are told right after an auction, before what it does to lists.
+        let after_auction = matches!(event, Event::BandsChanged(_)) && self.auction.is_some();
+        if !self.due.is_empty() && !after_auction {
             return self.take_due(header, event);
         }
         if let Some(id) = self.replenishing {

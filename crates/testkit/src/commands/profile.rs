@@ -352,7 +352,12 @@ impl Profile {
         ..Self::SPECIAL
     };
     /// The same in the book alone.
-    pub const BARE_SPECIAL: Self = Self { name: "bare_special", mode: Mode::Bare, ..Self::SPECIAL };
+    pub const BARE_SPECIAL: Self = Self {
+        name: "bare_special",
+        mode: Mode::Bare,
+        weights: Weights { rules: 6, ..Self::SPECIAL.weights },
+        ..Self::SPECIAL
+    };
     /// The same at the edges of the book.
     pub const WIDE_SPECIAL: Self =
         Self { name: "wide_special", wide_prices: true, spread_ticks: 3, ..Self::BARE_SPECIAL };

@@ -103,26 +103,9 @@ const ICEBERG_PARTS_MAX: u32 = 64;
 /// Accounts of a session are numbered below this: an engine's tables grow with the number.
 const ACCOUNTS_MAX: u32 = 1_024;
 
-/// Whether a command has to do with auctions or price bands: the model's alone until the engine
-/// knows them.
-fn is_of_sessions(command: &Command) -> bool {
-    match command {
-        Command::SetAuctionRules(_) | Command::StartCall(_) | Command::SetProtections(_) => true,
-        Command::SchedulePhase(phase) => phase.state == tiercel_types::InstrumentState::Call,
-        Command::NewOrder(order) => order.time_in_force.is_for_auction(),
-        Command::NewAdvancedOrder(new) => {
-            new.order.time_in_force.is_for_auction() || new.terms.imbalance_only != 0
-        }
-        _ => false,
-    }
-}
-
 /// Whether a command on such a venue takes an engine and a model neither too long nor too much room.
 #[must_use]
 pub fn is_affordable(command: &Command) -> bool {
-    if is_of_sessions(command) {
-        return false;
-    }
     let bounded = |spec: &InstrumentSpec| (1..=ICEBERG_PARTS_MAX).contains(&spec.max_iceberg_parts);
     match command {
         Command::AddInstrument(add) => bounded(&add.spec),

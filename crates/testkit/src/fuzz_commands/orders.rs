@@ -38,7 +38,7 @@ impl Reader<'_> {
         }
         if traits & 2 != 0 && self.byte() < 192 {
             order.kind = self.pick(&[OrderKind::Limit, OrderKind::Market, OrderKind::PostOnly]);
-            order.time_in_force = self.pick(&TimeInForce::ALL[..5]);
+            order.time_in_force = self.pick(TimeInForce::ALL);
         }
         if traits & 4 != 0 {
             let last = SelfTradePrevention::ALL.len() - 1;
