@@ -29,7 +29,7 @@ const MEASURED: usize = 100_000;
 /// Warms an engine up, then counts what it allocates.
 fn check<L: Ledger>(profile: Profile) {
     let parts = [(busiest(hot(profile)), WARM_UP), (hot(profile), MEASURED)];
-    let steps = draw_changing::<L>(&parts, 21);
+    let steps = draw_changing::<L>(&parts, 22);
     let mut engine = Engine::<L>::new(Holding::PLAIN.config());
     let mut buffer = EventBuffer::with_capacity(64);
     let mut coverage = Coverage::default();

@@ -2,6 +2,7 @@
 //! recorded, and against the allocator.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::large_types_passed_by_value, reason = "a profile is handed over once a run")]
 
 mod allocation;
 mod allocations;

@@ -211,6 +211,7 @@ impl Model {
         let until = self.interruption_started(instrument, nobody, cause, (Some(price), Some(last)));
         let call = self.instrument_mut(instrument).call.as_mut().expect("it is in a call");
         (call.prolonged, call.ends_at) = (true, Some(until));
+        self.state_changed(instrument, InstrumentState::Call);
         true
     }
 }

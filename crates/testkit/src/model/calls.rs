@@ -45,8 +45,8 @@ impl Model {
         let id = set.instrument;
         let found = self.instruments.get(&id).ok_or(DenialReason::UnknownInstrument)?;
         let (old, new) = (found.spec.state, set.state);
-        require(new != InstrumentState::Paused, DenialReason::StateNotAllowed)?;
         require(new != old, DenialReason::StateUnchanged)?;
+        require(new != InstrumentState::Paused, DenialReason::StateNotAllowed)?;
         require(new != InstrumentState::Call, DenialReason::AuctionKindRequired)?;
         let from_call = old == InstrumentState::Call;
         if from_call && matches!(new, InstrumentState::Open | InstrumentState::Closed) {
@@ -99,7 +99,7 @@ impl Model {
         self.state_changed(instrument, old);
     }
 
-    fn state_changed(&mut self, instrument: InstrumentId, old: InstrumentState) {
+    pub(super) fn state_changed(&mut self, instrument: InstrumentId, old: InstrumentState) {
         let found = self.instrument(instrument);
         let call = found.call;
         let changed = InstrumentStateChanged {

@@ -286,8 +286,8 @@ impl Model {
             self.deny(command, reason);
         }
         self.run_triggered();
-        self.look_at_limits();
         self.tell_indications();
+        self.look_at_limits();
         let mut events = std::mem::take(&mut self.events);
         events.last_mut().expect("every command yields an event").0.flags = FLAG_LAST;
         events
