@@ -1,6 +1,7 @@
 //! The test tools tested: the reference model by hand-computed scenarios, the generator by what it
 //! reaches, the auditor and the harness by what they find.
 
+#![allow(clippy::large_types_passed_by_value, reason = "a profile is handed over once a run")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod it {
