@@ -303,7 +303,7 @@ impl Auditor {
                 ensure!(!stays || changed.new == InstrumentState::Call, "the state stays");
                 book.spec.state = changed.new;
                 self.check_call(header, changed)?;
-                self.check_phase(header, (changed.old, changed.new))?;
+                self.check_phase(header, changed)?;
                 let closes = changed.new == InstrumentState::Closed;
                 let day = self.orders.iter().find(|(_, order)| {
                     let today =

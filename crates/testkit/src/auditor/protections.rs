@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use tiercel_types::command::{ScheduleAction, SetProtections};
 use tiercel_types::event::{
-    BandsChanged, CountdownSet, InterruptionCause, InterruptionStarted, KillSwitchSet,
-    LimitStateChanged, PhaseScheduled,
+    BandsChanged, CountdownSet, InstrumentStateChanged, InterruptionCause, InterruptionStarted,
+    KillSwitchSet, LimitStateChanged, PhaseScheduled,
 };
 use tiercel_types::{AccountId, EventHeader, InstrumentId, InstrumentSpec, InstrumentState, Side};
 
@@ -197,8 +197,9 @@ impl Auditor {
     pub(super) fn check_phase(
         &mut self,
         header: &EventHeader,
-        (old, new): (InstrumentState, InstrumentState),
+        changed: &InstrumentStateChanged,
     ) -> Verdict {
+        let (old, new) = (changed.old, changed.new);
         let now = header.time_ns;
         let protected = &mut self.book_mut(header.instrument)?.protected;
         if new == InstrumentState::Paused {
@@ -209,8 +210,9 @@ impl Auditor {
         if new != InstrumentState::Open {
             protected.limit_state = None;
         }
-        if new != InstrumentState::Call || old == InstrumentState::Call {
-            protected.call_until = None;
+        if old == InstrumentState::Call {
+            // A call that goes on is over later, or no more by itself.
+            protected.call_until = Some(changed.ends_at.0).filter(|until| *until != 0);
         }
         Ok(())
     }

@@ -34,7 +34,8 @@ impl Model {
         let same = |phase: &Phase| (phase.instrument, phase.at) == (instrument, at);
         match schedule.action {
             ScheduleAction::Remove => {
-                let found = self.phases.iter().position(|each| same(each) && each.state == state);
+                let same_call = |each: &Phase| (each.state, each.auction) == (state, auction);
+                let found = self.phases.iter().position(|each| same(each) && same_call(each));
                 let place = found.ok_or(DenialReason::PhaseNotScheduled)?;
                 self.phases.remove(place);
             }
