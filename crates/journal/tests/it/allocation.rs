@@ -38,7 +38,13 @@ fn appending_polling_and_waiting_allocate_nothing_within_a_segment() {
             assert_counts_every_thread();
             for io in WAYS.into_iter().chain([IoOptions::default()]) {
                 let place = Place::new("allocation");
-                let options = Options { segment_size: 16 << 20, ..Options::default() };
+                // Two small buffers: they are full many times a run, however slow the machine is.
+                let options = Options {
+                    segment_size: 16 << 20,
+                    buffer_size: 16 << 10,
+                    buffers: 2,
+                    ..Options::default()
+                };
                 let mut journal = open(place.path(), io, options);
                 use_it(&mut journal, 1_000);
                 let mut refused = 0;
