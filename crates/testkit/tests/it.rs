@@ -3,6 +3,7 @@
 
 #![allow(clippy::large_types_passed_by_value, reason = "a profile is handed over once a run")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::large_types_passed_by_value, reason = "a market is handed over once a test")]
 
 mod it {
     mod audit;

@@ -3,7 +3,8 @@
 use tiercel_types::command::{NewOrder, OrderTerms};
 use tiercel_types::{DenialReason, InstrumentState, OrderKind, Side};
 
-use super::entry::{order_accepted, require};
+use super::entry::require;
+use super::telling::order_accepted;
 use super::{Checked, Mode, Model, Place, value};
 
 impl Model {

@@ -1,13 +1,14 @@
 //! Entering an order: the checks in the order of the page, and what follows.
 
 use tiercel_types::command::{AccountState, NewOrder, OrderTerms};
-use tiercel_types::event::{OrderAccepted, OrderRested};
+use tiercel_types::event::OrderRested;
 use tiercel_types::{
     AccountId, AssetId, ClientOrderId, DenialReason, EndReason, InstrumentId, InstrumentSpec,
     InstrumentState, OrderId, OrderKind, Peg, Price, Qty, SelfTradePrevention, Side, TimeInForce,
 };
 
 use super::bands::Stop;
+use super::telling::order_accepted;
 use super::trading::{Taker, qty_for_amount};
 use super::unseen::Rung;
 use super::{
@@ -580,29 +581,5 @@ impl Model {
                 reserved: [0; 7],
             },
         );
-    }
-}
-
-/// The acceptance of an order that does not rest.
-pub(super) fn order_accepted(order: &Order) -> OrderAccepted {
-    OrderAccepted {
-        order_id: order.id,
-        price: Price::from_units(order.price),
-        qty: order.asked.qty,
-        level_qty: Qty::ZERO,
-        update_id: 0,
-        side: order.side,
-        kind: order.kind,
-        time_in_force: order.time_in_force,
-        self_trade_prevention: order.self_trade_prevention,
-        resting: 0,
-        peg: order.terms.peg,
-        all_or_none: order.terms.all_or_none,
-        hidden: order.terms.hidden,
-        client_order_id: order.asked.client_order_id,
-        session: order.asked.session,
-        quote_qty: order.asked.quote_qty,
-        display_qty: order.asked.display_qty,
-        expire_time: order.asked.expire_time,
     }
 }

@@ -9,8 +9,9 @@ use tiercel_types::{
     AccountId, DenialReason, EndReason, InstrumentId, ListId, OrderId, Side, Trigger,
 };
 
-use super::entry::{Entry, order_accepted, require};
+use super::entry::{Entry, require};
 use super::steps::Turn;
+use super::telling::order_accepted;
 use super::{Checked, Mode, Model, Order, Place, may_rest};
 
 /// An order that was handed in, with its condition.

@@ -33,6 +33,7 @@ mod phases;
 mod protections;
 mod special;
 mod steps;
+mod telling;
 mod trading;
 mod unseen;
 mod waiting;
@@ -43,7 +44,7 @@ use tiercel_types::command::{
     AccountState, NewOrder, OrderTerms, SetAuctionRules, SetMatchingRules, SetProtections,
     StageCondition,
 };
-use tiercel_types::event::{Denied, EventBody, FLAG_LAST, TimeAdvanced};
+use tiercel_types::event::{EventBody, FLAG_LAST, TimeAdvanced};
 use tiercel_types::{
     AccountId, AssetCode, AssetId, ClientOrderId, Command, DenialReason, Event, EventHeader,
     InstrumentId, InstrumentSpec, ListId, Money, OrderId, OrderKind, Price, Qty,
@@ -347,71 +348,6 @@ impl Model {
             account,
         };
         self.events.push((header, event.into()));
-    }
-
-    fn deny(&mut self, command: &Command, reason: DenialReason) {
-        let (order_id, client_order_id) = match command {
-            Command::NewOrder(new) => (new.order_id, new.client_order_id),
-            Command::NewAdvancedOrder(new) => (new.order.order_id, new.order.client_order_id),
-            Command::StageLeg(stage) => (stage.order.order_id, stage.order.client_order_id),
-            Command::NewOrderList(new) => (OrderId::NONE, new.list_client_order_id),
-            Command::CancelOrder(cancel) => (cancel.order_id, cancel.client_order_id),
-            Command::ReplaceOrder(replace) => {
-                (replace.target_order_id, replace.order.client_order_id)
-            }
-            Command::AmendOrder(amend) => (amend.order_id, amend.client_order_id),
-            Command::QueryOrder(query) => (query.order_id, query.client_order_id),
-            _ => (OrderId::NONE, ClientOrderId::EMPTY),
-        };
-        let (instrument, account) = names(command);
-        self.emit(
-            instrument,
-            account,
-            Denied {
-                reason,
-                command: command.kind(),
-                leg: self.denied_leg,
-                reserved: [0; 4],
-                order_id,
-                client_order_id,
-                reserved_too: [0; 4],
-            },
-        );
-    }
-}
-
-/// The instrument and the account that a command names; zero where it names none.
-fn names(command: &Command) -> (InstrumentId, AccountId) {
-    let (no_instrument, no_account) = (InstrumentId(0), AccountId(0));
-    match command {
-        Command::NewOrder(new) => (new.instrument, new.account),
-        Command::NewAdvancedOrder(new) => (new.order.instrument, new.order.account),
-        Command::StageLeg(stage) => (stage.order.instrument, stage.order.account),
-        Command::StageCondition(stage) => (no_instrument, stage.account),
-        Command::NewOrderList(new) => (new.instrument, new.account),
-        Command::ReplaceOrder(replace) => (replace.order.instrument, replace.order.account),
-        Command::CancelOrder(cancel) => (no_instrument, cancel.account),
-        Command::AmendOrder(amend) => (no_instrument, amend.account),
-        Command::QueryOrder(query) => (no_instrument, query.account),
-        Command::MassCancel(mass) => (mass.instrument, mass.account),
-        Command::BustTrade(bust) => (bust.instrument, no_account),
-        Command::CorrectTrade(correct) => (correct.instrument, no_account),
-        Command::AddInstrument(add) => (add.spec.instrument, no_account),
-        Command::UpdateInstrument(update) => (update.spec.instrument, no_account),
-        Command::SetInstrumentState(set) => (set.instrument, no_account),
-        Command::SetMatchingRules(set) => (set.instrument, no_account),
-        Command::SetAuctionRules(set) => (set.instrument, no_account),
-        Command::StartCall(start) => (start.instrument, no_account),
-        Command::SetKillSwitch(set) => (no_instrument, set.account),
-        Command::CancelOnDisconnect(cancel) => (no_instrument, cancel.account),
-        Command::CountdownCancel(set) => (set.instrument, set.account),
-        Command::SchedulePhase(schedule) => (schedule.instrument, no_account),
-        Command::SetProtections(set) => (set.instrument, no_account),
-        Command::SetAccount(set) => (no_instrument, set.account),
-        Command::Deposit(deposit) => (no_instrument, deposit.account),
-        Command::Withdraw(withdraw) => (no_instrument, withdraw.account),
-        Command::Transfer(transfer) => (no_instrument, transfer.from),
-        Command::AddAsset(_) | Command::AdvanceTime(_) => (no_instrument, no_account),
     }
 }
 

@@ -8,9 +8,10 @@ use tiercel_types::{
     Price, Qty, Side, TimeInForce, Trigger,
 };
 
-use super::entry::{Entry, order_accepted, require};
+use super::entry::{Entry, require};
 use super::lists::{Role, Staging};
 use super::steps::Turn;
+use super::telling::order_accepted;
 use super::{Checked, Mode, Model, Order, Place, may_rest};
 
 /// Basis points in one whole.
