@@ -240,9 +240,14 @@ impl Market {
         let mut order = NewOrder::limit(listing.instrument(), slot.account, slot.side, price, qty);
         order.client_order_id = orders::client_order_id(index);
         order.self_trade_prevention = choices::prevention(slot.account);
-        match self.rng.below(4) {
-            0 => order.display_qty = listing.slice(qty),
-            1 => {
+        match self.rng.below(8) {
+            0..2 => order.display_qty = listing.slice(qty),
+            2 => {
+                // Takes at the best price, and waits there with what is left.
+                order.kind = OrderKind::MarketToLimit;
+                order.price = Price::ZERO;
+            }
+            3..5 => {
                 order.time_in_force = TimeInForce::Gtd;
                 order.expire_time =
                     Timestamp(self.time_ns + 1_000_000 + self.rng.below(2_000_000_000));
@@ -373,7 +378,8 @@ mod tests {
         for kind in OrderKind::ALL {
             assert!(order(&|order| order.kind == *kind), "{kind}");
         }
-        for life in TimeInForce::ALL {
+        // There are no auctions in this market.
+        for life in TimeInForce::ALL.iter().filter(|life| !life.is_for_auction()) {
             assert!(order(&|order| order.time_in_force == *life), "{life}");
         }
         assert!(order(&|order| !order.display_qty.is_zero()), "no iceberg");
