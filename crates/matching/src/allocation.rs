@@ -17,13 +17,13 @@ use tiercel_types::{
 };
 
 use crate::book::{ALLOTS, Book, RANKS_TOP, UNSEEN};
-use crate::engine::{Engine, Named, Pending, Progress};
-use crate::entry::prevents;
+use crate::engine::{Engine, Named, Progress};
 use crate::ladder::Level;
 use crate::ledger::Ledger;
 use crate::orders::{BEYOND, NONE, Orders, TOP};
 use crate::steps::Step;
-use crate::take::{STEP_RECORDS, Taker};
+use crate::take::STEP_RECORDS;
+use crate::taker::Taker;
 use crate::waiting::NOBODY;
 
 /// An instrument's rules, as they were set and in lots.
@@ -223,9 +223,7 @@ impl<L: Ledger> Engine<L> {
             if maker.id.is_none() {
                 continue; // It ended with its list, since the round began.
             }
-            if prevents(taker.self_trade_prevention)
-                && self.ledger.same_group(taker.account, maker.account)
-            {
+            if self.is_own(taker, handle) {
                 if self.prevent(taker, handle, price, lots, out) {
                     self.round.end();
                     return Progress::Done;
@@ -241,8 +239,7 @@ impl<L: Ledger> Engine<L> {
                 return Progress::Done;
             }
         }
-        self.pending = Pending::Taking(*taker, entered.copied());
-        Progress::More
+        self.wait_for_room(taker, entered)
     }
 
     /// Shares out the best opposite level; false if there is nothing more for the taker.

@@ -13,7 +13,7 @@ use crate::engine::{Engine, Named, Progress};
 use crate::ledger::Ledger;
 use crate::orders::{BEYOND, TIMED, UNSEEN_ORDER, split};
 use crate::protections::bands::Reach;
-use crate::take::Taker;
+use crate::taker::Taker;
 use crate::waiting::NOBODY;
 
 /// What a checked amendment does.

@@ -18,7 +18,7 @@ use crate::engine::{Engine, NO_BOOK, Named, Pending, Progress};
 use crate::ledger::Ledger;
 use crate::orders::{ASIDE, BEYOND, NONE, TIMED, UNSEEN_ORDER};
 use crate::table::Probe;
-use crate::take::Taker;
+use crate::taker::Taker;
 use crate::waiting::NOBODY;
 
 /// Records that the end of one order writes at most: those of two more of its list, and the end

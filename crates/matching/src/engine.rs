@@ -20,7 +20,7 @@ use crate::orders::Orders;
 use crate::protections::Countdowns;
 use crate::protections::agenda::Agenda;
 use crate::table::{HandleTable, Probe, hash_word};
-use crate::take::Taker;
+use crate::taker::Taker;
 use crate::timers::Timers;
 use crate::waiting::{Touched, Waiting};
 
@@ -67,16 +67,6 @@ pub struct Level {
 
 /// In the directory: no such instrument.
 pub(crate) const NO_BOOK: u32 = u32::MAX;
-
-/// How far ahead [`Engine::prefetch`] looks at commands in a large book: a memory access apart.
-const PREFETCH_DISTANCES: [usize; 3] = [12, 8, 4];
-
-/// How far ahead it looks in a small one.
-const PREFETCH_NEAR: usize = 2;
-
-/// With fewer live orders the second-level cache holds them all: what costs time then is that an
-/// order is known only when its id's entry is, and one step ahead is enough.
-const PREFETCH_ORDERS_MIN: usize = 8_192;
 
 /// What is left to do of a command that filled the event buffer.
 #[derive(Clone, Copy, Debug)]
@@ -329,83 +319,6 @@ impl<L: Ledger> Engine<L> {
         Progress::Done
     }
 
-    /// Loads into the cache what commands will need that come soon. It changes nothing.
-    ///
-    /// `ahead` tells the command that comes so many commands after the one that is applied next,
-    /// if it is known already: none further than 12.
-    #[inline(always)]
-    pub fn prefetch<'c>(&self, ahead: impl Fn(usize) -> Option<&'c Command>) {
-        if self.orders.len() < PREFETCH_ORDERS_MIN {
-            if let Some(command) = ahead(PREFETCH_NEAR) {
-                self.prefetch_order(command);
-            }
-            return;
-        }
-        for (step, distance) in PREFETCH_DISTANCES.into_iter().enumerate() {
-            if let Some(command) = ahead(distance) {
-                self.prefetch_step(command, step);
-            }
-        }
-    }
-
-    /// Loads the order that a command names, as the entry at the home of its id tells it: right
-    /// nearly always.
-    #[inline(always)]
-    fn prefetch_order(&self, command: &Command) {
-        let id = match command {
-            Command::AmendOrder(amend) => amend.order_id,
-            Command::CancelOrder(cancel) => cancel.order_id,
-            _ => return,
-        };
-        prefetch_line(self.orders.get(self.ids.guess(self.hash_id(id))));
-    }
-
-    /// Each step needs what the one before has loaded meanwhile: the entry of the order's id,
-    /// then the order, then its neighbours and its level.
-    #[inline(always)]
-    fn prefetch_step(&self, command: &Command, step: usize) {
-        let (id, price) = match command {
-            Command::AmendOrder(amend) => (amend.order_id, amend.price),
-            Command::CancelOrder(cancel) => (cancel.order_id, Price::ZERO),
-            Command::NewOrder(new) if step == 2 => {
-                if let Ok(index) = self.book_of(new.instrument) {
-                    self.prefetch_tail(index, new.side, new.price);
-                }
-                return;
-            }
-            Command::NewOrder(new) => (new.order_id, Price::ZERO),
-            _ => return,
-        };
-        let hash = self.hash_id(id);
-        if step == 0 {
-            return prefetch_line(self.ids.home(hash));
-        }
-        let Some(handle) = self.ids.first_with(hash) else { return };
-        let found = self.orders.get(handle);
-        if step == 1 {
-            prefetch_line(found);
-        } else {
-            prefetch_line(self.orders.get(found.next));
-            prefetch_line(self.orders.get(found.previous));
-            let ladder = self.book(found.book).ladder(found.side);
-            ladder.prefetch(ladder.key(found.tick));
-            if !price.is_zero() {
-                self.prefetch_tail(found.book, found.side, price);
-            }
-        }
-    }
-
-    /// Loads the last order of the level that an order of this price would join.
-    #[inline(always)]
-    fn prefetch_tail(&self, index: u32, side: Side, price: Price) {
-        let book = self.book(index);
-        let ladder = book.ladder(side);
-        let level = book.tick.divide_signed(price.units());
-        if let Some(level) = level.and_then(|tick| ladder.level(ladder.key(tick))) {
-            prefetch_line(self.orders.get(level.tail));
-        }
-    }
-
     #[inline(always)]
     pub(crate) fn hash_id(&self, id: OrderId) -> u32 {
         hash_word(id.0, self.config.hash_seed)
@@ -608,18 +521,4 @@ impl Named {
             },
         );
     }
-}
-
-/// Asks the processor for a cache line.
-#[inline(always)]
-pub(crate) fn prefetch_line<T>(target: &T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: prefetching is a hint; it neither faults nor changes anything, and SSE is part of
-    // every x86-64.
-    unsafe {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(target).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = target;
 }

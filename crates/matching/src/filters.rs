@@ -1,7 +1,7 @@
 //! An instrument's filters: what its terms allow of a price, a quantity, a value.
 
 use tiercel_types::command::NewOrder;
-use tiercel_types::{DenialReason, Money, Price, Qty, Side};
+use tiercel_types::{DenialReason, Money, OrderKind, Price, Qty, Side};
 
 use crate::book::{BANDED, Book, GUARDED};
 
@@ -112,7 +112,7 @@ impl Book {
 
 /// Checks 25 to 27. Returns the slice in lots.
 pub(crate) fn check_slice(book: &Book, order: &NewOrder, rests: bool) -> Result<u64, DenialReason> {
-    if !rests {
+    if !rests || order.kind == OrderKind::MarketToLimit {
         return Err(DenialReason::DisplayQtyNotAllowed);
     }
     let slice = book.lot.divide(order.display_qty.units());

@@ -183,7 +183,7 @@ impl Ladder {
     /// Loads the level at `key` into the cache, if it is near.
     #[inline(always)]
     pub(crate) fn prefetch(&self, key: i64) {
-        crate::engine::prefetch_line(self.window.get(key as usize));
+        crate::prefetch::prefetch_line(self.window.get(key as usize));
     }
 
     /// The level at `key`, if it is there.

@@ -1,10 +1,9 @@
 //! Trading: a taker walks the opposite side.
 
 use tiercel_types::command::NewOrder;
-use tiercel_types::event::{EventBuffer, OrderReplenished, OrderRested, SelfTradePrevented, Trade};
+use tiercel_types::event::{EventBuffer, OrderReplenished, OrderRested, Trade};
 use tiercel_types::{
-    AccountId, EndReason, Money, OrderId, OrderKind, Price, Qty, SelfTradePrevention, Side,
-    TimeInForce, TradeId,
+    AccountId, EndReason, Money, OrderKind, Price, Qty, SelfTradePrevention, TimeInForce, TradeId,
 };
 
 use crate::book::{ALLOTS, Book, RANKS_TOP, UNSEEN};
@@ -13,7 +12,7 @@ use crate::entry::{may_rest, prevents};
 use crate::ladder::Level;
 use crate::ledger::{Ledger, Settlement};
 use crate::orders::{BEYOND, NONE, Order, TIMED, UNSEEN_ORDER, rare_bits, split};
-use crate::protections::bands::Reach;
+use crate::taker::{Aggressor, Taker};
 use crate::waiting::NOBODY;
 
 /// Records that one step of plain trading writes at most: a trade.
@@ -23,100 +22,6 @@ const PLAIN_RECORDS: usize = 1;
 /// self-trade, the maker's end or next slice, the taker's end, and for each of the two the ends of
 /// two more orders of its list and of the list.
 pub(crate) const STEP_RECORDS: usize = 10;
-
-/// An order that is trading.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Taker {
-    pub(crate) id: OrderId,
-    /// Lots it has open; of an order by quote amount none.
-    pub(crate) open: u64,
-    /// Lots filled and open.
-    pub(crate) total: u64,
-    /// Iceberg: lots of a slice; else zero.
-    pub(crate) slice: u64,
-    /// Its limit; zero if it has none.
-    pub(crate) tick: i64,
-    /// Its limit as a key of the opposite ladder.
-    pub(crate) limit_key: i64,
-    /// Its limit or protection price; zero if it has none.
-    pub(crate) price: Price,
-    /// By quote amount: what is left of it.
-    pub(crate) amount: Option<Money>,
-    pub(crate) book: u32,
-    /// An amended order's slot, which it keeps; [`NONE`] for a new order.
-    pub(crate) handle: u32,
-    /// Its waiter, if it belongs to a list; else [`NOBODY`].
-    pub(crate) waiter: u32,
-    pub(crate) account: AccountId,
-    pub(crate) side: Side,
-    pub(crate) time_in_force: TimeInForce,
-    pub(crate) self_trade_prevention: SelfTradePrevention,
-    pub(crate) kind: OrderKind,
-    /// At which levels it may trade, if its book has bands.
-    pub(crate) reach: Reach,
-}
-
-/// What each trade of a taker tells of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Aggressor {
-    pub(crate) id: OrderId,
-    pub(crate) account: AccountId,
-    pub(crate) book: u32,
-    pub(crate) side: Side,
-    pub(crate) self_trade_prevention: SelfTradePrevention,
-    /// At which price its funds are reserved; a market order has none reserved.
-    pub(crate) limit: Option<Price>,
-    /// See [`Taker::waiter`].
-    pub(crate) waiter: u32,
-}
-
-impl Taker {
-    pub(crate) fn aggressor(&self) -> Aggressor {
-        Aggressor {
-            id: self.id,
-            account: self.account,
-            book: self.book,
-            side: self.side,
-            self_trade_prevention: self.self_trade_prevention,
-            limit: (!self.is_market()).then_some(self.price),
-            waiter: self.waiter,
-        }
-    }
-
-    pub(crate) fn is_market(&self) -> bool {
-        self.kind == OrderKind::Market
-    }
-
-    /// Lots it wants at `price`.
-    #[inline(always)]
-    pub(crate) fn wants(&self, book: &Book, price: Price) -> u64 {
-        match self.amount {
-            None => self.open,
-            Some(amount) => affordable(book, amount, price),
-        }
-    }
-
-    /// Takes what was traded or prevented off what it wants.
-    #[inline(always)]
-    pub(crate) fn reduce(&mut self, lots: u64, cost: impl FnOnce() -> Money) {
-        match &mut self.amount {
-            None => self.open -= lots,
-            Some(amount) => *amount = Money::from_units(amount.units() - cost().units()),
-        }
-    }
-
-    /// Whether it has nothing left to want. By amount, only its next price tells.
-    #[inline(always)]
-    pub(crate) fn is_filled(&self) -> bool {
-        self.open == 0 && self.amount.is_none()
-    }
-}
-
-/// Lots that `amount` pays for at `price`.
-fn affordable(book: &Book, amount: Money, price: Price) -> u64 {
-    let lot_cost = Money::of(price, book.qty(1)).units();
-    u64::try_from(amount.units() / lot_cost).unwrap_or(u64::MAX)
-}
 
 impl<L: Ledger> Engine<L> {
     /// Trades an order that wants `open` lots up to a limit, while what it meets is plain: near
@@ -204,9 +109,7 @@ impl<L: Ledger> Engine<L> {
             if !taker.reach.holds(key) {
                 return self.stop_at_band(taker, entered, key, out);
             }
-            if prevents(taker.self_trade_prevention)
-                && self.ledger.same_group(taker.account, maker.account)
-            {
+            if self.is_own(taker, handle) {
                 if self.prevent(taker, handle, price, lots, out) {
                     return Progress::Done;
                 }
@@ -220,6 +123,11 @@ impl<L: Ledger> Engine<L> {
                 return Progress::Done;
             }
         }
+        self.wait_for_room(taker, entered)
+    }
+
+    /// The event buffer is full: the taker goes on when there is room.
+    pub(crate) fn wait_for_room(&mut self, taker: &Taker, entered: Option<&NewOrder>) -> Progress {
         self.pending = Pending::Taking(*taker, entered.copied());
         Progress::More
     }
@@ -348,7 +256,7 @@ impl<L: Ledger> Engine<L> {
     }
 
     /// An iceberg whose slice has gone shows the next.
-    fn replenish(&mut self, handle: u32, out: &mut EventBuffer) {
+    pub(crate) fn replenish(&mut self, handle: u32, out: &mut EventBuffer) {
         let book = &mut self.books[self.orders.get(handle).book as usize];
         let level_lots = book.replenish(&mut self.orders, handle);
         let order = self.orders.get(handle);
@@ -363,142 +271,6 @@ impl<L: Ledger> Engine<L> {
             reserved: [0; 7],
         };
         out.push(book.spec.instrument, order.account, replenished);
-    }
-
-    /// Keeps two orders of one owner from trading. Returns whether the taker has ended.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn prevent(
-        &mut self,
-        taker: &mut Taker,
-        handle: u32,
-        price: Price,
-        lots: u64,
-        out: &mut EventBuffer,
-    ) -> bool {
-        use SelfTradePrevention as Mode;
-        let id = self.orders.get(handle).id;
-        let action = self.tell_prevented(taker, handle, price, lots, out);
-        let left = *self.orders.get(handle);
-        let decrements = matches!(action, Mode::Decrement | Mode::Transfer);
-        match action {
-            _ if left.id != id => {} // It ended with its list.
-            Mode::ExpireMaker | Mode::ExpireBoth => {
-                self.end_order(handle, EndReason::SelfTrade, out);
-            }
-            _ if decrements && left.open() == 0 => {
-                self.end_order(handle, EndReason::SelfTrade, out);
-            }
-            _ if decrements && left.displayed == 0 && left.rare & UNSEEN_ORDER == 0 => {
-                self.replenish(handle, out);
-            }
-            _ => {}
-        }
-        let ends = matches!(action, Mode::ExpireTaker | Mode::ExpireBoth) || taker.is_filled();
-        if ends {
-            self.end_taker(taker, EndReason::SelfTrade, out);
-        }
-        ends
-    }
-
-    /// Two orders of one owner do not trade: tells what is done instead, and does it but for
-    /// ending orders. Returns what that is.
-    pub(crate) fn tell_prevented(
-        &mut self,
-        taker: &mut Taker,
-        handle: u32,
-        price: Price,
-        lots: u64,
-        out: &mut EventBuffer,
-    ) -> SelfTradePrevention {
-        use SelfTradePrevention as Mode;
-        let maker = *self.orders.get(handle);
-        let action = match taker.self_trade_prevention {
-            Mode::Transfer
-                if maker.self_trade_prevention != Mode::Transfer
-                    || maker.account == taker.account =>
-            {
-                Mode::Decrement
-            }
-            mode => mode,
-        };
-        let decrements = matches!(action, Mode::Decrement | Mode::Transfer);
-        if decrements {
-            self.decrement(taker, handle, price, lots, action);
-        }
-        let book = &mut self.books[taker.book as usize];
-        let left = *self.orders.get(handle);
-        let unseen = left.rare & UNSEEN_ORDER != 0;
-        let level_lots = if unseen { 0 } else { book.level_mut(left.side, left.tick).displayed };
-        let prevented = SelfTradePrevented {
-            taker_order_id: taker.id,
-            maker_order_id: left.id,
-            price,
-            qty: book.qty(lots),
-            taker_open_qty: book.qty(taker.open),
-            maker_open_qty: book.qty(left.open()),
-            level_qty: book.qty(level_lots),
-            update_id: if decrements && !unseen { book.next_update() } else { 0 },
-            maker_account: left.account,
-            action,
-            taker_side: taker.side,
-            reserved: [0; 2],
-        };
-        out.push(book.spec.instrument, taker.account, prevented);
-        if decrements && (taker.waiter != NOBODY || left.rare & BEYOND != 0) {
-            self.tell_lists(taker.aggressor(), (1, 0), (handle, 1), out);
-        }
-        action
-    }
-
-    /// Takes `lots` off both orders; under [`SelfTradePrevention::Transfer`] they change hands.
-    fn decrement(
-        &mut self,
-        taker: &mut Taker,
-        handle: u32,
-        price: Price,
-        lots: u64,
-        action: SelfTradePrevention,
-    ) {
-        let unseen = self.orders.get(handle).rare & UNSEEN_ORDER != 0;
-        if unseen {
-            self.decrement_unseen(handle, lots);
-        } else {
-            let book = &mut self.books[taker.book as usize];
-            let maker = self.orders.get_mut(handle);
-            maker.displayed -= lots;
-            maker.total -= lots;
-            let (side, tick) = (maker.side, maker.tick);
-            book.level_mut(side, tick).displayed -= lots;
-            book.open_lots[side.index()] -= lots;
-        }
-        let maker = *self.orders.get(handle);
-        let qty = self.book(taker.book).qty(lots);
-        taker.reduce(lots, || Money::of(price, qty));
-        if taker.amount.is_none() {
-            taker.total -= lots;
-        }
-        if !L::ENABLED {
-            return;
-        }
-        if action == SelfTradePrevention::Transfer {
-            let settlement = self.settlement(taker.aggressor(), maker.account, price, qty, None);
-            self.ledger.settle(&settlement);
-            if unseen {
-                self.free_above(handle, price, qty);
-            }
-            return;
-        }
-        let spec = self.book(taker.book).spec;
-        // It reserves at its limit: where it rests displayed, that is the price.
-        let limit = self.book(taker.book).price(maker.tick);
-        let given = Book::gives(maker.side, limit, qty);
-        self.ledger.reserve(maker.account, spec.asset_given(maker.side), -given);
-        if !taker.is_market() {
-            let side = taker.side;
-            let given = Book::gives(side, taker.price, qty);
-            self.ledger.reserve(taker.account, spec.asset_given(side), -given);
-        }
     }
 
     /// Nothing more to trade with: the rest rests, or ends.

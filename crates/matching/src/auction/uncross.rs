@@ -14,11 +14,12 @@ use tiercel_types::{
 };
 
 use crate::end::END_RECORDS;
-use crate::engine::{Engine, Pending, Progress, prefetch_line};
+use crate::engine::{Engine, Pending, Progress};
 use crate::ladder::Level;
 use crate::ledger::Ledger;
 use crate::orders::{ASIDE, BEYOND, NONE};
-use crate::take::Aggressor;
+use crate::prefetch::prefetch_line;
+use crate::taker::Aggressor;
 use crate::waiting::{NOBODY, Touched};
 
 use super::merge::{LADDERS_MAX, Merge};

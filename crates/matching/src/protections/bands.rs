@@ -13,7 +13,7 @@ use crate::book::{BANDED, Book, GUARDED};
 use crate::engine::{Engine, Named, Progress};
 use crate::entry::may_rest;
 use crate::ledger::Ledger;
-use crate::take::Taker;
+use crate::taker::Taker;
 use crate::waiting::Touched;
 
 /// No duration is longer.

@@ -8,7 +8,7 @@ use crate::engine::{Engine, Pending, Progress};
 use crate::entry::prevents;
 use crate::ledger::Ledger;
 use crate::orders::NONE;
-use crate::take::Taker;
+use crate::taker::Taker;
 use crate::waiting::{State, Touched};
 
 use super::Group;

@@ -2,13 +2,13 @@
 
 use tiercel_types::command::{Kind, NewAdvancedOrder, NewOrder, OrderTerms};
 use tiercel_types::event::{EventBuffer, OrderAccepted};
-use tiercel_types::{DenialReason, EndReason, Money, OrderKind, Peg, Price, TimeInForce};
+use tiercel_types::{DenialReason, EndReason, Money, OrderKind, Peg, Price};
 
 use crate::engine::{Engine, Named, Progress};
-use crate::entry::{accepted, may_rest};
+use crate::entry::accepted;
 use crate::ledger::Ledger;
 use crate::orders::{BEYOND, UNSEEN_ORDER};
-use crate::take::Taker;
+use crate::taker::Taker;
 use crate::waiting::check::Checked;
 use crate::waiting::{NOBODY, State, Touched};
 
@@ -146,17 +146,7 @@ impl<L: Ledger> Engine<L> {
             self.forget_beyond(taker.handle);
             self.orders.get_mut(taker.handle).rare &= !BEYOND;
         }
-        if taker.kind != OrderKind::Market && may_rest(taker.time_in_force) && !trades {
-            self.rest(&taker, None, out);
-            return Progress::Done;
-        }
-        if taker.time_in_force == TimeInForce::Fok
-            && self.available(&taker, taker.open) < taker.open
-        {
-            self.end_taker(&taker, EndReason::FillOrKill, out);
-            return Progress::Done;
-        }
-        self.take(&mut taker, None, out)
+        self.rest_or_take(&mut taker, trades, out)
     }
 
     /// An order that will be unseen keeps its waiter, but nothing of what it waited for.

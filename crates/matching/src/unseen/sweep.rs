@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::entry::prevents;
 use crate::ledger::Ledger;
 use crate::orders::NONE;
-use crate::take::Taker;
+use crate::taker::Taker;
 
 use super::Unseen;
 

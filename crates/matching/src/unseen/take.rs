@@ -5,11 +5,11 @@ use tiercel_types::event::{EventBuffer, OrderEnded, OrderRested, Trade};
 use tiercel_types::{EndReason, Money, Price, Qty, Side, TradeId};
 
 use crate::book::Book;
-use crate::engine::{Engine, Pending, Progress};
-use crate::entry::prevents;
+use crate::engine::{Engine, Progress};
 use crate::ledger::Ledger;
 use crate::orders::NONE;
-use crate::take::{Aggressor, STEP_RECORDS, Taker};
+use crate::take::STEP_RECORDS;
+use crate::taker::{Aggressor, Taker};
 use crate::waiting::State;
 
 use super::sweep::Met;
@@ -49,9 +49,7 @@ impl<L: Ledger> Engine<L> {
             if !taker.reach.holds(key) {
                 return self.stop_at_band(taker, entered, key, out);
             }
-            if prevents(taker.self_trade_prevention)
-                && self.ledger.same_group(taker.account, maker.account)
-            {
+            if self.is_own(taker, handle) {
                 if self.prevent(taker, handle, price, lots, out) {
                     return Progress::Done;
                 }
@@ -79,8 +77,7 @@ impl<L: Ledger> Engine<L> {
                 return Progress::Done;
             }
         }
-        self.pending = Pending::Taking(*taker, entered.copied());
-        Progress::More
+        self.wait_for_room(taker, entered)
     }
 
     /// Whom a taker meets next.

@@ -15,7 +15,7 @@ use crate::entry::{accepted, may_rest};
 use crate::ledger::Ledger;
 use crate::orders::BEYOND;
 use crate::protections::bands::Reach;
-use crate::take::Taker;
+use crate::taker::Taker;
 
 use super::check::{Checked, Entered};
 use super::draft::{LEGS_MAX, Leg};
@@ -242,17 +242,26 @@ impl<L: Ledger> Engine<L> {
         }
         let open = self.book(taker.book).state == InstrumentState::Open;
         let crosses = open && self.meets_any(&taker);
-        if taker.kind != OrderKind::Market && may_rest(taker.time_in_force) && !crosses {
-            self.rest(&taker, None, out);
+        self.rest_or_take(&mut taker, crosses, out)
+    }
+
+    /// An order that has a slot, and is in no queue yet, rests if it meets nobody; else it trades.
+    pub(crate) fn rest_or_take(
+        &mut self,
+        taker: &mut Taker,
+        meets: bool,
+        out: &mut EventBuffer,
+    ) -> Progress {
+        if taker.kind != OrderKind::Market && may_rest(taker.time_in_force) && !meets {
+            self.rest(taker, None, out);
             return Progress::Done;
         }
-        if taker.time_in_force == TimeInForce::Fok
-            && self.available(&taker, taker.open) < taker.open
+        if taker.time_in_force == TimeInForce::Fok && self.available(taker, taker.open) < taker.open
         {
-            self.end_taker(&taker, EndReason::FillOrKill, out);
+            self.end_taker(taker, EndReason::FillOrKill, out);
             return Progress::Done;
         }
-        self.take(&mut taker, None, out)
+        self.take(taker, None, out)
     }
 
     pub(crate) fn new_order_list(&mut self, new: &NewOrderList, out: &mut EventBuffer) -> Progress {

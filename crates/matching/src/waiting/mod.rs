@@ -19,6 +19,7 @@ pub(crate) mod conditions;
 pub(crate) mod draft;
 mod enter;
 mod image;
+mod legs;
 pub(crate) mod levels;
 mod lists;
 mod quiet;

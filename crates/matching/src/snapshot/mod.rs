@@ -12,20 +12,21 @@
 //! engines in the same state write the same bytes, whatever their capacities and seeds, and the
 //! digest is a hash of those bytes.
 
+mod accounts;
+mod bytes;
+
 use thiserror::Error;
-use tiercel_types::command::{
-    AccountState, NewOrder, SetAccount, SetMatchingRules, StageCondition,
-};
+use tiercel_types::command::{AddAsset, NewOrder, SetMatchingRules, StageCondition};
 use tiercel_types::event::{Event, EventBuffer};
 use tiercel_types::{
     AccountId, AssetCode, AssetId, ClientOrderId, InstrumentId, InstrumentSpec, InstrumentState,
-    Money, OrderId, OrderKind, Price, Qty, RULES_VERSION, SelfTradePrevention, Side, TimeInForce,
-    Timestamp,
+    OrderId, OrderKind, Price, RULES_VERSION, SelfTradePrevention, Side, TimeInForce, Timestamp,
 };
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
-use crate::accounts::{Accounts, TradeRecord};
+use self::bytes::{Header, MAGIC, SNAPSHOT_VERSION, SectionImage};
+pub(crate) use self::bytes::{Reader, Sink, put_section};
 use crate::auction::AuctionImage;
 use crate::book::ALLOTS;
 use crate::engine::{Engine, EngineConfig, NO_BOOK, Pending};
@@ -35,11 +36,6 @@ use crate::protections::ProtectionParts;
 use crate::table::Probe;
 use crate::volume::{MinuteImage, minute_of};
 use crate::waiting::WaiterImage;
-
-const MAGIC: [u8; 8] = *b"TIERSNAP";
-
-/// The version of the layout below.
-const SNAPSHOT_VERSION: u16 = 1;
 
 /// Why bytes are not a snapshot that this engine can start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -69,27 +65,6 @@ pub enum SnapshotError {
         /// Which part.
         part: &'static str,
     },
-}
-
-#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct Header {
-    magic: [u8; 8],
-    layout: u16,
-    rules: u16,
-    shard: u16,
-    accounts_kept: u16,
-    time: Timestamp,
-    sequence: u64,
-    orders_entered: u64,
-    forgotten_funding: u64,
-    assets: u64,
-    instruments: u64,
-    orders: u64,
-    accounts: u64,
-    balances: u64,
-    trades: u64,
-    fundings: u64,
 }
 
 #[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -128,66 +103,6 @@ struct OrderImage {
     client_order_id: ClientOrderId,
 }
 
-#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct AccountImage {
-    account: AccountId,
-    trade_group: u32,
-    max_open_orders: u32,
-    state: AccountState,
-    reserved: [u8; 3],
-}
-
-#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct BalanceImage {
-    asset: AssetId,
-    account: AccountId,
-    free: Money,
-    reserved: Money,
-}
-
-#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct TradeImage {
-    instrument: InstrumentId,
-    base: AssetId,
-    quote: AssetId,
-    taker: AccountId,
-    maker: AccountId,
-    taker_fee_ppm: i32,
-    maker_fee_ppm: i32,
-    taker_side: Side,
-    busted: u8,
-    reserved: [u8; 2],
-    number: u64,
-    price: Price,
-    qty: Qty,
-    original_qty: Qty,
-    taker_fee: Money,
-    maker_fee: Money,
-}
-
-/// The head of a part that may be missing.
-#[derive(Clone, Copy, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct SectionImage {
-    name: [u8; 8],
-    records: u64,
-}
-
-/// Writes a part that may be missing, if it has records.
-pub(crate) fn put_section<T: IntoBytes + Immutable>(
-    sink: &mut impl Sink,
-    name: [u8; 8],
-    records: &[T],
-) {
-    if !records.is_empty() {
-        sink.put(SectionImage { name, records: records.len() as u64 }.as_bytes());
-        sink.put(records.as_bytes());
-    }
-}
-
 /// The part of the minutes in which instruments traded that count their volume.
 const VOLUMES: [u8; 8] = *b"VOLUMES\0";
 
@@ -203,23 +118,6 @@ struct MatchingRulesImage {
     rules: SetMatchingRules,
     /// Buy and sell; none: there is no such order.
     top_orders: [OrderId; 2],
-}
-
-/// Where a snapshot's bytes go.
-pub(crate) trait Sink {
-    fn put(&mut self, bytes: &[u8]);
-}
-
-impl Sink for Vec<u8> {
-    fn put(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
-    }
-}
-
-impl Sink for Xxh3 {
-    fn put(&mut self, bytes: &[u8]) {
-        self.update(bytes);
-    }
 }
 
 impl<L: Ledger> Engine<L> {
@@ -381,7 +279,7 @@ impl<L: Ledger> Engine<L> {
         let mut scratch = EventBuffer::with_capacity(1);
         for _ in 0..header.assets {
             let AssetImage { asset, code } = reader.read("assets")?;
-            engine.add_asset(&tiercel_types::command::AddAsset { asset, code }, &mut scratch);
+            engine.add_asset(&AddAsset { asset, code }, &mut scratch);
             accepted(&mut scratch, "assets")?;
         }
         for _ in 0..header.instruments {
@@ -538,184 +436,4 @@ fn accepted(scratch: &mut EventBuffer, part: &'static str) -> Result<(), Snapsho
     let denied = scratch.iter().any(|(_, event)| matches!(event, Event::Denied(_)));
     scratch.clear();
     if denied { Err(SnapshotError::Contradiction { part }) } else { Ok(()) }
-}
-
-impl Accounts {
-    fn images(&self) -> impl Iterator<Item = AccountImage> + '_ {
-        // The venue's own account is always there.
-        (0..).zip(&self.table).skip(1).filter(|(_, account)| account.known).map(
-            |(number, account)| AccountImage {
-                account: AccountId(number),
-                trade_group: account.trade_group,
-                max_open_orders: account.max_open_orders,
-                state: if account.blocked { AccountState::Blocked } else { AccountState::Active },
-                reserved: [0; 3],
-            },
-        )
-    }
-
-    fn balance_images(&self) -> impl Iterator<Item = BalanceImage> + '_ {
-        (0..).zip(&self.balances).flat_map(|(asset, row)| {
-            (0..).zip(row).filter(|(_, balance)| balance.free != 0 || balance.reserved != 0).map(
-                move |(account, balance)| BalanceImage {
-                    asset: AssetId(asset),
-                    account: AccountId(account),
-                    free: Money::from_units(balance.free),
-                    reserved: Money::from_units(balance.reserved),
-                },
-            )
-        })
-    }
-
-    fn write(&self, sink: &mut impl Sink) {
-        for image in self.images() {
-            sink.put(image.as_bytes());
-        }
-        for image in self.balance_images() {
-            sink.put(image.as_bytes());
-        }
-        for trade in &self.trades {
-            let image = TradeImage {
-                instrument: trade.instrument,
-                base: trade.base,
-                quote: trade.quote,
-                taker: trade.taker,
-                maker: trade.maker,
-                taker_fee_ppm: trade.fees_ppm.0,
-                maker_fee_ppm: trade.fees_ppm.1,
-                taker_side: trade.taker_side,
-                busted: u8::from(trade.busted),
-                reserved: [0; 2],
-                number: trade.number,
-                price: trade.price,
-                qty: trade.qty,
-                original_qty: trade.original_qty,
-                taker_fee: trade.taker_fee,
-                maker_fee: trade.maker_fee,
-            };
-            sink.put(image.as_bytes());
-        }
-        for funding_id in &self.fundings {
-            sink.put(&funding_id.to_le_bytes());
-        }
-    }
-
-    fn read(&mut self, header: &Header, reader: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        for _ in 0..header.accounts {
-            let image: AccountImage = reader.read("accounts")?;
-            if image.account == AccountId::VENUE || image.account.0 >= AccountId::LIMIT {
-                return Err(SnapshotError::Contradiction { part: "accounts" });
-            }
-            self.set_account(&SetAccount {
-                account: image.account,
-                trade_group: image.trade_group,
-                max_open_orders: image.max_open_orders,
-                state: image.state,
-                reserved: [0; 3],
-            });
-        }
-        for _ in 0..header.balances {
-            let image: BalanceImage = reader.read("balances")?;
-            if self.balance(image.account, image.asset).is_none() {
-                return Err(SnapshotError::Contradiction { part: "balances" });
-            }
-            let balance = self.balance_mut(image.account, image.asset);
-            balance.free = image.free.units();
-            balance.reserved = image.reserved.units();
-        }
-        for _ in 0..header.trades {
-            let image: TradeImage = reader.read("trades")?;
-            let known = [image.base, image.quote].iter().all(|&asset| self.knows_asset(asset))
-                && [image.taker, image.maker].iter().all(|&account| self.knows(account));
-            if !known {
-                return Err(SnapshotError::Contradiction { part: "trades" });
-            }
-            self.trades.push_back(TradeRecord {
-                instrument: image.instrument,
-                base: image.base,
-                quote: image.quote,
-                number: image.number,
-                price: image.price,
-                qty: image.qty,
-                original_qty: image.original_qty,
-                taker: image.taker,
-                maker: image.maker,
-                taker_side: image.taker_side,
-                busted: image.busted == 1,
-                fees_ppm: (image.taker_fee_ppm, image.maker_fee_ppm),
-                taker_fee: image.taker_fee,
-                maker_fee: image.maker_fee,
-            });
-        }
-        for _ in 0..header.fundings {
-            self.fundings.insert(reader.read("funding ids")?);
-        }
-        self.forgotten_funding = header.forgotten_funding;
-        Ok(())
-    }
-}
-
-/// Walks a snapshot's bytes.
-#[derive(Clone)]
-pub(crate) struct Reader<'a> {
-    bytes: &'a [u8],
-}
-
-impl<'a> Reader<'a> {
-    /// Checks magic, checksum and versions.
-    fn new(bytes: &'a [u8]) -> Result<Self, SnapshotError> {
-        if bytes.get(..MAGIC.len()) != Some(&MAGIC[..]) {
-            return Err(SnapshotError::Foreign);
-        }
-        let (body, checksum) = bytes.split_last_chunk::<8>().ok_or(SnapshotError::Checksum)?;
-        if body.len() < size_of::<Header>() {
-            return Err(SnapshotError::Checksum);
-        }
-        let word = |at: usize| u16::from_le_bytes([body[at], body[at + 1]]);
-        let (layout, rules) = (word(8), word(10));
-        if layout != SNAPSHOT_VERSION || rules != RULES_VERSION {
-            return Err(SnapshotError::Version { layout, rules });
-        }
-        if xxh3_64(body) != u64::from_le_bytes(*checksum) {
-            return Err(SnapshotError::Checksum);
-        }
-        Ok(Self { bytes: body })
-    }
-
-    pub(crate) fn read<T: TryFromBytes>(&mut self, part: &'static str) -> Result<T, SnapshotError> {
-        let wrong = SnapshotError::Contradiction { part };
-        let (head, rest) = self.bytes.split_at_checked(size_of::<T>()).ok_or(wrong)?;
-        self.bytes = rest;
-        T::try_read_from_bytes(head).map_err(|_| wrong)
-    }
-
-    fn skip<T>(&mut self, count: u64, part: &'static str) -> Result<(), SnapshotError> {
-        let size = usize::try_from(count).ok().and_then(|count| count.checked_mul(size_of::<T>()));
-        let rest = size.and_then(|size| self.bytes.get(size..));
-        self.bytes = rest.ok_or(SnapshotError::Contradiction { part })?;
-        Ok(())
-    }
-
-    /// Passes over the part of this name, if it comes next; returns a reader of its records.
-    pub(crate) fn skip_section(
-        &mut self,
-        name: [u8; 8],
-        size: usize,
-    ) -> Result<Option<Self>, SnapshotError> {
-        const PART: &str = "sections";
-        if !self.bytes.starts_with(&name) {
-            return Ok(None);
-        }
-        let head: SectionImage = self.read(PART)?;
-        let wrong = SnapshotError::Contradiction { part: PART };
-        let size = usize::try_from(head.records).ok().and_then(|count| count.checked_mul(size));
-        let (records, rest) =
-            size.and_then(|size| self.bytes.split_at_checked(size)).ok_or(wrong)?;
-        self.bytes = rest;
-        Ok(Some(Self { bytes: records }))
-    }
-
-    pub(crate) fn is_at_end(&self) -> bool {
-        self.bytes.is_empty()
-    }
 }
