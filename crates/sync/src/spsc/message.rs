@@ -14,8 +14,9 @@
 use core::fmt;
 use core::mem::MaybeUninit;
 
+use super::lane::{Gone, Lane};
 use super::{Closed, PopError, PushError};
-use crate::atomic::{Arc, AtomicBool, AtomicU64, Ordering, UnsafeCell};
+use crate::atomic::{Arc, AtomicU64, Ordering, UnsafeCell};
 #[cfg(not(tiercel_loom))]
 use crate::layout::APART_BYTES;
 use crate::layout::{Apart, LINE_BYTES, as_read, prefetch_write};
@@ -53,12 +54,6 @@ struct Shared<T, W> {
     gone: Apart<Gone>,
     wait: Apart<W>,
     slots: Box<[Slot<T>]>,
-}
-
-#[derive(Default)]
-struct Gone {
-    producer: AtomicBool,
-    consumer: AtomicBool,
 }
 
 // SAFETY: a value moves from the producer's thread to the consumer's, or is dropped by the last that
@@ -135,7 +130,7 @@ pub fn ring_with<T: Send, W: Wait>(capacity: usize, wait: W) -> (Producer<T, W>,
         wait: Apart::new(wait),
         slots: (0..capacity).map(slot).collect(),
     });
-    let lane = Lane { slots: shared.slots.as_ptr(), mask: capacity as u64 - 1 };
+    let lane = Lane::of(&shared.slots);
     let end = ProducerEnd(Arc::clone(&shared));
     let producer = Producer { end, lane, tail: 0, limit: capacity as u64 };
     (producer, Consumer { end: ConsumerEnd(shared), lane, head: 0 })
@@ -164,36 +159,13 @@ impl<T, W: Wait> Drop for ConsumerEnd<T, W> {
     }
 }
 
-/// Where the slots are, copied into each handle: one step less on the way to a message.
-struct Lane<T> {
-    slots: *const Slot<T>,
-    mask: u64,
-}
-
-impl<T> Clone for Lane<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Lane<T> {}
-
-impl<T> Lane<T> {
-    /// The slot of message `number`.
-    ///
-    /// # Safety
-    /// The ring must be alive, and stay so for `'a`.
-    #[inline(always)]
-    unsafe fn slot<'a>(self, number: u64) -> &'a Slot<T> {
-        // SAFETY: the mask keeps it inside the ring's slots, which live by the caller's promise.
-        unsafe { &*self.slots.add((number & self.mask) as usize) }
-    }
-
+/// What both sides ask of the slots.
+impl<T> Lane<Slot<T>> {
     /// How far the producer may go.
     #[inline(always)]
     fn look_for_room<W>(self, shared: &Shared<T, W>) -> u64 {
         // [p1] With [c3]: the consumer is done with every slot below.
-        shared.head.load(Ordering::Acquire) + self.mask + 1
+        shared.head.load(Ordering::Acquire) + self.capacity()
     }
 
     /// As [`Self::look_for_room`], once that is further than `tail`.
@@ -258,7 +230,7 @@ impl<T> Lane<T> {
 #[repr(align(128))]
 pub struct Producer<T: Send, W: Wait = SpinPark> {
     end: ProducerEnd<T, W>,
-    lane: Lane<T>,
+    lane: Lane<Slot<T>>,
     /// Messages pushed.
     tail: u64,
     /// How far `tail` may go, as far as is known: the last `head` seen, and the capacity.
@@ -351,7 +323,7 @@ impl<T: Send, W: Wait> Producer<T, W> {
 
     /// How many messages it can hold.
     pub fn capacity(&self) -> usize {
-        self.lane.mask as usize + 1
+        self.lane.capacity() as usize
     }
 
     /// Whether the consumer is gone.
@@ -412,7 +384,7 @@ impl<T: Send, W: Wait> Reserved<'_, T, W> {
 #[repr(align(128))]
 pub struct Consumer<T: Send, W: Wait = SpinPark> {
     end: ConsumerEnd<T, W>,
-    lane: Lane<T>,
+    lane: Lane<Slot<T>>,
     /// Messages popped.
     head: u64,
 }
@@ -496,7 +468,7 @@ impl<T: Send, W: Wait> Consumer<T, W> {
 
     /// How many messages it can hold.
     pub fn capacity(&self) -> usize {
-        self.lane.mask as usize + 1
+        self.lane.capacity() as usize
     }
 }
 

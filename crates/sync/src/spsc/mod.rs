@@ -16,6 +16,7 @@
 //! dropped.
 
 pub mod batch;
+mod lane;
 pub mod message;
 
 use thiserror::Error;

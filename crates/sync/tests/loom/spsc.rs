@@ -2,7 +2,7 @@
 
 use loom::thread;
 use tiercel_sync::atomic::{Arc, AtomicUsize, Ordering};
-use tiercel_sync::spsc::{PopError, PushError, batch, message};
+use tiercel_sync::spsc::{Closed, PopError, PushError, batch, message};
 use tiercel_sync::wait::{BusySpin, SpinPark};
 
 use crate::check;
@@ -16,20 +16,25 @@ fn item(number: u64) -> Item {
     Arc::new(number)
 }
 
+/// So many items go through one by one, in order, and the end comes after the last.
+fn one_by_one(
+    count: u64,
+    mut push: impl FnMut(Item) + 'static,
+    mut pop: impl FnMut() -> Result<Item, Closed>,
+) {
+    let sender = thread::spawn(move || (0..count).for_each(|number| push(item(number))));
+    for number in 0..count {
+        assert_eq!(*pop().unwrap(), number);
+    }
+    assert!(pop().is_err());
+    sender.join().unwrap();
+}
+
 #[test]
 fn messages_cross_a_ring_of_two_spinning() {
     check(|| {
         let (mut producer, mut consumer) = message::ring_with(2, BusySpin);
-        let sender = thread::spawn(move || {
-            for number in 0..ITEMS {
-                producer.push(item(number)).unwrap();
-            }
-        });
-        for number in 0..ITEMS {
-            assert_eq!(*consumer.pop().unwrap(), number);
-        }
-        assert!(consumer.pop().is_err());
-        sender.join().unwrap();
+        one_by_one(ITEMS, move |item| producer.push(item).unwrap(), || consumer.pop());
     });
 }
 
@@ -38,16 +43,7 @@ fn messages_cross_a_ring_of_two_spinning() {
 fn messages_cross_a_ring_of_one_sleeping() {
     check(|| {
         let (mut producer, mut consumer) = message::ring_with(1, SpinPark::new(0, 0));
-        let sender = thread::spawn(move || {
-            for number in 0..2 {
-                producer.push(item(number)).unwrap();
-            }
-        });
-        for number in 0..2 {
-            assert_eq!(*consumer.pop().unwrap(), number);
-        }
-        assert!(consumer.pop().is_err());
-        sender.join().unwrap();
+        one_by_one(2, move |item| producer.push(item).unwrap(), || consumer.pop());
     });
 }
 
@@ -115,16 +111,7 @@ fn chunks_are_written_and_read_in_place() {
 fn batches_cross_a_ring_of_one_sleeping() {
     check(|| {
         let (mut producer, mut consumer) = batch::ring_with(1, SpinPark::new(0, 0));
-        let sender = thread::spawn(move || {
-            for number in 0..2 {
-                producer.push(item(number)).unwrap();
-            }
-        });
-        for number in 0..2 {
-            assert_eq!(*consumer.pop().unwrap(), number);
-        }
-        assert!(consumer.pop().is_err());
-        sender.join().unwrap();
+        one_by_one(2, move |item| producer.push(item).unwrap(), || consumer.pop());
     });
 }
 
