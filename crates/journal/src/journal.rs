@@ -13,16 +13,16 @@
 use std::collections::VecDeque;
 
 use tiercel_types::Timestamp;
-use tiercel_types::record::{COMMAND_HEADER_SIZE, CommandHeader};
+use tiercel_types::record::CommandHeader;
 
 use crate::batch::Batch;
 use crate::buffer::Buffer;
 use crate::cursor::{Cursor, Start};
 use crate::error::{AppendError, LogFailure, OpenError, ReadError};
-use crate::frame::{BODY_SIZE_MAX, FRAME_ALIGN, KIND_MARK, write};
+use crate::frame::write;
 use crate::header::{SegmentHeader, index_name, segment_name};
 use crate::index::IndexEntry;
-use crate::log::{Durability, Entry, EventLog, Position};
+use crate::log::{self, Durability, Entry, EventLog, Position};
 use crate::options::Options;
 use crate::scan::TornTail;
 use crate::snapshot::{self, Snapshot, SnapshotReport};
@@ -166,29 +166,7 @@ impl<S: Storage> Journal<S> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone().into());
         }
-        if after.epoch != self.planned.epoch {
-            let (found, expected) = (self.planned.epoch, after.epoch);
-            return Err(AppendError::Epoch { found, expected });
-        }
-        if after.sequence != self.last_sequence {
-            let (found, expected) = (self.last_sequence, after.sequence);
-            return Err(AppendError::Sequence { found, expected });
-        }
-        let mut previous_ns = self.last_time_ns;
-        let mut bytes = 0;
-        for (index, entry) in entries.iter().enumerate() {
-            let size = entry.body.len();
-            if entry.kind == KIND_MARK || size > BODY_SIZE_MAX || !size.is_multiple_of(FRAME_ALIGN)
-            {
-                return Err(AppendError::Entry { index });
-            }
-            if entry.time.0 < previous_ns {
-                return Err(AppendError::Time { found_ns: entry.time.0, previous_ns });
-            }
-            previous_ns = entry.time.0;
-            bytes += COMMAND_HEADER_SIZE + size;
-        }
-        Ok(bytes)
+        log::check(self.position(), self.last_time_ns, after, entries)
     }
 }
 

@@ -5,6 +5,7 @@ use tiercel_types::{Command, SCHEMA_VERSION, Timestamp};
 use zerocopy::IntoBytes;
 
 use crate::error::{AppendError, LogFailure, ReadError};
+use crate::frame::{BODY_SIZE_MAX, FRAME_ALIGN, KIND_MARK};
 use crate::snapshot::{Snapshot, SnapshotReport};
 
 /// How safe an entry has to be before it counts as acknowledged.
@@ -47,6 +48,40 @@ impl<'a> Entry<'a> {
         let (kind, version) = (command.kind() as u8, SCHEMA_VERSION as u8);
         Self { time, kind, version, body: command.body_bytes() }
     }
+}
+
+/// Whether `entries` may be appended behind `after` to a log that ends at `end`, with an entry of
+/// `last_time_ns`. Returns the bytes of their records.
+///
+/// # Errors
+/// [`AppendError`]: what the caller got wrong.
+#[inline]
+pub(crate) fn check(
+    end: Position,
+    last_time_ns: u64,
+    after: Position,
+    entries: &[Entry<'_>],
+) -> Result<usize, AppendError> {
+    if after.epoch != end.epoch {
+        return Err(AppendError::Epoch { found: end.epoch, expected: after.epoch });
+    }
+    if after.sequence != end.sequence {
+        return Err(AppendError::Sequence { found: end.sequence, expected: after.sequence });
+    }
+    let mut previous_ns = last_time_ns;
+    let mut bytes = 0;
+    for (index, entry) in entries.iter().enumerate() {
+        let size = entry.body.len();
+        if entry.kind == KIND_MARK || size > BODY_SIZE_MAX || !size.is_multiple_of(FRAME_ALIGN) {
+            return Err(AppendError::Entry { index });
+        }
+        if entry.time.0 < previous_ns {
+            return Err(AppendError::Time { found_ns: entry.time.0, previous_ns });
+        }
+        previous_ns = entry.time.0;
+        bytes += COMMAND_HEADER_SIZE + size;
+    }
+    Ok(bytes)
 }
 
 /// An entry that was read.

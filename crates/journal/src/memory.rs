@@ -7,8 +7,7 @@ use tiercel_types::record::{COMMAND_HEADER_SIZE, CommandHeader};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::error::{AppendError, LogFailure, ReadError};
-use crate::frame::{BODY_SIZE_MAX, FRAME_ALIGN, KIND_MARK};
-use crate::log::{Durability, Entry, EventLog, LogCursor, Position, Record};
+use crate::log::{self, Durability, Entry, EventLog, LogCursor, Position, Record};
 use crate::snapshot::{Snapshot, SnapshotReport};
 
 /// A record: header and body.
@@ -103,24 +102,7 @@ impl EventLog for MemoryLog {
         durability: Durability,
     ) -> Result<u64, AppendError> {
         let last = self.last_sequence();
-        if after.epoch != self.epoch {
-            return Err(AppendError::Epoch { found: self.epoch, expected: after.epoch });
-        }
-        if after.sequence != last {
-            return Err(AppendError::Sequence { found: last, expected: after.sequence });
-        }
-        let mut previous_ns = self.last_time_ns;
-        for (index, entry) in entries.iter().enumerate() {
-            let size = entry.body.len();
-            if entry.kind == KIND_MARK || size > BODY_SIZE_MAX || !size.is_multiple_of(FRAME_ALIGN)
-            {
-                return Err(AppendError::Entry { index });
-            }
-            if entry.time.0 < previous_ns {
-                return Err(AppendError::Time { found_ns: entry.time.0, previous_ns });
-            }
-            previous_ns = entry.time.0;
-        }
+        log::check(self.position(), self.last_time_ns, after, entries)?;
         let waiting = (last - self.durable_sequence) as usize;
         if waiting.saturating_add(entries.len()) > self.limit {
             return Err(AppendError::Full);
@@ -137,7 +119,7 @@ impl EventLog for MemoryLog {
             let bytes: Vec<u8> = header.as_bytes().iter().chain(entry.body).copied().collect();
             self.records.push(bytes.into());
         }
-        self.last_time_ns = previous_ns;
+        self.last_time_ns = entries.last().map_or(self.last_time_ns, |entry| entry.time.0);
         if durability == Durability::Disk && !entries.is_empty() {
             self.last_disk = self.last_sequence();
         }
