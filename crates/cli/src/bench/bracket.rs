@@ -13,7 +13,6 @@
 //! the machine. The probe is a cache line that two threads hand to and fro: nothing that crosses
 //! between cores is faster.
 
-use std::collections::BTreeMap;
 use std::hint::spin_loop;
 use std::io;
 use std::sync::OnceLock;
@@ -175,21 +174,7 @@ impl Case {
             return Err(BenchError::Unsteady { counted: rounds.len(), wanted });
         }
         let of = |at: usize| median(&mut rounds.iter().map(|round| round[at]).collect::<Vec<_>>());
-        let mut row = Row {
-            bench: spec.bench,
-            case: spec.name,
-            unit: self.unit,
-            value: of(0),
-            n: operations,
-            p50: None,
-            p90: None,
-            p99: None,
-            p999: None,
-            max: None,
-            peers: BTreeMap::new(),
-            ratio: BTreeMap::new(),
-            machine: machine.to_owned(),
-        };
+        let mut row = Row::new(spec, self.unit, of(0), operations, machine);
         for (at, subject) in self.subjects.iter().enumerate().skip(1) {
             if at == probe && self.unit != LATENCY_UNIT {
                 continue;

@@ -9,7 +9,6 @@
 //! All subjects of a case run in one process, in turn, on one pinned thread, so that a noisy
 //! spell of the machine hits all of them alike.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -133,21 +132,7 @@ impl Case {
             }
             rounds += 1;
         }
-        let mut row = Row {
-            bench: spec.bench,
-            case: spec.name,
-            unit: self.unit,
-            value: median(&mut values[0]),
-            n: operations,
-            p50: None,
-            p90: None,
-            p99: None,
-            p999: None,
-            max: None,
-            peers: BTreeMap::new(),
-            ratio: BTreeMap::new(),
-            machine: machine.to_owned(),
-        };
+        let mut row = Row::new(spec, self.unit, median(&mut values[0]), operations, machine);
         for (at, subject) in self.subjects.iter().enumerate().skip(1) {
             let value = median(&mut values[at]);
             row.ratio.insert(subject.name(), row.value / value);

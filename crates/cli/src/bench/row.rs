@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::contest::CaseSpec;
+
 /// One case's result, as printed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
@@ -36,6 +38,25 @@ pub struct Row {
 }
 
 impl Row {
+    /// A row with its figure; percentiles and peers are filled in later.
+    pub fn new(spec: &CaseSpec, unit: &'static str, value: f64, n: u64, machine: &str) -> Self {
+        Self {
+            bench: spec.bench,
+            case: spec.name,
+            unit,
+            value,
+            n,
+            p50: None,
+            p90: None,
+            p99: None,
+            p999: None,
+            max: None,
+            peers: BTreeMap::new(),
+            ratio: BTreeMap::new(),
+            machine: machine.to_owned(),
+        }
+    }
+
     /// Fills in the percentiles from the times of single operations in nanoseconds, any order.
     pub fn set_percentiles(&mut self, times_ns: &mut [f32]) {
         times_ns.sort_unstable_by(f32::total_cmp);
@@ -142,23 +163,11 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::{BenchError, Options};
 
     fn row() -> Row {
-        Row {
-            bench: "b",
-            case: "c",
-            unit: "ns/op",
-            value: 0.0,
-            n: 0,
-            p50: None,
-            p90: None,
-            p99: None,
-            p999: None,
-            max: None,
-            peers: BTreeMap::new(),
-            ratio: BTreeMap::new(),
-            machine: String::new(),
-        }
+        let build = |_: &Options| Err(BenchError::NotAvailable("made by hand"));
+        Row::new(&CaseSpec { bench: "b", name: "c", build }, "ns/op", 0.0, 0, "")
     }
 
     #[test]
