@@ -19,6 +19,9 @@ MUTANTS_VERSION := 27.1.0
 LLVM_COV_VERSION := 0.9.1
 FUZZ_VERSION := 0.13.2
 
+# FEATURES of the binary, as cargo takes them.
+WITH_FEATURES := $(FEATURES:%=--features=tiercel-cli/%)
+
 # Tests run in their own folders: a relative path to the data is made absolute for them.
 ifneq ($(TIERCEL_DATA),)
 override TIERCEL_DATA := $(abspath $(TIERCEL_DATA))
@@ -41,12 +44,12 @@ run: ## The demo: a simulated market through the engine, as a live table
 	$(CARGO) run --release --
 
 .PHONY: build
-build: ## Build the binary for people: target/release/tiercel
-	$(CARGO) build --release
+build: ## Build the binary for people: target/release/tiercel. FEATURES=mimalloc or jemalloc: its allocator
+	$(CARGO) build --release $(WITH_FEATURES)
 
 .PHONY: dist
 dist: ## Build the binary that is measured and shipped, for TARGET_CPU (native): target/dist/tiercel
-	RUSTFLAGS="-C target-cpu=$(TARGET_CPU)" $(CARGO) build --profile dist -p tiercel-cli
+	RUSTFLAGS="-C target-cpu=$(TARGET_CPU)" $(CARGO) build --profile dist -p tiercel-cli $(WITH_FEATURES)
 
 .PHONY: test
 test: ## All tests; set TIERCEL_DATA to a folder of real market data to include those on it
@@ -65,6 +68,15 @@ tsan: ## The stress tests of what threads share, under ThreadSanitizer
 		RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
 		CARGO_TARGET_DIR=$(or $(CARGO_TARGET_DIR),target)/tsan \
 		$(CARGO) test -p tiercel-sync --locked --target x86_64-unknown-linux-gnu --test stress
+
+.PHONY: allocators
+allocators: ## The binary with each allocator runs and says which it has; with both it does not build
+	for name in mimalloc jemalloc; do \
+		$(CARGO) run --quiet --locked -p tiercel-cli --features $$name -- doctor --json --root /nowhere | \
+			grep -oF '"allocator":"'$$name'"'; \
+	done
+	{ ! $(CARGO) check --quiet --locked -p tiercel-cli --features mimalloc,jemalloc 2>&1; } | \
+		grep -F 'exclude each other'
 
 .PHONY: check
 check: fmt-check lint docs deny ## Formatting, lints, documentation and dependencies

@@ -10,15 +10,17 @@ mod sync;
 mod sync_cells;
 mod wire;
 
+use std::alloc::System;
 use std::process::ExitCode;
 
 use clap::Parser;
 use tiercel_cli::bench::contest::{Case, CaseSpec};
 use tiercel_cli::bench::{self, BenchError, Options, partner};
+use tiercel_host::HugePages;
 
 /// Large tables on huge pages, as the product has them, for ours and the peers alike.
 #[global_allocator]
-static ALLOCATOR: tiercel_host::HugePages = tiercel_host::HugePages;
+static ALLOCATOR: HugePages = HugePages(System);
 
 /// Measures Tiercel beside its peers.
 #[derive(Parser)]

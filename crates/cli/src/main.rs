@@ -1,6 +1,7 @@
 //! `tiercel`: the binary. It reads arguments, opens files and terminals, and leaves every
 //! decision to the pure crates.
 
+mod allocator;
 mod bus;
 mod demo;
 mod doctor;
@@ -17,22 +18,6 @@ use clap::{Parser, Subcommand};
 use tiercel_cli::bench;
 
 use crate::exit::Exit;
-
-#[cfg(all(feature = "mimalloc", feature = "jemalloc"))]
-compile_error!("the features mimalloc and jemalloc exclude each other: there is one allocator");
-
-/// Tables of many megabytes on huge pages, where the system has them.
-#[cfg(not(any(feature = "mimalloc", feature = "jemalloc")))]
-#[global_allocator]
-static ALLOCATOR: tiercel_host::HugePages = tiercel_host::HugePages;
-
-#[cfg(feature = "mimalloc")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-#[cfg(feature = "jemalloc")]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// A low-latency matching engine, and real market data through it
 #[derive(Parser, Debug)]

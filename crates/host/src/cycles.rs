@@ -54,6 +54,15 @@ const SCALE_BITS: u32 = 32;
 ///
 /// Calibrated once against the raw monotonic clock; good to some parts in 10,000, which is what
 /// latencies need. It is no wall clock and drifts against one.
+///
+/// ```
+/// use tiercel_host::{CycleClock, cycles};
+///
+/// let clock = CycleClock::calibrate();
+/// let start = cycles();
+/// std::thread::sleep(std::time::Duration::from_millis(2));
+/// assert!(clock.ns_since(start) > 1_900_000);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct CycleClock {
     /// Nanoseconds per cycle, times 2^32.

@@ -12,24 +12,28 @@ pub(crate) const HUGE_PAGE: usize = 2 << 20;
 /// Allocations from this size on are mapped for themselves.
 const LARGE: usize = 2 * HUGE_PAGE;
 
-/// The system's allocator, but for large allocations, which are mapped for themselves, aligned to
-/// huge pages, and marked for them (`MADV_HUGEPAGE`): with random access to tables of many
-/// megabytes a 4 KiB page costs a page walk nearly each time.
+/// Another allocator, the system's if not said otherwise, but for large allocations, which are
+/// mapped for themselves, aligned to huge pages, and marked for them (`MADV_HUGEPAGE`): with random
+/// access to tables of many megabytes a 4 KiB page costs a page walk nearly each time.
 ///
 /// Where the system gives no huge pages (`/sys/kernel/mm/transparent_hugepage/enabled` is
 /// `never`) it behaves as any allocator.
 ///
 /// ```
+/// use std::alloc::System;
 /// use tiercel_host::HugePages;
 ///
 /// #[global_allocator]
-/// static ALLOCATOR: HugePages = HugePages;
+/// static ALLOCATOR: HugePages = HugePages(System);
 ///
 /// let table = vec![0_u64; 1 << 20];
 /// assert_eq!(table.iter().sum::<u64>(), 0);
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct HugePages;
+pub struct HugePages<A = System>(
+    /// What serves small allocations.
+    pub A,
+);
 
 /// Whether an allocation is mapped for itself.
 const fn is_large(layout: &Layout) -> bool {
@@ -67,15 +71,15 @@ pub(crate) fn map(size: usize) -> Option<NonNull<u8>> {
     NonNull::new(aligned)
 }
 
-// SAFETY: small layouts go to `System` and come back to it with the same layout. A large one is
+// SAFETY: small layouts go to the inner allocator and come back to it with the same layout. A large one is
 // mapped by `map`: at least its size, aligned to a huge page, which is at least its alignment,
 // disjoint from everything, until `dealloc` unmaps exactly that. Which of the two it is depends on
 // the layout alone, and a layout comes back as it was given.
-unsafe impl GlobalAlloc for HugePages {
+unsafe impl<A: GlobalAlloc> GlobalAlloc for HugePages<A> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !is_large(&layout) {
             // SAFETY: the caller's promise.
-            return unsafe { System.alloc(layout) };
+            return unsafe { self.0.alloc(layout) };
         }
         mapped_size(layout.size()).and_then(map).map_or(ptr::null_mut(), NonNull::as_ptr)
     }
@@ -86,15 +90,15 @@ unsafe impl GlobalAlloc for HugePages {
             return unsafe { self.alloc(layout) };
         }
         // SAFETY: the caller's promise.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { self.0.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller promises a size that makes a layout with this alignment.
         let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
         if !is_large(&layout) && !is_large(&new_layout) {
-            // SAFETY: the caller's promise; the memory is `System`'s and stays so.
-            return unsafe { System.realloc(memory, layout, new_size) };
+            // SAFETY: the caller's promise; the memory is the inner allocator's and stays so.
+            return unsafe { self.0.realloc(memory, layout, new_size) };
         }
         // SAFETY: the caller's promise; the two allocations are disjoint and both as long as what
         // is copied.
@@ -110,8 +114,8 @@ unsafe impl GlobalAlloc for HugePages {
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         if !is_large(&layout) {
-            // SAFETY: the caller's promise; small layouts were allocated by `System`.
-            return unsafe { System.dealloc(memory, layout) };
+            // SAFETY: the caller's promise; small layouts were allocated by it.
+            return unsafe { self.0.dealloc(memory, layout) };
         }
         if let Some(size) = mapped_size(layout.size()) {
             // SAFETY: `alloc` mapped exactly this range for this layout.
@@ -123,6 +127,8 @@ unsafe impl GlobalAlloc for HugePages {
 
 #[cfg(test)]
 mod tests {
+    use core::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -132,13 +138,42 @@ mod tests {
                 let layout = Layout::from_size_align(size, align).unwrap();
                 // SAFETY: the layout is not of size zero, and the memory is given back with it.
                 unsafe {
-                    let memory = HugePages.alloc_zeroed(layout);
+                    let memory = HugePages(System).alloc_zeroed(layout);
                     assert!(!memory.is_null() && (memory as usize).is_multiple_of(align));
                     assert_eq!((*memory, *memory.add(size - 1)), (0, 0));
                     memory.write_bytes(7, size);
-                    HugePages.dealloc(memory, layout);
+                    HugePages(System).dealloc(memory, layout);
                 }
             }
+        }
+    }
+
+    /// The system's allocator; counts what was asked of it.
+    #[derive(Default)]
+    struct Counted(AtomicUsize);
+
+    // SAFETY: everything is the system's.
+    unsafe impl GlobalAlloc for Counted {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            // SAFETY: the caller's promise.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+            // SAFETY: the caller's promise.
+            unsafe { System.dealloc(memory, layout) }
+        }
+    }
+
+    #[test]
+    fn the_inner_allocator_serves_the_small_and_only_those() {
+        let pages = HugePages(Counted::default());
+        for (size, asked) in [(LARGE - 1, 1), (LARGE, 1), (8, 2)] {
+            let layout = Layout::from_size_align(size, 8).unwrap();
+            // SAFETY: the size is above zero, and the memory is given back with its layout.
+            unsafe { pages.dealloc(pages.alloc(layout), layout) };
+            assert_eq!(pages.0.0.load(Ordering::Relaxed), asked, "{size} bytes");
         }
     }
 
@@ -147,15 +182,15 @@ mod tests {
         let mut layout = Layout::from_size_align(LARGE / 2, 8).unwrap();
         // SAFETY: sizes are above zero, and each layout is the one the memory was given with.
         unsafe {
-            let mut memory = HugePages.alloc(layout);
+            let mut memory = HugePages(System).alloc(layout);
             memory.write_bytes(9, layout.size());
             for _ in 0..3 {
                 let size = layout.size() * 2;
-                memory = HugePages.realloc(memory, layout, size);
+                memory = HugePages(System).realloc(memory, layout, size);
                 layout = Layout::from_size_align(size, 8).unwrap();
                 assert_eq!((*memory, *memory.add(LARGE / 2 - 1)), (9, 9));
             }
-            HugePages.dealloc(memory, layout);
+            HugePages(System).dealloc(memory, layout);
         }
     }
 }

@@ -9,6 +9,32 @@
 //!   huge_pages  the allocator for large tables
 //!   checkup     what `tiercel doctor` looks at
 //! ```
+//!
+//! A hot thread, set up:
+//!
+//! ```
+//! use tiercel_host::checkup::Root;
+//! use tiercel_host::{Region, allowed_cpus, numa, pin_current_thread, set_realtime_priority};
+//!
+//! let hot = std::thread::spawn(|| -> std::io::Result<u8> {
+//!     let Some(&cpu) = allowed_cpus()?.last() else { return Ok(0) };
+//!     pin_current_thread(cpu)?;
+//!     // What is refused says what it needs: a container grants little.
+//!     if let Some(node) = numa::node_of_cpu(&Root::new("/"), cpu)
+//!         && let Err(refused) = numa::bind_current_thread(node)
+//!     {
+//!         eprintln!("memory of any node: {refused}");
+//!     }
+//!     if let Err(refused) = set_realtime_priority(50) {
+//!         eprintln!("ordinary priority: {refused}");
+//!     }
+//!     let table = Region::new(2 << 20)?;
+//!     println!("core {cpu}, {}", table.pages());
+//!     Ok(table[0])
+//! });
+//! assert_eq!(hot.join().unwrap()?, 0);
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 pub mod affinity;
 pub mod checkup;

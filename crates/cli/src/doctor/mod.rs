@@ -13,6 +13,7 @@ use clap::Args;
 use serde_json::json;
 use tiercel_host::checkup::{Check, Root, Verdict, checkup};
 
+use crate::allocator;
 use crate::exit::Exit;
 use measure::Measured;
 use table::Style;
@@ -67,7 +68,8 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<Exit> {
         writeln!(out, "{}", report(&machine, &checks, &measured))?;
     } else {
         let style = Style::of_stdout(args.all);
-        table::print(&mut out, &machine, &checks, &measured, &style)?;
+        let heading = format!("{machine}; allocator of this build: {}", allocator::NAME);
+        table::print(&mut out, &heading, &checks, &measured, &style)?;
     }
     let measured_bad = measured.iter().any(|measured| measured.verdict == Verdict::Bad);
     let bad = measured_bad || count(&checks, Verdict::Bad) > 0;
@@ -82,6 +84,7 @@ fn count(checks: &[Check], verdict: Verdict) -> usize {
 fn report(machine: &str, checks: &[Check], measured: &[Measured]) -> serde_json::Value {
     json!({
         "machine": machine,
+        "allocator": allocator::NAME,
         "good": count(checks, Verdict::Good),
         "bad": count(checks, Verdict::Bad),
         "unknown": count(checks, Verdict::Unknown),

@@ -32,6 +32,8 @@ fn json_is_one_object_with_every_check() {
     assert!(matches!(ran.code, Some(0 | 1)), "{:?}", ran.code);
     assert_eq!(ran.stdout.lines().count(), 1);
     let report: Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
+    let allocator = report["allocator"].as_str().expect("an allocator");
+    assert!(["system", "mimalloc", "jemalloc"].contains(&allocator), "{allocator}");
     let checks = report["checks"].as_array().expect("checks");
     let number = |name: &str| report[name].as_u64().expect("a count");
     assert_eq!(checks.len() as u64, number("good") + number("bad") + number("unknown"));

@@ -9,6 +9,7 @@ fn every_command_explains_itself() {
         &["demo", "--help"],
         &["match", "--help"],
         &["replay", "--help"],
+        &["bus", "--help"],
         &["bench", "--help"],
         &["journal", "--help"],
         &["doctor", "--help"],

@@ -111,6 +111,16 @@ const GROUPS: &[&[Item]] = &[
 ];
 
 /// Looks at everything below `root`.
+///
+/// ```
+/// use tiercel_host::checkup::{Root, Verdict, checkup};
+///
+/// for check in checkup(&Root::new("/")) {
+///     if let (Verdict::Bad, Some(mend)) = (check.verdict, &check.mend) {
+///         println!("{}: {}; {}", check.id, check.found, mend.text());
+///     }
+/// }
+/// ```
 pub fn checkup(root: &Root) -> Vec<Check> {
     let items = GROUPS.iter().copied().flatten();
     items
