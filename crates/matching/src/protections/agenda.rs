@@ -116,7 +116,7 @@ impl<L: Ledger> Engine<L> {
         }
     }
 
-    /// A scheduled phase begins, unless it could not be asked for now.
+    /// A scheduled phase begins; if its command would be denied at this moment, it is left out.
     fn begin_phase(
         &mut self,
         instrument: InstrumentId,
