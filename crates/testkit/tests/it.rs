@@ -1,9 +1,11 @@
 //! The test tools tested: the reference model by hand-computed scenarios, the generator by what it
 //! reaches, the auditor and the harness by what they find.
 
-#![allow(clippy::large_types_passed_by_value, reason = "a profile is handed over once a run")]
+#![allow(
+    clippy::large_types_passed_by_value,
+    reason = "a profile, a market: handed over once a test"
+)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::large_types_passed_by_value, reason = "a market is handed over once a test")]
 
 mod it {
     mod audit;
