@@ -102,9 +102,7 @@ impl<L: Ledger> Engine<L> {
         };
         let book = self.book_mut(index);
         book.set_terms(*spec);
-        if let Some(auction) = &mut book.auction {
-            auction.note_change();
-        }
+        book.note_auction_change();
         out.push(spec.instrument, AccountId(0), InstrumentUpdated { spec: book.spec });
     }
 

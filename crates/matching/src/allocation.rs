@@ -327,7 +327,7 @@ impl<L: Ledger> Engine<L> {
     }
 
     pub(crate) fn set_matching_rules(&mut self, rules: &SetMatchingRules, out: &mut EventBuffer) {
-        let index = match self.check_matching_rules(rules) {
+        let index = match self.check_matching_rules(rules, true) {
             Ok(index) => index,
             Err(reason) => {
                 let named =
@@ -342,16 +342,19 @@ impl<L: Ledger> Engine<L> {
         out.push(rules.instrument, AccountId::VENUE, MatchingRulesSet { rules: *rules });
     }
 
-    /// Takes rules back in that were set. Their quantities may be off the lot by now.
+    /// Takes rules back in that were set. The lot that their quantities are multiples of may have
+    /// changed since.
     pub(crate) fn restore_matching_rules(&mut self, rules: &SetMatchingRules) -> bool {
-        let checked = match self.check_matching_rules(rules) {
-            Err(DenialReason::AllocationQtyInvalid) => self.book_of(rules.instrument),
-            checked => checked,
-        };
+        let checked = self.check_matching_rules(rules, false);
         checked.map(|index| self.book_mut(index).take_rules(rules)).is_ok()
     }
 
-    fn check_matching_rules(&self, rules: &SetMatchingRules) -> Result<u32, DenialReason> {
+    /// `in_lots`: quantities have to be multiples of the lot.
+    fn check_matching_rules(
+        &self,
+        rules: &SetMatchingRules,
+        in_lots: bool,
+    ) -> Result<u32, DenialReason> {
         if rules.reserved != [0; 2] || rules.reserved_too != [0; 4] || rules.top > 1 {
             return Err(DenialReason::ReservedFieldSet);
         }
@@ -364,8 +367,10 @@ impl<L: Ledger> Engine<L> {
         }
         let lot = self.book(index).lot;
         let quantities = [rules.minimum_allocation, rules.top_min_qty, rules.top_max_qty];
-        let on_lot = quantities.iter().all(|qty| lot.divide(qty.units()).is_some());
-        if !on_lot || (!rules.top_max_qty.is_zero() && rules.top_min_qty > rules.top_max_qty) {
+        let on_lot = || quantities.iter().all(|qty| lot.divide(qty.units()).is_some());
+        if (in_lots && !on_lot())
+            || (!rules.top_max_qty.is_zero() && rules.top_min_qty > rules.top_max_qty)
+        {
             return Err(DenialReason::AllocationQtyInvalid);
         }
         let shares = rules.market_makers.iter().map(|maker| u64::from(maker.share_ppm));

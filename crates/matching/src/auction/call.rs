@@ -37,13 +37,23 @@ impl<L: Ledger> Engine<L> {
         self.react(out)
     }
 
-    pub(super) fn check_auction_rules(&self, rules: &SetAuctionRules) -> Result<u32, DenialReason> {
+    fn check_auction_rules(&self, rules: &SetAuctionRules) -> Result<u32, DenialReason> {
+        let index = self.check_set_auction_rules(rules)?;
+        let on_tick = self.book(index).tick.divide_signed(rules.bound.units()).is_some();
+        if on_tick { Ok(index) } else { Err(DenialReason::AuctionBoundInvalid) }
+    }
+
+    /// What holds of rules once they are set: the tick that their bound was a multiple of may have
+    /// changed since.
+    pub(super) fn check_set_auction_rules(
+        &self,
+        rules: &SetAuctionRules,
+    ) -> Result<u32, DenialReason> {
         if rules.reserved != [0; 4] || rules.minimum_surplus > 1 {
             return Err(DenialReason::ReservedFieldSet);
         }
         let index = self.book_of(rules.instrument)?;
-        let on_tick = self.book(index).tick.divide_signed(rules.bound.units()).is_some();
-        if rules.bound < Price::ZERO || !on_tick {
+        if rules.bound < Price::ZERO {
             return Err(DenialReason::AuctionBoundInvalid);
         }
         Ok(index)
@@ -224,10 +234,28 @@ impl<L: Ledger> Engine<L> {
 }
 
 impl Book {
-    /// Whether the best bid is at or above the best ask.
+    /// The best tick of the displayed orders of a side.
+    fn best_displayed(&self, side: Side) -> Option<i64> {
+        let ladder = self.ladder(side);
+        ladder.best_key().map(|key| ladder.key(key))
+    }
+
+    /// Whether the best bid is at or above the best ask, hidden orders counted.
     pub(crate) fn is_crossed(&self) -> bool {
-        let bids = self.ladder(Side::Buy);
-        bids.best_key().is_some_and(|key| self.crosses(Side::Buy, bids.key(key)))
+        let best = |side| {
+            let hidden = self.unseen().map(|unseen| unseen.hidden(side));
+            let ladders = [Some(self.ladder(side)), hidden].into_iter().flatten();
+            ladders.filter_map(|ladder| Some(ladder.key(ladder.best_key()?)))
+        };
+        let ask = best(Side::Sell).min();
+        best(Side::Buy).max().zip(ask).is_some_and(|(bid, ask)| bid >= ask)
+    }
+
+    /// Something has changed that the price of an auction is found by, and that counts no update.
+    pub(crate) fn note_auction_change(&mut self) {
+        if let Some(auction) = &mut self.auction {
+            auction.changes += 1;
+        }
     }
 
     /// Whether an order that crosses the book and must not trade does match: in a call it does not,
@@ -244,17 +272,15 @@ impl Book {
         let rule = self.auction.as_ref().map_or(AuctionReference::Last, |it| it.rules.reference);
         match rule {
             AuctionReference::Terms => terms,
-            AuctionReference::Midpoint if !self.is_crossed() => {
-                let best = |side| {
-                    let ladder = self.ladder(side);
-                    ladder.best_key().map(|key| i128::from(self.price(ladder.key(key)).units()))
-                };
-                let middle = best(Side::Buy)
-                    .zip(best(Side::Sell))
-                    .map(|(bid, ask)| Price::from_units((bid + ask).div_euclid(2) as i64));
+            AuctionReference::Last => self.last_price.or(terms),
+            AuctionReference::Midpoint => {
+                let best = self.best_displayed(Side::Buy).zip(self.best_displayed(Side::Sell));
+                let units = |tick| i128::from(self.price(tick).units());
+                let middle = best.filter(|(bid, ask)| bid < ask).map(|(bid, ask)| {
+                    Price::from_units((units(bid) + units(ask)).div_euclid(2) as i64)
+                });
                 middle.or(self.last_price).or(terms)
             }
-            AuctionReference::Last | AuctionReference::Midpoint => self.last_price.or(terms),
         }
     }
 

@@ -36,7 +36,16 @@ impl AuctionImage {
     /// Of an instrument that has something to tell.
     fn of(auction: &Auction) -> Option<Self> {
         let rules = auction.rules;
-        let plain = Self {
+        match &auction.call {
+            Some(call) => Some(Self::of_call(rules, call)),
+            None if rules == SetAuctionRules::xetra(rules.instrument) => None,
+            None => Some(Self::of_rules(rules)),
+        }
+    }
+
+    /// Of an instrument that is in no call.
+    fn of_rules(rules: SetAuctionRules) -> Self {
+        Self {
             rules,
             kind: AuctionKind::None,
             then: InstrumentState::PreOpen,
@@ -51,12 +60,12 @@ impl AuctionImage {
             said_executed: 0,
             said_surplus: 0,
             said_at: Timestamp(0),
-        };
-        let Some(call) = &auction.call else {
-            return (rules != SetAuctionRules::xetra(rules.instrument)).then_some(plain);
-        };
+        }
+    }
+
+    fn of_call(rules: SetAuctionRules, call: &Call) -> Self {
         let said = call.said;
-        Some(Self {
+        Self {
             kind: call.kind,
             then: call.then,
             has_reference: u8::from(call.reference.is_some()),
@@ -69,8 +78,19 @@ impl AuctionImage {
             said_executed: said.map_or(0, |said| said.executed),
             said_surplus: said.map_or(0, |said| said.surplus),
             said_at: call.said_at.unwrap_or(Timestamp(0)),
-            ..plain
-        })
+            ..Self::of_rules(rules)
+        }
+    }
+
+    /// Whether an engine of this time can have written it.
+    fn is_sound(&self, now: Timestamp) -> bool {
+        let Some(call) = self.call() else {
+            return self.as_bytes() == Self::of_rules(self.rules).as_bytes();
+        };
+        matches!(call.then, InstrumentState::Open | InstrumentState::Closed)
+            && call.ends_at.is_none_or(|ends_at| ends_at > now)
+            && call.said_at.map_or(call.said.is_none(), |said_at| said_at <= now)
+            && self.as_bytes() == Self::of_call(self.rules, &call).as_bytes()
     }
 
     fn call(&self) -> Option<Call> {
@@ -102,7 +122,11 @@ impl<L: Ledger> Engine<L> {
 
     /// Takes over what an instrument had; `None` if that cannot be.
     pub(crate) fn restore_auction(&mut self, image: &AuctionImage) -> Option<()> {
-        let index = self.check_auction_rules(&image.rules).ok()?;
+        let index = self.check_set_auction_rules(&image.rules).ok()?;
+        let known = self.book(index).auction.is_some();
+        if known || !image.is_sound(self.time) {
+            return None;
+        }
         self.make_auction(index);
         let book = &mut self.books[index as usize];
         let call = image.call();

@@ -184,11 +184,14 @@ impl Book {
         }
     }
 
-    /// All levels of a side that take part, best first: market orders, the book (if it is asked for),
-    /// limit orders.
+    /// All levels of a side that take part, best first. At one price: market orders, the book (if it
+    /// is asked for), limit orders, hidden orders (with the book).
     pub(super) fn merged(&self, side: Side, with_book: bool) -> Merge<'_> {
         let mut ladders = [None; super::merge::LADDERS_MAX];
-        ladders[2] = with_book.then(|| self.ladder(side));
+        if with_book {
+            ladders[2] = Some(self.ladder(side));
+            ladders[5] = self.unseen().map(|unseen| unseen.hidden(side));
+        }
         let called = self.auction.iter().flat_map(|auction| auction.called(side));
         for (at, queues) in called.enumerate() {
             ladders[at] = Some(&queues.ladders[Rank::Market as usize]);

@@ -2,9 +2,9 @@
 
 use crate::ladder::{Ladder, Level};
 
-/// Most ladders of one side that an auction looks at: the book's, and market and limit orders of
-/// the two times in force that take part in it.
-pub(super) const LADDERS_MAX: usize = 5;
+/// Most ladders of one side that an auction looks at: the book's, that of the hidden orders, and
+/// market and limit orders of the two times in force that take part in it.
+pub(super) const LADDERS_MAX: usize = 6;
 
 /// Walks the levels of several ladders of one side, best first.
 pub(super) struct Merge<'a> {

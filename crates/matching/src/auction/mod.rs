@@ -94,11 +94,6 @@ impl Auction {
         Self { rules, call: None, queues: [sides(), sides(), sides()], changes: 0 }
     }
 
-    /// Something that the price is found by has changed.
-    pub(crate) fn note_change(&mut self) {
-        self.changes += 1;
-    }
-
     /// Where orders of such a time in force wait.
     fn queues(&self, time_in_force: TimeInForce, side: Side) -> &Queues {
         &self.queues[slot(time_in_force)][side.index()]

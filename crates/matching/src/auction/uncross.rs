@@ -17,7 +17,7 @@ use crate::end::END_RECORDS;
 use crate::engine::{Engine, Pending, Progress};
 use crate::ladder::Level;
 use crate::ledger::Ledger;
-use crate::orders::{ASIDE, BEYOND, NONE};
+use crate::orders::{ASIDE, BEYOND, NONE, UNSEEN_ORDER};
 use crate::prefetch::prefetch_line;
 use crate::taker::Aggressor;
 use crate::waiting::{NOBODY, Touched};
@@ -234,7 +234,7 @@ impl<L: Ledger> Engine<L> {
             if merged.key > reach.worst || wanted == 0 {
                 break;
             }
-            let [market, other_market, of_book, limit, other_limit] = merged.levels;
+            let [market, other_market, of_book, limit, other_limit, hidden] = merged.levels;
             self.append_pair([market, other_market], &mut wanted, queue);
             if let Some(level) = of_book.filter(|_| wanted > 0) {
                 let from = queue.len();
@@ -245,6 +245,9 @@ impl<L: Ledger> Engine<L> {
                 }
             }
             self.append_pair([limit, other_limit], &mut wanted, queue);
+            if let Some(level) = hidden {
+                self.append_level(level.head, &mut wanted, queue, |_| false);
+            }
         }
         let mut ladders = [None; LADDERS_MAX];
         for (place, queues) in ladders.iter_mut().zip(auction.called(side)) {
@@ -344,7 +347,7 @@ impl<L: Ledger> Engine<L> {
             limit: self.book(uncross.book).price(order.tick),
             traded: uncross.traded.len(),
         };
-        if order.rare & (BEYOND | ASIDE) == BEYOND {
+        if order.rare & (BEYOND | ASIDE | UNSEEN_ORDER) == BEYOND {
             uncross.traded.push(Traded { handle, id: order.id, lots: 0, filled: false });
         }
     }
@@ -407,6 +410,9 @@ impl<L: Ledger> Engine<L> {
                 self.shrink_in_auction(index, turn.open);
             }
             return;
+        }
+        if rare & UNSEEN_ORDER != 0 {
+            return self.end_hidden_turn(turn.handle, turn.before - turn.open, filled);
         }
         let book = &mut self.books[uncross.book as usize];
         if filled {

@@ -246,6 +246,7 @@ impl<L: Ledger> Engine<L> {
             append(ladder, &mut self.orders, handle, tick);
             let key = ladder.key(tick);
             ladder.level_mut(key).hidden += hidden;
+            found.note_auction_change();
             return;
         };
         let groups = &mut unseen.groups[side.index()];
@@ -318,6 +319,7 @@ impl<L: Ledger> Engine<L> {
             let key = ladder.key(tick);
             ladder.level_mut(key).hidden -= hidden;
             detach(ladder, &mut self.orders, handle, tick);
+            found.note_auction_change();
         }
         found.mark(UNSEEN, left);
     }
@@ -334,6 +336,18 @@ impl<L: Ledger> Engine<L> {
             let ladder = &mut found.unseen_mut().hidden[side.index()];
             let key = ladder.key(tick);
             ladder.level_mut(key).hidden -= lots;
+            found.note_auction_change();
+        }
+    }
+
+    /// A hidden order has traded all that it can in an auction.
+    #[cold]
+    pub(crate) fn end_hidden_turn(&mut self, handle: u32, lots: u64, filled: bool) {
+        if filled {
+            self.unlink_unseen(handle);
+            self.forget(handle);
+        } else {
+            self.take_off(handle, lots);
         }
     }
 

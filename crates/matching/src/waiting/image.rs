@@ -6,11 +6,12 @@
 use tiercel_types::command::{NewOrder, OrderTerms, StageCondition, StageLeg};
 use tiercel_types::order::{ListKind, PendingRule, Trigger};
 use tiercel_types::{
-    AccountId, ClientOrderId, InstrumentId, ListId, Money, OrderId, OrderKind, Price, Qty,
-    SelfTradePrevention, Side, TimeInForce, Timestamp,
+    AccountId, ClientOrderId, InstrumentId, InstrumentState, ListId, Money, OrderId, OrderKind,
+    Price, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp,
 };
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
+use crate::book::Book;
 use crate::engine::Engine;
 use crate::ledger::Ledger;
 use crate::orders::{ASIDE, BEYOND, NONE, Order, UNSEEN_ORDER, rare_bits};
@@ -359,6 +360,12 @@ impl<L: Ledger> Engine<L> {
             if since != 0 {
                 held.push((since, Queued::Pending { list, since }));
             }
+        }
+        // Hidden orders are known now; only a call leaves them crossed with others.
+        let may_not_cross = [InstrumentState::Open, InstrumentState::PreOpen];
+        let mut books = self.books.iter().filter(|book| may_not_cross.contains(&book.state));
+        if books.any(Book::is_crossed) {
+            return Err(WRONG);
         }
         held.sort_unstable_by_key(|&(since, _)| since);
         self.waiting.held.extend(held.into_iter().map(|(_, queued)| queued));

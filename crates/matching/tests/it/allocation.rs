@@ -1,9 +1,8 @@
 //! Levels that are shared out: the published examples, the reference model on random sessions, and
 //! what must not depend on how an engine is held.
 
-use tiercel_matching::{Accounts, Bare, Engine, Ledger};
+use tiercel_matching::{Accounts, Engine};
 use tiercel_testkit::allocation::published;
-use tiercel_testkit::commands::Step;
 use tiercel_testkit::counting_allocator::{allocations, alone};
 use tiercel_testkit::coverage::Coverage;
 use tiercel_testkit::harness::SHARD;
@@ -20,26 +19,8 @@ use tiercel_types::{
 };
 
 use crate::runs::{Digests, rounds, run};
-use crate::session::{FREE, LOT, Session, TICK, check_held, limit, price, qty, value};
+use crate::session::{FREE, LOT, Session, TICK, check_held, events_of, limit, price, qty, value};
 use crate::subject::{EngineSubject, Holding};
-
-/// Runs commands on a new engine and returns the events of the last one.
-fn last_events<L: Ledger>(steps: &[Step]) -> Vec<Event> {
-    let mut subject = EngineSubject::<L>::new(Holding::TIGHT);
-    let mut last = Vec::new();
-    for (sequence, step) in (1..).zip(steps) {
-        let events = subject.events(sequence, step.time, &step.command);
-        last = events.into_iter().map(|(_, event)| event).collect();
-    }
-    last
-}
-
-fn events_of(session: &Session) -> Vec<Event> {
-    match session.mode {
-        Mode::Full => last_events::<Accounts>(&session.steps),
-        Mode::Bare => last_events::<Bare>(&session.steps),
-    }
-}
 
 /// What each maker traded, by the number of its order.
 fn traded(session: &Session) -> Vec<(u64, u64)> {

@@ -4,9 +4,14 @@ use tiercel_matching::{Accounts, Bare, Engine, Ledger, Progress};
 use tiercel_testkit::commands::{Profile, Step, Weights};
 use tiercel_testkit::counting_allocator::{allocations, alone, assert_counts_every_thread};
 use tiercel_testkit::coverage::Coverage;
-use tiercel_types::{EventBuffer, command};
+use tiercel_testkit::model::Mode;
+use tiercel_types::auction::AuctionKind;
+use tiercel_types::command::{MassCancel, NewAdvancedOrder, NewOrder, OrderTerms, StartCall};
+use tiercel_types::order::{SideScope, TimeInForce};
+use tiercel_types::{AccountId, EventBuffer, InstrumentState, Side, Timestamp, command};
 
 use crate::runs::{draw, draw_changing};
+use crate::session::{FREE, Session, limit};
 use crate::subject::Holding;
 
 /// What comes by the million: orders in all their forms, cancels, amendments, replacements, mass
@@ -90,6 +95,62 @@ fn nothing_is_allocated_after_warm_up() {
         for profile in [Profile::BARE, Profile::WIDE_PRICES] {
             check::<Bare>(profile);
         }
+    });
+}
+
+/// A call: displayed orders, hidden ones and such for the auction, its end, and nothing left.
+fn a_call() -> Vec<Step> {
+    let mut session = Session::new(Mode::Bare);
+    session.steps.clear();
+    session.run(StartCall {
+        instrument: FREE,
+        auction: AuctionKind::Intraday,
+        then: InstrumentState::Open,
+        reserved: [0; 2],
+        ends_at: Timestamp(0),
+    });
+    for at in 0..400_i64 {
+        let side = if at % 2 == 0 { Side::Buy } else { Side::Sell };
+        let order = session.numbered(limit(FREE, 1, side, 1_000 + at * 37 % 11, 3));
+        match at % 5 {
+            0 => session.run(NewOrder { time_in_force: TimeInForce::AtAuction, ..order }),
+            1 | 2 => session.run(order),
+            _ => {
+                let terms = OrderTerms { hidden: 1, ..OrderTerms::NONE };
+                session.run(NewAdvancedOrder { order, terms });
+            }
+        }
+    }
+    session.set_state(FREE, InstrumentState::Open);
+    session.run(MassCancel {
+        account: AccountId::ALL,
+        instrument: FREE,
+        sides: SideScope::Both,
+        reserved: [0; 7],
+    });
+    session.steps
+}
+
+#[test]
+fn auctions_allocate_nothing_once_their_buffers_have_grown() {
+    alone("allocations::auctions_allocate_nothing_once_their_buffers_have_grown", || {
+        let (venue, steps) = (Session::new(Mode::Bare).steps, a_call());
+        let mut engine = Engine::<Bare>::new(Holding::TIGHT.config());
+        let mut buffer = EventBuffer::with_capacity(0);
+        let mut sequence = 0;
+        let mut events = 0;
+        let mut run_all = |steps: &[Step]| {
+            for step in steps {
+                sequence += 1;
+                events += run(&mut engine, sequence, step, &mut buffer);
+            }
+        };
+        for warm_up in [&venue, &steps, &steps, &steps] {
+            run_all(warm_up);
+        }
+        let counted = allocations(|| run_all(&steps));
+        assert_eq!(counted, 0, "TIERCEL_BACKTRACE=1 says where");
+        assert!(events > 4 * steps.len() as u64 + 4 * 100, "orders have traded");
     });
 }
 

@@ -13,6 +13,7 @@ mod determinism;
 mod edges;
 mod fuzz;
 mod ladder;
+mod pegs;
 mod recorded;
 mod runs;
 mod scale;
@@ -21,6 +22,7 @@ mod side_by_side;
 mod snapshot;
 mod soak;
 mod subject;
+mod uncross;
 mod views;
 
 use tiercel_testkit::counting_allocator::CountingAllocator;

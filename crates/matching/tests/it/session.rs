@@ -1,6 +1,6 @@
 //! Sessions as a test writes them: a small venue, its traders, and their commands one by one.
 
-use tiercel_matching::{Accounts, Bare};
+use tiercel_matching::{Accounts, Bare, Ledger};
 use tiercel_testkit::commands::Step;
 use tiercel_testkit::harness::{SHARD, print_steps, replay};
 use tiercel_testkit::model::Mode;
@@ -10,8 +10,8 @@ use tiercel_types::command::{
 };
 use tiercel_types::order::{AmendQtyMeaning, Side};
 use tiercel_types::{
-    AccountId, AssetId, ClientOrderId, Command, InstrumentId, InstrumentSpec, InstrumentState,
-    Money, OrderId, Price, Qty, Timestamp,
+    AccountId, AssetId, ClientOrderId, Command, Event, InstrumentId, InstrumentSpec,
+    InstrumentState, Money, OrderId, Price, Qty, Timestamp,
 };
 
 use crate::subject::{EngineSubject, Holding};
@@ -215,5 +215,24 @@ pub(crate) fn check_held(holding: Holding, mode: Mode, steps: &[Step]) {
     };
     if let Err((count, difference)) = result {
         panic!("command {count}: {difference}\n{}", print_steps(&steps[..count]));
+    }
+}
+
+/// Runs commands on a new engine and returns the events of the last one.
+fn last_events<L: Ledger>(steps: &[Step]) -> Vec<Event> {
+    let mut subject = EngineSubject::<L>::new(Holding::TIGHT);
+    let mut last = Vec::new();
+    for (sequence, step) in (1..).zip(steps) {
+        let events = subject.events(sequence, step.time, &step.command);
+        last = events.into_iter().map(|(_, event)| event).collect();
+    }
+    last
+}
+
+/// The events of a session's last command.
+pub(crate) fn events_of(session: &Session) -> Vec<Event> {
+    match session.mode {
+        Mode::Full => last_events::<Accounts>(&session.steps),
+        Mode::Bare => last_events::<Bare>(&session.steps),
     }
 }

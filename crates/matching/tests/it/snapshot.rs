@@ -4,12 +4,18 @@ use tiercel_matching::{Accounts, BareEngine, EngineConfig, FullEngine, SnapshotE
 use tiercel_testkit::commands::Profile;
 use tiercel_testkit::model::Mode;
 use tiercel_testkit::random::Random;
-use tiercel_types::command::NewOrder;
-use tiercel_types::{AccountId, EventBuffer, Side};
+use tiercel_types::auction::AuctionKind;
+use tiercel_types::command::{
+    Allocation, MarketMaker, NewOrder, SetAuctionRules, SetMatchingRules, StartCall,
+    UpdateInstrument,
+};
+use tiercel_types::{
+    AccountId, Command, EventBuffer, InstrumentSpec, InstrumentState, Side, Timestamp,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::runs::{draw, rounds};
-use crate::session::{FREE, LOT, Session, limit, qty};
+use crate::session::{FREE, LOT, Session, check_held, limit, price, qty};
 use crate::subject::Holding;
 
 fn snapshot() -> Vec<u8> {
@@ -168,4 +174,101 @@ fn accounts_funds_and_trades_that_cannot_be_are_refused() {
     longer.extend([0; 8]);
     longer.extend(xxh3_64(&longer).to_le_bytes());
     assert_eq!(restore(&longer).err(), part("waiting orders"));
+}
+
+/// An instrument of which nothing rested when its tick and lot doubled; what was set before in
+/// multiples of them is off them now. It is in a call, too.
+fn other_steps() -> Session {
+    let mut session = Session::new(Mode::Full);
+    let free = session.steps.iter().find_map(|step| match &step.command {
+        Command::AddInstrument(add) if add.spec.instrument == FREE => Some(add.spec),
+        _ => None,
+    });
+    let free = free.expect("the instrument was added");
+    let account = AccountId(3);
+    session.run(SetMatchingRules {
+        allocation: Allocation::ProRata,
+        minimum_allocation: qty(3),
+        fifo_ppm: 300_000,
+        market_makers: [
+            MarketMaker { account, share_ppm: 700_001 },
+            MarketMaker::default(),
+            MarketMaker::default(),
+            MarketMaker::default(),
+        ],
+        ..SetMatchingRules::fifo(FREE)
+    });
+    session.run(SetAuctionRules { bound: price(7), ..SetAuctionRules::xetra(FREE) });
+    session.run(UpdateInstrument {
+        spec: InstrumentSpec { tick: price(2), lot: qty(2), reference_price: price(1_000), ..free },
+    });
+    session.run(StartCall {
+        instrument: FREE,
+        auction: AuctionKind::Intraday,
+        then: InstrumentState::Open,
+        reserved: [0; 2],
+        ends_at: Timestamp(77_777),
+    });
+    session.limit(FREE, 1, Side::Buy, 1_004, 4);
+    session.limit(FREE, 5, Side::Sell, 1_002, 6);
+    session
+}
+
+#[test]
+fn what_was_set_in_steps_that_have_changed_since_is_restored() {
+    let mut session = other_steps();
+    session.set_state(FREE, InstrumentState::Open);
+    session.limit(FREE, 1, Side::Buy, 1_002, 2);
+    let holding = Holding { restore_every: 1, ..Holding::TIGHT };
+    check_held(holding, Mode::Full, &session.steps);
+}
+
+#[test]
+fn rules_and_calls_that_cannot_be_are_refused_whatever_the_steps_are() {
+    let session = other_steps();
+    let mut engine = FullEngine::new(Holding::TIGHT.config());
+    let mut buffer = EventBuffer::with_capacity(64);
+    for (sequence, step) in (1..).zip(&session.steps) {
+        engine.apply_all(sequence, step.time, &step.command, &mut buffer, |_, _| ());
+    }
+    let mut good = Vec::new();
+    engine.snapshot(&mut good);
+    let refused = |old: &[u8], new: &[u8]| restore(&altered(&good, old, new)).err();
+    // How much first come, first served; reserved; the least.
+    let shares = |ppm: u32| words![ppm, 0_u32, 3 * LOT];
+    assert_eq!(refused(&shares(300_000), &shares(300_001)), None);
+    let wrong = |part| Some(SnapshotError::Contradiction { part });
+    assert_eq!(refused(&shares(300_000), &shares(1_000_001)), wrong("matching rules"));
+    // A market maker and its share.
+    let maker = words![3_u32, 700_001_u32];
+    for other in [words![9_u32, 700_001_u32], words![3_u32, 1_000_001_u32], words![3_u32, 0_u32]] {
+        assert_eq!(refused(&maker, &other), wrong("matching rules"));
+    }
+    // The bound; its share, reserved, the interval; the kind of call, what follows, three marks, the
+    // side that was said, reserved; the end.
+    let bound = price(7).units();
+    let auction = |bound: i64, marks: [u8; 8], ends_at: u64| {
+        words![bound, 0_u32, 0_u32, 0_u64, u64::from_le_bytes(marks), ends_at]
+    };
+    let (intraday, open) = (AuctionKind::Intraday as u8, InstrumentState::Open as u8);
+    let marks = [intraday, open, 1, 1, 1, Side::Sell as u8, 0, 0];
+    let known = auction(bound, marks, 77_777);
+    assert_eq!(refused(&known, &auction(bound, marks, 77_776)), None);
+    let with = |at: usize, byte: u8| {
+        let mut other = marks;
+        other[at] = byte;
+        auction(bound, other, 77_777)
+    };
+    for (what, other) in [
+        ("a bound below zero", auction(-bound, marks, 77_777)),
+        ("an end that has come", auction(bound, marks, session.time)),
+        ("no call, and yet an end", with(0, AuctionKind::None as u8)),
+        ("halted is not what follows", with(1, InstrumentState::Halted as u8)),
+        ("a mark is zero or one", with(2, 2)),
+        ("nothing was said, and yet a price", with(3, 0)),
+        ("it was said, but never", with(4, 0)),
+        ("reserved", with(7, 1)),
+    ] {
+        assert_eq!(refused(&known, &other), wrong("auctions"), "{what}");
+    }
 }
