@@ -75,7 +75,7 @@ impl<L: Ledger> Engine<L> {
         if imbalance_only && !order.time_in_force.is_for_auction() {
             return Err(DenialReason::ImbalanceOnlyNotAllowed);
         }
-        if order.kind == OrderKind::PostOnly {
+        if !limit && order.kind != OrderKind::Market {
             return Err(DenialReason::TimeInForceNotAllowed);
         }
         if imbalance_only && !limit {

@@ -247,7 +247,9 @@ impl<L: Ledger> Engine<L> {
 fn check_state(state: InstrumentState, order: &NewOrder) -> Result<(), DenialReason> {
     let immediate = matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
     if state == InstrumentState::Call {
-        return if immediate { Err(DenialReason::ImmediateInCall) } else { Ok(()) };
+        // There is no price yet that it could take for its limit.
+        let takes = immediate || order.kind == OrderKind::MarketToLimit;
+        return if takes { Err(DenialReason::ImmediateInCall) } else { Ok(()) };
     }
     if state != InstrumentState::PreOpen {
         return Err(DenialReason::NotTrading);
