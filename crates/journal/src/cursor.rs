@@ -7,7 +7,7 @@ use tiercel_types::record::RECORD_SIZE_MAX;
 
 use crate::error::{Damage, Followers, ReadError};
 use crate::frame::{KIND_MARK, Parsed, parse};
-use crate::header::{SegmentHeader, segment_name};
+use crate::header::{SEGMENT_HEADER_SIZE, SegmentHeader, segment_name};
 use crate::index::{self, IndexEntry};
 use crate::inspect::{Inspection, index_of};
 use crate::log::{LogCursor, Record};
@@ -80,6 +80,41 @@ impl<D: Directory> Cursor<D> {
         let segments = inspection.segments.as_slice().into();
         let last = inspection.last_sequence();
         Self::seek(directory.clone(), segments, tail, last, Start::Time(time))
+    }
+
+    /// Goes on to `last_sequence`, which is durable now: for whoever follows a log while it is
+    /// written. A smaller one than before changes nothing.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the head of a segment that was begun meanwhile cannot be read.
+    pub fn extend(&mut self, last_sequence: u64) -> Result<(), ReadError> {
+        if last_sequence <= self.last_sequence {
+            return Ok(());
+        }
+        self.last_sequence = last_sequence;
+        // What was read ahead may have been written since.
+        self.offset -= (self.to - self.from) as u64;
+        (self.from, self.to) = (0, 0);
+        while let Some(begun) = self.begun_since()? {
+            self.segments = self.segments.iter().copied().chain([begun]).collect();
+        }
+        Ok(())
+    }
+
+    /// The segment behind the last one that is known, if it was begun.
+    fn begun_since(&self) -> Result<Option<SegmentHeader>, ReadError> {
+        let Some(last) = self.segments.last() else { return Ok(None) };
+        let name = segment_name(last.ordinal + 1);
+        let file = match self.directory.open(&name) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(ReadError::system(format!("open {name}"))(error)),
+        };
+        let mut bytes = [0; SEGMENT_HEADER_SIZE];
+        let count =
+            file.read_at(&mut bytes, 0).map_err(ReadError::system(format!("read {name}")))?;
+        let damaged = |error| Damage::Header { segment: name, error };
+        Ok(SegmentHeader::read(&bytes[..count]).map_err(damaged)?)
     }
 
     /// Starts where the indexes say; `tail` is the index of the last segment.

@@ -164,8 +164,13 @@ fn sequences(directory: &impl Directory) -> io::Result<Vec<u64>> {
     Ok(found)
 }
 
-/// Publishes a snapshot, then removes all but the newest `kept`.
-pub(crate) fn put(
+/// Publishes a snapshot of the state after entry `sequence`, which has to be durable, then removes all
+/// but the newest `kept`. For whoever follows the log beside its writer; the writer itself has
+/// [`EventLog::put_snapshot`](crate::EventLog::put_snapshot).
+///
+/// # Errors
+/// [`ReadError::System`]; the snapshots before stay as they are.
+pub fn put(
     directory: &impl Directory,
     shard: u16,
     sequence: u64,

@@ -458,6 +458,13 @@ impl<L: Ledger> Engine<L> {
         self.sequence
     }
 
+    /// When something comes by itself: an expiry, a countdown, the end of a call or a pause, a
+    /// scheduled phase. A command at that time or later finds it due.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let coming = self.agenda.next().map(|due| due.at);
+        self.timers.next_time().into_iter().chain(coming).min()
+    }
+
     /// The engine's time.
     pub fn time(&self) -> Timestamp {
         self.time

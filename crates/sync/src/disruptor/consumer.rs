@@ -72,6 +72,12 @@ impl<E: Send + Sync, S: Sequencer, W: Wait> Consumer<E, S, W> {
         Arc::ptr_eq(&self.place.shared, shared)
     }
 
+    /// Whether there is an event to handle now.
+    #[inline]
+    pub fn is_ready(&self) -> bool {
+        self.available() != self.next
+    }
+
     /// Runs `handle(event, sequence, end_of_batch)` on every event that is there now, and returns how
     /// many there were: zero if none.
     ///

@@ -97,7 +97,7 @@ impl<E: Send + Sync, W: Wait> MultiProducer<E, W> {
     /// [`PublishError`]; then `write` was not called.
     #[inline]
     pub fn try_publish(&mut self, write: impl FnOnce(&mut E)) -> Result<u64, PublishError> {
-        let sequence = self.try_claim(1)?;
+        let sequence = self.try_claim(1, 0)?;
         self.write_one(sequence, write);
         Ok(sequence)
     }
@@ -127,7 +127,36 @@ impl<E: Send + Sync, W: Wait> MultiProducer<E, W> {
         count: usize,
         write: impl FnMut(&mut E, u64),
     ) -> Result<u64, PublishError> {
-        let first = self.try_claim(count as u64)?;
+        self.try_publish_batch_sparing(count, 0, write)
+    }
+
+    /// As [`Self::try_publish_batch`], if that leaves room for `spare` events more: room that is
+    /// kept for what must never be refused.
+    ///
+    /// ```
+    /// use tiercel_sync::disruptor::{self, PublishError};
+    ///
+    /// let (graph, [_consumer]) = disruptor::multi(4, || "").consumers();
+    /// let mut producer = graph.build();
+    /// assert_eq!(producer.try_publish_batch_sparing(3, 1, |event, _| *event = "order"), Ok(0));
+    /// let order = producer.try_publish_batch_sparing(1, 1, |event, _| *event = "order");
+    /// assert_eq!(order, Err(PublishError::Full));
+    /// assert_eq!(producer.try_publish(|event| *event = "cancel"), Ok(3));
+    /// ```
+    ///
+    /// # Errors
+    /// [`PublishError`]; then `write` was not called.
+    ///
+    /// # Panics
+    /// When `count` and `spare` are more than the ring's capacity.
+    #[inline]
+    pub fn try_publish_batch_sparing(
+        &mut self,
+        count: usize,
+        spare: usize,
+        write: impl FnMut(&mut E, u64),
+    ) -> Result<u64, PublishError> {
+        let first = self.try_claim(count as u64, spare as u64)?;
         self.write_batch(first, count as u64, write);
         Ok(first)
     }
@@ -183,19 +212,23 @@ impl<E: Send + Sync, W: Wait> MultiProducer<E, W> {
     }
 
     #[inline(always)]
-    fn try_claim(&mut self, count: u64) -> Result<u64, PublishError> {
+    fn try_claim(&mut self, count: u64, spare: u64) -> Result<u64, PublishError> {
         if self.shared.is_broken() {
             return Err(PublishError::Closed);
         }
         let claimed = &self.shared.sequencer.claimed;
         let mut first = claimed.load(Ordering::Relaxed);
         loop {
-            if first + count > self.limit {
+            let needed = first + count + spare;
+            if needed > self.limit {
                 let capacity = self.shared.capacity();
-                assert!(count <= capacity, "{count} events do not fit in a ring of {capacity}");
+                assert!(
+                    count + spare <= capacity,
+                    "{count} events do not fit in a ring of {capacity} with {spare} to spare"
+                );
                 // [p1] With [c3].
                 self.limit = least_done(&self.leaves) + capacity;
-                if first + count > self.limit {
+                if needed > self.limit {
                     return Err(PublishError::Full);
                 }
             }
@@ -215,7 +248,7 @@ impl<E: Send + Sync, W: Wait> MultiProducer<E, W> {
 
     #[inline(always)]
     fn claim(&mut self, count: u64) -> Result<u64, Closed> {
-        match self.try_claim(count) {
+        match self.try_claim(count, 0) {
             Ok(first) => Ok(first),
             Err(PublishError::Closed) => Err(Closed(())),
             Err(PublishError::Full) => self.wait_to_claim(count),
@@ -225,7 +258,7 @@ impl<E: Send + Sync, W: Wait> MultiProducer<E, W> {
     #[cold]
     fn wait_to_claim(&mut self, count: u64) -> Result<u64, Closed> {
         let shared = Arc::clone(&self.shared);
-        shared.wait.wait(|| match self.try_claim(count) {
+        shared.wait.wait(|| match self.try_claim(count, 0) {
             Ok(first) => Some(Ok(first)),
             Err(PublishError::Closed) => Some(Err(Closed(()))),
             Err(PublishError::Full) => None,

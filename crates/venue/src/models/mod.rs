@@ -1,0 +1,250 @@
+//! Read models: what may be asked of the venue, folded from its events.
+//!
+//! ```text
+//!   durable events --> Models::apply --> instruments, depth, trades, orders, balances, candles
+//!                            |
+//!                            +--> checkpoint: the last command that is wholly in them
+//! ```
+//!
+//! One thread owns them, folds them and asks them: the serving thread, beside its connections. The
+//! follower keeps a second copy, which its snapshots hold, so that after a restart they are what they
+//! were.
+//!
+//! Architecture Invariant: models see nothing but events. The same events give equal models, and
+//! equal bytes of them.
+
+mod balances;
+mod candles;
+mod depth;
+mod image;
+mod instruments;
+mod lists;
+mod orders;
+mod trades;
+
+pub use balances::BalanceView;
+pub use candles::{Candle, Candles, Interval, Ticker};
+pub use depth::{Book, Depth, DepthChanges, LevelChange, level_changes};
+pub use image::ImageError;
+pub use instruments::{AssetView, Instruments};
+pub use lists::ListView;
+pub use orders::{OrderStage, OrderView, Orders};
+pub use trades::{TradeView, Trades};
+
+use std::collections::BTreeMap;
+
+use balances::Totals;
+use image::ImageReader;
+use tiercel_matching::TRADE_HISTORY;
+use tiercel_types::event::{TradeBusted, TradeCorrected};
+use tiercel_types::{
+    AccountId, AssetId, Event, EventHeader, InstrumentId, Money, SelfTradePrevention, Timestamp,
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// How far read models look back. What is older is forgotten, oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelLimits {
+    /// Orders, and lists, of each account that ended.
+    pub ended_orders: usize,
+}
+
+impl Default for ModelLimits {
+    fn default() -> Self {
+        Self { ended_orders: 1_000 }
+    }
+}
+
+/// Which command is wholly in the models.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Checkpoint {
+    /// Its sequence.
+    pub sequence: u64,
+    /// Its time.
+    pub time: Timestamp,
+}
+
+/// All read models. See the [module's page](self).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Models {
+    checkpoint: Checkpoint,
+    instruments: Instruments,
+    depth: Depth,
+    trades: Trades,
+    orders: Orders,
+    totals: Totals,
+    candles: Candles,
+    limits: ModelLimits,
+}
+
+impl Models {
+    /// Models of a venue where nothing has happened yet.
+    pub fn new(limits: ModelLimits) -> Self {
+        Self {
+            checkpoint: Checkpoint::default(),
+            instruments: Instruments::default(),
+            depth: Depth::default(),
+            trades: Trades::new(TRADE_HISTORY),
+            orders: Orders::new(limits.ended_orders),
+            totals: Totals::default(),
+            candles: Candles::default(),
+            limits,
+        }
+    }
+
+    /// Folds the next event in.
+    pub fn apply(&mut self, header: &EventHeader, event: &Event) {
+        self.apply_told(header, event, |_, _| {});
+    }
+
+    /// As [`apply`](Self::apply); at the end of a command, each of its changes of a level goes to
+    /// `told`: what a depth stream sends.
+    pub fn apply_told(
+        &mut self,
+        header: &EventHeader,
+        event: &Event,
+        told: impl FnMut(InstrumentId, &LevelChange),
+    ) {
+        self.instruments.apply(header, event);
+        self.orders.apply(header, event);
+        self.settle(header, event);
+        self.depth.apply(header, event, told);
+        if header.is_last() {
+            self.checkpoint =
+                Checkpoint { sequence: header.sequence, time: Timestamp(header.time_ns) };
+        }
+    }
+
+    fn settle(&mut self, header: &EventHeader, event: &Event) {
+        let spec = self.instruments.get(header.instrument);
+        match (event, spec) {
+            (Event::FundsMoved(moved), _) => self.totals.moved(header.account, moved),
+            (Event::Trade(trade), Some(spec)) => {
+                self.trades.add(header, trade);
+                self.candles.add(header, trade);
+                if let Some(view) = self.trades.get_mut(header.instrument, trade.trade_id) {
+                    self.totals.settle(spec, view, 1);
+                }
+            }
+            (Event::SelfTradePrevented(event), Some(spec))
+                if event.action == SelfTradePrevention::Transfer =>
+            {
+                self.totals.transferred(spec, header.account, event);
+            }
+            (Event::TradeBusted(busted), Some(_)) => self.busted(header, busted),
+            (Event::TradeCorrected(corrected), Some(_)) => self.corrected(header, corrected),
+            _ => {}
+        }
+    }
+
+    fn busted(&mut self, header: &EventHeader, busted: &TradeBusted) {
+        let Self { instruments, trades, totals, .. } = self;
+        let trade = trades.get_mut(header.instrument, busted.trade_id);
+        if let (Some(spec), Some(trade)) = (instruments.get(header.instrument), trade) {
+            totals.settle(spec, trade, -1);
+            trade.busted = 1;
+        }
+    }
+
+    fn corrected(&mut self, header: &EventHeader, corrected: &TradeCorrected) {
+        let Self { instruments, trades, totals, .. } = self;
+        let trade = trades.get_mut(header.instrument, corrected.trade_id);
+        if let (Some(spec), Some(trade)) = (instruments.get(header.instrument), trade) {
+            totals.settle(spec, trade, -1);
+            (trade.price, trade.qty) = (corrected.price, corrected.qty);
+            (trade.taker_fee, trade.maker_fee) = (corrected.taker_fee, corrected.maker_fee);
+            totals.settle(spec, trade, 1);
+        }
+    }
+
+    /// The last command that is wholly in them.
+    pub const fn checkpoint(&self) -> Checkpoint {
+        self.checkpoint
+    }
+
+    /// What trades here.
+    pub const fn instruments(&self) -> &Instruments {
+        &self.instruments
+    }
+
+    /// An instrument's displayed book, at the end of a command.
+    pub fn book(&self, instrument: InstrumentId) -> Option<&Book> {
+        self.depth.book(instrument)
+    }
+
+    /// The last trades.
+    pub const fn trades(&self) -> &Trades {
+        &self.trades
+    }
+
+    /// Orders and lists.
+    pub const fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    /// Candles and the ticker.
+    pub const fn candles(&self) -> &Candles {
+        &self.candles
+    }
+
+    /// What traded in the last 24 hours, by the venue's time.
+    pub fn ticker(&self, instrument: InstrumentId, now: Timestamp) -> Ticker {
+        self.candles.ticker(instrument, now.max(self.checkpoint.time))
+    }
+
+    /// What the account has, by asset. Takes time with its live orders.
+    pub fn balances(&self, account: AccountId) -> Vec<BalanceView> {
+        let mut reserved: BTreeMap<AssetId, i128> = BTreeMap::new();
+        for (instrument, side, amount) in self.orders.reservations(account) {
+            if let Some(spec) = self.instruments.get(instrument) {
+                *reserved.entry(spec.asset_given(side)).or_default() += amount.units();
+            }
+        }
+        let balance = |(asset, total): (AssetId, Money)| {
+            let reserved = reserved.get(&asset).copied().unwrap_or(0);
+            BalanceView {
+                asset,
+                free: Money::from_units(total.units() - reserved),
+                reserved: Money::from_units(reserved),
+            }
+        };
+        self.totals.of(account).map(balance).collect()
+    }
+
+    /// Appends all of them to `out`, at the end of a command.
+    pub fn save(&self, out: &mut Vec<u8>) {
+        image::begin(out);
+        image::put(out, [self.checkpoint].iter());
+        self.instruments.save(out);
+        self.depth.save(out);
+        self.trades.save(out);
+        self.orders.save(out);
+        self.totals.save(out);
+        self.candles.save(out);
+    }
+
+    /// The models that were [saved](Self::save).
+    ///
+    /// # Errors
+    /// [`ImageError`].
+    pub fn load(bytes: &[u8], limits: ModelLimits) -> Result<Self, ImageError> {
+        let mut reader = ImageReader::new(bytes)?;
+        let mut checkpoint = Checkpoint::default();
+        reader.take("checkpoint", |found| checkpoint = found)?;
+        let loaded = Self {
+            checkpoint,
+            instruments: Instruments::load(&mut reader)?,
+            depth: Depth::load(&mut reader)?,
+            trades: Trades::load(&mut reader, TRADE_HISTORY)?,
+            orders: Orders::load(&mut reader, limits.ended_orders)?,
+            totals: Totals::load(&mut reader)?,
+            candles: Candles::load(&mut reader)?,
+            limits,
+        };
+        reader.end()?;
+        Ok(loaded)
+    }
+}

@@ -1,0 +1,327 @@
+//! The core: commands in, events out, one thread.
+//!
+//! ```text
+//!   ring --> sequence, time --> log.append --> engine.apply --> outbox
+//!                                  |                              |
+//!                    group commit  +-- acknowledged sequence --> release
+//! ```
+//!
+//! Hot path: [`Core::poll`]. Budget: 500 ns a command with durability on disk. It must not allocate
+//! after warm-up, take a lock, or wait for anything but room: in the log (the disk is behind) or in
+//! the outbox (a reader is behind).
+//!
+//! Matching runs beside the log, never behind it: what the engine did is held back in the outbox
+//! until the log has acknowledged its command.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tiercel_journal::{AppendError, Durability, Entry as LogEntry, EventLog, LogFailure};
+use tiercel_matching::{FullEngine, Progress};
+use tiercel_sync::disruptor::{Consumer, Multi};
+use tiercel_sync::wait::BusySpin;
+use tiercel_types::command::AdvanceTime;
+use tiercel_types::{Command, EventBuffer, Timestamp};
+
+use super::bell::Sleeper;
+use super::outbox::{Outbox, PushError};
+use super::sequencer::Sequencer;
+use super::status::{Health, Shared, Status};
+use super::submission::{Entry, Origin};
+
+/// Commands of one turn: between two, the log is driven and events are released.
+const TURN: u64 = 256;
+/// Records of the buffer between engine and outbox.
+const EVENT_RECORDS: usize = 64;
+/// Looks for room in the outbox before the core sleeps, and how long it does.
+const LOOKS: u32 = 1_000;
+const NAP: Duration = Duration::from_micros(50);
+
+/// Why the core does nothing more.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CoreError {
+    /// The log has failed: what was appended and not acknowledged may or may not be there.
+    #[error(transparent)]
+    Log(#[from] LogFailure),
+    /// The log refused a command for another reason than want of room: somebody else wrote to it.
+    #[error("the log refused a command: {0}")]
+    Append(AppendError),
+    /// A thread that reads events is gone.
+    #[error("a reader of events is gone")]
+    ReaderGone,
+    /// The core thread cannot run where it was told to.
+    #[error("the core thread cannot be pinned to core {cpu}: {reason}")]
+    NotPinned {
+        /// Where.
+        cpu: usize,
+        /// The system's refusal.
+        reason: String,
+    },
+}
+
+/// The core stage. It owns no thread: whoever does calls [`poll`](Self::poll), and
+/// [`idle`](Self::idle) when that found nothing to do.
+pub struct Core<L: EventLog> {
+    commands: Consumer<Entry, Multi, BusySpin>,
+    stage: Stage<L>,
+    sleeper: Option<Sleeper>,
+}
+
+/// All but the command ring, which lends the commands while the stage takes them.
+struct Stage<L: EventLog> {
+    log: L,
+    durability: Durability,
+    engine: FullEngine,
+    events: EventBuffer,
+    sequencer: Sequencer,
+    outbox: Outbox,
+    shared: Arc<Shared>,
+    failure: Option<CoreError>,
+    /// The last command was not its submission's last: nothing may come between.
+    within_submission: bool,
+}
+
+impl<L: EventLog> Core<L> {
+    pub(crate) fn new(
+        commands: Consumer<Entry, Multi, BusySpin>,
+        log: L,
+        durability: Durability,
+        engine: FullEngine,
+        outbox: Outbox,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let sequencer = Sequencer::new(log.position(), Timestamp(log.last_time_ns()));
+        let stage = Stage {
+            log,
+            durability,
+            engine,
+            events: EventBuffer::with_capacity(EVENT_RECORDS),
+            sequencer,
+            outbox,
+            shared,
+            failure: None,
+            within_submission: false,
+        };
+        Self { commands, stage, sleeper: None }
+    }
+
+    /// One turn, at the time `now`: takes what gateways handed in, lets time pass if something is
+    /// due and nobody speaks, drives the log, releases what is durable. Returns how much was done;
+    /// zero means there was nothing.
+    ///
+    /// # Errors
+    /// [`CoreError`], from the first time on. Gateways are told.
+    #[inline]
+    pub fn poll(&mut self, now: Timestamp) -> Result<usize, CoreError> {
+        let Self { commands, stage, .. } = self;
+        stage.check()?;
+        let mut work = stage.drive_log()?;
+        let taken = commands.poll_max(TURN, |entry, _, _| {
+            if stage.failure.is_none() {
+                stage.take(entry.origin, &entry.command, now);
+            }
+        });
+        // All gateways are gone: nothing was there, and nothing will be.
+        let taken = taken.unwrap_or(0);
+        if taken == 0 && !stage.within_submission && stage.is_due(now) {
+            stage.take(Origin::VENUE, &AdvanceTime::default().into(), now);
+            work += 1;
+        }
+        stage.check()?;
+        if taken > 0 {
+            // What was just taken is on its way to the disk before the next turn.
+            stage.drive_log()?;
+        }
+        stage.release();
+        Ok(work + taken)
+    }
+
+    /// Waits while there is nothing to do: for the disk, if something is on its way there (what
+    /// comes meanwhile could not be written sooner either); else until a gateway hands something
+    /// in, something is due by the clock that showed `now`, or `longest` has passed.
+    ///
+    /// # Errors
+    /// [`CoreError`].
+    pub fn idle(&mut self, now: Timestamp, longest: Duration) -> Result<(), CoreError> {
+        if self.waits_for_log() {
+            return self.stage.wait_for_log();
+        }
+        let Self { commands, stage, sleeper } = self;
+        let due = stage.engine.next_due().map(|due| due.0.saturating_sub(now.0));
+        let longest = due.map_or(longest, |ns| longest.min(Duration::from_nanos(ns)));
+        let sleeper = match sleeper {
+            Some(sleeper) if sleeper.is_current() => sleeper,
+            _ => sleeper.insert(Sleeper::current()),
+        };
+        let shared = &stage.shared;
+        shared
+            .core
+            .sleep(sleeper, longest, || commands.is_ready() || shared.health() != Health::Running);
+        Ok(())
+    }
+
+    /// Whether something that was taken is on its way to the disk, and its events wait for that.
+    #[inline]
+    pub fn waits_for_log(&self) -> bool {
+        self.stage.log.acknowledged_sequence() < self.stage.sequencer.last().sequence
+    }
+
+    /// Whether all that was taken is done and acknowledged, after gateways were told to stop.
+    pub fn is_drained(&self) -> bool {
+        self.stage.shared.health() != Health::Running
+            && !self.commands.is_ready()
+            && !self.waits_for_log()
+    }
+
+    /// Ends the stage, once it [is drained](Self::is_drained): readers are told that nothing
+    /// comes any more. Gives the log and the engine back.
+    pub fn finish(mut self) -> (L, FullEngine) {
+        if self.stage.failure.is_none() {
+            self.stage.release();
+            self.stage.shared.finish();
+        }
+        (self.stage.log, self.stage.engine)
+    }
+
+    /// Stops for a reason of its thread's; gateways are told.
+    pub fn fail(&mut self, error: CoreError) -> CoreError {
+        self.stage.fail(error)
+    }
+
+    /// What it tells of itself.
+    pub fn status(&self) -> Status {
+        Status(Arc::clone(&self.stage.shared))
+    }
+
+    /// The engine, between two commands.
+    pub const fn engine(&self) -> &FullEngine {
+        &self.stage.engine
+    }
+
+    /// The log.
+    pub const fn log(&self) -> &L {
+        &self.stage.log
+    }
+}
+
+impl<L: EventLog> Stage<L> {
+    fn check(&self) -> Result<(), CoreError> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    #[cold]
+    fn fail(&mut self, error: CoreError) -> CoreError {
+        self.shared.fail(&error.to_string());
+        self.failure.get_or_insert(error).clone()
+    }
+
+    #[inline]
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.engine.next_due().is_some_and(|due| due <= self.sequencer.time_at(now))
+    }
+
+    #[inline]
+    fn drive_log(&mut self) -> Result<usize, CoreError> {
+        self.log.poll().map_err(|failure| self.fail(failure.into()))
+    }
+
+    #[inline]
+    fn release(&mut self) {
+        self.shared.tell(self.sequencer.last().sequence, self.log.durable_sequence());
+        self.outbox.release(self.log.acknowledged_sequence());
+    }
+
+    /// Waits until more is on the disk, and shows it.
+    fn wait_for_log(&mut self) -> Result<(), CoreError> {
+        let next = self.log.durable_sequence() + 1;
+        self.log.wait_durable(next).map_err(|failure| self.fail(failure.into()))?;
+        self.release();
+        Ok(())
+    }
+
+    /// One command, from the log to the outbox. A failure is kept, for the turn's end.
+    #[inline]
+    fn take(&mut self, origin: Origin, command: &Command, now: Timestamp) {
+        self.within_submission = !origin.is_last_part();
+        let time = self.sequencer.time_at(now);
+        if self.append(command, time).is_err() {
+            return;
+        }
+        self.sequencer.advance(time);
+        let sequence = self.sequencer.last().sequence;
+        self.outbox.begin(sequence);
+        let mut progress = self.engine.apply(sequence, time, command, &mut self.events);
+        loop {
+            if self.put(origin).is_err() {
+                return;
+            }
+            if progress == Progress::Done {
+                break;
+            }
+            progress = self.engine.resume(&mut self.events);
+        }
+        self.outbox.end();
+    }
+
+    #[inline]
+    fn append(&mut self, command: &Command, time: Timestamp) -> Result<(), CoreError> {
+        loop {
+            let entry = LogEntry::command(time, command);
+            match self.log.append(self.sequencer.last(), &[entry], self.durability) {
+                Ok(_) => return Ok(()),
+                Err(AppendError::Full) => self.wait_for_log()?,
+                Err(AppendError::Failed(failure)) => return Err(self.fail(failure.into())),
+                Err(error) => return Err(self.fail(CoreError::Append(error))),
+            }
+        }
+    }
+
+    /// Moves the engine's events to the outbox.
+    #[inline]
+    fn put(&mut self, origin: Origin) -> Result<(), CoreError> {
+        let Self { events, outbox, .. } = self;
+        let mut put = 0;
+        let mut result = Ok(());
+        for (header, event) in events.refs() {
+            result = outbox.push(origin, header, event);
+            if result.is_err() {
+                break;
+            }
+            put += 1;
+        }
+        if result.is_err() {
+            self.put_rest(origin, put)?;
+        }
+        self.events.clear();
+        Ok(())
+    }
+
+    /// The same from event `from` on, when readers have to go on first.
+    #[cold]
+    fn put_rest(&mut self, origin: Origin, from: usize) -> Result<(), CoreError> {
+        let mut at = from;
+        let mut looks = 0;
+        loop {
+            let Some((header, event)) = self.events.refs().nth(at) else { return Ok(()) };
+            match self.outbox.push(origin, header, event) {
+                Ok(()) => (at, looks) = (at + 1, 0),
+                Err(PushError::Closed) => return Err(self.fail(CoreError::ReaderGone)),
+                Err(PushError::Full) => {
+                    // They may stand before what is not durable yet.
+                    if self.log.acknowledged_sequence() < self.sequencer.last().sequence {
+                        self.wait_for_log()?;
+                    } else {
+                        self.release();
+                    }
+                    looks += 1;
+                    if looks > LOOKS {
+                        std::thread::sleep(NAP);
+                    } else {
+                        std::thread::yield_now();
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The follower: a second engine and second read models, fed from the durable log beside the core,
+//! that take snapshots. The core never stops for one.
+
+use tiercel_journal::storage::Directory;
+use tiercel_journal::{Cursor, Options, snapshot};
+use tiercel_types::Timestamp;
+
+use crate::replica::Replica;
+use crate::store::{StoreError, catch_up};
+
+/// Commands of one turn.
+const TURN: u64 = 4_096;
+
+/// When a snapshot is taken: whichever comes first. There is none without a new command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotPolicy {
+    /// After so many commands.
+    pub commands: u64,
+    /// After so long, in nanoseconds of the venue's clock.
+    pub interval_ns: u64,
+}
+
+impl Default for SnapshotPolicy {
+    fn default() -> Self {
+        Self { commands: 1_000_000, interval_ns: 600_000_000_000 }
+    }
+}
+
+/// The follower stage. It owns no thread.
+pub struct Follower<D: Directory> {
+    replica: Replica,
+    cursor: Cursor<D>,
+    directory: D,
+    shard: u16,
+    kept: usize,
+    policy: SnapshotPolicy,
+    /// The last snapshot: of which command, and when it was taken.
+    taken: (u64, Option<Timestamp>),
+    image: Vec<u8>,
+}
+
+impl<D: Directory> Follower<D> {
+    pub(crate) fn new(
+        replica: Replica,
+        cursor: Cursor<D>,
+        directory: D,
+        options: &Options,
+        policy: SnapshotPolicy,
+        snapshot: u64,
+    ) -> Self {
+        Self {
+            replica,
+            cursor,
+            directory,
+            shard: options.shard,
+            kept: options.snapshots_kept,
+            policy,
+            taken: (snapshot, None),
+            image: Vec::new(),
+        }
+    }
+
+    /// One turn: applies commands up to `durable`, the last that is on the disk, and takes a
+    /// snapshot if one is due at `now`. Returns how much was done; zero means there was nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the log could not be read back, or a snapshot not be written. The venue may go
+    /// on without.
+    pub fn poll(&mut self, durable: u64, now: Timestamp) -> Result<u64, StoreError> {
+        self.cursor.extend(durable)?;
+        let applied = catch_up(&mut self.replica, &mut self.cursor, TURN)?;
+        let since = *self.taken.1.get_or_insert(now);
+        let commands = self.replica.sequence() - self.taken.0;
+        let is_due = commands >= self.policy.commands
+            || (commands > 0 && now.0.saturating_sub(since.0) >= self.policy.interval_ns);
+        if !is_due {
+            return Ok(applied);
+        }
+        self.snapshot(now)?;
+        Ok(applied + 1)
+    }
+
+    /// Takes a snapshot now, if there is none of this command.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn snapshot(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let sequence = self.replica.sequence();
+        if sequence != self.taken.0 {
+            self.image.clear();
+            self.replica.save(&mut self.image);
+            snapshot::put(&self.directory, self.shard, sequence, &self.image, self.kept)?;
+        }
+        self.taken = (sequence, Some(now));
+        Ok(())
+    }
+
+    /// Its state.
+    pub const fn replica(&self) -> &Replica {
+        &self.replica
+    }
+}

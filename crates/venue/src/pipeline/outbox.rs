@@ -1,0 +1,226 @@
+//! Events between the engine and those who read them: one ring, which holds each event back until
+//! its command is as durable as the venue promises.
+//!
+//! ```text
+//!   ... read <= released <= produced <= slowest reader + capacity
+//!                  ^
+//!       the last event of the newest command that the log has acknowledged
+//! ```
+//!
+//! Holding back costs no copy: readers see the whole ring, and stop at `released`.
+//!
+//! At the bound the core waits, and with it the command ring fills, until gateways tell their
+//! clients that the venue is busy. Readers are threads of this process, each of which takes what
+//! there is without waiting for a client; a client that does not read is the gateway's to cut off.
+
+use std::sync::Arc;
+
+use tiercel_sync::disruptor::{
+    Closed, Consumer, PublishError, Single, SingleProducer, single_with,
+};
+use tiercel_sync::wait::BusySpin;
+use tiercel_types::event::TimeAdvanced;
+use tiercel_types::{Event, EventHeader, EventRef};
+
+use super::status::Shared;
+use super::submission::Origin;
+
+/// An event, as a reader gets it: it is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(align(64))]
+pub struct Delivery {
+    /// Whose command made it happen.
+    pub origin: Origin,
+    /// Sequence, index, time, instrument, account.
+    pub header: EventHeader,
+    /// What happened.
+    pub event: Event,
+}
+
+impl Delivery {
+    /// Whether it is the last event of its submission.
+    pub const fn is_end_of_submission(&self) -> bool {
+        self.header.is_last() && self.origin.is_last_part()
+    }
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            origin: Origin::default(),
+            header: EventHeader::default(),
+            event: TimeAdvanced::default().into(),
+        }
+    }
+}
+
+/// The core's side.
+pub(crate) struct Outbox {
+    ring: SingleProducer<Delivery, BusySpin>,
+    shared: Arc<Shared>,
+    /// Events written.
+    produced: u64,
+    /// By command sequence, modulo its length: events written up to the end of that command. Each
+    /// command has an event, so that no more commands are in the ring than events; and the last one
+    /// that is acknowledged is needed beside those.
+    ends: Box<[u64]>,
+    /// The command whose events are being written.
+    sequence: u64,
+    released: u64,
+}
+
+/// Why an event was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PushError {
+    /// Readers have to go on first.
+    Full,
+    /// A reader is gone.
+    Closed,
+}
+
+/// One reader's place in the ring.
+pub(crate) type Reader = Consumer<Delivery, Single, BusySpin>;
+
+/// An outbox of at least `capacity` events behind command `sequence`, and its readers.
+pub(crate) fn outbox(
+    capacity: usize,
+    readers: usize,
+    sequence: u64,
+    shared: &Arc<Shared>,
+) -> (Outbox, Vec<Reader>) {
+    let ring = single_with(capacity, Delivery::default, BusySpin);
+    let (mut graph, [first]) = ring.consumers();
+    let mut consumers = vec![first];
+    for _ in 1..readers {
+        let [another] = graph.consumers();
+        consumers.push(another);
+    }
+    let ends = vec![0; 2 * capacity.next_power_of_two()].into();
+    let shared = Arc::clone(shared);
+    let outbox = Outbox { ring: graph.build(), shared, produced: 0, ends, sequence, released: 0 };
+    (outbox, consumers)
+}
+
+impl Outbox {
+    /// Starts the events of a command.
+    #[inline]
+    pub(crate) fn begin(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
+    /// Writes an event of it.
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        origin: Origin,
+        header: &EventHeader,
+        event: EventRef<'_>,
+    ) -> Result<(), PushError> {
+        let write = |slot: &mut Delivery| {
+            slot.origin = origin;
+            slot.header = *header;
+            slot.event = event.to_event();
+        };
+        match self.ring.try_publish(write) {
+            Ok(_) => {
+                self.produced += 1;
+                Ok(())
+            }
+            Err(PublishError::Full) => Err(PushError::Full),
+            Err(PublishError::Closed) => Err(PushError::Closed),
+        }
+    }
+
+    /// All events of the command are written.
+    #[inline]
+    pub(crate) fn end(&mut self) {
+        let at = self.sequence as usize & (self.ends.len() - 1);
+        self.ends[at] = self.produced;
+    }
+
+    /// Shows readers what is `acknowledged` by the log. Of a command whose events are still being
+    /// written, those that are there: a cascade may be larger than the ring. True if that is more
+    /// than before.
+    #[inline]
+    pub(crate) fn release(&mut self, acknowledged: u64) -> bool {
+        let up_to = if acknowledged >= self.sequence {
+            self.produced
+        } else {
+            self.ends[acknowledged as usize & (self.ends.len() - 1)]
+        };
+        if up_to <= self.released {
+            return false;
+        }
+        self.released = up_to;
+        self.shared.release(up_to);
+        true
+    }
+}
+
+/// A reader that stops at what is released.
+pub(crate) struct Gate {
+    ring: Reader,
+    read: u64,
+    shared: Arc<Shared>,
+}
+
+impl Gate {
+    pub(crate) fn new(ring: Reader, shared: Arc<Shared>) -> Self {
+        Self { ring, read: 0, shared }
+    }
+
+    /// Whether there is something to read, or never will be again.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.shared.released() > self.read || self.shared.is_over()
+    }
+
+    /// Hands over what is released, `max` events at most.
+    pub(crate) fn poll(
+        &mut self,
+        max: usize,
+        mut handle: impl FnMut(&Delivery),
+    ) -> Result<usize, Closed> {
+        // Acquired, with the release of the same number: those events are in the ring.
+        let there = self.shared.released() - self.read;
+        if there == 0 {
+            return if self.shared.is_over() && self.shared.released() == self.read {
+                Err(Closed(()))
+            } else {
+                Ok(0)
+            };
+        }
+        let count = self.ring.poll_max(there.min(max as u64), |event, _, _| handle(event))?;
+        self.read += count as u64;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_full_of_what_is_not_acknowledged_shows_nothing() {
+        let shared = Shared::new(1, 10);
+        let (mut outbox, mut readers) = outbox(4, 1, 10, &shared);
+        let mut gate = Gate::new(readers.remove(0), Arc::clone(&shared));
+        let (header, event) = (EventHeader::default(), TimeAdvanced::default());
+        let mut write = |sequence| {
+            outbox.begin(sequence);
+            let result = outbox.push(Origin::VENUE, &header, EventRef::TimeAdvanced(&event));
+            if result.is_ok() {
+                outbox.end();
+            }
+            (result, outbox.release(10))
+        };
+        for sequence in 11..15 {
+            assert_eq!(write(sequence), (Ok(()), false));
+        }
+        assert_eq!(write(15), (Err(PushError::Full), false));
+        assert_eq!(gate.poll(9, |_| {}), Ok(0));
+        assert!(outbox.release(12) && !outbox.release(11));
+        assert_eq!(gate.poll(9, |_| {}), Ok(2));
+        assert!(outbox.release(14));
+        assert_eq!(gate.poll(9, |_| {}), Ok(2));
+    }
+}
