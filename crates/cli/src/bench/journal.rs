@@ -54,10 +54,10 @@ const RECORDS: usize = 1_000_000;
 const BLOCK: usize = 4096;
 
 /// A folder that goes when the bench ends.
-struct Place(PathBuf);
+pub(super) struct Place(PathBuf);
 
 impl Place {
-    fn new(name: &str) -> Result<Self, BenchError> {
+    pub(super) fn new(name: &str) -> Result<Self, BenchError> {
         let folder = std::env::current_dir()?;
         if tiercel_journal::files::is_in_memory(&folder)? {
             return Err(BenchError::NotAvailable("the current folder is in memory (tmpfs)"));
@@ -67,7 +67,7 @@ impl Place {
         Ok(Self(path))
     }
 
-    fn emptied(&self) -> Result<&Path, BenchError> {
+    pub(super) fn emptied(&self) -> Result<&Path, BenchError> {
         std::fs::remove_dir_all(&self.0)?;
         std::fs::create_dir(&self.0)?;
         Ok(&self.0)
@@ -82,7 +82,7 @@ impl Drop for Place {
     }
 }
 
-fn wrong(error: &dyn std::fmt::Display) -> BenchError {
+pub(super) fn wrong(error: &dyn std::fmt::Display) -> BenchError {
     BenchError::Wrong { subject: "ours".to_owned(), what: error.to_string() }
 }
 
@@ -240,7 +240,7 @@ impl Subject for Ack {
 }
 
 /// A durable write of one block, the way the journal writes, and nothing else.
-struct Bare(Place);
+pub(super) struct Bare(pub(super) Place);
 
 impl Subject for Bare {
     fn name(&self) -> String {

@@ -22,6 +22,7 @@ pub mod row;
 pub mod signals;
 pub mod sync;
 pub mod sync_cells;
+pub mod venue;
 pub mod waiting;
 
 use std::io::Write;
@@ -48,6 +49,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     sync_cells::CASES,
     bus::CASES,
     journal::CASES,
+    venue::CASES,
     host::CASES,
 ];
 
@@ -99,7 +101,8 @@ pub enum Format {
 /// What to measure and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Which bench: matching, wire, book, signals, sync, bus, journal, host, or all of them
+    /// Which bench: matching, wire, book, signals, sync, bus, journal, venue, host, or all
+    /// of them
     #[arg(default_value = "all")]
     pub name: String,
     /// Only this case
