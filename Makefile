@@ -111,6 +111,10 @@ endif
 integration-test: ## The tests that run the built binary, and each crate's integration tests
 	$(CARGO) test --workspace --locked --test '*'
 
+.PHONY: clients
+clients: build ## Clients from PyPI, pinned and unchanged, trade on a demo venue (needs python3)
+	.ci/venue-clients
+
 .PHONY: soak
 soak: ## Long random tests, overflow checks on, in parts: SOAK_SECONDS (60) a test, SOAK_PARTS, SOAK_MINUTES
 	CARGO="$(CARGO)" .ci/soak

@@ -11,6 +11,7 @@ mod replay;
 mod session;
 mod stop;
 mod text;
+mod venue;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ Exit codes:
 
 #[derive(Subcommand, Debug)]
 enum Run {
+    /// Run an exchange: a durable matching engine behind Binance-compatible REST and streams
+    Venue(venue::VenueArgs),
     /// Show a simulated market going through the engine (the default)
     Demo(demo::DemoArgs),
     /// Run a scripted session through the engine: one command a line in, one event a line out
@@ -56,6 +59,7 @@ enum Run {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Some(Run::Venue(args)) => venue::run(&args),
         Some(Run::Match(args)) => session::run(&args),
         Some(Run::Replay(args)) => replay::run(&args),
         Some(Run::Bus(args)) => bus::run(&args),

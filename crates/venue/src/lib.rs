@@ -7,12 +7,18 @@
 //!                                        (log, snapshots, recovery)   (what may be asked)
 //! ```
 //!
-//! docs/venue.md describes it.
+//! docs/venue.md describes it. The first gateway is [`serve`], which speaks what [`binance`] decides:
+//! docs/binance-api.md.
 
 #![forbid(unsafe_code)]
 
+pub mod accounts;
+pub mod binance;
+pub mod config;
+pub mod demo;
 pub mod models;
 pub mod pipeline;
 pub mod replica;
 pub mod run;
+pub mod serve;
 pub mod store;

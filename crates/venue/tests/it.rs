@@ -1,14 +1,22 @@
-//! The venue's core against the engine alone, real files, a disk that fails, and kills.
+//! The venue's core against the engine alone, real files, a disk that fails, and kills; and the
+//! venue as its clients meet it, over real sockets.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod it {
     mod allocation;
     mod faults;
+    mod http;
     mod kill;
     mod models;
     mod pipeline;
     mod place;
+    mod refusals;
+    mod request_check;
+    mod requests;
+    mod signatures;
     mod store;
+    mod streams;
     mod threads;
+    mod trading;
 }

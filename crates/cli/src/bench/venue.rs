@@ -295,7 +295,7 @@ impl Subject for Ours {
                 round.value = measured.len() as f64 / from.elapsed().as_secs_f64();
             }
             Load::AtRate => {
-                (round.checksum, round.times_ns) = at_rate(&mut handle, measured, clock)?
+                (round.checksum, round.times_ns) = at_rate(&mut handle, measured, clock)?;
             }
             Load::Single => {
                 round.times_ns.reserve(measured.len());

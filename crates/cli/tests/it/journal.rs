@@ -10,7 +10,7 @@ use tiercel_types::{AccountId, Command, InstrumentId, Price, Qty, Side, Timestam
 use crate::command::{argument, run};
 
 /// A journal of 30 commands in writes of three, with a snapshot.
-fn made(name: &str) -> PathBuf {
+pub(crate) fn made(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if path.exists() {
         fs::remove_dir_all(&path).expect("the old one goes");

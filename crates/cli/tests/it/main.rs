@@ -14,3 +14,4 @@ mod replay_signals;
 #[path = "../../../host/tests/it/trees.rs"]
 mod trees;
 mod usage;
+mod venue;

@@ -13,6 +13,7 @@ fn every_command_explains_itself() {
         &["bench", "--help"],
         &["journal", "--help"],
         &["doctor", "--help"],
+        &["venue", "--help"],
     ] {
         let ran = run(arguments);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{arguments:?}");

@@ -1,0 +1,241 @@
+//! What a refused request is answered: code, message, HTTP status.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+
+/// A refusal as Binance clients know it: `{"code":-1121,"msg":"Invalid symbol."}`.
+///
+/// The code says which kind of mistake it is, the message names the parameter or the filter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ApiError {
+    /// The HTTP status.
+    #[serde(skip)]
+    pub status: u16,
+    /// The documented code.
+    pub code: i32,
+    /// The documented message.
+    #[serde(rename = "msg")]
+    pub message: Cow<'static, str>,
+    /// Seconds after which to come back, for the header `Retry-After`; zero: no such header.
+    #[serde(skip)]
+    pub retry_after_s: u64,
+}
+
+impl ApiError {
+    /// A refusal with HTTP status 400.
+    pub fn new(code: i32, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status: 400, code, message: message.into(), retry_after_s: 0 }
+    }
+
+    fn with_status(status: u16, code: i32, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, ..Self::new(code, message) }
+    }
+
+    /// The venue failed; what became of the request is unknown.
+    pub fn internal() -> Self {
+        Self::with_status(500, -1000, "An unknown error occurred while processing the request.")
+    }
+
+    /// No answer came in time; the request may still be done.
+    pub fn timeout() -> Self {
+        Self::with_status(
+            504,
+            -1007,
+            "Timeout waiting for response from backend server. Send status unknown; execution \
+             status unknown.",
+        )
+    }
+
+    /// The command ring is full: the request was not taken.
+    pub fn busy() -> Self {
+        Self::with_status(
+            503,
+            -1008,
+            "Server is currently overloaded with other requests. Please try again in a few \
+             minutes.",
+        )
+    }
+
+    /// The venue stops, or takes no more orders because its journal failed.
+    pub fn shutting_down() -> Self {
+        Self::with_status(503, -1016, "This service is no longer available.")
+    }
+
+    /// There is nothing at this path.
+    pub fn no_such_path() -> Self {
+        Self::with_status(404, -1020, "This operation is not supported.")
+    }
+
+    /// There is something at this path, but not for this method.
+    pub fn no_such_method() -> Self {
+        Self::with_status(405, -1020, "This operation is not supported.")
+    }
+
+    /// The body is longer than the venue reads.
+    pub fn too_large() -> Self {
+        Self::with_status(413, -1101, "Too many parameters sent for this endpoint.")
+    }
+
+    /// More request weight than the window has.
+    pub fn too_much_weight(limit: u32, interval: &str, retry_after_s: u64) -> Self {
+        Self {
+            retry_after_s,
+            ..Self::with_status(
+                429,
+                -1003,
+                format!(
+                    "Too much request weight used; current limit is {limit} request weight per \
+                     {interval}. Please use WebSocket Streams for live updates to avoid polling \
+                     the API."
+                ),
+            )
+        }
+    }
+
+    /// More unfilled orders than the window has.
+    pub fn too_many_orders(limit: u32, interval: &str, retry_after_s: u64) -> Self {
+        Self {
+            retry_after_s,
+            ..Self::with_status(
+                429,
+                -1015,
+                format!("Too many new orders; current limit is {limit} orders per {interval}."),
+            )
+        }
+    }
+
+    /// The timestamp is older than its window.
+    pub fn outside_of_window() -> Self {
+        Self::new(-1021, "Timestamp for this request is outside of the recvWindow.")
+    }
+
+    /// The timestamp lies a second or more in the future.
+    pub fn ahead_of_time() -> Self {
+        Self::new(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+    }
+
+    /// The signature is not that of the request.
+    pub fn signature() -> Self {
+        Self::new(-1022, "Signature for this request is not valid.")
+    }
+
+    /// A parameter holds characters that it may not hold.
+    pub fn illegal_characters(name: &str, legal: &str) -> Self {
+        Self::new(
+            -1100,
+            format!("Illegal characters found in parameter '{name}'; legal range is '{legal}'."),
+        )
+    }
+
+    /// A parameter is given twice.
+    pub fn duplicate_parameter() -> Self {
+        Self::new(-1101, "Duplicate values for a parameter detected.")
+    }
+
+    /// More parameters than any request has.
+    pub fn too_many_parameters() -> Self {
+        Self::new(-1101, "Too many parameters sent for this endpoint.")
+    }
+
+    /// A parameter that has to be there is missing, empty or no such thing.
+    pub fn mandatory(name: &str) -> Self {
+        Self::new(
+            -1102,
+            format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed."),
+        )
+    }
+
+    /// One of two parameters has to be there.
+    pub fn either(one: &str, other: &str) -> Self {
+        Self::new(
+            -1102,
+            format!("Param '{one}' or '{other}' must be sent, but both were empty/null!"),
+        )
+    }
+
+    /// Some parameters belong to no such request.
+    pub fn unread(read: u32, sent: usize) -> Self {
+        Self::new(
+            -1104,
+            format!(
+                "Not all sent parameters were read; read '{read}' parameter(s) but was sent \
+                 '{sent}'."
+            ),
+        )
+    }
+
+    /// A parameter that need not be there is, without a value.
+    pub fn empty(name: &str) -> Self {
+        Self::new(-1105, format!("Parameter '{name}' was empty."))
+    }
+
+    /// A parameter that does not go with the others.
+    pub fn not_required(name: &str) -> Self {
+        Self::new(-1106, format!("Parameter '{name}' sent when not required."))
+    }
+
+    /// A number that is too large.
+    pub fn overflowed(name: &str) -> Self {
+        Self::new(-1108, format!("Parameter '{name}' overflowed."))
+    }
+
+    /// A decimal with more places than the venue has.
+    pub fn precision(name: &str) -> Self {
+        Self::new(-1111, format!("Parameter '{name}' has too much precision."))
+    }
+
+    /// A parameter is none of its words.
+    pub fn invalid(name: &str) -> Self {
+        Self::new(-1130, format!("Data sent for parameter '{name}' is not valid."))
+    }
+
+    /// No such symbol.
+    pub fn symbol() -> Self {
+        Self::new(-1121, "Invalid symbol.")
+    }
+
+    /// The order breaks a filter of its symbol.
+    pub fn filter(name: &str) -> Self {
+        Self::new(-1013, format!("Filter failure: {name}"))
+    }
+
+    /// The engine took no such order.
+    pub fn rejected(message: &'static str) -> Self {
+        Self::new(-2010, message)
+    }
+
+    /// There is no such live order to cancel.
+    pub fn unknown_order() -> Self {
+        Self::new(-2011, "Unknown order sent.")
+    }
+
+    /// There is no such order, live or remembered.
+    pub fn no_such_order() -> Self {
+        Self::new(-2013, "Order does not exist.")
+    }
+
+    /// No key was sent, or none that could be one.
+    pub fn key_format() -> Self {
+        Self::with_status(401, -2014, "API-key format invalid.")
+    }
+
+    /// The key is unknown, or may not do this.
+    pub fn key_rejected() -> Self {
+        Self::with_status(401, -2015, "Invalid API-key, IP, or permissions for action.")
+    }
+
+    /// The body that clients read.
+    pub fn to_json(&self) -> String {
+        serde_json::json!({ "code": self.code, "msg": self.message }).to_string()
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for ApiError {}

@@ -1,0 +1,327 @@
+//! Questions: which parameters each takes, and its answer from the read models.
+
+use tiercel_types::{AccountId, AssetCode, InstrumentSpec, OrderId, Symbol, Timestamp, TradeId};
+
+use super::answer::NANOS_PER_MILLI;
+use super::error::ApiError;
+use super::exchange_info::{self, SymbolInfo};
+use super::order::OrderName;
+use super::params::{Params, well_formed_symbol};
+use super::rate_limit::RateLimits;
+use super::view;
+use crate::models::{Models, OrderView};
+
+/// The most levels of a book.
+const DEPTH_MAX: usize = 5_000;
+/// Levels of a book where none are asked for.
+const DEPTH_DEFAULT: usize = 100;
+/// The most orders or trades of an answer.
+const ROWS_MAX: usize = 1_000;
+/// How many where none are asked for.
+const ROWS_DEFAULT: usize = 500;
+
+/// A symbol's terms.
+///
+/// # Errors
+/// -1121 if there is no such symbol.
+fn by_name<'m>(models: &'m Models, name: &str) -> Result<&'m InstrumentSpec, ApiError> {
+    let symbol: Symbol = name.parse().map_err(|_| ApiError::symbol())?;
+    models.instruments().by_symbol(&symbol).ok_or_else(ApiError::symbol)
+}
+
+/// The terms of the symbol that a request names.
+///
+/// # Errors
+/// -1102, -1100 and -1121.
+pub fn instrument(models: &Models, params: &Params<'_>) -> Result<InstrumentSpec, ApiError> {
+    by_name(models, params.symbol()?).copied()
+}
+
+/// The codes of what an instrument trades.
+///
+/// # Errors
+/// [`ApiError::internal`] if an asset is not known, which the engine does not let happen.
+pub fn assets(models: &Models, spec: &InstrumentSpec) -> Result<(AssetCode, AssetCode), ApiError> {
+    let code = |asset| models.instruments().asset(asset).ok_or_else(ApiError::internal);
+    Ok((code(spec.base)?, code(spec.quote)?))
+}
+
+/// The order that a request names, if the models know it.
+pub fn find(models: &Models, account: AccountId, name: OrderName) -> Option<&OrderView> {
+    match name {
+        OrderName::Id(order_id) => models.orders().get(account, order_id),
+        OrderName::Client(id) => models.orders().by_client_id(account, &id),
+    }
+}
+
+/// How many rows: more than the most is the most.
+fn limit(params: &Params<'_>, default: usize, most: usize) -> Result<usize, ApiError> {
+    match params.integer("limit")? {
+        None => Ok(default),
+        Some(0) => Err(ApiError::invalid("limit")),
+        Some(limit) => Ok(usize::try_from(limit).unwrap_or(most).min(most)),
+    }
+}
+
+/// The weight of `depth`, by its levels. A limit that is wrong is refused later.
+pub fn depth_weight(params: &Params<'_>) -> u32 {
+    match limit(params, DEPTH_DEFAULT, DEPTH_MAX) {
+        Ok(..=100) | Err(_) => 5,
+        Ok(..=500) => 25,
+        Ok(..=1_000) => 50,
+        Ok(_) => 250,
+    }
+}
+
+/// The weight of a ticker, of one symbol or of all.
+pub fn ticker_weight(params: &Params<'_>) -> u32 {
+    if params.has("symbol") { 2 } else { 4 }
+}
+
+/// The weight of `openOrders`, of one symbol or of all.
+pub fn open_orders_weight(params: &Params<'_>) -> u32 {
+    if params.has("symbol") { 6 } else { 80 }
+}
+
+/// The symbols that a request names, by `symbol` or a JSON list in `symbols`; all if by neither.
+fn symbols<'m>(
+    models: &'m Models,
+    params: &Params<'_>,
+) -> Result<Vec<&'m InstrumentSpec>, ApiError> {
+    let (one, several) = (params.text("symbol")?, params.text("symbols")?);
+    match (one, several) {
+        (Some(_), Some(_)) => {
+            Err(ApiError::new(-1128, "Combination of optional parameters invalid."))
+        }
+        (Some(name), None) => {
+            well_formed_symbol(name)?;
+            Ok(vec![by_name(models, name)?])
+        }
+        (None, Some(list)) => {
+            let names: Vec<String> = serde_json::from_str(list).map_err(|_| {
+                ApiError::new(-1135, "JSON sent for parameter 'symbols' is not valid")
+            })?;
+            names.iter().map(|name| by_name(models, name)).collect()
+        }
+        (None, None) => Ok(models.instruments().iter().collect()),
+    }
+}
+
+/// `GET exchangeInfo`.
+///
+/// # Errors
+/// For symbols that are not there, and parameters that are not known.
+pub fn exchange_info(
+    models: &Models,
+    params: &Params<'_>,
+    limits: &RateLimits,
+    now_ms: u64,
+) -> Result<String, ApiError> {
+    let specs = symbols(models, params)?;
+    // Everything here is spot, and shown with its permissions.
+    params.boolean("showPermissionSets")?;
+    params.finish()?;
+    let mut infos = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let (base, quote) = assets(models, spec)?;
+        infos.push(SymbolInfo { spec, state: spec.state, base, quote });
+    }
+    Ok(exchange_info::exchange_info(now_ms, limits, infos.into_iter()).to_string())
+}
+
+/// `GET depth`.
+///
+/// # Errors
+/// For parameters that are wrong.
+pub fn depth(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
+    let spec = instrument(models, params)?;
+    let limit = limit(params, DEPTH_DEFAULT, DEPTH_MAX)?;
+    params.finish()?;
+    let book = models.book(spec.instrument).ok_or_else(ApiError::symbol)?;
+    view::depth(book, limit)
+}
+
+/// `GET trades`.
+///
+/// # Errors
+/// For parameters that are wrong.
+pub fn trades(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
+    let spec = instrument(models, params)?;
+    let limit = limit(params, ROWS_DEFAULT, ROWS_MAX)?;
+    params.finish()?;
+    view::trades(models.trades().of(spec.instrument), limit)
+}
+
+/// One value of the symbol that was named, or a list of all.
+fn one_or_all(
+    models: &Models,
+    params: &Params<'_>,
+    value: impl Fn(&InstrumentSpec) -> Result<serde_json::Value, ApiError>,
+) -> Result<String, ApiError> {
+    let one = params.has("symbol");
+    let specs = symbols(models, params)?;
+    params.finish()?;
+    let mut values = specs.into_iter().map(value).collect::<Result<Vec<_>, _>>()?;
+    match values.pop() {
+        Some(only) if one => Ok(only.to_string()),
+        last => {
+            values.extend(last);
+            Ok(serde_json::Value::Array(values).to_string())
+        }
+    }
+}
+
+/// `GET ticker/bookTicker`.
+///
+/// # Errors
+/// For parameters that are wrong.
+pub fn book_ticker(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
+    one_or_all(models, params, |spec| {
+        let book = models.book(spec.instrument).ok_or_else(ApiError::symbol)?;
+        Ok(view::book_ticker(spec, book))
+    })
+}
+
+/// `GET ticker/price`.
+///
+/// # Errors
+/// For parameters that are wrong.
+pub fn price_ticker(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
+    one_or_all(models, params, |spec| {
+        let last = models.trades().of(spec.instrument).next_back().map(|trade| trade.price);
+        Ok(view::price_ticker(spec, last))
+    })
+}
+
+/// `GET order`.
+///
+/// # Errors
+/// -2013 if the account has no such order of that symbol.
+pub fn order(models: &Models, params: &Params<'_>, account: AccountId) -> Result<String, ApiError> {
+    let spec = instrument(models, params)?;
+    let name = OrderName::read(params)?;
+    params.finish()?;
+    let found = find(models, account, name).filter(|order| order.instrument == spec.instrument);
+    view::order(found.ok_or_else(ApiError::no_such_order)?, &spec)
+}
+
+/// `GET openOrders`.
+///
+/// # Errors
+/// For parameters that are wrong.
+pub fn open_orders(
+    models: &Models,
+    params: &Params<'_>,
+    account: AccountId,
+) -> Result<String, ApiError> {
+    let only = match params.text("symbol")? {
+        Some(name) => {
+            well_formed_symbol(name)?;
+            Some(by_name(models, name)?.instrument)
+        }
+        None => None,
+    };
+    params.finish()?;
+    let live = models.orders().live(account);
+    view::orders(models, live.filter(|order| only.is_none_or(|one| order.instrument == one)))
+}
+
+/// A span of time, both ends included.
+struct Span {
+    from_ms: u64,
+    to_ms: u64,
+}
+
+impl Span {
+    fn read(params: &Params<'_>) -> Result<Self, ApiError> {
+        let from_ms = params.integer("startTime")?.unwrap_or(0);
+        let to_ms = params.integer("endTime")?.unwrap_or(u64::MAX);
+        Ok(Self { from_ms, to_ms })
+    }
+
+    fn holds(&self, time: Timestamp) -> bool {
+        (self.from_ms..=self.to_ms).contains(&(time.0 / NANOS_PER_MILLI))
+    }
+
+    fn is_open(&self) -> bool {
+        self.from_ms == 0 && self.to_ms == u64::MAX
+    }
+}
+
+/// `GET allOrders`: live ones, and those that ended and are remembered. With `orderId` or a start
+/// the oldest from there on, else the newest.
+///
+/// # Errors
+/// For parameters that are wrong.
+pub fn all_orders(
+    models: &Models,
+    params: &Params<'_>,
+    account: AccountId,
+) -> Result<String, ApiError> {
+    let spec = instrument(models, params)?;
+    let from = params.integer("orderId")?;
+    let span = Span::read(params)?;
+    let limit = limit(params, ROWS_DEFAULT, ROWS_MAX)?;
+    params.finish()?;
+    let wanted =
+        |order: &&OrderView| order.instrument == spec.instrument && span.holds(order.created);
+    let orders = models.orders().of(account, OrderId(from.unwrap_or(0))).filter(wanted);
+    if from.is_some() || span.from_ms > 0 {
+        return view::orders(models, orders.take(limit));
+    }
+    let newest: Vec<_> = orders.rev().take(limit).collect();
+    view::orders(models, newest.into_iter().rev())
+}
+
+/// `GET myTrades`: those of the venue's newest trades that are the account's. With `fromId` or a
+/// start the oldest from there on, else the newest.
+///
+/// # Errors
+/// For parameters that are wrong.
+pub fn my_trades(
+    models: &Models,
+    params: &Params<'_>,
+    account: AccountId,
+) -> Result<String, ApiError> {
+    let spec = instrument(models, params)?;
+    let codes = assets(models, &spec)?;
+    let order_id = params.integer("orderId")?;
+    let from = params.integer("fromId")?;
+    let span = Span::read(params)?;
+    let limit = limit(params, ROWS_DEFAULT, ROWS_MAX)?;
+    params.finish()?;
+    if from.is_some() && !span.is_open() {
+        return Err(ApiError::new(-1128, "Combination of optional parameters invalid."));
+    }
+    let wanted = |id: u64| order_id.is_none_or(|one| one == id);
+    let own = models
+        .trades()
+        .from(spec.instrument, TradeId(from.unwrap_or(0)))
+        .filter(|trade| trade.is_of(account) && span.holds(trade.time));
+    let own = own.filter(|trade| wanted(trade.taker_order_id.0) || wanted(trade.maker_order_id.0));
+    let from_the_oldest = from.is_some() || span.from_ms > 0;
+    let rows: Vec<_> = if from_the_oldest {
+        own.take(limit).collect()
+    } else {
+        let mut newest: Vec<_> = own.rev().take(limit).collect();
+        newest.reverse();
+        newest
+    };
+    view::own_trades(account, &spec, codes, rows.into_iter(), wanted, limit)
+}
+
+/// `GET account`.
+///
+/// # Errors
+/// For parameters that are wrong.
+pub fn account(
+    models: &Models,
+    params: &Params<'_>,
+    account: AccountId,
+    can_trade: bool,
+    now_ms: u64,
+) -> Result<String, ApiError> {
+    let omit_zero = params.boolean("omitZeroBalances")?.unwrap_or(false);
+    params.finish()?;
+    Ok(view::account(models, account, can_trade, omit_zero, now_ms).to_string())
+}

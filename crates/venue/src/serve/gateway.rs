@@ -1,0 +1,228 @@
+//! What the serving thread owns: read models, limits, and the requests that wait for the engine.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tiercel_telemetry::{Counter, Registry};
+use tiercel_types::{AccountId, ClientOrderId, Command, Event, EventHeader, InstrumentId, OrderId};
+use tokio::sync::oneshot;
+
+use crate::accounts::Keys;
+use crate::binance::ApiError;
+use crate::binance::answer::NANOS_PER_MILLI;
+use crate::binance::rate_limit::{OrderLimiter, RateLimits, WeightLimiter};
+use crate::binance::stream::Cadence;
+use crate::models::Models;
+use crate::pipeline::{Busy, Delivery, Status, Submission, Submitter};
+
+use super::hub::Hub;
+use super::{ServeOptions, now_ms};
+
+/// Events of a submission, as its client may see them.
+pub(super) type Events = Vec<(EventHeader, Event)>;
+
+/// What all endpoints share. The mutex is there because handlers must be able to move between
+/// threads; on the one thread that there is, nobody ever waits for it.
+pub(super) struct Shared {
+    gateway: Mutex<Gateway>,
+    pub(super) options: ServeOptions,
+    pub(super) keys: Keys,
+    pub(super) status: Status,
+    pub(super) registry: Registry,
+}
+
+impl Shared {
+    pub(super) fn new(
+        gateway: Gateway,
+        options: ServeOptions,
+        keys: Keys,
+        status: Status,
+        registry: Registry,
+    ) -> Self {
+        Self { gateway: Mutex::new(gateway), options, keys, status, registry }
+    }
+
+    /// The gateway; never to be held while waiting.
+    pub(super) fn gateway(&self) -> MutexGuard<'_, Gateway> {
+        self.gateway.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A submission that is on its way. There are as many as the command ring and the outbox hold.
+struct Pending {
+    account: AccountId,
+    events: Events,
+    reply: oneshot::Sender<Events>,
+}
+
+/// Counts of what happened.
+struct Counters {
+    accepted: Counter,
+    filled: Counter,
+    denied: Counter,
+    trades: Counter,
+}
+
+/// The serving thread's state.
+pub(super) struct Gateway {
+    submitter: Submitter,
+    pub(super) models: Models,
+    pub(super) weights: WeightLimiter,
+    pub(super) orders: OrderLimiter,
+    pub(super) hub: Hub,
+    pending: HashMap<u64, Pending>,
+    next_token: u64,
+    names: Names,
+    counters: Counters,
+}
+
+impl Gateway {
+    pub(super) fn new(
+        submitter: Submitter,
+        models: Models,
+        limits: RateLimits,
+        registry: &Registry,
+    ) -> io::Result<Self> {
+        let counter = |name, help| registry.counter(name, help, &[]).map_err(io::Error::other);
+        let counters = Counters {
+            accepted: counter("orders_accepted_total", "Orders that the engine took.")?,
+            filled: counter("orders_filled_total", "Orders that were filled in full.")?,
+            denied: counter("commands_denied_total", "Commands that the engine denied.")?,
+            trades: counter("trades_total", "Trades.")?,
+        };
+        Ok(Self {
+            submitter,
+            models,
+            weights: WeightLimiter::new(limits.weight_1m),
+            orders: OrderLimiter::new(limits),
+            hub: Hub::default(),
+            pending: HashMap::new(),
+            next_token: 1,
+            names: Names::new(now_ms()),
+            counters,
+        })
+    }
+
+    /// A client order id for an order that has none.
+    pub(super) fn generate_name(&mut self) -> ClientOrderId {
+        self.names.next()
+    }
+
+    /// Hands commands in for an account. Its events come once they are durable.
+    ///
+    /// # Errors
+    /// -1008 and -1016: nothing was taken.
+    pub(super) fn submit(
+        &mut self,
+        account: AccountId,
+        commands: &[Command],
+    ) -> Result<oneshot::Receiver<Events>, ApiError> {
+        let token = self.next_token;
+        self.submitter.submit(Submission { token, commands }).map_err(|busy| match busy {
+            Busy::Full => ApiError::busy(),
+            Busy::Stopped => ApiError::shutting_down(),
+            Busy::Parts => ApiError::internal(),
+        })?;
+        self.next_token += 1;
+        let (reply, events) = oneshot::channel();
+        self.pending.insert(token, Pending { account, events: Vec::new(), reply });
+        Ok(events)
+    }
+
+    /// Folds an event, and answers its submission with its last.
+    pub(super) fn take(&mut self, delivery: &Delivery) {
+        self.count(delivery);
+        let Self { models, hub, .. } = self;
+        models.apply_told(&delivery.header, &delivery.event, |instrument, change| {
+            hub.changed(instrument, change);
+        });
+        hub.tell(models, &delivery.header, &delivery.event);
+        if delivery.origin.gateway != self.submitter.gateway() {
+            return;
+        }
+        let token = delivery.origin.token;
+        let Some(pending) = self.pending.get_mut(&token) else { return };
+        if concerns(pending.account, delivery) {
+            pending.events.push((delivery.header, delivery.event));
+        }
+        if delivery.is_end_of_submission()
+            && let Some(Pending { events, reply, .. }) = self.pending.remove(&token)
+        {
+            // A client that is gone does not hear it.
+            let _gone = reply.send(events);
+        }
+    }
+
+    /// Counts it, before the models change.
+    fn count(&mut self, delivery: &Delivery) {
+        match &delivery.event {
+            Event::OrderAccepted(_) => self.counters.accepted.increment(),
+            Event::Denied(_) => self.counters.denied.increment(),
+            Event::Trade(trade) => {
+                self.counters.trades.increment();
+                let now_ms = delivery.header.time_ns / NANOS_PER_MILLI;
+                let taker = delivery.header.account;
+                self.filled(taker, trade.taker_order_id, trade.taker_open_qty.is_zero(), now_ms);
+                let maker = trade.maker_account;
+                self.filled(maker, trade.maker_order_id, trade.maker_open_qty.is_zero(), now_ms);
+            }
+            _ => {}
+        }
+    }
+
+    fn filled(&mut self, account: AccountId, order_id: OrderId, in_full: bool, now_ms: u64) {
+        let Some(order) = self.models.orders().get(account, order_id) else { return };
+        if in_full && !order.is_by_amount() {
+            self.counters.filled.increment();
+        }
+        if order.executed_qty.is_zero() {
+            self.orders.first_fill(account, now_ms);
+        }
+    }
+
+    /// Sends what has changed of the books since the last time at this cadence.
+    pub(super) fn tell_depths(&mut self, cadence: Cadence) {
+        self.hub.tell_depths(&self.models, cadence, now_ms());
+    }
+
+    /// Sends what has changed of one book, so that a snapshot of it falls on the end of a diff.
+    pub(super) fn align_depth(&mut self, instrument: InstrumentId) {
+        self.hub.align_depth(&self.models, instrument, now_ms());
+    }
+
+    /// No event will come any more: what waits has an unknown outcome, and is told so.
+    pub(super) fn abandon(&mut self) {
+        self.pending.clear();
+        self.hub.close();
+    }
+}
+
+/// Whether an event of a submission is for the account that made it: of others' orders, which it
+/// met or triggered, it learns nothing.
+fn concerns(account: AccountId, delivery: &Delivery) -> bool {
+    match &delivery.event {
+        Event::Denied(_) | Event::MassCancelDone(_) => true,
+        Event::Trade(trade) => delivery.header.account == account || trade.maker_account == account,
+        _ => delivery.header.account == account,
+    }
+}
+
+/// Client order ids for orders that come without one: the start of this gateway in milliseconds
+/// and a counter, so that they differ from those of any other start.
+struct Names {
+    start: u64,
+    count: u64,
+}
+
+impl Names {
+    const fn new(start_ms: u64) -> Self {
+        Self { start: start_ms, count: 0 }
+    }
+
+    fn next(&mut self) -> ClientOrderId {
+        self.count += 1;
+        // At most 2 + 16 + 1 + 16 characters, all of them printable: it always fits.
+        format!("t-{:x}-{:x}", self.start, self.count).parse().unwrap_or_default()
+    }
+}

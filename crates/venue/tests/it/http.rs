@@ -1,0 +1,275 @@
+//! A venue in this process, traded on over real sockets.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use ed25519_dalek::{Signer, SigningKey};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::Sha256;
+use tiercel_journal::{Durability, MemoryLog};
+use tiercel_matching::{EngineConfig, FullEngine};
+use tiercel_telemetry::Registry;
+use tiercel_types::Timestamp;
+use tiercel_venue::accounts::Keys;
+use tiercel_venue::demo;
+use tiercel_venue::models::{ModelLimits, Models};
+use tiercel_venue::pipeline::{Core, PipelineOptions, Status, pipeline};
+use tiercel_venue::serve::{ServeOptions, serve};
+
+/// One of the accounts: its key and how it signs.
+pub(super) struct Client {
+    address: SocketAddr,
+    api_key: String,
+    signs: Signs,
+}
+
+enum Signs {
+    Hmac(String),
+    Ed25519(Box<SigningKey>),
+    Not,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Value,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The code of a refusal.
+    #[track_caller]
+    pub(super) fn refused(&self, status: u16, code: i64) -> &str {
+        assert_eq!((self.status, self.body["code"].as_i64()), (status, Some(code)), "{self:?}");
+        assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
+        self.body["msg"].as_str().unwrap()
+    }
+
+    #[track_caller]
+    pub(super) fn good(self) -> Value {
+        assert_eq!(self.status, 200, "{self:?}");
+        assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
+        self.body
+    }
+}
+
+pub(super) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .timeout_global(Some(Duration::from_secs(20)))
+        .build();
+    config.into()
+}
+
+impl Client {
+    pub(super) fn stranger(venue: &Venue) -> Self {
+        Self { address: venue.address, api_key: String::new(), signs: Signs::Not }
+    }
+
+    pub(super) fn with_key(&self, api_key: &str) -> Self {
+        let signs = match &self.signs {
+            Signs::Hmac(secret) => Signs::Hmac(secret.clone()),
+            Signs::Ed25519(key) => Signs::Ed25519(key.clone()),
+            Signs::Not => Signs::Not,
+        };
+        Self { address: self.address, api_key: api_key.to_owned(), signs }
+    }
+
+    fn signature(&self, payload: &str) -> String {
+        match &self.signs {
+            Signs::Hmac(secret) => {
+                let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+                mac.update(payload.as_bytes());
+                let bytes = mac.finalize().into_bytes();
+                bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+            }
+            Signs::Ed25519(key) => {
+                let text = BASE64.encode(key.sign(payload.as_bytes()).to_bytes());
+                text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
+            }
+            Signs::Not => String::new(),
+        }
+    }
+
+    /// As it is: nothing is added.
+    pub(super) fn raw(&self, method: &str, target: &str, body: &str) -> Answer {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{target}", self.address))
+            .header("x-mbx-apikey", &self.api_key)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body.to_owned())
+            .unwrap();
+        let mut response = agent().run(request).unwrap();
+        let headers = response.headers().iter();
+        let headers = headers
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        let status = response.status().as_u16();
+        let text = response.body_mut().read_to_string().unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Answer { status, headers, body }
+    }
+
+    pub(super) fn public(&self, path: &str) -> Answer {
+        self.raw("GET", &format!("/api/v3/{path}"), "")
+    }
+
+    /// Signed, at a time of the client's own choice.
+    pub(super) fn signed_at(&self, method: &str, path: &str, query: &str, at_ms: u64) -> Answer {
+        let query = format!("{query}&timestamp={at_ms}");
+        let signature = self.signature(&query);
+        self.raw(method, &format!("/api/v3/{path}?{query}&signature={signature}"), "")
+    }
+
+    pub(super) fn signed(&self, method: &str, path: &str, query: &str) -> Answer {
+        self.signed_at(method, path, query, now_ms())
+    }
+
+    /// Signed, with all parameters in the body.
+    pub(super) fn form(&self, method: &str, path: &str, form: &str) -> Answer {
+        let form = format!("{form}&timestamp={}", now_ms());
+        let signature = self.signature(&form);
+        self.raw(method, &format!("/api/v3/{path}"), &format!("{form}&signature={signature}"))
+    }
+
+    pub(super) fn order(&self, query: &str) -> Answer {
+        self.signed("POST", "order", &format!("symbol=BTCUSDT&{query}"))
+    }
+
+    pub(super) fn limit(&self, side: &str, price: &str, qty: &str) -> Answer {
+        self.order(&format!("side={side}&type=LIMIT&timeInForce=GTC&price={price}&quantity={qty}"))
+    }
+
+    /// A connection that speaks for itself.
+    pub(super) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream
+    }
+}
+
+/// A venue with the demo market, a client for each of its two accounts, and a third key that may
+/// only read the first one's.
+pub(super) struct Venue {
+    address: SocketAddr,
+    status: Status,
+    halt: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+    pub(super) one: Client,
+    pub(super) two: Client,
+    pub(super) reader: Client,
+}
+
+impl Venue {
+    pub(super) fn start() -> Self {
+        Self::with(ServeOptions::default())
+    }
+
+    pub(super) fn with(options: ServeOptions) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut keys = Keys::default();
+        let made = demo::keys(&mut keys).unwrap();
+        let signing = SigningKey::from_bytes(&[9; 32]);
+        let public = BASE64.encode(signing.verifying_key().to_bytes());
+        let text = format!(
+            "[[key]]\napi_key = \"reader\"\naccount = 1\npermissions = [\"read\"]\n\
+             ed25519_public_key = \"{public}\"\n"
+        );
+        let reader = Keys::parse(&text, |_| None).unwrap();
+        keys.add("reader", reader.get("reader").unwrap().clone()).unwrap();
+        let (core, mut handles) = pipeline(
+            &PipelineOptions { durability: Durability::Memory, ..PipelineOptions::default() },
+            MemoryLog::default(),
+            FullEngine::new(EngineConfig::default()),
+            1,
+        );
+        let mut handle = handles.remove(0);
+        let status = handle.status();
+        let halt = Arc::new(AtomicBool::new(false));
+        let core = run_core(core, Arc::clone(&halt));
+        let mut models = Models::new(ModelLimits::default());
+        demo::open(&mut handle, &mut models).unwrap();
+        let shell = std::thread::spawn(move || {
+            serve(listener, options, keys, handle, models, &Registry::new()).unwrap();
+        });
+        let client = |at: usize| Client {
+            address,
+            api_key: made[at].api_key.clone(),
+            signs: Signs::Hmac(made[at].secret.clone()),
+        };
+        let (one, two) = (client(0), client(1));
+        let signs = Signs::Ed25519(Box::new(signing));
+        let reader = Client { address, api_key: "reader".to_owned(), signs };
+        Self { address, status, halt, threads: vec![core, shell], one, two, reader }
+    }
+
+    /// Has the venue stop.
+    pub(super) fn stop(&self) {
+        self.status.stop();
+    }
+
+    /// Holds the core up, as a disk that does not answer would.
+    pub(super) fn halt(&self, halted: bool) {
+        self.halt.store(halted, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Venue {
+    fn drop(&mut self) {
+        self.halt(false);
+        self.stop();
+        for thread in self.threads.drain(..) {
+            let ended = thread.join();
+            if !std::thread::panicking() {
+                ended.expect("a thread of the venue panicked");
+            }
+        }
+    }
+}
+
+fn run_core(mut core: Core<MemoryLog>, halt: Arc<AtomicBool>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        loop {
+            if halt.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(1));
+                continue;
+            }
+            if core.is_drained() {
+                break;
+            }
+            let now = Timestamp(now_ms() * 1_000_000);
+            if core.poll(now).unwrap() == 0 {
+                core.idle(now, Duration::from_millis(5)).unwrap();
+            }
+        }
+        core.finish();
+    })
+}
+
+/// Sends bytes, closes the sending side, and reads what comes.
+pub(super) fn exchange(mut stream: TcpStream, bytes: &[u8]) -> String {
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    // A connection that the venue cuts off may end in a reset: what came before it counts.
+    let _reset = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
