@@ -172,6 +172,12 @@ impl Orders {
         self.live
     }
 
+    /// How many slots there are, taken or not.
+    #[inline(always)]
+    pub(crate) fn room(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Takes a slot for a new order; what it holds is to be written.
     #[inline(always)]
     pub(crate) fn allocate(&mut self) -> u32 {

@@ -27,6 +27,12 @@ impl<L: Ledger> Engine<L> {
             if let Some(command) = ahead(PREFETCH_NEAR) {
                 self.prefetch_order(command);
             }
+            // Few orders in a large table: where a new one's id will lie is cold all the same.
+            if self.orders.room() >= PREFETCH_ORDERS_MIN
+                && let Some(Command::NewOrder(new)) = ahead(PREFETCH_DISTANCES[0])
+            {
+                prefetch_line(self.ids.home(self.hash_id(new.order_id)));
+            }
             return;
         }
         for (step, distance) in PREFETCH_DISTANCES.into_iter().enumerate() {

@@ -1,13 +1,15 @@
-//! An auction of 1,000,000 orders: how long the command takes that uncrosses them.
+//! An auction of 1,000,000 orders: how long the command takes that uncrosses them, and what one more
+//! order costs during the call when what the auction would do is told after each.
 //!
 //! ```text
-//!   StartCall --> 1,000,000 orders, untimed --> SetInstrumentState(open), all resumes, events read
+//!   StartCall --> 1,000,000 orders --> 200 orders, an indication after each   (auction_indication)
+//!                                  --> SetInstrumentState(open), all resumes  (auction_million)
 //! ```
 //!
 //! Each order is on either side alike; its limit is drawn from a bell (the mean of four draws) round
 //! a middle that lies a little below the common one for buyers and above it for sellers; one in
 //! twenty is for this auction alone, half of these without a limit. They come in no order of price,
-//! so an order's neighbours in its level lie anywhere in memory.
+//! so an order's neighbours in its level lie anywhere in memory. Each round has other draws.
 
 use tiercel_matching::{BareEngine, EngineConfig};
 use tiercel_types::auction::AuctionKind;
@@ -34,21 +36,42 @@ const REACH_TICKS: u64 = 4_000;
 const APART_TICKS: i64 = 250;
 
 /// The cases of auctions.
-pub const CASES: &[CaseSpec] =
-    &[CaseSpec { bench: "matching", name: "auction_million", build: |options| Ok(case(options)) }];
+pub const CASES: &[CaseSpec] = &[
+    CaseSpec {
+        bench: "matching",
+        name: "auction_million",
+        build: |options| Ok(case(options, Timed::Uncross, "ms")),
+    },
+    CaseSpec {
+        bench: "matching",
+        name: "auction_indication",
+        build: |options| Ok(case(options, Timed::Indications, "us/order")),
+    },
+];
 
-fn case(options: &Options) -> Case {
-    Case {
-        unit: "ms",
-        input: Input::None,
-        subjects: vec![Box::new(Auction { seed: options.seed })],
-    }
+fn case(options: &Options, timed: Timed, unit: &'static str) -> Case {
+    let auction = Auction { seed: options.seed, timed };
+    Case { unit, input: Input::None, subjects: vec![Box::new(auction)] }
 }
 
-/// One engine whose only auction is timed.
+/// What is timed of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Timed {
+    /// The command that ends it.
+    Uncross,
+    /// More orders, each followed by an indication.
+    Indications,
+}
+
+/// An engine in whose only call something is timed.
 struct Auction {
+    /// Of the next round.
     seed: u64,
+    timed: Timed,
 }
+
+/// Orders that are followed by an indication.
+const INDICATED: u64 = 200;
 
 /// Numbers that look random: xorshift64*.
 struct Draws(u64);
@@ -92,6 +115,7 @@ impl Draws {
 #[derive(Default)]
 struct Told {
     trades: u64,
+    indications: u64,
     lots: u64,
     ended: Option<(u64, u64)>,
 }
@@ -104,10 +128,97 @@ impl Told {
                 self.trades += 1;
                 self.lots += trade.qty.units();
             }
+            EventRef::AuctionIndication(_) => self.indications += 1,
             EventRef::AuctionEnded(ended) => {
                 self.ended = Some((ended.executed_qty.units(), ended.surplus_qty.units()));
             }
             _ => {}
+        }
+    }
+}
+
+/// An engine that collects orders for an auction.
+struct Call {
+    engine: BareEngine,
+    events: EventBuffer,
+    sequence: u64,
+    draws: Draws,
+    told: Told,
+}
+
+impl Call {
+    /// With all its orders.
+    fn collect(seed: u64) -> Self {
+        let config = EngineConfig { orders: ORDERS as usize, ..EngineConfig::default() };
+        let mut call = Self {
+            engine: BareEngine::new(config),
+            events: EventBuffer::with_capacity(256),
+            sequence: 0,
+            draws: Draws(seed | 1 << 32),
+            told: Told::default(),
+        };
+        let (tick, lot) = (Price::from_units(TICK_UNITS), Qty::from_units(LOT_UNITS));
+        let mut spec = InstrumentSpec::new(INSTRUMENT, AssetId(1), AssetId(2), tick, lot);
+        spec.symbol = tiercel_types::Symbol::new(b"BTCUSDT").unwrap_or_default();
+        spec.reference_price = Price::from_units(CENTRE_TICKS * TICK_UNITS);
+        let start = StartCall {
+            instrument: INSTRUMENT,
+            auction: AuctionKind::Opening,
+            then: InstrumentState::Open,
+            reserved: [0; 2],
+            ends_at: Timestamp(0),
+        };
+        for command in [AddInstrument { spec }.into(), start.into()] {
+            call.run(&command);
+        }
+        call.indicate_every(u64::MAX);
+        for number in 1..=ORDERS {
+            call.enter(number);
+        }
+        call
+    }
+
+    #[inline(always)]
+    fn run(&mut self, command: &Command) {
+        self.sequence += 1;
+        let (time, told) = (Timestamp(self.sequence), &mut self.told);
+        self.engine.apply_each(self.sequence, time, command, &mut self.events, |_, event| {
+            told.note(event);
+        });
+    }
+
+    fn indicate_every(&mut self, indication_interval_ns: u64) {
+        let rules =
+            SetAuctionRules { indication_interval_ns, ..SetAuctionRules::xetra(INSTRUMENT) };
+        self.run(&rules.into());
+    }
+
+    fn enter(&mut self, number: u64) {
+        let command = self.draws.order(number);
+        self.run(&command);
+    }
+
+    /// More orders, each of which moves what the auction would do, or may.
+    fn indicate(&mut self) -> Result<(), String> {
+        let before = self.told.indications;
+        for number in ORDERS + 1..=ORDERS + INDICATED {
+            self.enter(number);
+        }
+        let indications = self.told.indications - before;
+        let enough = indications >= INDICATED / 4;
+        if enough { Ok(()) } else { Err(format!("{indications} indications")) }
+    }
+
+    fn uncross(&mut self) -> Result<(), String> {
+        let state = InstrumentState::Open;
+        let end = SetInstrumentState { instrument: INSTRUMENT, state, reserved: [0; 3] };
+        self.run(&end.into());
+        let Told { trades, lots, ended, .. } = self.told;
+        let fits = ended.is_some_and(|(executed, _)| executed == lots);
+        if fits && trades >= ORDERS / 10 {
+            Ok(())
+        } else {
+            Err(format!("{trades} trades of {lots} units, ended {ended:?}"))
         }
     }
 }
@@ -121,54 +232,22 @@ impl Subject for Auction {
         if timing == Timing::Each {
             return Ok(Round::default());
         }
-        let config = EngineConfig { orders: ORDERS as usize, ..EngineConfig::default() };
-        let mut engine = BareEngine::new(config);
-        let mut events = EventBuffer::with_capacity(256);
-        let mut sequence = 0;
-        let mut run = |command: &Command, told: &mut Told| {
-            sequence += 1;
-            let time = Timestamp(sequence);
-            engine.apply_each(sequence, time, command, &mut events, |_, event| told.note(event));
-        };
-        let (tick, lot) = (Price::from_units(TICK_UNITS), Qty::from_units(LOT_UNITS));
-        let mut spec = InstrumentSpec::new(INSTRUMENT, AssetId(1), AssetId(2), tick, lot);
-        spec.symbol = tiercel_types::Symbol::new(b"BTCUSDT").unwrap_or_default();
-        spec.reference_price = Price::from_units(CENTRE_TICKS * TICK_UNITS);
-        // One indication is enough here: what is measured is the auction.
-        let rules = SetAuctionRules {
-            indication_interval_ns: u64::MAX,
-            ..SetAuctionRules::xetra(INSTRUMENT)
-        };
-        let start = StartCall {
-            instrument: INSTRUMENT,
-            auction: AuctionKind::Opening,
-            then: InstrumentState::Open,
-            reserved: [0; 2],
-            ends_at: Timestamp(0),
-        };
-        let mut told = Told::default();
-        for command in [AddInstrument { spec }.into(), rules.into(), start.into()] {
-            run(&command, &mut told);
+        let mut call = Call::collect(self.seed);
+        self.seed += 1;
+        if self.timed == Timed::Indications {
+            call.indicate_every(0);
         }
-        let mut draws = Draws(self.seed | 1);
-        for number in 1..=ORDERS {
-            let command = draws.order(number);
-            run(&command, &mut told);
-        }
-        let end = SetInstrumentState {
-            instrument: INSTRUMENT,
-            state: InstrumentState::Open,
-            reserved: [0; 3],
-        };
         let from = clock::start();
-        run(&end.into(), &mut told);
+        let done = match self.timed {
+            Timed::Uncross => call.uncross(),
+            Timed::Indications => call.indicate(),
+        };
         let spent_ns = clock.between_ns(clock::stop() - from);
-        let fits = told.ended.is_some_and(|(executed, _)| executed == told.lots);
-        if !fits || told.trades < ORDERS / 10 {
-            let what =
-                format!("{} trades of {} units, ended {:?}", told.trades, told.lots, told.ended);
-            return Err(BenchError::Wrong { subject: self.name(), what });
-        }
-        Ok(Round { value: spent_ns / 1e6, operations: told.trades, ..Round::default() })
+        done.map_err(|what| BenchError::Wrong { subject: self.name(), what })?;
+        let (value, operations) = match self.timed {
+            Timed::Uncross => (spent_ns / 1e6, call.told.trades),
+            Timed::Indications => (spent_ns / INDICATED as f64 / 1e3, INDICATED),
+        };
+        Ok(Round { value, operations, ..Round::default() })
     }
 }

@@ -10,12 +10,12 @@ use tiercel_types::command::{
 };
 use tiercel_types::order::{Comparison, ConditionField, Trigger};
 use tiercel_types::{
-    AccountId, AssetId, Event, EventBuffer, InstrumentId, InstrumentSpec, OrderId, Price, Qty,
+    AccountId, AssetId, EventBuffer, EventRef, InstrumentId, InstrumentSpec, OrderId, Price, Qty,
     Side, TimeInForce, Timestamp,
 };
 
 use super::BenchError;
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::contest::{Case, CaseSpec, Input, Round, Subject, Timing};
 
 /// The cases of `tiercel bench matching` about orders that wait.
@@ -55,6 +55,8 @@ const ACCOUNT: AccountId = AccountId(1);
 const TICK_UNITS: i64 = 1_000_000;
 const LOT_UNITS: u64 = 100_000;
 const CENTRE_TICKS: i64 = 1_000_000;
+/// Commands that are made, and timed, at a time.
+const CHUNK: usize = 128;
 /// Nearest trigger to where trades are.
 const DISTANCE_TICKS: i64 = 64;
 /// Trades happen within so many ticks.
@@ -85,11 +87,11 @@ impl Market {
     }
 
     #[inline]
-    fn run(&mut self, command: &Command, mut sink: impl FnMut(&Event)) {
+    fn run(&mut self, command: &Command, mut sink: impl FnMut(EventRef<'_>)) {
         self.sequence += 1;
         let time = Timestamp(self.sequence);
-        self.engine.apply_all(self.sequence, time, command, &mut self.events, |_, event| {
-            sink(&event);
+        self.engine.apply_each(self.sequence, time, command, &mut self.events, |_, event| {
+            sink(event);
         });
     }
 
@@ -154,14 +156,30 @@ impl Market {
         self.run(&order.into(), |_| {});
     }
 
-    /// A trade at a price: one order rests, the other takes it. Returns its events.
+    /// The two orders of a trade at a price: one rests, the other takes it.
+    fn pair(&mut self, ticks: i64) -> [Command; 2] {
+        let rests = self.order(Side::Sell, ticks);
+        let takes = self.order(Side::Buy, ticks);
+        [rests.into(), NewOrder { time_in_force: TimeInForce::Ioc, ..takes }.into()]
+    }
+
+    /// A trade at a price. Returns its events.
     fn trade(&mut self, ticks: i64) -> usize {
         let mut events = 0;
-        let rests = self.order(Side::Sell, ticks);
-        self.run(&rests.into(), |_| events += 1);
-        let mut takes = self.order(Side::Buy, ticks);
-        takes.time_in_force = TimeInForce::Ioc;
-        self.run(&takes.into(), |_| events += 1);
+        for command in self.pair(ticks) {
+            self.run(&command, |_| events += 1);
+        }
+        events
+    }
+
+    /// Runs commands, the next of which are in sight as in a venue's ring. Returns their events.
+    #[inline(never)]
+    fn run_all(&mut self, commands: &[Command]) -> usize {
+        let mut events = 0;
+        for (at, command) in commands.iter().enumerate() {
+            self.engine.prefetch(|distance| commands.get(at + distance));
+            self.run(command, |_| events += 1);
+        }
         events
     }
 }
@@ -203,27 +221,28 @@ impl Subject for Trades {
         self.name.to_owned()
     }
 
-    fn round(&mut self, timing: Timing, _: &Clock) -> Result<Round, BenchError> {
+    fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
         if timing == Timing::Each {
             return Ok(Round::default());
         }
         let price =
             |number: usize| CENTRE_TICKS + (number as i64 * 7) % RANGE_TICKS - RANGE_TICKS / 2;
-        for number in 0..self.count / 4 {
-            self.market.trade(price(number));
+        let numbers: Vec<usize> = (0..self.count).collect();
+        let mut commands = Vec::with_capacity(CHUNK);
+        let (mut events, mut spent_ns) = (0, 0.0);
+        for chunk in numbers.chunks(CHUNK / 2) {
+            commands.clear();
+            commands.extend(chunk.iter().flat_map(|&number| self.market.pair(price(number))));
+            let from = clock::start();
+            events += self.market.run_all(&commands);
+            spent_ns += clock.between_ns(clock::stop() - from);
         }
-        let begin = Instant::now();
-        let mut events = 0;
-        for number in 0..self.count {
-            events += self.market.trade(price(number));
-        }
-        let elapsed = begin.elapsed();
         if events != 3 * self.count {
             let what = format!("{events} events of {} trades", self.count);
             return Err(BenchError::Wrong { subject: self.name.to_owned(), what });
         }
         Ok(Round {
-            value: elapsed.as_nanos() as f64 / self.count as f64,
+            value: spent_ns / self.count as f64,
             operations: self.count as u64,
             times_ns: Vec::new(),
             checksum: events as u64,

@@ -276,8 +276,9 @@ impl<L: Ledger> Engine<L> {
 
     /// Brings the orders back that were held until an instrument opened.
     pub(crate) fn release_held(&mut self, book: u32) {
-        let held = core::mem::take(&mut self.waiting.held);
-        for entry in held {
+        // Each in its turn, in place: who stays goes to the end, and so all keep their order.
+        for _ in 0..self.waiting.held.len() {
+            let Some(entry) = self.waiting.held.pop_front() else { break };
             let (index, since) = match entry {
                 Queued::Order { waiter, since } => (waiter, since),
                 Queued::Pending { list, since } => {

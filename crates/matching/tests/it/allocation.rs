@@ -187,6 +187,9 @@ fn rules_are_checked_in_the_order_of_the_page() {
     }
 }
 
+/// How many times something is drawn in a session.
+const STEPS: u64 = 3_000;
+
 /// Draws a session in which levels are shared out, by rules that change; quantities are below
 /// `lots_max`.
 struct Drawing {
@@ -202,6 +205,10 @@ struct Drawing {
 
 impl Drawing {
     fn session(mode: Mode, seed: u64, lots_max: u64, with_pairs: bool) -> Session {
+        Self::steps(rounds(STEPS), mode, seed, lots_max, with_pairs)
+    }
+
+    fn steps(steps: u64, mode: Mode, seed: u64, lots_max: u64, with_pairs: bool) -> Session {
         let mut drawing = Self {
             random: Random::new(seed),
             session: Session::new(mode),
@@ -212,7 +219,7 @@ impl Drawing {
             with_pairs,
         };
         drawing.set_rules();
-        for _ in 0..rounds(3_000) {
+        for _ in 0..steps {
             drawing.step();
             drawing.observe();
         }
@@ -409,7 +416,7 @@ fn sessions_with_pairs_agree_with_the_model() {
 /// not mostly denied.
 #[test]
 fn random_sessions_reach_what_they_are_for() {
-    let session = Drawing::session(Mode::Full, 5, 12, true);
+    let session = Drawing::steps(STEPS, Mode::Full, 5, 12, true);
     let mut subject = EngineSubject::<Accounts>::new(Holding::TIGHT);
     let mut coverage = Coverage::default();
     let mut longest = 0;

@@ -22,6 +22,7 @@ mod side_by_side;
 mod snapshot;
 mod soak;
 mod subject;
+mod told;
 mod uncross;
 mod views;
 

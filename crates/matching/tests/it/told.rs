@@ -1,0 +1,66 @@
+//! What an auction would do is told with the command that changes it, whichever command that is.
+
+use tiercel_testkit::model::Mode;
+use tiercel_types::auction::{AuctionKind, TieBreak};
+use tiercel_types::command::{SetAuctionRules, StartCall, UpdateInstrument};
+use tiercel_types::{Command, Event, InstrumentSpec, InstrumentState, Price, Side, Timestamp};
+
+use crate::session::{BASE, FREE, QUOTE, Session, check, events_of, price, qty};
+
+/// A call in which one lot would trade anywhere from 990 to 1,010: at 1,000, as long as that is the
+/// reference.
+fn a_call() -> Session {
+    let mut session = Session::new(Mode::Bare);
+    session.run(UpdateInstrument { spec: terms() });
+    session.run(StartCall {
+        instrument: FREE,
+        auction: AuctionKind::Intraday,
+        then: InstrumentState::Open,
+        reserved: [0; 2],
+        ends_at: Timestamp(0),
+    });
+    session.limit(FREE, 1, Side::Buy, 1_010, 1);
+    session.limit(FREE, 1, Side::Sell, 990, 1);
+    assert_eq!(told(&session), Some(price(1_000)));
+    session
+}
+
+fn terms() -> InstrumentSpec {
+    InstrumentSpec {
+        reference_price: price(1_000),
+        symbol: "FREE".parse().unwrap(),
+        ..InstrumentSpec::new(FREE, BASE, QUOTE, price(1), qty(1))
+    }
+}
+
+/// The price of the indication that the last command led to.
+fn told(session: &Session) -> Option<Price> {
+    check(session.mode, &session.steps);
+    events_of(session).iter().find_map(|event| match event {
+        Event::AuctionIndication(indication) => Some(indication.price),
+        _ => None,
+    })
+}
+
+/// Runs a command that changes no order; the indication that comes with it.
+fn after(command: impl Into<Command>) -> Option<Price> {
+    let mut session = a_call();
+    session.run(command);
+    told(&session)
+}
+
+#[test]
+fn rules_that_move_the_price_are_followed_by_an_indication() {
+    // The reference is nobody's limit: of two equally near the higher.
+    let rules = SetAuctionRules { tie_break: TieBreak::Nearest, ..SetAuctionRules::xetra(FREE) };
+    assert_eq!(after(rules), Some(price(1_010)));
+    assert_eq!(after(SetAuctionRules::xetra(FREE)), None, "nothing has changed");
+}
+
+#[test]
+fn terms_that_move_the_price_are_followed_by_an_indication() {
+    // The reference of the call lies below the lowest price now.
+    let spec = InstrumentSpec { min_price: price(1_005), ..terms() };
+    assert_eq!(after(UpdateInstrument { spec }), Some(price(1_005)));
+    assert_eq!(after(UpdateInstrument { spec: terms() }), None, "nothing has changed");
+}
