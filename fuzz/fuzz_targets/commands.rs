@@ -16,8 +16,7 @@ use tiercel_testkit::model::Mode;
 fuzz_target!(|bytes: &[u8]| {
     fuzz_commands::record(bytes);
     fuzz_commands::log(bytes);
-    let mut full = EngineSubject::<Accounts>::new(Holding::TIGHT);
-    fuzz_commands::session(&mut full, Mode::Full, bytes);
-    let mut bare = EngineSubject::<Bare>::new(Holding::TIGHT);
-    fuzz_commands::session(&mut bare, Mode::Bare, bytes);
+    let holding = Holding::TIGHT;
+    fuzz_commands::session(|| EngineSubject::<Accounts>::new(holding), Mode::Full, bytes);
+    fuzz_commands::session(|| EngineSubject::<Bare>::new(holding), Mode::Bare, bytes);
 });

@@ -149,15 +149,16 @@ impl Example {
 #[must_use]
 pub fn published() -> Option<Vec<Example>> {
     let path = crate::data::path("vectors/pro_rata.json")?;
-    let text = std::fs::read_to_string(path).expect("the file can be read");
-    let examples: Vec<Value> = serde_json::from_str(&text).expect("a list");
-    let number = |value: &Value, name: &str| value[name].as_u64().expect("a number");
+    let examples = crate::data::json(&path);
+    let number = |value: &Value, name: &str| {
+        value[name].as_u64().expect("a number of an example is none, or below zero")
+    };
     let read = |example: Value| Example {
-        id: example["id"].as_str().expect("a text").to_owned(),
+        id: example["id"].as_str().expect("an example has no id").to_owned(),
         incoming: number(&example, "incoming"),
         resting: example["resting"]
             .as_array()
-            .expect("a list")
+            .expect("what rests in an example is no list")
             .iter()
             .map(|order| (number(order, "id"), number(order, "qty"), order["top"] == true))
             .collect(),

@@ -121,21 +121,26 @@ pub struct Example {
 #[must_use]
 pub fn published() -> Option<Vec<Example>> {
     let path = crate::data::path("vectors/auction_uncross.json")?;
-    let text = std::fs::read_to_string(path).expect("the file can be read");
-    let examples: Vec<Value> = serde_json::from_str(&text).expect("a list");
+    let examples = crate::data::json(&path);
     let side = |example: &Value, name: &str, side: Side| -> Vec<Order> {
-        let levels = example[name].as_object().expect("prices and quantities");
+        let levels = example[name]
+            .as_object()
+            .expect("a side of an example is no object of prices and quantities");
         levels
             .iter()
             .map(|(price, lots)| {
-                let price = price.parse().expect("a whole price");
-                (side, Some(price), lots.as_u64().expect("a quantity"))
+                let price = price.parse().expect("a price of an example is no whole number");
+                (
+                    side,
+                    Some(price),
+                    lots.as_u64().expect("a quantity of an example is no whole number"),
+                )
             })
             .filter(|(_, _, lots)| *lots > 0)
             .collect()
     };
     let read = |example: Value| Example {
-        id: example["id"].as_str().expect("a text").to_owned(),
+        id: example["id"].as_str().expect("an example has no id").to_owned(),
         orders: [side(&example, "bids", Side::Buy), side(&example, "asks", Side::Sell)].concat(),
         expect: example["expect"].clone(),
     };

@@ -15,8 +15,8 @@ const BTCUSDT: &str = "binance/spot_btcusdt_20240808.jsonl.gz";
 /// # Panics
 /// As [`data::path`], and when the file cannot be read or unpacked.
 pub fn btcusdt() -> Option<Vec<u8>> {
-    let file = File::open(data::path(BTCUSDT)?).expect("the capture can be opened");
+    let file = File::open(data::path(BTCUSDT)?).expect("the capture cannot be opened");
     let mut bytes = Vec::new();
-    MultiGzDecoder::new(file).read_to_end(&mut bytes).expect("the capture can be unpacked");
+    MultiGzDecoder::new(file).read_to_end(&mut bytes).expect("the capture is no gzip stream");
     Some(bytes)
 }

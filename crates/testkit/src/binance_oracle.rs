@@ -66,11 +66,11 @@ fn trade_fields(message: &Value, trade: &MarketTrade) {
 }
 
 fn time(value: &Value) -> Timestamp {
-    Timestamp(value.as_u64().expect("a time") * 1_000_000)
+    Timestamp(value.as_u64().expect("an event time is no whole number of milliseconds") * 1_000_000)
 }
 
 fn levels(value: &Value, levels: &[Level]) {
-    let pairs = value.as_array().expect("levels");
+    let pairs = value.as_array().expect("a side is no list of levels");
     assert_eq!(pairs.len(), levels.len());
     for (pair, &decoded) in pairs.iter().zip(levels) {
         assert_eq!(pair.as_array().map(Vec::len), Some(2));
@@ -80,17 +80,21 @@ fn levels(value: &Value, levels: &[Level]) {
 
 fn level(price: &Value, qty: &Value) -> Level {
     Level {
-        price: tiercel_types::Price::from_units(units(price).try_into().expect("a price")),
-        qty: tiercel_types::Qty::from_units(units(qty).try_into().expect("a quantity")),
+        price: tiercel_types::Price::from_units(
+            units(price).try_into().expect("a price leaves 64 bits"),
+        ),
+        qty: tiercel_types::Qty::from_units(
+            units(qty).try_into().expect("a quantity leaves 64 bits"),
+        ),
     }
 }
 
 /// A decimal string in units of 10^-8, by another way than the decoder's: as one long integer.
 fn units(value: &Value) -> u128 {
-    let text = value.as_str().expect("a decimal string");
+    let text = value.as_str().expect("a price or quantity is no string");
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let (kept, rest) = fraction.split_at(fraction.len().min(8));
     assert!(rest.bytes().all(|digit| digit == b'0'), "decoded with a precision lost: {text}");
     assert!(text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'), "not digits: {text}");
-    format!("{whole}{kept:0<8}").parse().expect("a decimal")
+    format!("{whole}{kept:0<8}").parse().expect("a price or quantity is no decimal")
 }

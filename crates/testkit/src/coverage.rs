@@ -22,12 +22,16 @@ pub struct Coverage {
     pub preventions: BTreeMap<SelfTradePrevention, u64>,
 }
 
-/// Denials that take more than a run has: 2^48 orders, 1,024 groups of unseen orders on a side.
-const UNREACHABLE: [DenialReason; 2] =
-    [DenialReason::OrderIdsExhausted, DenialReason::UnseenGroupsFull];
+/// Denials that take more than a run has: 2^48 orders, 1,024 groups of unseen orders on a side,
+/// 4,096 countdowns.
+const UNREACHABLE: [DenialReason; 3] = [
+    DenialReason::OrderIdsExhausted,
+    DenialReason::UnseenGroupsFull,
+    DenialReason::TooManyCountdowns,
+];
 
 /// Denials that only an engine with accounts has.
-const FULL_ONLY: [DenialReason; 14] = [
+const FULL_ONLY: [DenialReason; 16] = [
     DenialReason::UnknownAccount,
     DenialReason::UnknownAsset,
     DenialReason::AccountBlocked,
@@ -42,37 +46,27 @@ const FULL_ONLY: [DenialReason; 14] = [
     DenialReason::FundingIdInvalid,
     DenialReason::TransferToSelf,
     DenialReason::PegLimitRequired,
+    DenialReason::ProtectionRequired,
+    DenialReason::SessionRequired,
 ];
 
 /// Denials that only the bare engine has.
 const BARE_ONLY: [DenialReason; 2] = [DenialReason::DuplicateOrderId, DenialReason::NoAccounts];
 
 /// Events that only an engine with accounts has.
-const FULL_ONLY_EVENTS: [event::Kind; 5] = [
+const FULL_ONLY_EVENTS: [event::Kind; 6] = [
     event::Kind::TradeBusted,
     event::Kind::TradeCorrected,
     event::Kind::AccountChanged,
     event::Kind::FundsMoved,
     event::Kind::FundingRepeated,
+    event::Kind::CountdownSet,
 ];
 
-/// What no generator draws yet begins with these: auctions, phases and protections.
-const UNDRAWN_COMMANDS_FROM: command::Kind = command::Kind::SetAuctionRules;
-const UNDRAWN_EVENTS_FROM: event::Kind = event::Kind::AuctionIndication;
-const UNDRAWN_ENDS_FROM: EndReason = EndReason::AuctionEnded;
-const UNDRAWN_DENIALS_FROM: DenialReason = DenialReason::AuctionBoundInvalid;
+/// Ends that only an engine with accounts has.
+const FULL_ONLY_ENDS: [EndReason; 2] = [EndReason::Disconnected, EndReason::Countdown];
 
 impl Coverage {
-    /// The commands that generators draw.
-    pub fn drawn_commands() -> usize {
-        command::Kind::ALL.iter().filter(|&&kind| kind < UNDRAWN_COMMANDS_FROM).count()
-    }
-
-    /// The events that they lead to.
-    pub fn drawn_events() -> usize {
-        event::Kind::ALL.iter().filter(|&&kind| kind < UNDRAWN_EVENTS_FROM).count()
-    }
-
     /// Counts a command.
     pub fn command(&mut self, command: &Command) {
         *self.commands.entry(command.kind()).or_default() += 1;
@@ -120,23 +114,19 @@ impl Coverage {
         let impossible: &[_] = if mode == Mode::Bare { &FULL_ONLY } else { &BARE_ONLY };
         let mut missing = Vec::new();
         for kind in event::Kind::ALL {
-            if !self.events.contains_key(kind)
-                && !impossible_events.contains(kind)
-                && *kind < UNDRAWN_EVENTS_FROM
-            {
+            if !self.events.contains_key(kind) && !impossible_events.contains(kind) {
                 missing.push(format!("event {kind}"));
             }
         }
         for reason in DenialReason::ALL {
-            let unreachable = UNREACHABLE.contains(reason)
-                || impossible.contains(reason)
-                || *reason >= UNDRAWN_DENIALS_FROM;
+            let unreachable = UNREACHABLE.contains(reason) || impossible.contains(reason);
             if self.denied(*reason) == 0 && !unreachable {
                 missing.push(format!("denial {reason}"));
             }
         }
         for reason in EndReason::ALL {
-            if !self.ends.contains_key(reason) && *reason < UNDRAWN_ENDS_FROM {
+            let impossible = mode == Mode::Bare && FULL_ONLY_ENDS.contains(reason);
+            if !self.ends.contains_key(reason) && !impossible {
                 missing.push(format!("end {reason}"));
             }
         }

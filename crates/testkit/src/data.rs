@@ -1,7 +1,9 @@
 //! Where the data for tests lie that are not part of the project.
 
-use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use serde_json::Value;
 
 /// The folder named by the environment variable `TIERCEL_DATA`.
 ///
@@ -23,4 +25,15 @@ pub fn path(below: &str) -> Option<PathBuf> {
     let path = PathBuf::from(folder).join(below);
     assert!(path.exists(), "{} does not exist", path.display());
     Some(path)
+}
+
+/// A file that is a list in JSON.
+///
+/// # Panics
+/// When it is not, or cannot be read.
+#[must_use]
+pub fn json(path: &Path) -> Vec<Value> {
+    let said = |error: &dyn core::fmt::Display| -> ! { panic!("{}: {error}", path.display()) };
+    let text = fs::read_to_string(path).unwrap_or_else(|error| said(&error));
+    serde_json::from_str(&text).unwrap_or_else(|error| said(&error))
 }

@@ -52,7 +52,7 @@ pub fn append_next<L: EventLog>(
 /// sequences.
 pub fn read_all(cursor: &mut impl LogCursor) -> Vec<u64> {
     let mut sequences = Vec::new();
-    while let Some(record) = cursor.next_record().expect("the log is readable") {
+    while let Some(record) = cursor.next_record().expect("the log cannot be read") {
         let header = record.header;
         let sample = Sample::at(header.sequence);
         let entry = sample.entry();
@@ -69,7 +69,7 @@ pub fn read_all(cursor: &mut impl LogCursor) -> Vec<u64> {
 }
 
 fn sequences<L: EventLog>(log: &L, from: u64) -> Vec<u64> {
-    read_all(&mut log.read(from).expect("the log is readable"))
+    read_all(&mut log.read(from).expect("the log cannot be read"))
 }
 
 /// The whole suite. `make` gives a new, empty log each time.
@@ -89,24 +89,25 @@ fn an_empty_log<L: EventLog>(log: &mut L) {
     assert_eq!((log.durable_sequence(), log.acknowledged_sequence()), (0, 0));
     assert_eq!(sequences(log, 1), Vec::<u64>::new());
     log.wait_durable(10).expect("nothing to wait for");
-    assert!(log.newest_snapshot().expect("readable").0.is_none());
+    assert!(log.newest_snapshot().expect("the log cannot be read").0.is_none());
     assert_eq!(log.append(log.position(), &[], Durability::Disk), Ok(0), "an empty batch");
 }
 
 fn what_is_durable_reads_back<L: EventLog>(log: &mut L) {
     for round in 0..200 {
-        let last = append_next(log, 1 + round % 7, Durability::Disk).expect("there is room");
+        let last = append_next(log, 1 + round % 7, Durability::Disk)
+            .expect("the log refused what it has room for");
         assert_eq!(log.position().sequence, last);
         if round % 3 == 0 {
-            log.poll().expect("no failure");
+            log.poll().expect("the log failed while nothing was wrong");
         }
         if round % 17 == 0 {
-            log.wait_durable(last).expect("no failure");
+            log.wait_durable(last).expect("the log failed while nothing was wrong");
             assert_eq!(log.durable_sequence(), last);
         }
     }
     let last = log.position().sequence;
-    log.wait_durable(last).expect("no failure");
+    log.wait_durable(last).expect("the log failed while nothing was wrong");
     assert_eq!(log.last_time_ns(), last / 3 * 100);
     for from in [0, 1, 2, last / 2, last, last + 1, last + 100] {
         let expected: Vec<u64> = (from.max(1)..=last).collect();
@@ -115,7 +116,7 @@ fn what_is_durable_reads_back<L: EventLog>(log: &mut L) {
 }
 
 fn a_batch_is_kept_whole_or_refused<L: EventLog>(log: &mut L) {
-    append_next(log, 6, Durability::Disk).expect("there is room");
+    append_next(log, 6, Durability::Disk).expect("the log refused what it has room for");
     let at = log.position();
     let sample = Sample::at(7);
     let good = sample.entry();
@@ -138,29 +139,30 @@ fn a_batch_is_kept_whole_or_refused<L: EventLog>(log: &mut L) {
         assert_eq!(log.position(), at, "a refused batch changes nothing");
     }
     log.append(at, &[good], Durability::Disk).expect("a good one");
-    log.wait_durable(7).expect("no failure");
+    log.wait_durable(7).expect("the log failed while nothing was wrong");
     assert_eq!(sequences(log, 1), [1, 2, 3, 4, 5, 6, 7]);
 }
 
 fn levels_acknowledge<L: EventLog>(log: &mut L) {
-    let last = append_next(log, 2, Durability::Memory).expect("there is room");
+    let last =
+        append_next(log, 2, Durability::Memory).expect("the log refused what it has room for");
     assert_eq!(log.acknowledged_sequence(), last, "memory is at once");
     assert_eq!(log.durable_sequence(), 0, "and not yet on the disk");
     assert_eq!(sequences(log, 1), Vec::<u64>::new(), "reading shows what is durable");
-    let last = append_next(log, 1, Durability::Disk).expect("there is room");
+    let last = append_next(log, 1, Durability::Disk).expect("the log refused what it has room for");
     assert!(log.acknowledged_sequence() < last, "the disk takes its time");
-    append_next(log, 1, Durability::Memory).expect("there is room");
+    append_next(log, 1, Durability::Memory).expect("the log refused what it has room for");
     assert!(log.acknowledged_sequence() < last, "acknowledgements keep their order");
-    log.wait_durable(last).expect("no failure");
+    log.wait_durable(last).expect("the log failed while nothing was wrong");
     assert!(log.acknowledged_sequence() >= last);
-    log.flush().expect("no failure");
-    log.wait_durable(last + 1).expect("no failure");
+    log.flush().expect("the log failed while nothing was wrong");
+    log.wait_durable(last + 1).expect("the log failed while nothing was wrong");
     assert_eq!(log.acknowledged_sequence(), last + 1);
     assert_eq!(sequences(log, 1), [1, 2, 3, 4]);
 }
 
 fn a_deposed_leader_is_fenced_off<L: EventLog>(log: &mut L) {
-    append_next(log, 3, Durability::Disk).expect("there is room");
+    append_next(log, 3, Durability::Disk).expect("the log refused what it has room for");
     let old = log.position();
     log.begin_epoch(old.epoch + 5).expect("a later epoch");
     assert_eq!(log.position(), Position { epoch: old.epoch + 5, sequence: 3 });
@@ -172,44 +174,45 @@ fn a_deposed_leader_is_fenced_off<L: EventLog>(log: &mut L) {
         assert!(matches!(log.begin_epoch(epoch), Err(AppendError::Epoch { .. })));
     }
     append_next(log, 3, Durability::Disk).expect("the new leader");
-    log.wait_durable(6).expect("no failure");
+    log.wait_durable(6).expect("the log failed while nothing was wrong");
     assert_eq!(sequences(log, 1), [1, 2, 3, 4, 5, 6]);
     assert_eq!(sequences(log, 4), [4, 5, 6]);
 }
 
 fn times_find_entries<L: EventLog>(log: &mut L) {
     for _ in 0..50 {
-        append_next(log, 4, Durability::Disk).expect("there is room");
-        log.wait_durable(u64::MAX).expect("no failure");
+        append_next(log, 4, Durability::Disk).expect("the log refused what it has room for");
+        log.wait_durable(u64::MAX).expect("the log failed while nothing was wrong");
     }
     for (time_ns, first) in [(0, 1), (1, 3), (100, 3), (101, 6), (6_600, 198), (6_601, 201)] {
-        let mut cursor = log.read_from_time(Timestamp(time_ns)).expect("readable");
+        let mut cursor = log.read_from_time(Timestamp(time_ns)).expect("the log cannot be read");
         assert_eq!(read_all(&mut cursor), (first..=200).collect::<Vec<u64>>(), "{time_ns}");
     }
 }
 
 fn snapshots_are_kept_by_count<L: EventLog>(log: &mut L) {
-    append_next(log, 9, Durability::Disk).expect("there is room");
+    append_next(log, 9, Durability::Disk).expect("the log refused what it has room for");
     assert!(log.put_snapshot(9, b"too early").is_err(), "of what is not durable yet");
-    log.wait_durable(9).expect("no failure");
+    log.wait_durable(9).expect("the log failed while nothing was wrong");
     for sequence in [2, 4, 6, 8] {
-        log.put_snapshot(sequence, format!("state {sequence}").as_bytes()).expect("published");
-        let (newest, report) = log.newest_snapshot().expect("readable");
+        log.put_snapshot(sequence, format!("state {sequence}").as_bytes())
+            .expect("a snapshot cannot be published");
+        let (newest, report) = log.newest_snapshot().expect("the log cannot be read");
         let newest = newest.expect("there is one");
         assert_eq!(newest.sequence(), sequence);
         assert_eq!(newest.state(), format!("state {sequence}").as_bytes());
         assert!(report.passed_over.is_empty());
     }
     log.put_snapshot(9, b"").expect("an empty state is a state");
-    assert_eq!(log.newest_snapshot().expect("readable").0.expect("one").state(), b"");
+    assert_eq!(log.newest_snapshot().expect("the log cannot be read").0.expect("one").state(), b"");
 }
 
 fn removing_keeps_what_is_asked_for<L: EventLog>(log: &mut L) {
     for _ in 0..40 {
-        append_next(log, 10, Durability::Disk).expect("there is room");
-        log.wait_durable(u64::MAX).expect("no failure");
+        append_next(log, 10, Durability::Disk).expect("the log refused what it has room for");
+        log.wait_durable(u64::MAX).expect("the log failed while nothing was wrong");
     }
-    log.remove_before(150).expect("removable");
+    log.remove_before(150).expect("old records cannot be removed");
     let first = log.first_sequence();
     assert!((1..=150).contains(&first), "{first}");
     assert_eq!(sequences(log, 150), (150..=400).collect::<Vec<u64>>());
@@ -221,6 +224,6 @@ fn removing_keeps_what_is_asked_for<L: EventLog>(log: &mut L) {
         ));
     }
     append_next(log, 1, Durability::Disk).expect("it goes on");
-    log.wait_durable(401).expect("no failure");
+    log.wait_durable(401).expect("the log failed while nothing was wrong");
     assert_eq!(sequences(log, 401), [401]);
 }

@@ -173,8 +173,9 @@ impl NaiveBooks {
     fn remove(&mut self, locate: u16, reference: u64) -> Result<Side, Anomaly> {
         let (side, price) = self.find(locate, reference)?;
         self.owners.remove(&reference);
-        let ladder = &mut self.books.get_mut(&locate).expect("it has a book")[side.index()];
-        let queue = ladder.get_mut(&price).expect("it has a level");
+        let ladder =
+            &mut self.books.get_mut(&locate).expect("an order rests in no book")[side.index()];
+        let queue = ladder.get_mut(&price).expect("an order rests in no level");
         queue.retain(|order| order.0 != reference);
         if queue.is_empty() {
             ladder.remove(&price);
@@ -193,9 +194,13 @@ impl NaiveBooks {
             return Err(Anomaly::ZeroQuantity { locate, reference });
         }
         let (side, price) = self.find(locate, reference)?;
-        let ladder = &mut self.books.get_mut(&locate).expect("it has a book")[side.index()];
-        let queue = ladder.get_mut(&price).expect("it has a level");
-        let order = queue.iter_mut().find(|order| order.0 == reference).expect("it is queued");
+        let ladder =
+            &mut self.books.get_mut(&locate).expect("an order rests in no book")[side.index()];
+        let queue = ladder.get_mut(&price).expect("an order rests in no level");
+        let order = queue
+            .iter_mut()
+            .find(|order| order.0 == reference)
+            .expect("an order is not in the queue of its level");
         let open = order.1;
         if qty < open {
             order.1 -= qty;

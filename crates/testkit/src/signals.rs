@@ -185,7 +185,8 @@ pub fn symmetrised_steps(quotes: &[Quote], grid: &Grid) -> Vec<Step> {
     let mirrored = |quote: &Quote| {
         let turned =
             |level: Level| Level { price: Price::from_units(-level.price.units()), qty: level.qty };
-        Quote::new(turned(quote.ask()), turned(quote.bid())).expect("a mirrored quote is one")
+        Quote::new(turned(quote.ask()), turned(quote.bid()))
+            .expect("a quote with its sides changed is crossed")
     };
     let step = |from: &Quote, to: &Quote| {
         let moved = (to.mid_doubled() - from.mid_doubled()) as f64 / 2.0;

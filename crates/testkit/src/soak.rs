@@ -24,7 +24,9 @@ pub fn is_soak() -> bool {
 pub fn rounds(name: &'static str, quick: u64) -> Rounds {
     let seconds = || {
         let text = env::var(SECONDS).ok();
-        text.map_or(SECONDS_DEFAULT, |text| text.parse().expect("a number of seconds"))
+        text.map_or(SECONDS_DEFAULT, |text| {
+            text.parse().expect("the time of a soak is no whole number of seconds")
+        })
     };
     let begin = Instant::now();
     let until = is_soak().then(|| begin + Duration::from_secs(seconds()));

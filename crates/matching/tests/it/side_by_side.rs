@@ -97,6 +97,10 @@ profiles! {
     bands_that_are_breached_agree = BANDS,
     sessions_with_everything_agree = SESSIONS,
     sessions_of_the_bare_book_agree = BARE_SESSIONS,
+    special_orders_in_auctions_agree = SPECIAL_AUCTIONS,
+    special_orders_in_auctions_of_the_bare_book_agree = BARE_SPECIAL_AUCTIONS,
+    special_orders_in_auctions_at_the_ends_of_prices_agree = WIDE_SPECIAL_AUCTIONS,
+    special_orders_between_bands_agree = SPECIAL_BANDS,
 }
 
 #[test]

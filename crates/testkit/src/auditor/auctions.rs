@@ -5,7 +5,6 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use tiercel_types::auction::AuctionKind;
-use tiercel_types::command::SetAuctionRules;
 use tiercel_types::event::{
     AuctionEnded, AuctionIndication, InstrumentStateChanged, LevelChanged, Trade,
 };
@@ -13,6 +12,8 @@ use tiercel_types::{
     EventHeader, InstrumentId, InstrumentState, OrderId, OrderKind, Qty, Side, TimeInForce, TradeId,
 };
 
+use super::book::Book;
+use super::ladder::Ladder;
 use super::orders::{Order, Stand};
 use super::{Auditor, Verdict, ensure, same};
 
@@ -37,35 +38,13 @@ impl Auction {
         self.traded.iter().find(|(each, _)| *each == id).map_or(0, |(_, qty)| *qty)
     }
 
-    /// What buys and what sells at a price, without orders for the imbalance only.
-    fn crossing(&self, price: i64) -> (u64, u64) {
-        let sum = |side: usize| {
-            let orders = self.queues[side].iter().map(|(_, order)| order);
-            let orders = orders.filter(|order| !order.imbalance_only && order.accepts(price));
-            orders.map(|order| order.open).sum()
-        };
-        (sum(0), sum(1))
-    }
-
-    /// No price is better by the first steps of the ladder: more does not execute anywhere, and as
-    /// much with less left over neither.
-    fn check_price(&self, rules: &SetAuctionRules, price: i64) -> Verdict {
-        let (buys, sells) = self.crossing(price);
-        ensure!(buys.min(sells) > 0, "nothing executes at {price}");
-        if !rules.bound.is_zero() || rules.bound_ppm != 0 {
-            return Ok(());
-        }
-        let limits = self.queues.iter().flatten().map(|(_, order)| order);
-        let limits = limits.filter(|order| !order.imbalance_only).filter_map(Order::auction_limit);
-        for other in limits.collect::<BTreeSet<i64>>() {
-            let (more_buys, more_sells) = self.crossing(other);
-            let (executed, most) = (buys.min(sells), more_buys.min(more_sells));
-            ensure!(most <= executed, "{most} would execute at {other}, not {executed}");
-            let less = more_buys.abs_diff(more_sells) < buys.abs_diff(sells);
-            let better = most == executed && less && rules.minimum_surplus == 1;
-            ensure!(!better, "less would be left over at {other}");
-        }
-        Ok(())
+    /// Who has a say in the price: all but orders for the imbalance only.
+    fn ladder<'a>(&self, book: &'a Book) -> Ladder<'a> {
+        let orders = self.queues.iter().flatten().map(|(_, order)| order);
+        let orders = orders.filter(|order| !order.imbalance_only);
+        let orders: Vec<_> =
+            orders.map(|order| (order.side, order.auction_limit(), order.open)).collect();
+        Ladder::new(book, &orders)
     }
 
     /// Each queue is filled from its front: in full, then one in part, then nobody.
@@ -122,6 +101,7 @@ impl Auditor {
                 .filter(|(_, order)| order.instrument == instrument && order.side == side)
                 .filter(|(id, order)| match order.stand {
                     Stand::Book => !self.gives_way(**id, order, &in_book),
+                    Stand::Unseen => order.hidden,
                     Stand::Auction => order.is_for(kind),
                     _ => false,
                 })
@@ -130,13 +110,16 @@ impl Auditor {
             queue.sort_by_key(|(id, order)| {
                 let limit = order.auction_limit().map(i128::from);
                 let limit = limit.map(|limit| if side == Side::Buy { -limit } else { limit });
+                // At one limit: market orders, the book, limit orders, hidden ones.
                 let kind = match (order.stand, order.kind) {
                     (Stand::Auction, OrderKind::Market) => 0,
                     (Stand::Auction, _) => 2,
+                    (Stand::Unseen, _) => 3,
                     _ => 1,
                 };
                 let place = in_book.iter().position(|each| each == id);
-                (order.imbalance_only, limit, kind, place, order.came)
+                let joined = if kind == 3 { order.joined } else { order.came };
+                (order.imbalance_only, limit, kind, place, joined)
             });
             queue
         };
@@ -261,12 +244,13 @@ impl Auditor {
         if ended.has_price == 0 {
             let all = (price, executed, ended.surplus_qty, ended.surplus_side);
             same("price and quantities", all, (0, 0, Qty::ZERO, Side::Buy))?;
-            return self.check_no_price(&auction, header);
+            return same("the price", None, auction.ladder(book).price());
         }
-        same("the price", Some(price), auction.price)?;
-        auction.check_price(&book.auction_rules, price)?;
+        same("the price at which they traded", auction.price, Some(price))?;
+        let ladder = auction.ladder(book);
+        same("the price", Some(price), ladder.price())?;
         auction.check_priority(price)?;
-        let (buys, sells) = auction.crossing(price);
+        let (buys, sells) = ladder.crossing(price);
         // Orders for the imbalance only take of the surplus.
         let surplus = buys.max(sells) - executed;
         same("what is left over", ended.surplus_qty.units(), surplus)?;
@@ -284,20 +268,6 @@ impl Auditor {
         same("the number of levels told", told, touched.len())?;
         self.book_mut(header.instrument)?.auction_price = Some(price);
         self.lists_traded_in_auction(&auction)
-    }
-
-    /// Nothing executes at any limit, unless bounds forbid it.
-    fn check_no_price(&self, auction: &Auction, header: &EventHeader) -> Verdict {
-        let rules = &self.book(header)?.auction_rules;
-        if !rules.bound.is_zero() || rules.bound_ppm != 0 {
-            return Ok(());
-        }
-        let limits = auction.queues.iter().flatten().map(|(_, order)| order);
-        for limit in limits.filter(|order| !order.imbalance_only).filter_map(Order::auction_limit) {
-            let (buys, sells) = auction.crossing(limit);
-            ensure!(buys.min(sells) == 0, "something would execute at {limit}");
-        }
-        Ok(())
     }
 
     /// What follows for lists, once for each order, in the order of their first trades.
@@ -325,12 +295,13 @@ impl Auditor {
         let auction = self.auction(header.instrument)?;
         let book = self.book(header)?;
         same("for which auction", Some(event.auction), book.call)?;
+        let (ladder, price) = (auction.ladder(book), event.price.units());
+        same("the price", (event.has_price == 1).then_some(price), ladder.price())?;
         if event.has_price == 0 {
-            return self.check_no_price(&auction, header);
+            let all = (price, event.executed_qty, event.surplus_qty, event.surplus_side);
+            return same("price and quantities", all, (0, Qty::ZERO, Qty::ZERO, Side::Buy));
         }
-        let price = event.price.units();
-        auction.check_price(&book.auction_rules, price)?;
-        let (buys, sells) = auction.crossing(price);
+        let (buys, sells) = ladder.crossing(price);
         same("what would execute", event.executed_qty.units(), buys.min(sells))?;
         same("what would be left over", event.surplus_qty.units(), buys.abs_diff(sells))?;
         let side = if sells > buys { Side::Sell } else { Side::Buy };
@@ -373,9 +344,26 @@ impl Auditor {
             return Err(format!("order {id} outlives its auction"));
         }
         let book = self.book_mut(id)?;
+        if book.call.is_none() {
+            book.call_reference = book.auction_reference();
+        }
         book.call = in_call.then_some(changed.auction);
         let matches = takes_place || changed.new == InstrumentState::Open;
-        ensure!(!matches || !book.is_crossed(), "the book is crossed");
+        ensure!(!matches || !self.is_crossed(id), "the book is crossed");
         Ok(())
+    }
+
+    /// Whether the best bid reaches the best ask, hidden orders counted.
+    fn is_crossed(&self, instrument: InstrumentId) -> bool {
+        let limits = |side: Side| {
+            let rests = self.orders.values().filter(move |order| {
+                (order.instrument, order.side) == (instrument, side)
+                    && (order.stand == Stand::Book
+                        || (order.stand == Stand::Unseen && order.hidden))
+            });
+            rests.map(|order| order.price)
+        };
+        let best = limits(Side::Buy).max().zip(limits(Side::Sell).min());
+        best.is_some_and(|(bid, ask)| bid >= ask)
     }
 }

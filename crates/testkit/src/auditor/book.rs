@@ -22,6 +22,8 @@ pub(super) struct Book {
     pub(super) shares: bool,
     /// The auction that orders are collected for.
     pub(super) call: Option<AuctionKind>,
+    /// The reference price of the newest call, taken when it began.
+    pub(super) call_reference: Option<i64>,
     pub(super) auction_rules: SetAuctionRules,
     /// The price of the last auction.
     pub(super) auction_price: Option<i64>,
@@ -39,6 +41,7 @@ impl Book {
             update_id: 0,
             shares: false,
             call: None,
+            call_reference: None,
             auction_rules: SetAuctionRules::xetra(spec.instrument),
             auction_price: None,
             protected: Protected::none(spec.instrument),
@@ -78,12 +81,6 @@ impl Book {
             Side::Buy => levels.rev().flatten().copied().collect(),
             Side::Sell => levels.flatten().copied().collect(),
         }
-    }
-
-    /// Whether the best bid reaches the best ask.
-    pub(super) fn is_crossed(&self) -> bool {
-        let best = self.best(Side::Buy).zip(self.best(Side::Sell));
-        best.is_some_and(|(bid, ask)| bid >= ask)
     }
 
     /// Whether an order of `side` that goes to `limit` (none: anywhere) meets an opposite one. In a

@@ -11,6 +11,7 @@
 mod auctions;
 mod book;
 mod ends;
+mod ladder;
 mod ledger;
 mod lists;
 mod orders;
@@ -108,6 +109,8 @@ pub struct Auditor {
     joins: u64,
     /// The best displayed prices of the command, from its start on.
     quotes: BTreeMap<InstrumentId, Vec<Quote>>,
+    /// The instruments that opened in this command.
+    opened: BTreeSet<InstrumentId>,
     /// The auction that takes place.
     auction: Option<Auction>,
     /// Whose kill switch is on; all accounts: the venue's.
@@ -144,6 +147,7 @@ impl Auditor {
             mass_cancelled: 0,
             joins: 0,
             quotes: BTreeMap::new(),
+            opened: BTreeSet::new(),
             auction: None,
             killed: BTreeSet::new(),
             armed: Armed::default(),
@@ -302,6 +306,9 @@ impl Auditor {
                 let stays = changed.old == changed.new;
                 ensure!(!stays || changed.new == InstrumentState::Call, "the state stays");
                 book.spec.state = changed.new;
+                if changed.new == InstrumentState::Open {
+                    self.opened.insert(id);
+                }
                 self.check_call(header, changed)?;
                 self.check_phase(header, changed)?;
                 let closes = changed.new == InstrumentState::Closed;
@@ -337,6 +344,7 @@ impl Auditor {
         self.check_waiting()?;
         self.check_lists()?;
         self.prints.clear();
+        self.opened.clear();
         self.forget_quotes();
         self.ledger.check_conservation()
     }

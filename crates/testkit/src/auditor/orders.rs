@@ -373,7 +373,8 @@ impl Auditor {
         if amended.resting == 0 {
             let displayed = self.book(header)?.crosses(new.side, new.limit);
             ensure!(displayed || self.may_meet_unseen(&new), "the order cannot trade");
-            self.orders.insert(id, Order { stand: Stand::Entering, ..new });
+            let last_before = self.book(header)?.last;
+            self.orders.insert(id, Order { stand: Stand::Entering, last_before, ..new });
             self.entering = Some(id);
         } else if amended.priority_kept == 0 {
             self.rest(id, new)?;

@@ -97,8 +97,10 @@ impl Auditor {
     pub(super) fn ends_at_band(&self, order: &Order) -> bool {
         let book = &self.books[&order.instrument];
         let interrupted = book.is_interrupted();
-        let best = book.best(order.side.opposite());
-        let stopped = best.is_some_and(|price| book.beyond_limits(price));
+        let opposite = order.side.opposite();
+        let beyond = |price| book.beyond_limits(price);
+        let stopped = book.best(opposite).is_some_and(beyond)
+            || self.unseen_may_stand(order.instrument, opposite, beyond);
         interrupted || (stopped && book.spec.state == InstrumentState::Open)
     }
 
@@ -115,18 +117,16 @@ impl Auditor {
         match event.cause {
             InterruptionCause::Dynamic | InterruptionCause::Static => {
                 same("the state", state, InstrumentState::Open)?;
-                ensure!(
-                    [Side::Buy, Side::Sell].map(|side| book.best(side)).contains(&Some(price)),
-                    "{price} is not a best price"
-                );
                 // One of a list shows only by this that it trades.
                 let mut last_before = book.last;
+                let mut met = [Side::Buy, Side::Sell].to_vec();
                 if let Some(id) = self.entering {
                     let taker = self.own_order(header, id)?;
-                    let best = self.book(header)?.best(taker.side.opposite());
-                    same("the price", Some(price), best)?;
+                    met = vec![taker.side.opposite()];
                     last_before = taker.last_before;
                 }
+                let is_met = |side| self.may_be_met_at(header.instrument, side, price);
+                ensure!(met.into_iter().any(is_met), "nobody is met at {price}");
                 let found = self.book(header)?.interrupts(price, last_before);
                 same("why", Some((event.cause, reference)), found)?;
             }

@@ -1,7 +1,7 @@
 //! Unseen orders: nothing of them is shown, they trade where they may, in their turn, and what is
 //! all or none never in part.
 
-use tiercel_types::{EventHeader, InstrumentId, OrderId, Peg, Qty, Side};
+use tiercel_types::{EventHeader, InstrumentId, InstrumentState, OrderId, Peg, Qty, Side};
 
 use super::orders::{Order, Stand};
 use super::{Auditor, Verdict, ensure, same};
@@ -78,6 +78,33 @@ impl Auditor {
         self.unseen(order.instrument, order.side.opposite()).next().is_some()
     }
 
+    /// Whether a taker may meet an order of this side at a price: the best that is displayed, or an
+    /// unseen one before it.
+    pub(super) fn may_be_met_at(&self, instrument: InstrumentId, side: Side, price: i64) -> bool {
+        let best = self.books.get(&instrument).and_then(|book| book.best(side));
+        let stands = |(id, order): (&OrderId, &Order)| {
+            let fixed = order.peg == Peg::None;
+            if fixed {
+                order.price == price
+            } else {
+                self.check_price_of(*id, order, price).is_ok()
+            }
+        };
+        let before_best = best.is_none_or(|best| is_worse(side, best, price));
+        best == Some(price) || (before_best && self.unseen(instrument, side).any(stands))
+    }
+
+    /// Whether a taker may meet an unseen order of this side at such a price.
+    pub(super) fn unseen_may_stand(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+        fits: impl Fn(i64) -> bool,
+    ) -> bool {
+        // Where a peg stands is not told.
+        self.unseen(instrument, side).any(|(_, order)| order.peg != Peg::None || fits(order.price))
+    }
+
     /// An order joins the unseen ones.
     pub(super) fn join_unseen(&mut self, id: OrderId, mut order: Order) -> Verdict {
         if order.hidden {
@@ -92,9 +119,12 @@ impl Auditor {
         })
     }
 
-    /// No order that is displayed or hidden rests where it would have met a hidden one.
+    /// No order that is displayed or hidden rests where it would have met a hidden one. In a call
+    /// nobody meets anybody.
     pub(super) fn check_not_hidden_from(&self, order: &Order) -> Verdict {
-        if order.peg != Peg::None || order.all_or_none {
+        let state = self.books.get(&order.instrument).map(|book| book.spec.state);
+        let in_call = state == Some(InstrumentState::Call);
+        if order.peg != Peg::None || order.all_or_none || in_call {
             return Ok(());
         }
         let mut hidden = self

@@ -135,6 +135,11 @@ impl Auditor {
                     self.owing.remove(&list);
                 }
             }
+            // Its turn came when the instrument opened, and again it is not open.
+            (Stand::Held, Stand::Held) if self.opened.contains(&header.instrument) => {
+                let state = self.book(header)?.spec.state;
+                ensure!(state != InstrumentState::Open, "it is held, and its instrument is open");
+            }
             // One that was held is told as waiting once its turn comes again.
             (Stand::Waiting | Stand::Held, Stand::Waiting) | (Stand::Held, Stand::Held) => {
                 let grown = list.map_or(0, |list| order.taken_qty.min(list.filled));

@@ -169,6 +169,45 @@ impl Generator {
                 _ => transfer.amount = self.odd_amount(),
             },
             Command::AdvanceTime(advance) => advance.reserved = self.odd_number(),
+            _ => self.spoil_session(command),
+        }
+    }
+
+    fn spoil_session(&mut self, command: &mut Command) {
+        match command {
+            Command::SetAuctionRules(rules) => match self.random.below(4) {
+                0 => rules.reserved[self.random.below(4) as usize] = 1,
+                1 => rules.instrument = self.odd_instrument(),
+                2 => rules.bound = self.odd_price(),
+                _ => rules.bound_ppm = self.odd_number() as u32,
+            },
+            Command::StartCall(start) => match self.random.below(3) {
+                0 => start.reserved[self.random.below(2) as usize] = 1,
+                1 => start.instrument = self.odd_instrument(),
+                _ => start.ends_at = Timestamp(self.odd_number()),
+            },
+            Command::SetKillSwitch(set) => match self.random.below(3) {
+                0 => set.reserved[self.random.below(3) as usize] = 1,
+                1 => set.on = 2,
+                _ => set.account = self.odd_account(),
+            },
+            Command::CancelOnDisconnect(cancel) => cancel.account = self.odd_account(),
+            Command::CountdownCancel(set) => match self.random.below(3) {
+                0 => set.instrument = self.odd_instrument(),
+                1 => set.account = self.odd_account(),
+                _ => set.after_ns = self.odd_number(),
+            },
+            Command::SchedulePhase(schedule) => match self.random.below(3) {
+                0 => schedule.reserved = 1,
+                1 => schedule.instrument = self.odd_instrument(),
+                _ => schedule.at = Timestamp(self.odd_number()),
+            },
+            Command::SetProtections(set) => match self.random.below(4) {
+                0 => set.instrument = self.odd_instrument(),
+                1 => set.window_ns = self.odd_number(),
+                2 => set.static_ppm = self.odd_number() as u32,
+                _ => set.call_ns = self.odd_number(),
+            },
             _ => {}
         }
     }

@@ -428,6 +428,7 @@ impl Profile {
             advanced: 60,
             order_list: 50,
             rules: 4,
+            special: 80,
             update: 10,
             account: 10,
             state: 10,
@@ -440,6 +441,7 @@ impl Profile {
         market: 100,
         iceberg: 120,
         self_trade_prevention: 300,
+        special: 150,
         invalid: 80,
         ..Self::CALM
     };
@@ -453,8 +455,50 @@ impl Profile {
         ..Self::WIDE_PRICES
     };
 
+    /// Unseen orders and market-to-limit where calls begin and end all the time: hidden ones take
+    /// part in auctions, the others rest through them.
+    pub const SPECIAL_AUCTIONS: Self = Self {
+        name: "special_auctions",
+        weights: Weights {
+            special: 250,
+            advanced: 40,
+            order_list: 30,
+            state: 8,
+            ..Self::AUCTIONS.weights
+        },
+        live_orders: 90,
+        spread_ticks: 4,
+        special: 250,
+        self_trade_prevention: 300,
+        ..Self::AUCTIONS
+    };
+    /// The same in the book alone, with levels shared out for a time.
+    pub const BARE_SPECIAL_AUCTIONS: Self = Self {
+        name: "bare_special_auctions",
+        mode: Mode::Bare,
+        weights: Weights { rules: 6, ..Self::SPECIAL_AUCTIONS.weights },
+        ..Self::SPECIAL_AUCTIONS
+    };
+    /// The same at the edges of the book.
+    pub const WIDE_SPECIAL_AUCTIONS: Self = Self {
+        name: "wide_special_auctions",
+        wide_prices: true,
+        spread_ticks: 3,
+        ..Self::BARE_SPECIAL_AUCTIONS
+    };
+    /// Unseen orders between bands: where they may not trade, and where they interrupt.
+    pub const SPECIAL_BANDS: Self = Self {
+        name: "special_bands",
+        weights: Weights { special: 250, ..Self::BANDS.weights },
+        live_orders: 80,
+        spread_ticks: 5,
+        special: 250,
+        self_trade_prevention: 300,
+        ..Self::BANDS
+    };
+
     /// Every profile.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::CALM,
         Self::CROSSING,
         Self::ICEBERG_HEAVY,
@@ -484,5 +528,9 @@ impl Profile {
         Self::SPECIAL_HALTS,
         Self::BARE_SPECIAL,
         Self::WIDE_SPECIAL,
+        Self::SPECIAL_AUCTIONS,
+        Self::BARE_SPECIAL_AUCTIONS,
+        Self::WIDE_SPECIAL_AUCTIONS,
+        Self::SPECIAL_BANDS,
     ];
 }

@@ -39,7 +39,11 @@ impl Generator {
                 _ => InstrumentState::Open,
             },
             reserved: [0; 2],
-            ends_at: Timestamp(if by_itself { self.time + lasts } else { 0 }),
+            ends_at: match (by_itself, lasts) {
+                (true, 1..=5) => Timestamp(self.time),
+                (true, lasts) => Timestamp(self.time + lasts),
+                (false, _) => Timestamp(0),
+            },
         }
         .into()
     }
@@ -177,8 +181,22 @@ impl Generator {
         if (schedule.state == InstrumentState::Call) != self.random.one_in(20) {
             schedule.auction = *self.random.pick(AuctionKind::ALL);
         }
+        match self.random.below(16) {
+            0 => schedule.at = Timestamp(self.time),
+            1 => self.plan_phases(schedule),
+            _ => {}
+        }
         super::remember(&mut self.scheduled, schedule);
         schedule
+    }
+
+    /// As many phases as an instrument may have, and one more.
+    fn plan_phases(&mut self, first: SchedulePhase) {
+        for after in 1..=8 {
+            let at = Timestamp(first.at.0 + 300 * after);
+            let next = SchedulePhase { at, state: InstrumentState::Open, ..first };
+            self.planned.push_back(SchedulePhase { auction: AuctionKind::None, ..next }.into());
+        }
     }
 
     /// A few ticks of the price at which an instrument trades, in ppm.

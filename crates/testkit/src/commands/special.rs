@@ -17,6 +17,10 @@ impl Generator {
         }
         let mut terms = OrderTerms::NONE;
         self.add_special_terms(&spec, &mut order, &mut terms);
+        if self.profile.weights.auction_order > 0 && self.random.one_in(40) {
+            // Hidden ones take part in auctions by resting, and no other way.
+            order.time_in_force = TimeInForce::AtAuction;
+        }
         NewAdvancedOrder { order, terms }.into()
     }
 

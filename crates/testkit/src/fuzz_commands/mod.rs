@@ -15,6 +15,7 @@
 mod operator;
 mod orders;
 mod reader;
+mod sessions;
 mod venue;
 mod waiting;
 
@@ -25,7 +26,7 @@ use tiercel_types::{AccountId, Command, InstrumentSpec, Timestamp};
 use self::reader::Reader;
 use self::venue::set_up;
 use crate::commands::Step;
-use crate::harness::{Subject, print_steps, replay};
+use crate::harness::{Failure, Subject, replay, report};
 use crate::model::Mode;
 
 /// Any bytes as one record: no panic, and what decodes encodes to the same command.
@@ -69,14 +70,17 @@ pub fn log(bytes: &[u8]) {
     assert_eq!(offset, bytes.len(), "an end before the end");
 }
 
-/// Any bytes as a session on a new engine of shard [`SHARD`](crate::harness::SHARD), beside the model and the auditor.
+/// Any bytes as a session on a new engine of shard [`SHARD`](crate::harness::SHARD), which `make`
+/// makes, beside the model and the auditor.
 ///
 /// # Panics
-/// When they disagree, with the whole session as text.
-pub fn session<S: Subject>(subject: &mut S, mode: Mode, bytes: &[u8]) {
-    let steps = steps(mode, bytes);
-    if let Err((count, difference)) = replay(subject, mode, &steps) {
-        panic!("command {count}: {difference}\n{}", print_steps(&steps[..count]));
+/// When they disagree, with the few commands that show it.
+pub fn session<S: Subject>(mut make: impl FnMut() -> S, mode: Mode, bytes: &[u8]) {
+    let mut steps = steps(mode, bytes);
+    if let Err((count, difference)) = replay(&mut make(), mode, &steps) {
+        steps.truncate(count);
+        let failure = Failure { profile: "bytes", mode, seed: 0, difference, steps };
+        panic!("{}", report(make, &failure));
     }
 }
 

@@ -21,9 +21,10 @@ impl Reader<'_> {
             (instrument, account) = (self.last_instrument, self.last_account);
         }
         (self.last_instrument, self.last_account) = (instrument, account);
-        let side = Side::ALL[usize::from(side & 1)];
+        let (side, session) = (Side::ALL[usize::from(side & 1)], u32::from(side >> 3 & 3));
         let (price, qty) = (self.price(), self.qty());
         let mut order = NewOrder::limit(instrument, account, side, price, qty);
+        order.session = session;
         let number = 1 + self.orders.len() as u64;
         match self.mode {
             Mode::Bare => order.order_id = OrderId(number),
@@ -37,7 +38,7 @@ impl Reader<'_> {
             order.client_order_id = self.client_order_id();
         }
         if traits & 2 != 0 && self.byte() < 192 {
-            order.kind = self.pick(&[OrderKind::Limit, OrderKind::Market, OrderKind::PostOnly]);
+            order.kind = self.pick(OrderKind::ALL);
             order.time_in_force = self.pick(TimeInForce::ALL);
         }
         if traits & 4 != 0 {
@@ -83,7 +84,7 @@ impl Reader<'_> {
         if self.byte() < 240 {
             let Name { account, instrument, side, .. } = target;
             order = NewOrder { account, instrument, side, ..order };
-            let entered = self.orders.last_mut().expect("the order that was just made");
+            let entered = self.orders.last_mut().expect("an order was drawn, and not noted");
             *entered = Name { account, instrument, side, ..*entered };
         }
         ReplaceOrder {

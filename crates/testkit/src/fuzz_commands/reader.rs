@@ -4,9 +4,9 @@ use core::mem::{offset_of, size_of};
 
 use tiercel_types::command::{
     AddInstrument, AdvanceTime, AmendOrder, CancelOrder, Kind, NewAdvancedOrder, NewOrder,
-    ReplaceOrder, StageLeg, Transfer, UpdateInstrument,
+    ReplaceOrder, SchedulePhase, StageLeg, Transfer, UpdateInstrument,
 };
-use tiercel_types::order::Side;
+use tiercel_types::order::{Peg, Side};
 use tiercel_types::record::{COMMAND_HEADER_SIZE, CommandHeader, RECORD_SIZE_MAX};
 use tiercel_types::{
     AccountId, AssetId, ClientOrderId, Command, InstrumentId, InstrumentSpec, OrderId, Price, Qty,
@@ -37,6 +37,8 @@ pub(super) struct Reader<'a> {
     pub(super) last_account: AccountId,
     /// What is left of a list that has begun, last first.
     pub(super) queued: Vec<Command>,
+    /// The phase that was scheduled last.
+    pub(super) scheduled: Option<SchedulePhase>,
 }
 
 impl<'a> Reader<'a> {
@@ -48,6 +50,7 @@ impl<'a> Reader<'a> {
             last_instrument: InstrumentId(1),
             last_account: AccountId(1),
             queued: Vec::new(),
+            scheduled: None,
         }
     }
 
@@ -74,10 +77,13 @@ impl<'a> Reader<'a> {
         if let Some(next) = self.queued.pop() {
             return Some(next);
         }
-        let command = match self.byte() % 64 {
+        let command = match self.byte() % 70 {
             0..=17 => self.new_order(now).into(),
             18..=22 => {
-                let (order, terms) = (self.new_order(now), self.order_terms());
+                let (mut order, terms) = (self.new_order(now), self.order_terms());
+                if terms.peg != Peg::None && self.byte().is_multiple_of(4) {
+                    order.price = Price::ZERO;
+                }
                 NewAdvancedOrder { order, terms }.into()
             }
             23..=25 => {
@@ -103,6 +109,7 @@ impl<'a> Reader<'a> {
                 0 => AdvanceTime::default().into(),
                 _ => self.set_matching_rules().into(),
             },
+            62..=67 => self.session_command(now),
             _ => return self.raw(),
         };
         Some(command)

@@ -4,7 +4,7 @@ use tiercel_types::command::{
     CONDITION_AND, CONDITION_END, CONDITION_LEAVES_MAX, CONDITION_OR, ConditionLeaf, NewOrderList,
     OrderTerms, StageCondition, StageLeg,
 };
-use tiercel_types::order::{Comparison, ConditionField, ListKind, PendingRule, Trigger};
+use tiercel_types::order::{Comparison, ConditionField, ListKind, Peg, PendingRule, Trigger};
 use tiercel_types::{ClientOrderId, Command, Price};
 
 use super::reader::Reader;
@@ -34,9 +34,38 @@ impl Reader<'_> {
             0 => terms.trigger_price = self.price(),
             1 => terms.trailing_bps = 7,
             2 => terms.reserved[0] = 1,
+            3..=99 => self.special_terms(&mut terms),
             _ => {}
         }
         terms
+    }
+
+    /// One byte says which special terms there are: mostly one, and mostly nothing to wait for.
+    fn special_terms(&mut self, terms: &mut OrderTerms) {
+        let byte = self.byte();
+        if byte & 3 != 0 {
+            *terms = OrderTerms::NONE;
+        }
+        match byte >> 2 & 15 {
+            0..=3 => terms.hidden = 1,
+            4..=6 => terms.all_or_none = 1,
+            7 | 8 => terms.min_qty = self.qty(),
+            9..=11 => terms.imbalance_only = 1,
+            _ => {
+                terms.peg = self.pick(Peg::ALL);
+                terms.peg_offset = match self.byte() {
+                    255 => self.price(),
+                    byte => Price::from_units(i64::from(byte % 4) * TICK_UNITS),
+                };
+            }
+        }
+        // Now and then a second one.
+        match byte >> 6 {
+            3 if byte & 3 == 3 => terms.min_qty = self.qty(),
+            3 if byte & 3 == 2 => terms.hidden = 1 + self.byte() % 2,
+            2 if byte & 3 == 3 => terms.reserved_too[0] = self.byte() % 2,
+            _ => {}
+        }
     }
 
     pub(super) fn stage_condition(&mut self) -> StageCondition {
@@ -104,6 +133,6 @@ impl Reader<'_> {
         commands.push(list.into());
         commands.reverse();
         self.queued = commands;
-        self.queued.pop().expect("a list has orders")
+        self.queued.pop().expect("a list was drawn without a command")
     }
 }

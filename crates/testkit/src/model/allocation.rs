@@ -142,13 +142,13 @@ impl Model {
         let best = others.iter().all(|other| betters(self.orders[other].price));
         if best {
             for other in others {
-                self.orders.get_mut(&other).expect("it lives").top = false;
+                self.order_mut(other).top = false;
             }
         }
         let found = self.instrument(instrument);
         let least = found.rules.top_min_qty.units();
         let open = found.spec.state == InstrumentState::Open;
         let top = best && open && found.rules.top == 1 && displayed >= least;
-        self.orders.get_mut(&id).expect("it lives").top = top;
+        self.order_mut(id).top = top;
     }
 }

@@ -160,6 +160,8 @@ impl Model {
     fn auction_orders(&self, instrument: InstrumentId, kind: AuctionKind) -> Vec<&Order> {
         let takes_part = |order: &&Order| match order.place {
             Place::Book => !self.gives_way(order),
+            // Pegged and all-or-none orders rest through it.
+            Place::Unseen => order.terms.hidden == 1,
             Place::Auction => is_for(order.time_in_force, kind),
             _ => false,
         };
@@ -172,7 +174,7 @@ impl Model {
         let pair = order.list.and_then(|list| self.lists[&list].pair_of(order.id));
         let first = pair.as_ref().map(|pair| pair[0]);
         let other = pair.and_then(|pair| pair.into_iter().find(|id| *id != order.id));
-        let other = other.and_then(|id| self.member(order.list.expect("it has one"), id));
+        let other = order.list.zip(other).and_then(|(list, id)| self.member(list, id));
         let Some(other) = other.filter(|other| other.place == Place::Book) else { return false };
         if other.price == order.price {
             return first == Some(other.id);
@@ -202,13 +204,13 @@ impl Model {
 
     /// What the auction of an instrument that is in a call would do now.
     pub(super) fn indication(&self, instrument: InstrumentId) -> Option<Found> {
-        let call = self.instrument(instrument).call.expect("it is in a call");
+        let call = self.call(instrument);
         self.find_auction(instrument, &call, true)
     }
 
     /// Whether more would execute without the bounds than with them.
     pub(super) fn is_held_by_bounds(&self, instrument: InstrumentId) -> bool {
-        let call = self.instrument(instrument).call.expect("it is in a call");
+        let call = self.call(instrument);
         let executed = |found: Option<Found>| found.map_or(0, |(_, executed, ..)| executed);
         let unbounded = executed(self.find_auction(instrument, &call, false));
         unbounded > executed(self.find_auction(instrument, &call, true))
@@ -225,7 +227,7 @@ impl Model {
                 continue;
             }
             let now = self.now;
-            let call = self.instrument_mut(instrument).call.as_mut().expect("it is in a call");
+            let call = self.call_mut(instrument);
             (call.said, call.said_at) = (found, Some(now));
             let auction = call.kind;
             let (price, executed, surplus, side) = found.unwrap_or((0, 0, 0, Side::Buy));
@@ -240,6 +242,20 @@ impl Model {
             };
             self.emit(instrument, AccountId(0), event);
         }
+    }
+}
+
+/// Calls.
+impl Model {
+    /// The call of an instrument that is in one.
+    pub(super) fn call(&self, instrument: InstrumentId) -> Call {
+        let call = self.instrument(instrument).call;
+        call.unwrap_or_else(|| panic!("instrument {instrument} is in no call"))
+    }
+
+    pub(super) fn call_mut(&mut self, instrument: InstrumentId) -> &mut Call {
+        let call = self.instrument_mut(instrument).call.as_mut();
+        call.unwrap_or_else(|| panic!("instrument {instrument} is in no call"))
     }
 }
 
@@ -263,20 +279,21 @@ impl Model {
             let limit = order.auction_limit().map(i128::from);
             // Without a limit first; then the best limit.
             let rank = limit.map(|limit| if side == Side::Buy { -limit } else { limit });
-            let at_limit = match (order.place, order.kind) {
-                (Place::Book, _) => 1,
-                (_, OrderKind::Market) => 0,
-                _ => 2,
-            };
             let place = in_book.iter().position(|id| *id == order.id);
-            (order.imbalance_only(), rank, at_limit, place, order.outside_since)
+            let at_limit = match (order.place, order.kind) {
+                (Place::Book, _) => (1, place.map(|place| place as u64)),
+                (Place::Unseen, _) => (3, Some(order.joined)),
+                (_, OrderKind::Market) => (0, order.outside_since),
+                _ => (2, order.outside_since),
+            };
+            (order.imbalance_only(), rank, at_limit)
         });
         orders.iter().map(|order| order.id).collect()
     }
 
     /// The auction at the end of a call, up to what is left of the orders for it.
     pub(super) fn uncross(&mut self, instrument: InstrumentId) {
-        let call = self.instrument(instrument).call.expect("it is in a call");
+        let call = self.call(instrument);
         let found = self.find_auction(instrument, &call, true);
         let mut traded: Vec<(Order, u64)> = Vec::new();
         let (mut executed, mut surplus, mut side) = (0, 0, Side::Buy);
@@ -384,7 +401,7 @@ impl Model {
         self.prints = Some((instrument, price, price));
         for id in [buyer_id, seller_id] {
             self.change(id, |model| {
-                let order = model.orders.get_mut(&id).expect("it lives");
+                let order = model.order_mut(id);
                 order.open -= qty;
                 order.filled += qty;
                 order.displayed = order.displayed.min(order.open);

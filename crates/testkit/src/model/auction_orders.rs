@@ -33,8 +33,8 @@ impl Model {
         );
         require(takes, DenialReason::NotTrading)?;
         self.check_order_id(new)?;
-        let post_only = new.kind == OrderKind::PostOnly;
-        require(!post_only, DenialReason::TimeInForceNotAllowed)?;
+        let kind_fits = matches!(new.kind, OrderKind::Limit | OrderKind::Market);
+        require(kind_fits, DenialReason::TimeInForceNotAllowed)?;
         let limit = new.kind == OrderKind::Limit;
         let imbalance_fits = terms.imbalance_only == 0 || limit;
         require(imbalance_fits, DenialReason::ImbalanceOnlyNotAllowed)?;

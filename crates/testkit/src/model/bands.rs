@@ -209,7 +209,7 @@ impl Model {
         let Some((price, last)) = far.filter(|_| may && dynamic_ppm != 0) else { return false };
         let (cause, nobody) = (InterruptionCause::Extension, AccountId(0));
         let until = self.interruption_started(instrument, nobody, cause, (Some(price), Some(last)));
-        let call = self.instrument_mut(instrument).call.as_mut().expect("it is in a call");
+        let call = self.call_mut(instrument);
         (call.prolonged, call.ends_at) = (true, Some(until));
         self.state_changed(instrument, InstrumentState::Call);
         true

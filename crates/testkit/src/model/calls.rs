@@ -59,9 +59,14 @@ impl Model {
         Ok(())
     }
 
+    /// Whether the best bid reaches the best ask, hidden orders counted.
     fn is_crossed(&self, instrument: InstrumentId) -> bool {
-        let bid = self.best_price(instrument, Side::Buy);
-        let ask = self.best_price(instrument, Side::Sell);
+        let limits = |side: Side| {
+            let hidden = self.unseen(instrument, side).into_iter();
+            let hidden = hidden.filter(|order| order.terms.hidden == 1).map(|order| order.price);
+            hidden.chain(self.best_price(instrument, side))
+        };
+        let (bid, ask) = (limits(Side::Buy).max(), limits(Side::Sell).min());
         bid.zip(ask).is_some_and(|(bid, ask)| bid >= ask)
     }
 
@@ -118,12 +123,12 @@ impl Model {
         if self.prolong(instrument) {
             return;
         }
-        let then = self.instrument(instrument).call.expect("it is in a call").then;
+        let then = self.call(instrument).then;
         if !self.is_held_by_bounds(instrument) {
             self.move_to(instrument, then);
             return;
         }
-        let call = self.instrument_mut(instrument).call.as_mut().expect("it is in a call");
+        let call = self.call_mut(instrument);
         call.ends_at = None;
         self.state_changed(instrument, InstrumentState::Call);
     }

@@ -100,7 +100,7 @@ impl Model {
     /// Whether an order's condition is true now.
     pub(super) fn condition_is_true(&self, order: &Order) -> bool {
         let Some(condition) = &order.condition else { return false };
-        let tree = Tree::read(&condition.program).expect("it was checked");
+        let tree = Tree::read(&condition.program).expect("a condition that was taken is no tree");
         tree.is_true(&|leaf| self.leaf_is_true(&condition.leaves[leaf]))
     }
 

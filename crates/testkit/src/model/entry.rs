@@ -121,7 +121,10 @@ impl Model {
                 require(priced, DenialReason::MarketNotOpen)?;
                 require(lasts, DenialReason::TimeInForceNotAllowed)
             }
-            InstrumentState::Call => require(lasts, DenialReason::ImmediateInCall),
+            InstrumentState::Call => {
+                let rests = lasts && new.kind != OrderKind::MarketToLimit;
+                require(rests, DenialReason::ImmediateInCall)
+            }
             _ => Ok(()),
         }
     }
@@ -430,7 +433,8 @@ impl Model {
 
     /// The steps of an order that passed all checks.
     pub(super) fn enter(&mut self, new: &NewOrder, terms: &OrderTerms) {
-        let new = &self.priced(new).expect("it was checked");
+        let new =
+            &self.priced(new).expect("a market-to-limit order passed its checks, and has no price");
         let mut order = self.draft(new, terms);
         order.id = self.next_order_id(new);
         if order.kind == OrderKind::Market {

@@ -66,7 +66,9 @@ impl TradeRecord {
 fn fee(received: i128, rate_ppm: i32) -> i128 {
     // Units of money per 10^-8, times one million.
     const STEP: i128 = 100_000_000 * 1_000_000;
-    let exact = received.checked_mul(i128::from(rate_ppm)).expect("an amount is below 2^100");
+    let exact = received
+        .checked_mul(i128::from(rate_ppm))
+        .expect("what is received lies above what any trade may be worth");
     let steps = exact.div_euclid(STEP) + i128::from(exact.rem_euclid(STEP) > 0);
     (steps * 100_000_000).min(received)
 }
@@ -78,8 +80,10 @@ impl Model {
             return;
         }
         let balance = self.balances.entry((account, asset)).or_default();
-        balance.free = balance.free.checked_add(free).expect("funds fit 128 bits");
-        balance.reserved = balance.reserved.checked_add(reserved).expect("funds fit 128 bits");
+        balance.free =
+            balance.free.checked_add(free).expect("free or reserved funds leave 128 bits");
+        balance.reserved =
+            balance.reserved.checked_add(reserved).expect("free or reserved funds leave 128 bits");
         assert!(balance.reserved >= 0, "account {account} has less than nothing reserved");
     }
 
@@ -151,7 +155,7 @@ impl Model {
     /// Moves an order to another place.
     pub(super) fn place(&mut self, id: OrderId, place: Place) {
         self.change(id, |model| {
-            model.orders.get_mut(&id).expect("the order lives").place = place;
+            model.order_mut(id).place = place;
         });
     }
 

@@ -305,7 +305,7 @@ impl Model {
 
     /// The pending orders' turn comes, unless it is to come already.
     fn append_pending(&mut self, id: ListId) {
-        let list = self.lists.get_mut(&id).expect("the list lives");
+        let list = self.list_mut(id);
         list.appended = true;
         if list.held_since.is_none() && !self.triggered.contains(&Turn::Pending(id)) {
             self.triggered.push_back(Turn::Pending(id));
@@ -338,7 +338,7 @@ impl Model {
     pub(super) fn list_order_filled(&mut self, order: &Order, qty: u64) {
         let Some((list, is_working)) = self.list_of(order) else { return };
         if is_working {
-            self.lists.get_mut(&list.id).expect("the list lives").filled += qty;
+            self.list_mut(list.id).filled += qty;
             // A quote amount is never open: the first trade counts.
             let by_amount = !order.asked.quote_qty.is_zero();
             let is_filled = (by_amount && !list.appended) || !self.orders.contains_key(&order.id);
@@ -346,7 +346,7 @@ impl Model {
                 self.append_pending(list.id);
             }
         } else {
-            self.lists.get_mut(&list.id).expect("the list lives").met = true;
+            self.list_mut(list.id).met = true;
             self.end_others(&list, order.id);
         }
         self.end_list_if_over(&list);
@@ -356,7 +356,7 @@ impl Model {
     pub(super) fn list_order_decremented(&mut self, order: &Order) {
         let Some((list, is_working)) = self.list_of(order) else { return };
         if !is_working {
-            self.lists.get_mut(&list.id).expect("the list lives").met = true;
+            self.list_mut(list.id).met = true;
             self.end_others(&list, order.id);
         }
     }
@@ -375,5 +375,13 @@ impl Model {
             self.end_with_list(list.id, &list.exits());
         }
         self.end_list_if_over(&list);
+    }
+}
+
+impl Model {
+    /// A list of which an order lives.
+    pub(super) fn list_mut(&mut self, id: ListId) -> &mut List {
+        let found = self.lists.get_mut(&id);
+        found.unwrap_or_else(|| panic!("list {id} is to be changed, and none of its orders lives"))
     }
 }

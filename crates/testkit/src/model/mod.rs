@@ -290,7 +290,7 @@ impl Model {
         self.tell_indications();
         self.look_at_limits();
         let mut events = std::mem::take(&mut self.events);
-        events.last_mut().expect("every command yields an event").0.flags = FLAG_LAST;
+        events.last_mut().expect("a command has run and said nothing").0.flags = FLAG_LAST;
         events
     }
 
@@ -384,7 +384,14 @@ impl Model {
     }
 
     fn instrument_mut(&mut self, instrument: InstrumentId) -> &mut Instrument {
-        self.instruments.get_mut(&instrument).expect("the instrument exists")
+        let found = self.instruments.get_mut(&instrument);
+        found.unwrap_or_else(|| panic!("instrument {instrument} was checked, and does not exist"))
+    }
+
+    /// An order that lives.
+    fn order_mut(&mut self, id: OrderId) -> &mut Order {
+        let found = self.orders.get_mut(&id);
+        found.unwrap_or_else(|| panic!("order {id} is to be changed, and does not live"))
     }
 
     fn levels(&self, instrument: InstrumentId, side: Side) -> &Levels {
@@ -437,7 +444,7 @@ impl Model {
 
     /// Puts an order at the back of its level.
     fn queue_up(&mut self, id: OrderId) {
-        let order = self.orders.get_mut(&id).expect("the order lives");
+        let order = self.order_mut(id);
         order.displayed = order.next_slice();
         order.place = Place::Book;
         let (instrument, side, price) = (order.instrument, order.side, order.price);
@@ -448,15 +455,18 @@ impl Model {
     /// Takes an order out of its level; returns the place it had in the queue.
     fn leave_level(&mut self, id: OrderId) -> usize {
         let (instrument, side, price) = {
-            let order = self.orders.get_mut(&id).expect("the order lives");
+            let order = self.order_mut(id);
             order.displayed = 0;
             order.top = false;
             order.place = Place::Entering;
             (order.instrument, order.side, order.price)
         };
         let levels = &mut self.instrument_mut(instrument).levels[side.index()];
-        let queue = levels.get_mut(&price).expect("a resting order has a level");
-        let place = queue.iter().position(|each| *each == id).expect("it stands in the queue");
+        let queue = levels.get_mut(&price).expect("a resting order has no level at its price");
+        let place = queue
+            .iter()
+            .position(|each| *each == id)
+            .expect("a resting order is not in the queue of its level");
         queue.remove(place);
         if queue.is_empty() {
             levels.remove(&price);

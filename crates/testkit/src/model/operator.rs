@@ -198,7 +198,10 @@ impl Model {
         require(self.mode == Mode::Full, DenialReason::NoAccounts)?;
         let (funding_id, asset) = (movement.funding_id, movement.asset);
         require(funding_id != 0, DenialReason::FundingIdInvalid)?;
-        let named = movement.from.or(movement.to).expect("a movement has an end in the venue");
+        let named = movement
+            .from
+            .or(movement.to)
+            .expect("a movement of funds names neither giver nor receiver");
         if self.funding_ids.contains(&funding_id) {
             self.emit(InstrumentId(0), named, FundingRepeated { funding_id });
             return Ok(());
@@ -226,10 +229,13 @@ impl Model {
         }
         self.funding_ids.insert(funding_id);
         if self.funding_ids.len() > FUNDING_IDS_REMEMBERED {
-            self.funding_id_forgotten = self.funding_ids.pop_first().expect("there are many");
+            self.funding_id_forgotten = self
+                .funding_ids
+                .pop_first()
+                .expect("too many funding ids are remembered, and there are none");
         }
         let counterparty = match movement.kind {
-            FundsMovement::Transfer => movement.to.expect("a transfer has a receiver"),
+            FundsMovement::Transfer => movement.to.expect("a transfer has no receiver"),
             FundsMovement::Deposit | FundsMovement::Withdraw => AccountId::ALL,
         };
         let moved = FundsMoved {

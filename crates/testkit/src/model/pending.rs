@@ -73,7 +73,7 @@ impl Model {
         let Some(list) = self.lists.get(&id).cloned() else { return };
         if self.instrument(list.instrument).spec.state != InstrumentState::Open {
             self.waits += 1;
-            self.lists.get_mut(&id).expect("the list lives").held_since = Some(self.waits);
+            self.list_mut(id).held_since = Some(self.waits);
             return;
         }
         if list.entered {
@@ -92,16 +92,16 @@ impl Model {
 
     /// Their turn comes again.
     pub(super) fn let_go_of_pending(&mut self, id: ListId) {
-        self.lists.get_mut(&id).expect("the list lives").held_since = None;
+        self.list_mut(id).held_since = None;
         self.triggered.push_back(Turn::Pending(id));
     }
 
     fn enter_pending(&mut self, list: &List) {
-        self.lists.get_mut(&list.id).expect("the list lives").entered = true;
+        self.list_mut(list.id).entered = true;
         let exits = list.exits();
         if list.rule == PendingRule::EachFill {
             for id in &exits {
-                let order = self.orders.get_mut(id).expect("a pending order lives");
+                let order = self.order_mut(*id);
                 order.open = order.open.min(list.filled);
             }
         }
@@ -159,7 +159,7 @@ impl Model {
             }
             let id = order.id;
             self.change(id, |model| {
-                model.orders.get_mut(&id).expect("it lives").open = grown.open;
+                model.order_mut(id).open = grown.open;
             });
             if order.place == Place::Book {
                 self.move_to_back(id);

@@ -66,7 +66,8 @@ impl Model {
     /// The first of an instrument's scheduled phases begins.
     pub(super) fn phase_begins(&mut self, instrument: InstrumentId) {
         let of_it = self.phases.iter().filter(|phase| phase.instrument == instrument);
-        let first = *of_it.min_by_key(|phase| phase.at).expect("a phase is due");
+        let first =
+            *of_it.min_by_key(|phase| phase.at).expect("a phase begins that is not scheduled");
         self.phases.retain(|phase| (phase.instrument, phase.at) != (instrument, first.at));
         // What would be denied is not done.
         let _ = if first.state == InstrumentState::Call {

@@ -138,7 +138,7 @@ impl Model {
     fn both_lose(&mut self, taker: &mut Taker, maker_id: OrderId, price: i64, qty: u64) {
         let lose = |id: OrderId, model: &mut Self| {
             model.change(id, |model| {
-                let order = model.orders.get_mut(&id).expect("the order lives");
+                let order = model.order_mut(id);
                 order.open -= qty;
                 order.displayed = order.displayed.saturating_sub(qty);
             });
@@ -183,7 +183,7 @@ impl Model {
         self.count_in_window(instrument, price);
         self.both_lose(taker, maker_id, price, qty);
         for id in [taker.id, maker_id] {
-            self.orders.get_mut(&id).expect("it lives").filled += qty;
+            self.order_mut(id).filled += qty;
         }
         let (taker_fee, maker_fee) = self.book_trade(&record);
         let (level_qty, update_id) = self.displayed_after(&maker, price, true);

@@ -125,7 +125,7 @@ impl Model {
     pub(super) fn join_unseen(&mut self, id: OrderId) {
         self.joins += 1;
         let joins = self.joins;
-        let order = self.orders.get_mut(&id).expect("the order lives");
+        let order = self.order_mut(id);
         (order.place, order.joined, order.displayed) = (Place::Unseen, joins, 0);
     }
 
@@ -242,11 +242,12 @@ impl Model {
         if bid < ask {
             return None;
         }
-        Some(if buy.joined < sell.joined {
-            Crossing::Pair { taker: sell.id, maker: buy.id, price: bid }
-        } else {
-            Crossing::Pair { taker: buy.id, maker: sell.id, price: ask }
-        })
+        let (taker, maker, price) =
+            if buy.joined < sell.joined { (sell.id, buy.id, bid) } else { (buy.id, sell.id, ask) };
+        // Nobody trades outside the bands.
+        let last = self.instrument(instrument).last_price;
+        let stop = self.band_stop(instrument, last, price);
+        stop.is_none().then_some(Crossing::Pair { taker, maker, price })
     }
 
     fn crossing_all_or_none(&self, instrument: InstrumentId) -> Option<Crossing> {

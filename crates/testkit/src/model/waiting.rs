@@ -183,7 +183,7 @@ impl Model {
         self.waits += 1;
         let waits = self.waits;
         let last = self.instrument(self.orders[&id].instrument).last_price;
-        let order = self.orders.get_mut(&id).expect("the order lives");
+        let order = self.order_mut(id);
         order.waiting_since = Some(waits);
         order.outside_since = order.outside_since.or(Some(waits));
         order.activated = order.terms.activation_price.is_zero()
@@ -194,7 +194,7 @@ impl Model {
     /// An order waits for its list.
     pub(super) fn begin_to_pend(&mut self, id: OrderId) {
         self.waits += 1;
-        self.orders.get_mut(&id).expect("the order lives").outside_since = Some(self.waits);
+        self.order_mut(id).outside_since = Some(self.waits);
         self.announce_waiting(id);
     }
 
@@ -242,7 +242,7 @@ impl Model {
         let trails = |order: &&Order| order.terms.trigger == Trigger::TrailingStop;
         for order in waiting.iter().filter(trails).filter(|order| order.best.is_none()) {
             if order.activated || activates(&order.terms, order.side, price) {
-                self.orders.get_mut(&order.id).expect("it waits").best = Some(price);
+                self.order_mut(order.id).best = Some(price);
             }
         }
         let fired = waiting.iter().filter(|order| fires(&order.terms, order.side, price));
@@ -260,7 +260,7 @@ impl Model {
                 Side::Sell => best.max(price),
                 Side::Buy => best.min(price),
             };
-            self.orders.get_mut(&order.id).expect("it waits").best = Some(best);
+            self.order_mut(order.id).best = Some(best);
             if trails_off(&order.terms, order.side, best, price) {
                 self.trigger(order.id);
             }
@@ -279,9 +279,10 @@ impl Model {
         let Some(order) = self.orders.get(&id).cloned() else { return };
         if self.instrument(order.instrument).spec.state != InstrumentState::Open {
             self.waits += 1;
-            let held = self.orders.get_mut(&id).expect("it was triggered");
-            held.held_since = Some(self.waits);
-            held.outside_since = held.outside_since.or(Some(self.waits));
+            let since = Some(self.waits);
+            let held = self.order_mut(id);
+            held.held_since = since;
+            held.outside_since = held.outside_since.or(since);
             self.place(id, Place::Held);
             self.announce_waiting(id);
             return;

@@ -4,6 +4,7 @@ use tiercel_testkit::auditor::Auditor;
 use tiercel_testkit::commands::{Generator, Profile};
 use tiercel_testkit::harness::{SHARD, run_side_by_side};
 use tiercel_testkit::model::{Events, Mode, Model};
+use tiercel_types::auction::AuctionReference;
 use tiercel_types::event::OrderAccepted;
 use tiercel_types::order::ListKind;
 
@@ -254,3 +255,12 @@ notices!(a_kill_switch_that_leaves_orders_is_noticed, SESSIONS, OrderEnded(e)
     if e.reason == EndReason::KillSwitch => e.order_id.0 -= 1);
 notices!(a_limit_state_on_the_other_side_is_noticed, BANDS, LimitStateChanged(e) if e.entered == 1 =>
     e.side = e.side.opposite());
+
+// What the rules said last decides: the price is found by all steps of the ladder.
+notices!(an_auction_beyond_its_bounds_is_noticed, AUCTIONS, AuctionRulesSet(e)
+    if e.rules.bound.is_zero() && e.rules.bound_ppm == 0 =>
+    e.rules.bound_ppm = 1);
+notices!(an_auction_round_another_reference_is_noticed, AUCTIONS, AuctionRulesSet(e)
+    if e.rules.reference == AuctionReference::Last => e.rules.reference = AuctionReference::Terms);
+notices!(a_hidden_order_left_out_of_an_auction_is_noticed, SPECIAL_AUCTIONS, OrderAccepted(e)
+    if e.hidden == 1 && e.resting == 1 => (e.hidden, e.peg) = (0, Peg::Primary));
