@@ -9,7 +9,7 @@ use crate::ladder::Level;
 use crate::ledger::Ledger;
 
 use super::merge::Merge;
-use super::{Indication, PriceLevel, Queues, Rank, Sides, find_price};
+use super::{Bounds, Indication, PriceLevel, Queues, Rank, Sides, find_price};
 
 impl<L: Ledger> Engine<L> {
     /// Tells what the auctions would do, if that has changed, after all that a command did.
@@ -71,6 +71,7 @@ impl<L: Ledger> Engine<L> {
         self.leave_out(index);
         let [mut bids, mut asks] = core::mem::take(&mut self.auctions.levels);
         let book = self.book(index);
+        let bounds = book.auction_bounds().filter(|_| bounded);
         let market = [Side::Buy, Side::Sell].map(|side| book.unlimited_lots(side));
         let nearest = [Side::Buy, Side::Sell].map(|side| book.best_limit(side));
         for (side, levels) in [(Side::Buy, &mut bids), (Side::Sell, &mut asks)] {
@@ -82,13 +83,13 @@ impl<L: Ledger> Engine<L> {
                 market: market[other],
                 own_market: market[side.index()],
                 all: !book.price_rules().minimum_surplus,
+                bounds,
             };
             let left_out = &self.auctions.left_out[side.index()];
             self.collect_levels(index, side, &facing, left_out, levels);
         }
         let sides =
             Sides { bids: &bids, asks: &asks, market_buy: market[0], market_sell: market[1] };
-        let bounds = book.auction_bounds().filter(|_| bounded);
         let found = find_price(&sides, book.price_rules(), book.reference_tick(), bounds);
         self.auctions.levels = [bids, asks];
         found
@@ -117,14 +118,19 @@ impl<L: Ledger> Engine<L> {
             if here == gone {
                 continue;
             }
-            levels.push(PriceLevel { tick: ladder.key(merged.key), lots: here - gone });
+            let tick = ladder.key(merged.key);
+            levels.push(PriceLevel { tick, lots: here - gone });
             if is_last {
                 break;
             }
             lots += here - gone;
             // All that sells without a limit is met: further down only the surplus grows. One level
-            // more tells where a bound would cut.
-            is_last = !crosses && !facing.all && lots >= facing.market;
+            // more tells where a bound would cut. (What lies beyond a bound is all at the bound.)
+            let beyond = facing.bounds.is_some_and(|bounds| match side {
+                Side::Buy => tick > bounds.high,
+                Side::Sell => tick < bounds.low,
+            });
+            is_last = !crosses && !facing.all && !beyond && lots >= facing.market;
         }
     }
 
@@ -166,6 +172,8 @@ struct Facing {
     own_market: u64,
     /// Whether every level can matter.
     all: bool,
+    /// Between which prices the auction's must lie.
+    bounds: Option<Bounds>,
 }
 
 impl Book {

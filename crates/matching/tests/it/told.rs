@@ -1,11 +1,13 @@
 //! What an auction would do is told with the command that changes it, whichever command that is.
 
 use tiercel_testkit::model::Mode;
-use tiercel_types::auction::{AuctionKind, TieBreak};
-use tiercel_types::command::{SetAuctionRules, StartCall, UpdateInstrument};
-use tiercel_types::{Command, Event, InstrumentSpec, InstrumentState, Price, Side, Timestamp};
+use tiercel_types::auction::{AuctionKind, Pressure, TieBreak};
+use tiercel_types::command::{NewOrder, SetAuctionRules, StartCall, UpdateInstrument};
+use tiercel_types::{
+    Command, Event, InstrumentSpec, InstrumentState, OrderKind, Price, Side, TimeInForce, Timestamp,
+};
 
-use crate::session::{BASE, FREE, QUOTE, Session, check, events_of, price, qty};
+use crate::session::{BASE, FREE, QUOTE, Session, check, events_of, limit, price, qty};
 
 /// A call in which one lot would trade anywhere from 990 to 1,010: at 1,000, as long as that is the
 /// reference.
@@ -63,4 +65,44 @@ fn terms_that_move_the_price_are_followed_by_an_indication() {
     let spec = InstrumentSpec { min_price: price(1_005), ..terms() };
     assert_eq!(after(UpdateInstrument { spec }), Some(price(1_005)));
     assert_eq!(after(UpdateInstrument { spec: terms() }), None, "nothing has changed");
+}
+
+/// One lot without a limit meets three lots far beyond the bound, at three prices; one more lies far
+/// on the other side of the bounds. At both bounds one lot trades and two are left, so that the
+/// reference is the price.
+#[test]
+fn all_that_lies_beyond_a_bound_counts_at_the_bound() {
+    for (side, sign) in [(Side::Buy, 1), (Side::Sell, -1)] {
+        let mut session = Session::new(Mode::Bare);
+        session.run(UpdateInstrument { spec: terms() });
+        let bounded = SetAuctionRules {
+            pressure: Pressure::Ignored,
+            bound: price(10),
+            ..SetAuctionRules::xetra(FREE)
+        };
+        session.run(bounded);
+        session.run(StartCall {
+            instrument: FREE,
+            auction: AuctionKind::Intraday,
+            then: InstrumentState::Open,
+            reserved: [0; 2],
+            ends_at: Timestamp(0),
+        });
+        for ticks in [30, 20, 15, -100] {
+            session.limit(FREE, 1, side, 1_000 + sign * ticks, 1);
+        }
+        session.order(NewOrder {
+            kind: OrderKind::Market,
+            time_in_force: TimeInForce::AtAuction,
+            ..limit(FREE, 2, side.opposite(), 0, 1)
+        });
+        check(session.mode, &session.steps);
+        let said = events_of(&session).iter().find_map(|event| match event {
+            Event::AuctionIndication(said) => {
+                Some((said.price, said.executed_qty, said.surplus_qty))
+            }
+            _ => None,
+        });
+        assert_eq!(said, Some((price(1_000), qty(1), qty(2))), "{side}");
+    }
 }
