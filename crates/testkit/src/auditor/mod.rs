@@ -111,6 +111,8 @@ pub struct Auditor {
     quotes: BTreeMap<InstrumentId, Vec<Quote>>,
     /// The instruments that opened in this command.
     opened: BTreeSet<InstrumentId>,
+    /// The instruments whose trading was interrupted in this command.
+    interrupted: BTreeSet<InstrumentId>,
     /// The auction that takes place.
     auction: Option<Auction>,
     /// Whose kill switch is on; all accounts: the venue's.
@@ -148,6 +150,7 @@ impl Auditor {
             joins: 0,
             quotes: BTreeMap::new(),
             opened: BTreeSet::new(),
+            interrupted: BTreeSet::new(),
             auction: None,
             killed: BTreeSet::new(),
             armed: Armed::default(),
@@ -345,6 +348,7 @@ impl Auditor {
         self.check_lists()?;
         self.prints.clear();
         self.opened.clear();
+        self.interrupted.clear();
         self.forget_quotes();
         self.ledger.check_conservation()
     }

@@ -43,6 +43,8 @@ pub(super) struct Order {
     pub(super) trigger_price: i64,
     /// It said that it waits for its trigger.
     pub(super) waited: bool,
+    /// Its trigger was met and it was held: no other trade has to meet it when its turn comes.
+    pub(super) was_held: bool,
     pub(super) triggered: bool,
     /// It traded or was decremented.
     pub(super) touched: bool,
@@ -212,6 +214,7 @@ impl Auditor {
             trigger: Trigger::None,
             trigger_price: 0,
             waited: false,
+            was_held: false,
             triggered: false,
             touched: false,
             taken_qty: accepted.qty.units(),

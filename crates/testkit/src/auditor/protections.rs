@@ -129,6 +129,7 @@ impl Auditor {
                 ensure!(met.into_iter().any(is_met), "nobody is met at {price}");
                 let found = self.book(header)?.interrupts(price, last_before);
                 same("why", Some((event.cause, reference)), found)?;
+                self.interrupted.insert(header.instrument);
             }
             InterruptionCause::Pause => {
                 same("the state", state, InstrumentState::Paused)?;
