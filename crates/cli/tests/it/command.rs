@@ -1,6 +1,6 @@
 //! Runs the binary.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &[&str]) -> Ran {
     tiercel().args(arguments).output().expect("the binary runs").into()
 }
 
-/// Runs it with `input` on standard input.
+/// Runs it with `input` on standard input, of which it may refuse the rest.
 pub(crate) fn run_with(arguments: &[&str], input: &[u8]) -> Ran {
     let mut child = tiercel()
         .args(arguments)
@@ -43,7 +43,10 @@ pub(crate) fn run_with(arguments: &[&str], input: &[u8]) -> Ran {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
-    child.stdin.take().expect("its input").write_all(input).expect("it reads");
+    let written = child.stdin.take().expect("its input").write_all(input);
+    if let Err(error) = written {
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{error}");
+    }
     child.wait_with_output().expect("it ends").into()
 }
 
