@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Each part goes on where it was when the event buffer was full. The buffers are kept for the next
-//! auction. Budget: 100 ns an order that trades.
+//! auction. Budget: 350 ns a trade, of a million orders.
 
 use tiercel_types::command::SetInstrumentState;
 use tiercel_types::event::{AuctionEnded, EventBuffer, LevelChanged, Trade};
