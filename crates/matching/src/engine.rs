@@ -504,6 +504,17 @@ impl Named {
         }
     }
 
+    /// A command that enters an order.
+    pub(crate) const fn entering(command: Kind, order: &NewOrder) -> Self {
+        Self {
+            command,
+            instrument: order.instrument,
+            account: order.account,
+            order_id: order.order_id,
+            client_order_id: order.client_order_id,
+        }
+    }
+
     /// Tells that it was denied.
     #[cold]
     #[inline(never)]

@@ -1,5 +1,7 @@
 //! Trading: a taker walks the opposite side.
 
+use core::ops::ControlFlow;
+
 use tiercel_types::command::NewOrder;
 use tiercel_types::event::{EventBuffer, OrderReplenished, OrderRested, Trade};
 use tiercel_types::{
@@ -102,21 +104,11 @@ impl<L: Ledger> Engine<L> {
             let handle = level.head;
             let maker = self.orders.get(handle);
             let lots = taker.wants(book, price).min(maker.displayed);
-            if lots == 0 {
-                self.finish(taker, entered, out);
-                return Progress::Done;
+            match self.may_trade(taker, entered, (handle, key), (price, lots), out) {
+                ControlFlow::Break(progress) => return progress,
+                ControlFlow::Continue(false) => continue,
+                ControlFlow::Continue(true) => {}
             }
-            if !taker.reach.holds(key) {
-                return self.stop_at_band(taker, entered, key, out);
-            }
-            if self.is_own(taker, handle) {
-                if self.prevent(taker, handle, price, lots, out) {
-                    return Progress::Done;
-                }
-                continue;
-            }
-            let qty = book.qty(lots);
-            taker.reduce(lots, || Money::of(price, qty));
             self.trade::<true>(taker.aggressor(), taker.open, (handle, key), price, lots, out);
             if taker.is_filled() {
                 self.discard(taker);
@@ -124,6 +116,38 @@ impl<L: Ledger> Engine<L> {
             }
         }
         self.wait_for_room(taker, entered)
+    }
+
+    /// The taker has met a maker, of whom it wants `lots`: whether they trade. If they do, the lots
+    /// are off what the taker wants. The taking is over if it wants none, may not trade there, or
+    /// ends by self-trade prevention.
+    #[inline(always)]
+    pub(crate) fn may_trade(
+        &mut self,
+        taker: &mut Taker,
+        entered: Option<&NewOrder>,
+        (handle, key): (u32, i64),
+        (price, lots): (Price, u64),
+        out: &mut EventBuffer,
+    ) -> ControlFlow<Progress, bool> {
+        if lots == 0 {
+            self.finish(taker, entered, out);
+            return ControlFlow::Break(Progress::Done);
+        }
+        if !taker.reach.holds(key) {
+            return ControlFlow::Break(self.stop_at_band(taker, entered, key, out));
+        }
+        if self.is_own(taker, handle) {
+            let ended = self.prevent(taker, handle, price, lots, out);
+            return if ended {
+                ControlFlow::Break(Progress::Done)
+            } else {
+                ControlFlow::Continue(false)
+            };
+        }
+        let qty = self.book(taker.book).qty(lots);
+        taker.reduce(lots, || Money::of(price, qty));
+        ControlFlow::Continue(true)
     }
 
     /// The event buffer is full: the taker goes on when there is room.

@@ -31,12 +31,7 @@ impl<L: Ledger> Engine<L> {
         let checked = match self.check_for_auction(order, terms.imbalance_only != 0) {
             Ok(checked) => checked,
             Err(reason) => {
-                let named = Named {
-                    order_id: order.order_id,
-                    client_order_id: order.client_order_id,
-                    ..Named::plain(command, order.instrument, order.account)
-                };
-                named.deny(reason, out);
+                Named::entering(command, order).deny(reason, out);
                 return Progress::Done;
             }
         };

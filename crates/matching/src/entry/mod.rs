@@ -45,14 +45,7 @@ impl<L: Ledger> Engine<L> {
                 self.enter_for_auction(order, &OrderTerms::NONE, command, out)
             }
             Err(reason) => {
-                let named = Named {
-                    command,
-                    instrument: order.instrument,
-                    account: order.account,
-                    order_id: order.order_id,
-                    client_order_id: order.client_order_id,
-                };
-                named.deny(reason, out);
+                Named::entering(command, order).deny(reason, out);
                 Progress::Done
             }
         }
@@ -71,11 +64,8 @@ impl<L: Ledger> Engine<L> {
             }
             Err(reason) => {
                 let named = Named {
-                    command: Kind::ReplaceOrder,
-                    instrument: replace.order.instrument,
-                    account: replace.order.account,
                     order_id: replace.target_order_id,
-                    client_order_id: replace.order.client_order_id,
+                    ..Named::entering(Kind::ReplaceOrder, &replace.order)
                 };
                 named.deny(reason, out);
                 Progress::Done

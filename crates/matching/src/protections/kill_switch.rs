@@ -66,11 +66,7 @@ impl<L: Ledger> Engine<L> {
     /// While the venue's switch is on: denies what enters or amends. Returns whether it did.
     #[cold]
     pub(crate) fn deny_killed(command: &Command, out: &mut EventBuffer) -> bool {
-        let of_order = |order: &NewOrder| Named {
-            order_id: order.order_id,
-            client_order_id: order.client_order_id,
-            ..Named::plain(command.kind(), order.instrument, order.account)
-        };
+        let of_order = |order: &NewOrder| Named::entering(command.kind(), order);
         let named = match command {
             Command::NewOrder(order)
             | Command::NewAdvancedOrder(NewAdvancedOrder { order, .. }) => of_order(order),

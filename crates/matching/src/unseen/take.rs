@@ -1,5 +1,7 @@
 //! Trading where there are unseen orders.
 
+use core::ops::ControlFlow;
+
 use tiercel_types::command::NewOrder;
 use tiercel_types::event::{EventBuffer, OrderEnded, OrderRested, Trade};
 use tiercel_types::{EndReason, Money, Price, Qty, Side, TradeId};
@@ -41,22 +43,12 @@ impl<L: Ledger> Engine<L> {
             let there = if matches!(met, Met::Level(_)) { maker.displayed } else { maker.open() };
             let price = book.price(tick);
             let lots = taker.wants(book, price).min(there);
-            if lots == 0 {
-                self.finish(taker, entered, out);
-                return Progress::Done;
-            }
             let key = ladder.key(tick);
-            if !taker.reach.holds(key) {
-                return self.stop_at_band(taker, entered, key, out);
+            match self.may_trade(taker, entered, (handle, key), (price, lots), out) {
+                ControlFlow::Break(progress) => return progress,
+                ControlFlow::Continue(false) => continue,
+                ControlFlow::Continue(true) => {}
             }
-            if self.is_own(taker, handle) {
-                if self.prevent(taker, handle, price, lots, out) {
-                    return Progress::Done;
-                }
-                continue;
-            }
-            let qty = book.qty(lots);
-            taker.reduce(lots, || Money::of(price, qty));
             match met {
                 Met::Level(key) => {
                     self.trade::<true>(

@@ -49,12 +49,7 @@ impl<L: Ledger> Engine<L> {
         let checked = match checked {
             Ok(checked) => checked,
             Err(reason) => {
-                let named = Named {
-                    order_id: order.order_id,
-                    client_order_id: order.client_order_id,
-                    ..Named::plain(Kind::NewAdvancedOrder, order.instrument, order.account)
-                };
-                named.deny(reason, out);
+                Named::entering(Kind::NewAdvancedOrder, order).deny(reason, out);
                 return Progress::Done;
             }
         };

@@ -5,10 +5,9 @@ use tiercel_testkit::commands::{Profile, Step, Weights};
 use tiercel_testkit::counting_allocator::{allocations, alone, assert_counts_every_thread};
 use tiercel_testkit::coverage::Coverage;
 use tiercel_testkit::model::Mode;
-use tiercel_types::auction::AuctionKind;
-use tiercel_types::command::{MassCancel, NewAdvancedOrder, NewOrder, OrderTerms, StartCall};
+use tiercel_types::command::{MassCancel, NewAdvancedOrder, NewOrder, OrderTerms};
 use tiercel_types::order::{SideScope, TimeInForce};
-use tiercel_types::{AccountId, EventBuffer, InstrumentState, Side, Timestamp, command, event};
+use tiercel_types::{AccountId, EventBuffer, InstrumentState, Side, command, event};
 
 use crate::runs::{draw, draw_changing};
 use crate::session::{FREE, Session, limit};
@@ -175,13 +174,7 @@ fn nothing_is_allocated_after_warm_up_whatever_is_on() {
 fn a_call() -> Vec<Step> {
     let mut session = Session::new(Mode::Bare);
     session.steps.clear();
-    session.run(StartCall {
-        instrument: FREE,
-        auction: AuctionKind::Intraday,
-        then: InstrumentState::Open,
-        reserved: [0; 2],
-        ends_at: Timestamp(0),
-    });
+    session.call(0);
     for at in 0..400_i64 {
         let side = if at % 2 == 0 { Side::Buy } else { Side::Sell };
         let order = session.numbered(limit(FREE, 1, side, 1_000 + at * 37 % 11, 3));

@@ -4,9 +4,10 @@ use tiercel_matching::{Accounts, Bare, Ledger};
 use tiercel_testkit::commands::Step;
 use tiercel_testkit::harness::{SHARD, print_steps, replay};
 use tiercel_testkit::model::Mode;
+use tiercel_types::auction::AuctionKind;
 use tiercel_types::command::{
     AccountState, AddAsset, AddInstrument, AmendOrder, CancelOrder, Deposit, NewOrder, SetAccount,
-    SetInstrumentState,
+    SetInstrumentState, StartCall,
 };
 use tiercel_types::order::{AmendQtyMeaning, Side};
 use tiercel_types::{
@@ -184,6 +185,11 @@ impl Session {
         self.run(SetInstrumentState { instrument, state, reserved: [0; 3] });
     }
 
+    /// A call in the free instrument, after which it is open.
+    pub(crate) fn call(&mut self, ends_at_ns: u64) {
+        self.run(call(ends_at_ns));
+    }
+
     /// Levels on both sides of the free instrument: 3 sells above 1,000, 3 buys below, the second
     /// of each an iceberg.
     pub(crate) fn ladders(&mut self, account: u32) {
@@ -200,6 +206,17 @@ impl Session {
 
 pub(crate) fn limit(at: InstrumentId, account: u32, side: Side, ticks: i64, lots: u64) -> NewOrder {
     NewOrder::limit(at, AccountId(account), side, price(ticks), qty(lots))
+}
+
+/// Starts a call in the free instrument, after which it is open.
+pub(crate) fn call(ends_at_ns: u64) -> StartCall {
+    StartCall {
+        instrument: FREE,
+        auction: AuctionKind::Intraday,
+        then: InstrumentState::Open,
+        reserved: [0; 2],
+        ends_at: Timestamp(ends_at_ns),
+    }
 }
 
 /// Runs commands on an engine, the model and the auditor, which have to agree.

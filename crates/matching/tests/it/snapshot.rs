@@ -6,12 +6,9 @@ use tiercel_testkit::model::Mode;
 use tiercel_testkit::random::Random;
 use tiercel_types::auction::AuctionKind;
 use tiercel_types::command::{
-    Allocation, MarketMaker, NewOrder, SetAuctionRules, SetMatchingRules, StartCall,
-    UpdateInstrument,
+    Allocation, MarketMaker, NewOrder, SetAuctionRules, SetMatchingRules, UpdateInstrument,
 };
-use tiercel_types::{
-    AccountId, Command, EventBuffer, InstrumentSpec, InstrumentState, Side, Timestamp,
-};
+use tiercel_types::{AccountId, Command, EventBuffer, InstrumentSpec, InstrumentState, Side};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::runs::{draw, rounds};
@@ -202,13 +199,7 @@ fn other_steps() -> Session {
     session.run(UpdateInstrument {
         spec: InstrumentSpec { tick: price(2), lot: qty(2), reference_price: price(1_000), ..free },
     });
-    session.run(StartCall {
-        instrument: FREE,
-        auction: AuctionKind::Intraday,
-        then: InstrumentState::Open,
-        reserved: [0; 2],
-        ends_at: Timestamp(77_777),
-    });
+    session.call(77_777);
     session.limit(FREE, 1, Side::Buy, 1_004, 4);
     session.limit(FREE, 5, Side::Sell, 1_002, 6);
     session

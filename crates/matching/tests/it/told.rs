@@ -1,11 +1,9 @@
 //! What an auction would do is told with the command that changes it, whichever command that is.
 
 use tiercel_testkit::model::Mode;
-use tiercel_types::auction::{AuctionKind, Pressure, TieBreak};
-use tiercel_types::command::{NewOrder, SetAuctionRules, StartCall, UpdateInstrument};
-use tiercel_types::{
-    Command, Event, InstrumentSpec, InstrumentState, OrderKind, Price, Side, TimeInForce, Timestamp,
-};
+use tiercel_types::auction::{Pressure, TieBreak};
+use tiercel_types::command::{NewOrder, SetAuctionRules, UpdateInstrument};
+use tiercel_types::{Command, Event, InstrumentSpec, OrderKind, Price, Side, TimeInForce};
 
 use crate::session::{BASE, FREE, QUOTE, Session, check, events_of, limit, price, qty};
 
@@ -14,13 +12,7 @@ use crate::session::{BASE, FREE, QUOTE, Session, check, events_of, limit, price,
 fn a_call() -> Session {
     let mut session = Session::new(Mode::Bare);
     session.run(UpdateInstrument { spec: terms() });
-    session.run(StartCall {
-        instrument: FREE,
-        auction: AuctionKind::Intraday,
-        then: InstrumentState::Open,
-        reserved: [0; 2],
-        ends_at: Timestamp(0),
-    });
+    session.call(0);
     session.limit(FREE, 1, Side::Buy, 1_010, 1);
     session.limit(FREE, 1, Side::Sell, 990, 1);
     assert_eq!(told(&session), Some(price(1_000)));
@@ -81,13 +73,7 @@ fn all_that_lies_beyond_a_bound_counts_at_the_bound() {
             ..SetAuctionRules::xetra(FREE)
         };
         session.run(bounded);
-        session.run(StartCall {
-            instrument: FREE,
-            auction: AuctionKind::Intraday,
-            then: InstrumentState::Open,
-            reserved: [0; 2],
-            ends_at: Timestamp(0),
-        });
+        session.call(0);
         for ticks in [30, 20, 15, -100] {
             session.limit(FREE, 1, side, 1_000 + sign * ticks, 1);
         }

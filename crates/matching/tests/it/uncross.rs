@@ -3,10 +3,10 @@
 use tiercel_matching::Bare;
 use tiercel_testkit::auction::{self, Order, published};
 use tiercel_testkit::random::Random;
-use tiercel_types::auction::{AuctionKind, Pressure, TieBreak};
+use tiercel_types::auction::{Pressure, TieBreak};
 use tiercel_types::command::{
     AddAsset, AddInstrument, NewAdvancedOrder, NewOrder, OrderTerms, SetAuctionRules,
-    SetInstrumentState, StartCall,
+    SetInstrumentState,
 };
 use tiercel_types::event::{AuctionEnded, AuctionIndication, Trade};
 use tiercel_types::{
@@ -15,7 +15,7 @@ use tiercel_types::{
 };
 
 use crate::runs::rounds;
-use crate::session::{BASE, FREE, QUOTE};
+use crate::session::{BASE, FREE, QUOTE, call};
 use crate::subject::{EngineSubject, Holding};
 
 /// The id of the first order of a [`Call`]: so many commands set it up.
@@ -55,13 +55,7 @@ impl Call {
 
     fn begin(&mut self) {
         self.said = None;
-        self.run(StartCall {
-            instrument: FREE,
-            auction: AuctionKind::Intraday,
-            then: InstrumentState::Open,
-            reserved: [0; 2],
-            ends_at: Timestamp(0),
-        });
+        self.run(call(0));
     }
 
     fn run(&mut self, command: impl Into<Command>) -> Vec<Event> {

@@ -63,21 +63,29 @@ struct PlacedAnswer<'a> {
     fills: Option<Vec<FillAnswer<'a>>>,
 }
 
+/// What every answer about an order says of it, but the shortest.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OrderSummary {
+    pub(super) price: Decimal<Price>,
+    pub(super) orig_qty: Decimal<Qty>,
+    pub(super) executed_qty: Decimal<Qty>,
+    pub(super) orig_quote_order_qty: Decimal<Qty>,
+    /// Spelt as the interface spells it.
+    pub(super) cummulative_quote_qty: Decimal<Money>,
+    pub(super) status: &'static str,
+    pub(super) time_in_force: &'static str,
+    #[serde(rename = "type")]
+    pub(super) order_type: &'static str,
+    pub(super) side: &'static str,
+}
+
 /// What RESULT and FULL say beyond ACK.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ResultAnswer {
-    price: Decimal<Price>,
-    orig_qty: Decimal<Qty>,
-    executed_qty: Decimal<Qty>,
-    orig_quote_order_qty: Decimal<Qty>,
-    /// Spelt as the interface spells it.
-    cummulative_quote_qty: Decimal<Money>,
-    status: &'static str,
-    time_in_force: &'static str,
-    #[serde(rename = "type")]
-    order_type: &'static str,
-    side: &'static str,
+    #[serde(flatten)]
+    summary: OrderSummary,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_price: Option<Decimal<Price>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -231,15 +239,17 @@ impl Placed {
         // A market order by quote amount: its quantity is what it has bought or sold.
         let qty = if order.qty.is_zero() { self.executed_qty() } else { order.qty };
         ResultAnswer {
-            price: Decimal(order.price),
-            orig_qty: Decimal(qty),
-            executed_qty: Decimal(self.executed_qty()),
-            orig_quote_order_qty: Decimal(order.quote_qty),
-            cummulative_quote_qty: Decimal(self.quote_qty()),
-            status: self.status.as_str(),
-            time_in_force: words::time_in_force(order.time_in_force),
-            order_type: request.order_type.as_str(),
-            side: words::side(order.side),
+            summary: OrderSummary {
+                price: Decimal(order.price),
+                orig_qty: Decimal(qty),
+                executed_qty: Decimal(self.executed_qty()),
+                orig_quote_order_qty: Decimal(order.quote_qty),
+                cummulative_quote_qty: Decimal(self.quote_qty()),
+                status: self.status.as_str(),
+                time_in_force: words::time_in_force(order.time_in_force),
+                order_type: request.order_type.as_str(),
+                side: words::side(order.side),
+            },
             stop_price: stop_price.filter(|price| !price.is_zero()).map(Decimal),
             trailing_delta: terms.map(|terms| terms.trailing_bps).filter(|bps| *bps > 0),
             iceberg_qty: Some(order.display_qty).filter(|qty| !qty.is_zero()).map(Decimal),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tiercel_types::order::Trigger;
 use tiercel_types::{AccountId, AssetCode, InstrumentSpec, Money, OrderKind, Price, Qty, Side};
 
-use super::answer::{Decimal, NANOS_PER_MILLI, NO_LIST, write};
+use super::answer::{Decimal, NANOS_PER_MILLI, NO_LIST, OrderSummary, write};
 use super::error::ApiError;
 use super::words::{self, OrderStatus, OrderType};
 use crate::models::{Book, Models, OrderStage, OrderView, TradeView};
@@ -36,17 +36,8 @@ struct OrderFields<'a> {
     order_id: u64,
     order_list_id: i64,
     client_order_id: &'a str,
-    price: Decimal<Price>,
-    orig_qty: Decimal<Qty>,
-    executed_qty: Decimal<Qty>,
-    orig_quote_order_qty: Decimal<Qty>,
-    /// Spelt as the interface spells it.
-    cummulative_quote_qty: Decimal<Money>,
-    status: &'static str,
-    time_in_force: &'static str,
-    #[serde(rename = "type")]
-    order_type: &'static str,
-    side: &'static str,
+    #[serde(flatten)]
+    summary: OrderSummary,
     stop_price: Decimal<Price>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trailing_delta: Option<u32>,
@@ -63,15 +54,21 @@ impl<'a> OrderFields<'a> {
             order_id: order.order_id.0,
             order_list_id: if list == 0 { NO_LIST } else { list },
             client_order_id: order.client_order_id.as_str(),
-            price: Decimal(price_given(order)),
-            orig_qty: Decimal(if order.is_by_amount() { order.executed_qty } else { order.qty }),
-            executed_qty: Decimal(order.executed_qty),
-            orig_quote_order_qty: Decimal(order.quote_qty),
-            cummulative_quote_qty: Decimal(order.executed_quote),
-            status: order_status(order).as_str(),
-            time_in_force: words::time_in_force(order.time_in_force),
-            order_type: OrderType::of(order.kind, order.trigger).as_str(),
-            side: words::side(order.side),
+            summary: OrderSummary {
+                price: Decimal(price_given(order)),
+                orig_qty: Decimal(if order.is_by_amount() {
+                    order.executed_qty
+                } else {
+                    order.qty
+                }),
+                executed_qty: Decimal(order.executed_qty),
+                orig_quote_order_qty: Decimal(order.quote_qty),
+                cummulative_quote_qty: Decimal(order.executed_quote),
+                status: order_status(order).as_str(),
+                time_in_force: words::time_in_force(order.time_in_force),
+                order_type: OrderType::of(order.kind, order.trigger).as_str(),
+                side: words::side(order.side),
+            },
             stop_price: Decimal(if trails { order.activation_price } else { order.trigger_price }),
             trailing_delta: Some(order.trailing_bps).filter(|bps| *bps > 0),
             iceberg_qty: Decimal(order.display_qty),
