@@ -71,7 +71,9 @@ pub(super) fn print(
     measured: &[Measured],
     style: &Style,
 ) -> io::Result<()> {
-    writeln!(out, "{}", style.heading(machine))?;
+    for line in wrap(machine, style.width) {
+        writeln!(out, "{}", style.heading(&line))?;
+    }
     let mut group = "";
     for check in checks {
         if check.group != group {
