@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::pipeline::Busy;
+
 /// A refusal as Binance clients know it: `{"code":-1121,"msg":"Invalid symbol."}`.
 ///
 /// The code says which kind of mistake it is, the message names the parameter or the filter.
@@ -239,3 +241,14 @@ impl fmt::Display for ApiError {
 }
 
 impl std::error::Error for ApiError {}
+
+/// What the venue did not take.
+impl From<Busy> for ApiError {
+    fn from(busy: Busy) -> Self {
+        match busy {
+            Busy::Full => Self::busy(),
+            Busy::Stopped => Self::shutting_down(),
+            Busy::Parts => Self::internal(),
+        }
+    }
+}

@@ -9,7 +9,6 @@ use tiercel_types::{AccountId, ClientOrderId, Command, Event, EventHeader, Instr
 use tokio::sync::oneshot;
 
 use crate::accounts::Keys;
-use crate::binance::ApiError;
 use crate::binance::answer::NANOS_PER_MILLI;
 use crate::binance::rate_limit::{OrderLimiter, RateLimits, WeightLimiter};
 use crate::binance::stream::Cadence;
@@ -112,18 +111,14 @@ impl Gateway {
     /// Hands commands in for an account. Its events come once they are durable.
     ///
     /// # Errors
-    /// -1008 and -1016: nothing was taken.
+    /// [`Busy`]: nothing was taken.
     pub(super) fn submit(
         &mut self,
         account: AccountId,
         commands: &[Command],
-    ) -> Result<oneshot::Receiver<Events>, ApiError> {
+    ) -> Result<oneshot::Receiver<Events>, Busy> {
         let token = self.next_token;
-        self.submitter.submit(Submission { token, commands }).map_err(|busy| match busy {
-            Busy::Full => ApiError::busy(),
-            Busy::Stopped => ApiError::shutting_down(),
-            Busy::Parts => ApiError::internal(),
-        })?;
+        self.submitter.submit(Submission { token, commands })?;
         self.next_token += 1;
         let (reply, events) = oneshot::channel();
         self.pending.insert(token, Pending { account, events: Vec::new(), reply });
