@@ -48,11 +48,19 @@ impl Shared {
     }
 }
 
+/// A submission that was taken. It has to be waited for, before events are folded again.
+#[must_use]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ticket(u64);
+
+/// Where the events of a submission come, once all are durable. It fails if the venue does.
+pub(super) type Replied = oneshot::Receiver<Events>;
+
 /// A submission that is on its way. There are as many as the command ring and the outbox hold.
 struct Pending {
     account: AccountId,
     events: Events,
-    reply: oneshot::Sender<Events>,
+    reply: Option<oneshot::Sender<Events>>,
 }
 
 /// Counts of what happened.
@@ -108,7 +116,7 @@ impl Gateway {
         self.names.next()
     }
 
-    /// Hands commands in for an account. Its events come once they are durable.
+    /// Hands commands in for an account.
     ///
     /// # Errors
     /// [`Busy`]: nothing was taken.
@@ -116,13 +124,21 @@ impl Gateway {
         &mut self,
         account: AccountId,
         commands: &[Command],
-    ) -> Result<oneshot::Receiver<Events>, Busy> {
+    ) -> Result<Ticket, Busy> {
         let token = self.next_token;
         self.submitter.submit(Submission { token, commands })?;
         self.next_token += 1;
+        self.pending.insert(token, Pending { account, events: Vec::new(), reply: None });
+        Ok(Ticket(token))
+    }
+
+    /// Where the submission's events will come.
+    pub(super) fn reply_to(&mut self, ticket: Ticket) -> Replied {
         let (reply, events) = oneshot::channel();
-        self.pending.insert(token, Pending { account, events: Vec::new(), reply });
-        Ok(events)
+        if let Some(pending) = self.pending.get_mut(&ticket.0) {
+            pending.reply = Some(reply);
+        }
+        events
     }
 
     /// Folds an event, and answers its submission with its last.
@@ -142,7 +158,7 @@ impl Gateway {
             pending.events.push((delivery.header, delivery.event));
         }
         if delivery.is_end_of_submission()
-            && let Some(Pending { events, reply, .. }) = self.pending.remove(&token)
+            && let Some(Pending { events, reply: Some(reply), .. }) = self.pending.remove(&token)
         {
             // A client that is gone does not hear it.
             let _gone = reply.send(events);

@@ -25,6 +25,7 @@
 //! request names.
 
 mod binance;
+mod calls;
 mod gateway;
 mod hub;
 mod monitor;

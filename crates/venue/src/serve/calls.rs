@@ -1,0 +1,201 @@
+//! The calls of the Binance interface: one table, for requests over HTTP and over the `WebSocket`
+//! interface alike.
+//!
+//! ```text
+//!   binance (HTTP)  --+                        +--> Work::Done: from the read models
+//!                     +--> Calling --> begin --+
+//!   ws_api          --+    (table)             +--> Work::Wait: the engine answers, then `Tell`
+//! ```
+//!
+//! A transport finds the call, counts its weight, reads the parameters and who signed them; what
+//! the call is and what it answers stands here once.
+
+mod orders;
+
+use axum::http::Method;
+use serde_json::json;
+use tiercel_types::{AccountId, Command};
+
+use crate::accounts::Key;
+use crate::binance::rate_limit::OrderCount;
+use crate::binance::{ApiError, Params, questions};
+
+use super::gateway::{Events, Gateway, Shared, Ticket};
+
+/// Which call, and what it needs.
+pub(super) struct Calling {
+    /// Method and path over HTTP, behind `/api/v3/`.
+    pub(super) http: (Method, &'static str),
+    /// Its name over the `WebSocket` interface; empty: it is not there.
+    #[expect(dead_code, reason = "the WebSocket interface finds calls by it")]
+    pub(super) name: &'static str,
+    pub(super) access: Access,
+    /// The documented weight.
+    pub(super) weight: fn(&Params<'_>) -> u32,
+    /// Looks at the request, up to its submission, without waiting for anything.
+    pub(super) begin: fn(&mut Call<'_>) -> Result<Work, ApiError>,
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Public,
+    /// The owner of a key that may read.
+    Read,
+    /// The owner of a key that may trade.
+    Trade,
+}
+
+impl Access {
+    /// Whether the owner of the key may.
+    ///
+    /// # Errors
+    /// -2015 if not.
+    pub(super) fn check(self, key: &Key) -> Result<(), ApiError> {
+        let may = match self {
+            Self::Public => true,
+            Self::Read => key.may_read,
+            Self::Trade => key.may_trade,
+        };
+        if may { Ok(()) } else { Err(ApiError::key_rejected()) }
+    }
+}
+
+/// What is left to do after a request was looked at.
+pub(super) enum Work {
+    /// Nothing: this is the answer.
+    Done(String),
+    /// The engine answers: what it did is then told, or more is asked of it.
+    Wait(Ticket, Tell),
+}
+
+/// Tells what the engine did, from the events of the submission.
+pub(super) type Tell = Box<dyn FnOnce(&mut Gateway, &Events) -> Result<Work, ApiError> + Send>;
+
+/// A request that is being looked at.
+pub(super) struct Call<'c> {
+    pub(super) shared: &'c Shared,
+    pub(super) gateway: &'c mut Gateway,
+    pub(super) params: &'c Params<'c>,
+    /// Whose request it is; the venue's own for those that anybody may make.
+    pub(super) account: AccountId,
+    pub(super) may_trade: bool,
+    pub(super) now_ms: u64,
+    /// Set by calls that place orders.
+    pub(super) order_count: Option<OrderCount>,
+}
+
+const fn one(_: &Params<'_>) -> u32 {
+    1
+}
+
+macro_rules! calls {
+    ($($method:ident $path:literal, $name:literal, $access:ident, $weight:expr, $begin:expr;)+) => {
+        /// All that there are. Weights are the documented ones.
+        pub(super) static CALLS: &[Calling] = &[$(Calling {
+            http: (Method::$method, $path),
+            name: $name,
+            access: Access::$access,
+            weight: $weight,
+            begin: $begin,
+        }),+];
+    };
+}
+
+calls! {
+    GET "ping", "ping", Public, one,
+        |call| call.ask(|call| call.params.finish().map(|()| "{}".to_owned()));
+    GET "time", "time", Public, one, |call| call.ask(|call| {
+        call.params.finish().map(|()| json!({ "serverTime": call.now_ms }).to_string())
+    });
+    GET "exchangeInfo", "exchangeInfo", Public, |_| 20, |call| call.ask(|call| {
+        let limits = &call.shared.options.limits;
+        questions::exchange_info(&call.gateway.models, call.params, limits, call.now_ms)
+    });
+    GET "depth", "depth", Public, questions::depth_weight, |call| call.ask(|call| {
+        let spec = questions::instrument(&call.gateway.models, call.params)?;
+        call.gateway.align_depth(spec.instrument);
+        questions::depth(&call.gateway.models, call.params)
+    });
+    GET "trades", "trades.recent", Public, |_| 25,
+        |call| call.ask(|call| questions::trades(&call.gateway.models, call.params));
+    GET "ticker/bookTicker", "ticker.book", Public, questions::ticker_weight,
+        |call| call.ask(|call| questions::book_ticker(&call.gateway.models, call.params));
+    GET "ticker/price", "ticker.price", Public, questions::ticker_weight,
+        |call| call.ask(|call| questions::price_ticker(&call.gateway.models, call.params));
+    POST "order", "order.place", Trade, one, |call| call.place();
+    POST "order/test", "order.test", Trade, one, |call| call.test();
+    DELETE "order", "order.cancel", Trade, one, |call| call.cancel();
+    DELETE "openOrders", "openOrders.cancelAll", Trade, one, |call| call.cancel_open_orders();
+    GET "order", "order.status", Read, |_| 4, |call| call.ask(|call| {
+        questions::order(&call.gateway.models, call.params, call.account)
+    });
+    GET "openOrders", "openOrders.status", Read, questions::open_orders_weight,
+        |call| call.ask(|call| {
+            questions::open_orders(&call.gateway.models, call.params, call.account)
+        });
+    GET "allOrders", "allOrders", Read, |_| 20, |call| call.ask(|call| {
+        questions::all_orders(&call.gateway.models, call.params, call.account)
+    });
+    GET "myTrades", "myTrades", Read, |_| 20, |call| call.ask(|call| {
+        questions::my_trades(&call.gateway.models, call.params, call.account)
+    });
+    GET "account", "account.status", Read, |_| 20, |call| call.ask(|call| {
+        let (account, may_trade) = (call.account, call.may_trade);
+        questions::account(&call.gateway.models, call.params, account, may_trade, call.now_ms)
+    });
+}
+
+impl<'c> Call<'c> {
+    /// A request of the owner of `key`, or of anybody.
+    pub(super) fn new(
+        shared: &'c Shared,
+        gateway: &'c mut Gateway,
+        params: &'c Params<'c>,
+        key: Option<&Key>,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            shared,
+            gateway,
+            params,
+            account: key.map_or(AccountId::VENUE, |key| key.account),
+            may_trade: key.is_some_and(|key| key.may_trade),
+            now_ms,
+            order_count: None,
+        }
+    }
+
+    /// Answers a question from the read models, once all parameters were read.
+    fn ask(
+        &mut self,
+        question: impl FnOnce(&mut Self) -> Result<String, ApiError>,
+    ) -> Result<Work, ApiError> {
+        question(self).map(Work::Done)
+    }
+
+    /// Hands commands in for the account; `tell` makes the answer of their durable events.
+    fn submit(
+        &mut self,
+        commands: &[Command],
+        tell: impl FnOnce(&mut Gateway, &Events) -> Result<String, ApiError> + Send + 'static,
+    ) -> Result<Work, ApiError> {
+        let ticket = self.gateway.submit(self.account, commands)?;
+        let tell =
+            move |gateway: &mut Gateway, events: &Events| tell(gateway, events).map(Work::Done);
+        Ok(Work::Wait(ticket, Box::new(tell)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_call_is_there_twice() {
+        for (at, call) in CALLS.iter().enumerate() {
+            let twin = CALLS[..at].iter().find(|other| other.http == call.http);
+            assert!(twin.is_none(), "{:?}", call.http);
+        }
+    }
+}
