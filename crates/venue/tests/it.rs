@@ -8,6 +8,7 @@ mod it {
     mod faults;
     mod http;
     mod kill;
+    mod lists;
     mod models;
     mod pipeline;
     mod place;

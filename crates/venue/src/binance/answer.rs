@@ -3,14 +3,17 @@
 use std::fmt::Display;
 
 use serde::{Serialize, Serializer};
-use tiercel_types::order::Trigger;
+use tiercel_types::order::{Trigger, WaitState};
 use tiercel_types::{
-    AssetCode, Event, EventHeader, InstrumentSpec, Money, OrderId, Price, Qty, Side, TradeId,
+    AssetCode, Event, EventHeader, InstrumentSpec, ListId, Money, OrderId, Price, Qty, Side,
+    TradeId,
 };
 
 use super::denial::denial;
 use super::error::ApiError;
+use super::list_view::{self, ListAnswer, OrderReference, Standing};
 use super::order::PlaceOrder;
+use super::order_list::PlaceList;
 use super::words::{self, OrderStatus, ResponseType};
 
 /// Nanoseconds in a millisecond, the unit of times on this interface.
@@ -48,10 +51,10 @@ struct FillAnswer<'a> {
     trade_id: u64,
 }
 
-/// The answer to `POST order`.
+/// The answer to `POST order`, and of each order of a list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PlacedAnswer<'a> {
+pub(super) struct PlacedAnswer<'a> {
     symbol: &'a str,
     order_id: u64,
     order_list_id: i64,
@@ -93,7 +96,7 @@ struct ResultAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     iceberg_qty: Option<Decimal<Qty>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    working_time: Option<u64>,
+    working_time: Option<i64>,
     self_trade_prevention_mode: &'static str,
 }
 
@@ -138,18 +141,18 @@ impl Placed {
             match (event, &mut placed) {
                 (Event::Denied(denied), None) => return Err(denial(denied.reason, denied.command)),
                 (Event::OrderAccepted(accepted), None) => {
-                    placed = Some(Self {
-                        order_id: accepted.order_id,
-                        time_ns: header.time_ns,
-                        status: OrderStatus::New,
-                        fills: Vec::new(),
-                    });
+                    placed = Some(Self::begin(accepted.order_id, header.time_ns));
                 }
                 (event, Some(placed)) => placed.add(event),
                 _ => {}
             }
         }
         placed.ok_or_else(ApiError::internal)
+    }
+
+    /// An order that was just taken.
+    fn begin(order_id: OrderId, time_ns: u64) -> Self {
+        Self { order_id, time_ns, status: OrderStatus::New, fills: Vec::new() }
     }
 
     fn add(&mut self, event: &Event) {
@@ -203,10 +206,19 @@ impl Placed {
         base: AssetCode,
         quote: AssetCode,
     ) -> Result<String, ApiError> {
+        write(&self.answer(request, spec, &(base, quote)))
+    }
+
+    pub(super) fn answer<'a>(
+        &self,
+        request: &'a PlaceOrder,
+        spec: &'a InstrumentSpec,
+        (base, quote): &'a (AssetCode, AssetCode),
+    ) -> PlacedAnswer<'a> {
         let order = &request.order;
         let received = match order.side {
-            Side::Buy => &base,
-            Side::Sell => &quote,
+            Side::Buy => base,
+            Side::Sell => quote,
         };
         let fills = (request.response == ResponseType::Full).then(|| {
             let fill = |fill: &Fill| FillAnswer {
@@ -218,7 +230,7 @@ impl Placed {
             };
             self.fills.iter().map(fill).collect()
         });
-        let answer = PlacedAnswer {
+        PlacedAnswer {
             symbol: spec.symbol.as_str(),
             order_id: self.order_id.0,
             order_list_id: NO_LIST,
@@ -226,8 +238,7 @@ impl Placed {
             transact_time: self.time_ns / NANOS_PER_MILLI,
             result: (request.response != ResponseType::Ack).then(|| self.result(request)),
             fills,
-        };
-        write(&answer)
+        }
     }
 
     fn result(&self, request: &PlaceOrder) -> ResultAnswer {
@@ -253,8 +264,120 @@ impl Placed {
             stop_price: stop_price.filter(|price| !price.is_zero()).map(Decimal),
             trailing_delta: terms.map(|terms| terms.trailing_bps).filter(|bps| *bps > 0),
             iceberg_qty: Some(order.display_qty).filter(|qty| !qty.is_zero()).map(Decimal),
-            working_time: terms.is_none().then_some(self.time_ns / NANOS_PER_MILLI),
+            working_time: terms
+                .is_none()
+                .then(|| i64::try_from(self.time_ns / NANOS_PER_MILLI).unwrap_or(i64::MAX)),
             self_trade_prevention_mode: words::self_trade_prevention(order.self_trade_prevention),
         }
+    }
+}
+
+/// What became of a new list within its own command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedList {
+    /// Its id.
+    pub list_id: ListId,
+    /// When the command ran.
+    pub time_ns: u64,
+    /// Whether it is over already.
+    pub ended: bool,
+    /// Its orders.
+    pub placed: Vec<Placed>,
+}
+
+impl PlacedList {
+    /// Folds the events of the submission that placed a list. Events of other orders are passed
+    /// over.
+    ///
+    /// # Errors
+    /// The denial, if the engine denied it; [`ApiError::internal`] if the events are not those of
+    /// a new list.
+    pub fn fold<'e>(
+        events: impl IntoIterator<Item = &'e (EventHeader, Event)>,
+    ) -> Result<Self, ApiError> {
+        let mut list: Option<Self> = None;
+        for (header, event) in events {
+            match (event, &mut list) {
+                (Event::Denied(denied), None) => return Err(denial(denied.reason, denied.command)),
+                (Event::ListAccepted(accepted), None) => {
+                    let orders = &accepted.order_ids[..accepted.kind.orders()];
+                    let begin = |order_id: &OrderId| Placed::begin(*order_id, header.time_ns);
+                    list = Some(Self {
+                        list_id: accepted.list_id,
+                        time_ns: header.time_ns,
+                        ended: false,
+                        placed: orders.iter().map(begin).collect(),
+                    });
+                }
+                (Event::ListEnded(ended), Some(list)) if ended.list_id == list.list_id => {
+                    list.ended = true;
+                }
+                (Event::OrderWaiting(waiting), Some(list))
+                    if waiting.state == WaitState::Pending =>
+                {
+                    let mut placed = list.placed.iter_mut();
+                    if let Some(one) = placed.find(|one| one.order_id == waiting.order_id) {
+                        one.status = OrderStatus::PendingNew;
+                    }
+                }
+                (event, Some(list)) => list.add(event),
+                _ => {}
+            }
+        }
+        list.ok_or_else(ApiError::internal)
+    }
+
+    /// Pending orders whose working order is filled are told as pending still, as the interface
+    /// documents it.
+    fn add(&mut self, event: &Event) {
+        let working_filled =
+            self.placed.first().is_some_and(|first| first.status == OrderStatus::Filled);
+        for (number, one) in self.placed.iter_mut().enumerate() {
+            let told = one.status == OrderStatus::PendingNew && number > 0 && working_filled;
+            if !told {
+                one.add(event);
+            }
+        }
+    }
+
+    /// The answer's JSON.
+    ///
+    /// # Errors
+    /// None that a client can cause; [`ApiError::internal`] if the answer cannot be written.
+    pub fn to_json(
+        &self,
+        request: &PlaceList,
+        spec: &InstrumentSpec,
+        assets: &(AssetCode, AssetCode),
+    ) -> Result<String, ApiError> {
+        let list_id = list_view::number(self.list_id);
+        let orders = || self.placed.iter().zip(&request.orders);
+        let reports = orders().map(|(placed, order)| {
+            let mut report = placed.answer(order, spec, assets);
+            report.order_list_id = list_id;
+            if let Some(result) = &mut report.result
+                && (order.terms.is_some() || placed.status == OrderStatus::PendingNew)
+            {
+                result.working_time = Some(list_view::NOT_WORKING);
+            }
+            report
+        });
+        let symbol = spec.symbol.as_str();
+        write(&ListAnswer {
+            status: Standing::of(
+                (list_id, request.kind, self.ended),
+                request.list_client_order_id.as_str(),
+                self.time_ns / NANOS_PER_MILLI,
+            ),
+            symbol,
+            orders: orders()
+                .map(|(placed, order)| OrderReference {
+                    symbol,
+                    order_id: placed.order_id.0,
+                    client_order_id: order.order.client_order_id.as_str(),
+                })
+                .collect(),
+            order_reports: Some(reports.collect()),
+        })
     }
 }

@@ -28,6 +28,7 @@ pub fn denial(reason: DenialReason, command: Kind) -> ApiError {
             ApiError::rejected("Duplicate order sent.")
         }
         Reason::WouldMatch => ApiError::rejected("Order would immediately match and take."),
+        Reason::WouldTrigger if command == Kind::NewOrderList => ApiError::price_relationship(),
         Reason::WouldTrigger => ApiError::rejected("Order would trigger immediately."),
         Reason::InsufficientFunds => {
             ApiError::rejected("Account has insufficient balance for requested action.")
@@ -41,7 +42,8 @@ pub fn denial(reason: DenialReason, command: Kind) -> ApiError {
         Reason::TimeInForceNotAllowed
         | Reason::DisplayQtyNotAllowed
         | Reason::TermNotAllowed
-        | Reason::TermsDoNotCombine => ApiError::new(-1014, "Unsupported order combination."),
+        | Reason::TermsDoNotCombine
+        | Reason::LegMismatch => ApiError::new(-1014, "Unsupported order combination."),
         _ => match filter(reason) {
             Some(name) => ApiError::filter(name),
             None => ApiError::new(-1010, reason.as_str()),

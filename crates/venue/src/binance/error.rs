@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::pipeline::Busy;
 
@@ -23,12 +24,15 @@ pub struct ApiError {
     /// Seconds after which to come back, for the header `Retry-After`; zero: no such header.
     #[serde(skip)]
     pub retry_after_s: u64,
+    /// What became of the parts of a request that has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Box<Value>>,
 }
 
 impl ApiError {
     /// A refusal with HTTP status 400.
     pub fn new(code: i32, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: 400, code, message: message.into(), retry_after_s: 0 }
+        Self { status: 400, code, message: message.into(), retry_after_s: 0, data: None }
     }
 
     fn with_status(status: u16, code: i32, message: impl Into<Cow<'static, str>>) -> Self {
@@ -188,6 +192,11 @@ impl ApiError {
         Self::new(-1111, format!("Parameter '{name}' has too much precision."))
     }
 
+    /// Parameters of which each may be there, but not all of them.
+    pub fn combination() -> Self {
+        Self::new(-1128, "Combination of optional parameters invalid.")
+    }
+
     /// A parameter is none of its words.
     pub fn invalid(name: &str) -> Self {
         Self::new(-1130, format!("Data sent for parameter '{name}' is not valid."))
@@ -218,6 +227,21 @@ impl ApiError {
         Self::new(-2013, "Order does not exist.")
     }
 
+    /// There is no such list, live or remembered.
+    pub fn no_such_list() -> Self {
+        Self::new(-2013, "Order list does not exist.")
+    }
+
+    /// The engine took no such amendment.
+    pub fn amend_rejected(message: &'static str) -> Self {
+        Self::new(-2038, message)
+    }
+
+    /// The prices of a list's orders do not go together.
+    pub fn price_relationship() -> Self {
+        Self::rejected("The relationship of the prices for the orders is not correct.")
+    }
+
     /// No key was sent, or none that could be one.
     pub fn key_format() -> Self {
         Self::with_status(401, -2014, "API-key format invalid.")
@@ -230,7 +254,11 @@ impl ApiError {
 
     /// The body that clients read.
     pub fn to_json(&self) -> String {
-        serde_json::json!({ "code": self.code, "msg": self.message }).to_string()
+        let mut body = serde_json::json!({ "code": self.code, "msg": self.message });
+        if let Some(data) = &self.data {
+            body["data"] = (**data).clone();
+        }
+        body.to_string()
     }
 }
 

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use tiercel_types::instrument::PPM;
 use tiercel_types::{AssetCode, InstrumentSpec, InstrumentState, Money, Price, Qty};
 
-use super::order::{SELF_TRADE_PREVENTION_DEFAULT, TRAILING_BPS_MAX};
+use super::filters::TRAILING_BPS_MAX;
+use super::order::SELF_TRADE_PREVENTION_DEFAULT;
 use super::rate_limit::RateLimits;
 use super::words::{self, OrderType};
 
@@ -59,8 +60,9 @@ fn symbol(info: &SymbolInfo<'_>) -> Value {
         "quoteCommissionPrecision": PLACES,
         "orderTypes": OrderType::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),
         "icebergAllowed": true,
-        "ocoAllowed": false,
-        "otoAllowed": false,
+        "ocoAllowed": true,
+        "otoAllowed": true,
+        "opoAllowed": false,
         "quoteOrderQtyMarketAllowed": spec.min_price.units() >= 0,
         "allowTrailingStop": spec.min_price.units() >= 0,
         "cancelReplaceAllowed": false,

@@ -1,16 +1,20 @@
 //! Orders as requests: which parameters each type takes, and the command that it becomes.
 
-use tiercel_types::command::{CancelOrder, MassCancel, NewAdvancedOrder, NewOrder, OrderTerms};
+use tiercel_types::command::{
+    CancelOrder, MassCancel, NewAdvancedOrder, NewOrder, OrderTerms, StageLeg,
+};
 use tiercel_types::order::{SideScope, Trigger};
 use tiercel_types::{
     AccountId, ClientOrderId, Command, InstrumentSpec, OrderId, OrderKind, Price, Qty,
-    SelfTradePrevention, TimeInForce,
+    SelfTradePrevention, Side, TimeInForce,
 };
 
 use super::error::ApiError;
+use super::filters;
 use super::params::Params;
 use super::words::{
-    OrderType, ResponseType, parse_self_trade_prevention, parse_side, parse_time_in_force,
+    OrderStatus, OrderType, ResponseType, parse_self_trade_prevention, parse_side,
+    parse_time_in_force,
 };
 
 /// What prevents self-trades where an order does not say; `exchangeInfo` tells clients.
@@ -41,6 +45,11 @@ impl PlaceOrder {
         }
     }
 
+    /// What goes to the engine of an order of a list, ahead of the list itself.
+    pub fn leg(&self) -> Command {
+        StageLeg { order: self.order, terms: self.terms.unwrap_or(OrderTerms::NONE) }.into()
+    }
+
     /// Reads the parameters of `POST order`. An order without `newClientOrderId` gets
     /// `generated`, which is unique among the account's orders.
     ///
@@ -53,72 +62,157 @@ impl PlaceOrder {
         account: AccountId,
         generated: ClientOrderId,
     ) -> Result<Self, ApiError> {
-        let side = parse_side(params.mandatory("side")?)?;
-        let order_type = OrderType::from_text(params.mandatory("type")?)
-            .ok_or_else(|| ApiError::new(-1116, "Invalid orderType."))?;
-        let client_order_id = params.client_order_id("newClientOrderId")?.unwrap_or(generated);
-        let self_trade_prevention = match params.text("selfTradePreventionMode")? {
-            Some(text) => parse_self_trade_prevention(text)?,
-            None => SELF_TRADE_PREVENTION_DEFAULT,
-        };
-        let fields = Fields::read(params)?;
-        let response = read_response(params, order_type)?;
-        read_strategy(params)?;
+        let draft = Draft::read(params, &PLAIN)?;
+        let self_trade_prevention = read_self_trade_prevention(params)?;
+        let fields = Fields::read(params, &PLAIN)?;
+        let response = read_response(params)?.unwrap_or(match draft.order_type {
+            OrderType::Market | OrderType::Limit => ResponseType::Full,
+            _ => ResponseType::Ack,
+        });
         params.finish()?;
-        fields.check_for(order_type)?;
-        check_filters(spec, order_type, &fields)?;
+        let owner = Owner { spec, account, self_trade_prevention, response };
+        draft.order(&fields, &owner, generated)
+    }
+}
+
+/// What the parameters of one order of a request are called.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) order_type: &'static str,
+    pub(super) side: &'static str,
+    pub(super) qty: &'static str,
+    /// Only where there may be market orders by amount.
+    pub(super) quote_qty: Option<&'static str>,
+    pub(super) price: &'static str,
+    pub(super) stop_price: &'static str,
+    pub(super) trailing_delta: &'static str,
+    pub(super) time_in_force: &'static str,
+    pub(super) iceberg_qty: &'static str,
+    pub(super) client_order_id: &'static str,
+    pub(super) strategy_id: &'static str,
+    pub(super) strategy_type: &'static str,
+}
+
+/// Those of an order that is alone.
+const PLAIN: Names = Names {
+    order_type: "type",
+    side: "side",
+    qty: "quantity",
+    quote_qty: Some("quoteOrderQty"),
+    price: "price",
+    stop_price: "stopPrice",
+    trailing_delta: "trailingDelta",
+    time_in_force: "timeInForce",
+    iceberg_qty: "icebergQty",
+    client_order_id: "newClientOrderId",
+    strategy_id: "strategyId",
+    strategy_type: "strategyType",
+};
+
+/// What all orders of a request have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owner<'s> {
+    pub(super) spec: &'s InstrumentSpec,
+    pub(super) account: AccountId,
+    pub(super) self_trade_prevention: SelfTradePrevention,
+    pub(super) response: ResponseType,
+}
+
+/// What an order is, before it is said how it trades.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) names: &'static Names,
+    pub(super) side: Side,
+    pub(super) order_type: OrderType,
+    pub(super) client_order_id: Option<ClientOrderId>,
+}
+
+impl Draft {
+    pub(super) fn read(params: &Params<'_>, names: &'static Names) -> Result<Self, ApiError> {
+        let side = parse_side(params.mandatory(names.side)?)?;
+        let order_type = OrderType::from_text(params.mandatory(names.order_type)?)
+            .ok_or_else(|| ApiError::new(-1116, "Invalid orderType."))?;
+        Self::of(params, names, side, order_type)
+    }
+
+    /// Of a type and side that other parameters have said.
+    pub(super) fn of(
+        params: &Params<'_>,
+        names: &'static Names,
+        side: Side,
+        order_type: OrderType,
+    ) -> Result<Self, ApiError> {
+        let client_order_id = params.client_order_id(names.client_order_id)?;
+        read_strategy(params, names)?;
+        Ok(Self { names, side, order_type, client_order_id })
+    }
+
+    /// The order, if its parameters go together and break no filter that can be looked at here.
+    pub(super) fn order(
+        &self,
+        fields: &Fields,
+        owner: &Owner<'_>,
+        generated: ClientOrderId,
+    ) -> Result<PlaceOrder, ApiError> {
+        let Self { names, side, order_type, client_order_id } = *self;
+        fields.check_for(order_type, names)?;
+        let spec = owner.spec;
         let order = NewOrder {
             price: fields.price.unwrap_or_default(),
             qty: fields.qty.unwrap_or_default(),
             quote_qty: fields.quote_qty.unwrap_or_default(),
             display_qty: fields.iceberg_qty.unwrap_or_default(),
-            client_order_id,
+            client_order_id: client_order_id.unwrap_or(generated),
             kind: match order_type {
                 OrderType::LimitMaker => OrderKind::PostOnly,
                 other if other.has_price() => OrderKind::Limit,
                 _ => OrderKind::Market,
             },
             time_in_force: fields.time_in_force(order_type),
-            self_trade_prevention,
-            ..NewOrder::limit(spec.instrument, account, side, Price::ZERO, Qty::ZERO)
+            self_trade_prevention: owner.self_trade_prevention,
+            ..NewOrder::limit(spec.instrument, owner.account, side, Price::ZERO, Qty::ZERO)
         };
-        Ok(Self { order, terms: fields.terms(order_type), order_type, response })
+        let terms = fields.terms(order_type);
+        if fields.stop_price.is_some_and(Price::is_zero) {
+            return Err(ApiError::filter("PRICE_FILTER"));
+        }
+        filters::check(spec, &order, terms.as_ref())?;
+        Ok(PlaceOrder { order, terms, order_type, response: owner.response })
     }
 }
 
 /// The parameters that say how an order trades.
-struct Fields {
-    time_in_force: Option<TimeInForce>,
-    qty: Option<Qty>,
-    quote_qty: Option<Qty>,
-    price: Option<Price>,
-    stop_price: Option<Price>,
-    trailing_bps: Option<u32>,
-    iceberg_qty: Option<Qty>,
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fields {
+    pub(super) time_in_force: Option<TimeInForce>,
+    pub(super) qty: Option<Qty>,
+    pub(super) quote_qty: Option<Qty>,
+    pub(super) price: Option<Price>,
+    pub(super) stop_price: Option<Price>,
+    pub(super) trailing_bps: Option<u32>,
+    pub(super) iceberg_qty: Option<Qty>,
 }
 
 impl Fields {
-    fn read(params: &Params<'_>) -> Result<Self, ApiError> {
-        let trailing_bps = match params.integer("trailingDelta")? {
-            Some(bps) => {
-                Some(u32::try_from(bps).map_err(|_| ApiError::overflowed("trailingDelta"))?)
-            }
-            None => None,
-        };
+    pub(super) fn read(params: &Params<'_>, names: &Names) -> Result<Self, ApiError> {
+        let time_in_force = params.text(names.time_in_force)?;
         Ok(Self {
-            time_in_force: params.text("timeInForce")?.map(parse_time_in_force).transpose()?,
-            qty: params.qty("quantity")?,
-            quote_qty: params.qty("quoteOrderQty")?,
-            price: params.price("price")?,
-            stop_price: params.price("stopPrice")?,
-            trailing_bps,
-            iceberg_qty: params.qty("icebergQty")?,
+            time_in_force: time_in_force.map(parse_time_in_force).transpose()?,
+            qty: params.qty(names.qty)?,
+            quote_qty: match names.quote_qty {
+                Some(name) => params.qty(name)?,
+                None => None,
+            },
+            price: params.price(names.price)?,
+            stop_price: params.price(names.stop_price)?,
+            trailing_bps: read_trailing(params, names.trailing_delta)?,
+            iceberg_qty: params.qty(names.iceberg_qty)?,
         })
     }
 
     /// Whether these parameters and no others make an order of this type.
-    fn check_for(&self, order_type: OrderType) -> Result<(), ApiError> {
-        self.check_mandatory(order_type)?;
+    fn check_for(&self, order_type: OrderType, names: &Names) -> Result<(), ApiError> {
+        self.check_mandatory(order_type, names)?;
         let refuse = |given: bool, name: &str| {
             if given { Err(ApiError::not_required(name)) } else { Ok(()) }
         };
@@ -126,14 +220,16 @@ impl Fields {
         if !takes_time_in_force && self.time_in_force.is_some() {
             return Err(ApiError::new(-1114, "TimeInForce parameter sent when not required."));
         }
-        refuse(!order_type.has_price() && self.price.is_some(), "price")?;
-        refuse(order_type != OrderType::Market && self.quote_qty.is_some(), "quoteOrderQty")?;
-        refuse(!order_type.waits() && self.stop_price.is_some(), "stopPrice")?;
-        refuse(!order_type.waits() && self.trailing_bps.is_some(), "trailingDelta")?;
+        refuse(!order_type.has_price() && self.price.is_some(), names.price)?;
+        if let (Some(name), Some(_)) = (names.quote_qty, self.quote_qty) {
+            refuse(order_type != OrderType::Market, name)?;
+        }
+        refuse(!order_type.waits() && self.stop_price.is_some(), names.stop_price)?;
+        refuse(!order_type.waits() && self.trailing_bps.is_some(), names.trailing_delta)?;
         if let Some(display) = self.iceberg_qty.filter(|display| !display.is_zero()) {
-            refuse(!order_type.has_price(), "icebergQty")?;
+            refuse(!order_type.has_price(), names.iceberg_qty)?;
             let stays = self.time_in_force(order_type) == TimeInForce::Gtc;
-            refuse(!stays, "icebergQty")?;
+            refuse(!stays, names.iceberg_qty)?;
             if self.qty.is_some_and(|qty| display > qty) {
                 return Err(ApiError::new(-1013, "IcebergQty exceeds QTY."));
             }
@@ -145,25 +241,26 @@ impl Fields {
         Ok(())
     }
 
-    fn check_mandatory(&self, order_type: OrderType) -> Result<(), ApiError> {
-        if order_type == OrderType::Market {
-            return match (self.qty, self.quote_qty) {
-                (None, None) => Err(ApiError::either("quantity", "quoteOrderQty")),
-                (Some(_), Some(_)) => {
-                    Err(ApiError::new(-1128, "Combination of optional parameters invalid."))
-                }
-                _ => Ok(()),
-            };
-        }
+    fn check_mandatory(&self, order_type: OrderType, names: &Names) -> Result<(), ApiError> {
         let needs = |given: bool, name: &str| {
             if given { Ok(()) } else { Err(ApiError::mandatory(name)) }
         };
+        if order_type == OrderType::Market {
+            let Some(quote_qty) = names.quote_qty else {
+                return needs(self.qty.is_some(), names.qty);
+            };
+            return match (self.qty, self.quote_qty) {
+                (None, None) => Err(ApiError::either(names.qty, quote_qty)),
+                (Some(_), Some(_)) => Err(ApiError::combination()),
+                _ => Ok(()),
+            };
+        }
         let takes_time_in_force = order_type.has_price() && order_type != OrderType::LimitMaker;
-        needs(!takes_time_in_force || self.time_in_force.is_some(), "timeInForce")?;
-        needs(self.qty.is_some(), "quantity")?;
-        needs(!order_type.has_price() || self.price.is_some(), "price")?;
+        needs(!takes_time_in_force || self.time_in_force.is_some(), names.time_in_force)?;
+        needs(self.qty.is_some(), names.qty)?;
+        needs(!order_type.has_price() || self.price.is_some(), names.price)?;
         if order_type.waits() && self.stop_price.is_none() && self.trailing_bps.is_none() {
-            return Err(ApiError::either("stopPrice", "trailingDelta"));
+            return Err(ApiError::either(names.stop_price, names.trailing_delta));
         }
         Ok(())
     }
@@ -196,51 +293,34 @@ impl Fields {
     }
 }
 
-/// What can be refused by name before the engine sees it: zero is no price and no quantity.
-fn check_filters(
-    spec: &InstrumentSpec,
-    order_type: OrderType,
-    fields: &Fields,
-) -> Result<(), ApiError> {
-    let zero_price =
-        |price: Option<Price>| price.is_some_and(Price::is_zero) && spec.min_price.units() >= 0;
-    if zero_price(fields.price) || zero_price(fields.stop_price) {
-        return Err(ApiError::filter("PRICE_FILTER"));
-    }
-    if fields.qty.is_some_and(Qty::is_zero) || fields.quote_qty.is_some_and(Qty::is_zero) {
-        let filter = if order_type == OrderType::Market && fields.quote_qty.is_some() {
-            "NOTIONAL"
-        } else {
-            "LOT_SIZE"
-        };
-        return Err(ApiError::filter(filter));
-    }
-    if fields.trailing_bps.is_some_and(|bps| !(1..=TRAILING_BPS_MAX).contains(&bps)) {
-        return Err(ApiError::filter("TRAILING_DELTA"));
-    }
-    Ok(())
+/// How far behind a trailing stop is, in basis points.
+pub(super) fn read_trailing(params: &Params<'_>, name: &str) -> Result<Option<u32>, ApiError> {
+    let bps = params.integer(name)?;
+    bps.map(|bps| u32::try_from(bps).map_err(|_| ApiError::overflowed(name))).transpose()
 }
 
-/// The furthest that a trailing stop may be behind, in basis points.
-pub const TRAILING_BPS_MAX: u32 = 9_999;
-
-fn read_response(params: &Params<'_>, order_type: OrderType) -> Result<ResponseType, ApiError> {
-    match params.text("newOrderRespType")? {
-        Some(text) => {
-            ResponseType::from_text(text).ok_or_else(|| ApiError::invalid("newOrderRespType"))
-        }
-        None if matches!(order_type, OrderType::Market | OrderType::Limit) => {
-            Ok(ResponseType::Full)
-        }
-        None => Ok(ResponseType::Ack),
+/// What prevents self-trades of the request's orders.
+pub(super) fn read_self_trade_prevention(
+    params: &Params<'_>,
+) -> Result<SelfTradePrevention, ApiError> {
+    match params.text("selfTradePreventionMode")? {
+        Some(text) => parse_self_trade_prevention(text),
+        None => Ok(SELF_TRADE_PREVENTION_DEFAULT),
     }
+}
+
+/// How much the answer is to say, if the request says it.
+pub(super) fn read_response(params: &Params<'_>) -> Result<Option<ResponseType>, ApiError> {
+    let Some(text) = params.text("newOrderRespType")? else { return Ok(None) };
+    let response = ResponseType::from_text(text);
+    response.map(Some).ok_or_else(|| ApiError::invalid("newOrderRespType"))
 }
 
 /// Reads the two parameters by which clients tell their strategies apart. They are checked and not
 /// kept: nothing here answers them.
-fn read_strategy(params: &Params<'_>) -> Result<(), ApiError> {
-    params.integer("strategyId")?;
-    match params.integer("strategyType")? {
+fn read_strategy(params: &Params<'_>, names: &Names) -> Result<(), ApiError> {
+    params.integer(names.strategy_id)?;
+    match params.integer(names.strategy_type)? {
         Some(kind) if kind < STRATEGY_TYPE_MIN => {
             Err(ApiError::new(-1134, "`strategyType` was less than 1000000."))
         }
@@ -284,6 +364,48 @@ impl OrderName {
     pub fn cancel(self, account: AccountId) -> Command {
         let (order_id, client_order_id) = self.parts();
         CancelOrder { order_id, account, client_order_id }.into()
+    }
+}
+
+/// In which state alone an order is to be cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelRestriction {
+    /// Nothing of it is filled.
+    OnlyNew,
+    /// Some of it is filled.
+    OnlyPartiallyFilled,
+}
+
+impl CancelRestriction {
+    /// Reads `cancelRestrictions`, if it is there.
+    ///
+    /// # Errors
+    /// -1145 for any other word.
+    pub fn read(params: &Params<'_>) -> Result<Option<Self>, ApiError> {
+        match params.text("cancelRestrictions")? {
+            None => Ok(None),
+            Some("ONLY_NEW") => Ok(Some(Self::OnlyNew)),
+            Some("ONLY_PARTIALLY_FILLED") => Ok(Some(Self::OnlyPartiallyFilled)),
+            Some(_) => Err(ApiError::new(
+                -1145,
+                "`cancelRestrictions` has to be either `ONLY_NEW` or `ONLY_PARTIALLY_FILLED`.",
+            )),
+        }
+    }
+
+    /// Whether an order in this state may be cancelled.
+    ///
+    /// # Errors
+    /// -2011 if not.
+    pub fn check(self, status: OrderStatus) -> Result<(), ApiError> {
+        let wanted = match self {
+            Self::OnlyNew => OrderStatus::New,
+            Self::OnlyPartiallyFilled => OrderStatus::PartiallyFilled,
+        };
+        if status == wanted {
+            return Ok(());
+        }
+        Err(ApiError::new(-2011, "Order was not canceled due to cancel restrictions."))
     }
 }
 

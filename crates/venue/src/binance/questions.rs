@@ -5,11 +5,13 @@ use tiercel_types::{AccountId, AssetCode, InstrumentSpec, OrderId, Symbol, Times
 use super::answer::NANOS_PER_MILLI;
 use super::error::ApiError;
 use super::exchange_info::{self, SymbolInfo};
+use super::list_view;
 use super::order::OrderName;
+use super::order_list::ListName;
 use super::params::{Params, well_formed_symbol};
 use super::rate_limit::RateLimits;
 use super::view;
-use crate::models::{Models, OrderView};
+use crate::models::{ListView, Models, OrderView};
 
 /// The most levels of a book.
 const DEPTH_MAX: usize = 5_000;
@@ -90,9 +92,7 @@ fn symbols<'m>(
 ) -> Result<Vec<&'m InstrumentSpec>, ApiError> {
     let (one, several) = (params.text("symbol")?, params.text("symbols")?);
     match (one, several) {
-        (Some(_), Some(_)) => {
-            Err(ApiError::new(-1128, "Combination of optional parameters invalid."))
-        }
+        (Some(_), Some(_)) => Err(ApiError::combination()),
         (Some(name), None) => {
             well_formed_symbol(name)?;
             Ok(vec![by_name(models, name)?])
@@ -202,7 +202,7 @@ pub fn order(models: &Models, params: &Params<'_>, account: AccountId) -> Result
     let name = OrderName::read(params)?;
     params.finish()?;
     let found = find(models, account, name).filter(|order| order.instrument == spec.instrument);
-    view::order(found.ok_or_else(ApiError::no_such_order)?, &spec)
+    view::order(models, found.ok_or_else(ApiError::no_such_order)?, &spec)
 }
 
 /// `GET openOrders`.
@@ -273,6 +273,60 @@ pub fn all_orders(
     view::orders(models, newest.into_iter().rev())
 }
 
+/// `GET orderList`.
+///
+/// # Errors
+/// -2013 if the account has no such list.
+pub fn order_list(
+    models: &Models,
+    params: &Params<'_>,
+    account: AccountId,
+) -> Result<String, ApiError> {
+    let name = ListName::read(params, "origClientOrderId")?;
+    params.finish()?;
+    let list = name.find(models.orders(), account).ok_or_else(ApiError::no_such_list)?;
+    list_view::list(models, list)
+}
+
+/// `GET openOrderList`.
+///
+/// # Errors
+/// For parameters that are wrong.
+pub fn open_order_lists(
+    models: &Models,
+    params: &Params<'_>,
+    account: AccountId,
+) -> Result<String, ApiError> {
+    params.finish()?;
+    list_view::lists(models, models.orders().lists(account).filter(|list| list.ended.0 == 0))
+}
+
+/// `GET allOrderList`: live ones, and those that ended and are remembered. With `fromId` or a start
+/// the oldest from there on, else the newest.
+///
+/// # Errors
+/// For parameters that are wrong.
+pub fn all_order_lists(
+    models: &Models,
+    params: &Params<'_>,
+    account: AccountId,
+) -> Result<String, ApiError> {
+    let from = params.integer("fromId")?;
+    let span = Span::read(params)?;
+    let limit = limit(params, ROWS_DEFAULT, ROWS_MAX)?;
+    params.finish()?;
+    if from.is_some() && !span.is_open() {
+        return Err(ApiError::combination());
+    }
+    let wanted = |list: &&ListView| list.list_id.0 >= from.unwrap_or(0) && span.holds(list.created);
+    let lists = models.orders().lists(account).filter(wanted);
+    if from.is_some() || span.from_ms > 0 {
+        return list_view::lists(models, lists.take(limit));
+    }
+    let newest: Vec<_> = lists.rev().take(limit).collect();
+    list_view::lists(models, newest.into_iter().rev())
+}
+
 /// `GET myTrades`: those of the venue's newest trades that are the account's. With `fromId` or a
 /// start the oldest from there on, else the newest.
 ///
@@ -291,7 +345,7 @@ pub fn my_trades(
     let limit = limit(params, ROWS_DEFAULT, ROWS_MAX)?;
     params.finish()?;
     if from.is_some() && !span.is_open() {
-        return Err(ApiError::new(-1128, "Combination of optional parameters invalid."));
+        return Err(ApiError::combination());
     }
     let wanted = |id: u64| order_id.is_none_or(|one| one == id);
     let own = models
@@ -307,7 +361,7 @@ pub fn my_trades(
         newest.reverse();
         newest
     };
-    view::own_trades(account, &spec, codes, rows.into_iter(), wanted, limit)
+    view::own_trades(models.orders(), account, &spec, codes, rows.into_iter(), wanted, limit)
 }
 
 /// `GET account`.

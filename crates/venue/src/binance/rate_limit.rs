@@ -151,18 +151,31 @@ impl OrderLimiter {
     /// # Errors
     /// -1015 if the account has as many unfilled orders as it may; nothing is counted then.
     pub fn place(&mut self, account: AccountId, now_ms: u64) -> Result<OrderCount, ApiError> {
+        self.place_several(account, 1, now_ms)
+    }
+
+    /// Counts the orders of a list, all or none.
+    ///
+    /// # Errors
+    /// As [`OrderLimiter::place`].
+    pub fn place_several(
+        &mut self,
+        account: AccountId,
+        orders: u32,
+        now_ms: u64,
+    ) -> Result<OrderCount, ApiError> {
         let limits = self.limits;
         let windows = self.roll(account, now_ms);
-        if windows.count.ten_seconds >= limits.orders_10s {
+        if windows.count.ten_seconds.saturating_add(orders) > limits.orders_10s {
             let wait_s = seconds_left(now_ms, TEN_SECONDS_MS);
             return Err(ApiError::too_many_orders(limits.orders_10s, "10 SECOND", wait_s));
         }
-        if windows.count.day >= limits.orders_1d {
+        if windows.count.day.saturating_add(orders) > limits.orders_1d {
             let wait_s = seconds_left(now_ms, DAY_MS);
             return Err(ApiError::too_many_orders(limits.orders_1d, "1 DAY", wait_s));
         }
-        windows.count.ten_seconds += 1;
-        windows.count.day += 1;
+        windows.count.ten_seconds += orders;
+        windows.count.day += orders;
         Ok(windows.count)
     }
 

@@ -8,16 +8,17 @@ use tiercel_types::{AccountId, AssetCode, InstrumentSpec, Money, OrderKind, Pric
 
 use super::answer::{Decimal, NANOS_PER_MILLI, NO_LIST, OrderSummary, write};
 use super::error::ApiError;
+use super::list_view;
 use super::words::{self, OrderStatus, OrderType};
-use crate::models::{Book, Models, OrderStage, OrderView, TradeView};
+use crate::models::{Book, Models, OrderStage, OrderView, Orders, TradeView};
 
 /// Where an order stands.
-pub fn order_status(order: &OrderView) -> OrderStatus {
+pub fn order_status(orders: &Orders, order: &OrderView) -> OrderStatus {
     let some_filled = !order.executed_qty.is_zero();
     match order.stage {
         OrderStage::Pending => OrderStatus::PendingNew,
         OrderStage::Filled => OrderStatus::Filled,
-        OrderStage::Ended => OrderStatus::of_end(order.end_reason, some_filled),
+        OrderStage::Ended => OrderStatus::of_end(list_view::end_reason(orders, order), some_filled),
         _ if some_filled => OrderStatus::PartiallyFilled,
         _ => OrderStatus::New,
     }
@@ -46,13 +47,12 @@ struct OrderFields<'a> {
 }
 
 impl<'a> OrderFields<'a> {
-    fn of(order: &'a OrderView, spec: &'a InstrumentSpec) -> Self {
-        let list = i64::try_from(order.list_id.0).unwrap_or(i64::MAX);
+    fn of(orders: &Orders, order: &'a OrderView, spec: &'a InstrumentSpec) -> Self {
         let trails = order.trigger == Trigger::TrailingStop;
         Self {
             symbol: spec.symbol.as_str(),
             order_id: order.order_id.0,
-            order_list_id: if list == 0 { NO_LIST } else { list },
+            order_list_id: list_view::number(order.list_id),
             client_order_id: order.client_order_id.as_str(),
             summary: OrderSummary {
                 price: Decimal(price_given(order)),
@@ -64,7 +64,7 @@ impl<'a> OrderFields<'a> {
                 executed_qty: Decimal(order.executed_qty),
                 orig_quote_order_qty: Decimal(order.quote_qty),
                 cummulative_quote_qty: Decimal(order.executed_quote),
-                status: order_status(order).as_str(),
+                status: order_status(orders, order).as_str(),
                 time_in_force: words::time_in_force(order.time_in_force),
                 order_type: OrderType::of(order.kind, order.trigger).as_str(),
                 side: words::side(order.side),
@@ -92,7 +92,7 @@ struct OrderAnswer<'a> {
 /// An order that was cancelled.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct CancelledAnswer<'a> {
+pub(super) struct CancelledAnswer<'a> {
     /// The name by which the order was entered.
     orig_client_order_id: &'a str,
     transact_time: u64,
@@ -100,11 +100,15 @@ struct CancelledAnswer<'a> {
     fields: OrderFields<'a>,
 }
 
-fn order_answer<'a>(order: &'a OrderView, spec: &'a InstrumentSpec) -> OrderAnswer<'a> {
+fn order_answer<'a>(
+    orders: &Orders,
+    order: &'a OrderView,
+    spec: &'a InstrumentSpec,
+) -> OrderAnswer<'a> {
     let working = (order.working_since.0 != 0)
         .then(|| i64::try_from(order.working_since.0 / NANOS_PER_MILLI).unwrap_or(i64::MAX));
     OrderAnswer {
-        fields: OrderFields::of(order, spec),
+        fields: OrderFields::of(orders, order, spec),
         time: order.created.0 / NANOS_PER_MILLI,
         update_time: order.updated.0 / NANOS_PER_MILLI,
         is_working: working.is_some(),
@@ -116,8 +120,12 @@ fn order_answer<'a>(order: &'a OrderView, spec: &'a InstrumentSpec) -> OrderAnsw
 ///
 /// # Errors
 /// [`ApiError::internal`] if it cannot be written.
-pub fn order(order: &OrderView, spec: &InstrumentSpec) -> Result<String, ApiError> {
-    write(&order_answer(order, spec))
+pub fn order(
+    models: &Models,
+    order: &OrderView,
+    spec: &InstrumentSpec,
+) -> Result<String, ApiError> {
+    write(&order_answer(models.orders(), order, spec))
 }
 
 /// Orders, in the order given. Those of instruments that are not known are left out: there are
@@ -132,45 +140,23 @@ pub fn orders<'a>(
     let known: Vec<_> = orders
         .filter_map(|order| Some((order, *models.instruments().get(order.instrument)?)))
         .collect();
-    let answers: Vec<_> = known.iter().map(|(order, spec)| order_answer(order, spec)).collect();
-    write(&answers)
+    let answer = |(order, spec)| order_answer(models.orders(), order, spec);
+    write(&known.iter().map(|(order, spec)| answer((order, spec))).collect::<Vec<_>>())
 }
 
-fn cancelled_answer<'a>(
+/// An order as it ended, under the name of the request to cancel.
+pub(super) fn cancelled_answer<'a>(
+    models: &Models,
     order: &'a OrderView,
     spec: &'a InstrumentSpec,
     cancel_id: &'a str,
 ) -> CancelledAnswer<'a> {
+    let fields = OrderFields::of(models.orders(), order, spec);
     CancelledAnswer {
         orig_client_order_id: order.client_order_id.as_str(),
         transact_time: order.updated.0 / NANOS_PER_MILLI,
-        fields: OrderFields { client_order_id: cancel_id, ..OrderFields::of(order, spec) },
+        fields: OrderFields { client_order_id: cancel_id, ..fields },
     }
-}
-
-/// The answer to `DELETE order`: the order as it ended, under the name of the request to cancel.
-///
-/// # Errors
-/// [`ApiError::internal`] if it cannot be written.
-pub fn cancelled(
-    order: &OrderView,
-    spec: &InstrumentSpec,
-    cancel_id: &str,
-) -> Result<String, ApiError> {
-    write(&cancelled_answer(order, spec, cancel_id))
-}
-
-/// The answer to `DELETE openOrders`.
-///
-/// # Errors
-/// [`ApiError::internal`] if it cannot be written.
-pub fn all_cancelled<'a>(
-    spec: &InstrumentSpec,
-    orders: impl Iterator<Item = &'a OrderView>,
-    cancel_id: &str,
-) -> Result<String, ApiError> {
-    let answers: Vec<_> = orders.map(|order| cancelled_answer(order, spec, cancel_id)).collect();
-    write(&answers)
 }
 
 /// One level: price and quantity.
@@ -260,6 +246,7 @@ struct OwnTradeAnswer<'a> {
 /// # Errors
 /// [`ApiError::internal`] if they cannot be written.
 pub fn own_trades<'a>(
+    orders: &Orders,
     account: AccountId,
     spec: &InstrumentSpec,
     (base, quote): (AssetCode, AssetCode),
@@ -282,7 +269,9 @@ pub fn own_trades<'a>(
                 symbol: spec.symbol.as_str(),
                 id: trade.trade_id.0,
                 order_id: order_id.0,
-                order_list_id: NO_LIST,
+                order_list_id: orders
+                    .get(account, order_id)
+                    .map_or(NO_LIST, |order| list_view::number(order.list_id)),
                 price: Decimal(trade.price),
                 qty: Decimal(trade.qty),
                 quote_qty: Decimal(Money::of(trade.price, trade.qty)),

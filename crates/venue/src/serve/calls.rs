@@ -10,6 +10,7 @@
 //! A transport finds the call, counts its weight, reads the parameters and who signed them; what
 //! the call is and what it answers stands here once.
 
+mod lists;
 mod orders;
 
 use axum::http::Method;
@@ -17,6 +18,7 @@ use serde_json::json;
 use tiercel_types::{AccountId, Command};
 
 use crate::accounts::Key;
+use crate::binance::order_list::PlaceList;
 use crate::binance::rate_limit::OrderCount;
 use crate::binance::{ApiError, Params, questions};
 
@@ -127,6 +129,24 @@ calls! {
     POST "order/test", "order.test", Trade, one, |call| call.test();
     DELETE "order", "order.cancel", Trade, one, |call| call.cancel();
     DELETE "openOrders", "openOrders.cancelAll", Trade, one, |call| call.cancel_open_orders();
+    POST "orderList/oco", "orderList.place.oco", Trade, one,
+        |call| call.place_list(PlaceList::read_oco);
+    POST "order/oco", "orderList.place", Trade, one,
+        |call| call.place_list(PlaceList::read_old_oco);
+    POST "orderList/oto", "orderList.place.oto", Trade, one,
+        |call| call.place_list(PlaceList::read_oto);
+    POST "orderList/otoco", "orderList.place.otoco", Trade, one,
+        |call| call.place_list(PlaceList::read_otoco);
+    DELETE "orderList", "orderList.cancel", Trade, one, |call| call.cancel_list();
+    GET "orderList", "orderList.status", Read, |_| 4, |call| call.ask(|call| {
+        questions::order_list(&call.gateway.models, call.params, call.account)
+    });
+    GET "openOrderList", "openOrderLists.status", Read, |_| 6, |call| call.ask(|call| {
+        questions::open_order_lists(&call.gateway.models, call.params, call.account)
+    });
+    GET "allOrderList", "allOrderLists", Read, |_| 20, |call| call.ask(|call| {
+        questions::all_order_lists(&call.gateway.models, call.params, call.account)
+    });
     GET "order", "order.status", Read, |_| 4, |call| call.ask(|call| {
         questions::order(&call.gateway.models, call.params, call.account)
     });

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tiercel_types::order::Trigger;
-use tiercel_types::{AccountId, Price, Qty};
+use tiercel_types::{AccountId, InstrumentSpec, Price, Qty};
 use tiercel_venue::binance::Params;
 use tiercel_venue::binance::order::PlaceOrder;
 
@@ -75,7 +75,9 @@ proptest! {
         );
         let params = Params::parse(&query, "").unwrap();
         let name = "x".parse().unwrap();
-        let read = PlaceOrder::read(&params, &spec(), AccountId(3), name).unwrap();
+        let (tick, lot) = (Price::from_units(1), Qty::from_units(1));
+        let spec = InstrumentSpec { tick, lot, ..spec() };
+        let read = PlaceOrder::read(&params, &spec, AccountId(3), name).unwrap();
         prop_assert_eq!((read.order.price, read.order.qty), (price, qty));
         let terms = read.terms.unwrap();
         prop_assert_eq!((terms.trigger, terms.trigger_price), (Trigger::Stop, stop));

@@ -1,17 +1,16 @@
 //! Calls that place and cancel orders.
 
-use tiercel_types::{AccountId, Event, InstrumentSpec};
+use tiercel_types::{AccountId, Command, Event, InstrumentSpec, OrderId};
 
 use super::{Call, Work};
 use crate::binance::answer::Placed;
 use crate::binance::denial::denial;
-use crate::binance::order::{OrderName, PlaceOrder, cancel_all};
-use crate::binance::{ApiError, questions, view};
-use crate::models::OrderView;
-use crate::serve::gateway::{Events, Gateway};
+use crate::binance::order::{CancelRestriction, OrderName, PlaceOrder, cancel_all};
+use crate::binance::{ApiError, list_view, questions, view};
+use crate::serve::gateway::Events;
 
 impl Call<'_> {
-    fn read_order(&mut self) -> Result<(PlaceOrder, InstrumentSpec), ApiError> {
+    pub(super) fn read_order(&mut self) -> Result<(PlaceOrder, InstrumentSpec), ApiError> {
         let spec = questions::instrument(&self.gateway.models, self.params)?;
         let name = self.gateway.generate_name();
         let request = PlaceOrder::read(self.params, &spec, self.account, name)?;
@@ -34,18 +33,34 @@ impl Call<'_> {
     pub(super) fn cancel(&mut self) -> Result<Work, ApiError> {
         let spec = questions::instrument(&self.gateway.models, self.params)?;
         let name = OrderName::read(self.params)?;
-        let cancel_id = self.cancel_id()?;
+        let restriction = CancelRestriction::read(self.params)?;
+        let cancel_id = self.cancel_id("newClientOrderId")?;
         self.params.finish()?;
-        let known = questions::find(&self.gateway.models, self.account, name);
-        if known.is_some_and(|order| order.instrument != spec.instrument) {
-            return Err(ApiError::unknown_order());
-        }
         let account = self.account;
-        self.submit(&[name.cancel(account)], move |gateway, events| {
-            let ended = ended(gateway, account, events)?;
-            let order = ended.into_iter().next().ok_or_else(ApiError::internal)?;
-            view::cancelled(order, &spec, &cancel_id)
+        let command = self.cancel_command(name, restriction, &spec)?;
+        self.submit(&[command], move |gateway, events| {
+            let ended = ended(account, events)?;
+            list_view::one_cancelled(&gateway.models, account, &ended, &spec, &cancel_id)
         })
+    }
+
+    /// The command that cancels an order, if it is one of the symbol and may be cancelled as it
+    /// stands.
+    pub(super) fn cancel_command(
+        &self,
+        name: OrderName,
+        restriction: Option<CancelRestriction>,
+        spec: &InstrumentSpec,
+    ) -> Result<Command, ApiError> {
+        if let Some(order) = questions::find(&self.gateway.models, self.account, name) {
+            if order.instrument != spec.instrument {
+                return Err(ApiError::unknown_order());
+            }
+            if let Some(restriction) = restriction.filter(|_| order.stage.is_live()) {
+                restriction.check(view::order_status(self.gateway.models.orders(), order))?;
+            }
+        }
+        Ok(name.cancel(self.account))
     }
 
     pub(super) fn cancel_open_orders(&mut self) -> Result<Work, ApiError> {
@@ -54,39 +69,37 @@ impl Call<'_> {
         let cancel_id = self.gateway.generate_name().to_string();
         let account = self.account;
         self.submit(&[cancel_all(account, &spec)], move |gateway, events| {
-            let ended = ended(gateway, account, events)?;
+            let ended = ended(account, events)?;
             if ended.is_empty() {
                 return Err(ApiError::unknown_order());
             }
-            view::all_cancelled(&spec, ended.into_iter(), &cancel_id)
+            list_view::all_cancelled(&gateway.models, account, &ended, &spec, &cancel_id)
         })
     }
 
     /// The name of the request to cancel, which its answer repeats.
-    fn cancel_id(&mut self) -> Result<String, ApiError> {
-        let given = self.params.client_order_id("newClientOrderId")?;
+    pub(super) fn cancel_id(&mut self, parameter: &str) -> Result<String, ApiError> {
+        let given = self.params.client_order_id(parameter)?;
         Ok(given.unwrap_or_else(|| self.gateway.generate_name()).to_string())
     }
 }
 
-/// The orders of the account that a cancel has ended.
+/// The orders of the account that cancels have ended.
 ///
 /// # Errors
-/// The engine's denial.
-fn ended<'g>(
-    gateway: &'g Gateway,
-    account: AccountId,
-    events: &Events,
-) -> Result<Vec<&'g OrderView>, ApiError> {
+/// The engine's denial, if none of the cancels ended anything.
+pub(super) fn ended(account: AccountId, events: &Events) -> Result<Vec<OrderId>, ApiError> {
     let mut ended = Vec::new();
+    let mut denied = None;
     for (header, event) in events {
         match event {
-            Event::Denied(denied) => return Err(denial(denied.reason, denied.command)),
-            Event::OrderEnded(order) if header.account == account => {
-                ended.extend(gateway.models.orders().get(account, order.order_id));
-            }
+            Event::Denied(event) => denied = denied.or(Some(event)),
+            Event::OrderEnded(order) if header.account == account => ended.push(order.order_id),
             _ => {}
         }
     }
-    Ok(ended)
+    match denied {
+        Some(event) if ended.is_empty() => Err(denial(event.reason, event.command)),
+        _ => Ok(ended),
+    }
 }
