@@ -113,7 +113,8 @@ integration-test: ## The tests that run the built binary, and each crate's integ
 
 .PHONY: clients
 clients: build ## Clients from PyPI, pinned and unchanged, trade on a demo venue (needs python3)
-	.ci/venue-clients
+	.ci/venue-clients quick
+	.ci/venue-clients more
 
 .PHONY: soak
 soak: ## Long random tests, overflow checks on, in parts: SOAK_SECONDS (60) a test, SOAK_PARTS, SOAK_MINUTES

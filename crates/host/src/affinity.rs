@@ -9,12 +9,23 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 /// # Errors
 /// The system's refusal: above all a core that does not exist or is not ours to use.
 pub fn pin_current_thread(cpu: usize) -> io::Result<()> {
-    if cpu >= CpuSet::MAX_CPU {
-        let message = format!("no such core: {cpu}");
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-    }
+    allow_current_thread(&[cpu])
+}
+
+/// Lets the current thread, and those that it will start, run on these cores alone: what a pinned
+/// thread calls in a thread that it has started, to set it free again.
+///
+/// # Errors
+/// The system's refusal: above all of a core that does not exist or is not ours to use.
+pub fn allow_current_thread(cpus: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
-    set.set(cpu);
+    for &cpu in cpus {
+        if cpu >= CpuSet::MAX_CPU {
+            let message = format!("no such core: {cpu}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        set.set(cpu);
+    }
     Ok(sched_setaffinity(None, &set)?)
 }
 
@@ -32,15 +43,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pinned_thread_may_run_on_one_core_alone() {
+    fn a_pinned_thread_may_run_on_one_core_alone_until_it_is_set_free() {
         // In a thread of its own: the others stay free.
         let pinned = std::thread::spawn(|| {
-            let last = *allowed_cpus().unwrap().last().unwrap();
+            let all = allowed_cpus().unwrap();
+            let last = *all.last().unwrap();
             pin_current_thread(last).unwrap();
-            (allowed_cpus().unwrap(), last)
+            let pinned = allowed_cpus().unwrap();
+            allow_current_thread(&all).unwrap();
+            (pinned, last, allowed_cpus().unwrap(), all)
         });
-        let (allowed, last) = pinned.join().unwrap();
-        assert_eq!(allowed, [last]);
+        let (pinned, last, freed, all) = pinned.join().unwrap();
+        assert_eq!(pinned, [last]);
+        assert_eq!(freed, all);
     }
 
     #[test]

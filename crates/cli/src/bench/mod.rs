@@ -23,6 +23,8 @@ pub mod signals;
 pub mod sync;
 pub mod sync_cells;
 pub mod venue;
+mod venue_client;
+mod venue_sockets;
 pub mod waiting;
 
 use std::io::Write;

@@ -15,7 +15,6 @@
 use std::time::{Duration, Instant};
 
 use tiercel_journal::{Durability, FileStorage, IoOptions, Options as JournalOptions};
-use tiercel_sync::wait::WaitKind;
 use tiercel_types::command::{
     AccountState, AddAsset, AddInstrument, CancelOrder, Deposit, NewOrder, SetAccount,
 };
@@ -30,13 +29,16 @@ use tiercel_venue::store::{self, StoreOptions};
 use super::clock::{self, Clock};
 use super::contest::{Case, CaseSpec, Input, Round, Subject, Timing};
 use super::journal::{Bare, Place, wrong};
-use super::{BenchError, Options};
+use super::{BenchError, Options, venue_sockets};
 
 /// The cases of `tiercel bench venue`.
 pub const CASES: &[CaseSpec] = &[
     CaseSpec { bench: "venue", name: "ring_to_event_memory", build: memory },
     CaseSpec { bench: "venue", name: "ring_to_event_disk", build: disk },
     CaseSpec { bench: "venue", name: "ring_to_event_disk_rate", build: disk_rate },
+    CaseSpec { bench: "venue", name: "rest_ack", build: venue_sockets::rest_ack },
+    CaseSpec { bench: "venue", name: "rest_ack_disk", build: venue_sockets::rest_ack_disk },
+    CaseSpec { bench: "venue", name: "depth_fan_out", build: venue_sockets::depth_fan_out },
 ];
 
 /// Commands of a round that is timed one by one, of one at full speed, and at a fixed rate.
@@ -166,7 +168,8 @@ impl Ours {
             if self.load == Load::Single { Durability::Memory } else { Durability::Disk };
         let events = if self.load == Load::Single { 2_048 } else { 32_768 };
         let pipeline = PipelineOptions { durability, events, ..PipelineOptions::default() };
-        let run = RunOptions { core_cpu: Some(self.core_cpu), wait: WaitKind::BusySpin };
+        // It waits as venues do: the disk's interrupt may be its core's, and needs it.
+        let run = RunOptions { core_cpu: Some(self.core_cpu), ..RunOptions::default() };
         let (running, _, handles) =
             start(opened, &pipeline, run, 1).map_err(|error| wrong(&error))?;
         let handle = handles.into_iter().next().ok_or_else(|| wrong(&"no handle"))?;
@@ -269,7 +272,7 @@ fn at_rate(
 }
 
 /// The middle of some times; they are put in order.
-fn middle(times: &mut [f32]) -> f64 {
+pub(super) fn middle(times: &mut [f32]) -> f64 {
     times.sort_unstable_by(f32::total_cmp);
     times.get(times.len() / 2).map_or(0.0, |time| f64::from(*time))
 }
