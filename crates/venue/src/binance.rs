@@ -11,7 +11,9 @@
 //! panics. Source of codes, messages and fields: the public documents of the Binance Spot API,
 //! as of July 2026.
 
+pub mod amend;
 pub mod answer;
+pub mod cancel_replace;
 pub mod denial;
 pub mod error;
 pub mod exchange_info;

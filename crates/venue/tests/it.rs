@@ -13,6 +13,7 @@ mod it {
     mod pipeline;
     mod place;
     mod refusals;
+    mod replace;
     mod request_check;
     mod requests;
     mod signatures;

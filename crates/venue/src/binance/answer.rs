@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use tiercel_types::order::{Trigger, WaitState};
 use tiercel_types::{
     AssetCode, Event, EventHeader, InstrumentSpec, ListId, Money, OrderId, Price, Qty, Side,
@@ -38,6 +39,14 @@ impl<T: Display> Serialize for Decimal<T> {
 /// [`ApiError::internal`] if it cannot be written.
 pub(super) fn write(answer: &impl Serialize) -> Result<String, ApiError> {
     serde_json::to_string(answer).map_err(|_| ApiError::internal())
+}
+
+/// An answer as a part of a larger one.
+///
+/// # Errors
+/// [`ApiError::internal`] if it cannot be written.
+pub(super) fn value(answer: &impl Serialize) -> Result<Value, ApiError> {
+    serde_json::to_value(answer).map_err(|_| ApiError::internal())
 }
 
 /// A fill of an order, in its answer.
@@ -207,6 +216,19 @@ impl Placed {
         quote: AssetCode,
     ) -> Result<String, ApiError> {
         write(&self.answer(request, spec, &(base, quote)))
+    }
+
+    /// The answer as a part of a larger one.
+    ///
+    /// # Errors
+    /// As [`Placed::to_json`].
+    pub fn to_value(
+        &self,
+        request: &PlaceOrder,
+        spec: &InstrumentSpec,
+        assets: &(AssetCode, AssetCode),
+    ) -> Result<Value, ApiError> {
+        value(&self.answer(request, spec, assets))
     }
 
     pub(super) fn answer<'a>(

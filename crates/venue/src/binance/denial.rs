@@ -3,13 +3,24 @@
 use tiercel_types::DenialReason;
 use tiercel_types::command::Kind;
 
+use super::amend;
 use super::error::ApiError;
 
 /// The answer to a command that the engine denied.
 ///
 /// Denials for which the interface has no words of its own keep the engine's stable code, under
-/// -1010.
+/// -1010; those of an amendment are all -2038, but filters.
 pub fn denial(reason: DenialReason, command: Kind) -> ApiError {
+    use DenialReason as Reason;
+    let error = words(reason, command);
+    match (command, error.code) {
+        (Kind::AmendOrder, -2010 | -2011 | -1010) => ApiError { code: -2038, ..error },
+        _ if reason == Reason::NothingToAmend => ApiError::amend_rejected(amend::NO_CHANGE),
+        _ => error,
+    }
+}
+
+fn words(reason: DenialReason, command: Kind) -> ApiError {
     use DenialReason as Reason;
     match reason {
         Reason::UnknownOrder => match command {

@@ -227,6 +227,11 @@ impl ApiError {
         Self::new(-2013, "Order does not exist.")
     }
 
+    /// The order of that id is called otherwise.
+    pub fn other_name() -> Self {
+        Self::new(-2039, "Client order ID is not correct for this order ID.")
+    }
+
     /// There is no such list, live or remembered.
     pub fn no_such_list() -> Self {
         Self::new(-2013, "Order list does not exist.")
@@ -254,11 +259,16 @@ impl ApiError {
 
     /// The body that clients read.
     pub fn to_json(&self) -> String {
+        self.to_value().to_string()
+    }
+
+    /// The body as a part of a larger one.
+    pub fn to_value(&self) -> Value {
         let mut body = serde_json::json!({ "code": self.code, "msg": self.message });
         if let Some(data) = &self.data {
             body["data"] = (**data).clone();
         }
-        body.to_string()
+        body
     }
 }
 

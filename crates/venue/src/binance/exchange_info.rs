@@ -43,8 +43,7 @@ pub fn exchange_info<'a>(
     })
 }
 
-/// One symbol. What this interface cannot do yet, though the engine can, it says it cannot:
-/// order lists, cancel-replace and amendments.
+/// One symbol.
 fn symbol(info: &SymbolInfo<'_>) -> Value {
     let spec = info.spec;
     let modes: Vec<_> = words::SELF_TRADE_PREVENTION.iter().map(|(_, text)| *text).collect();
@@ -65,8 +64,8 @@ fn symbol(info: &SymbolInfo<'_>) -> Value {
         "opoAllowed": false,
         "quoteOrderQtyMarketAllowed": spec.min_price.units() >= 0,
         "allowTrailingStop": spec.min_price.units() >= 0,
-        "cancelReplaceAllowed": false,
-        "amendAllowed": false,
+        "cancelReplaceAllowed": true,
+        "amendAllowed": true,
         "isSpotTradingAllowed": true,
         "isMarginTradingAllowed": false,
         "filters": filters(spec),

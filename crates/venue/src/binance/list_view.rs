@@ -1,10 +1,12 @@
 //! Order lists as the interface tells them: where they stand, and with which orders.
 
 use serde::Serialize;
+use serde_json::Value;
 use tiercel_types::order::ListKind;
-use tiercel_types::{AccountId, EndReason, InstrumentSpec, ListId, OrderId};
+use tiercel_types::{AccountId, EndReason, Event, EventHeader, InstrumentSpec, ListId, OrderId};
 
-use super::answer::{NANOS_PER_MILLI, NO_LIST, write};
+use super::answer::{NANOS_PER_MILLI, NO_LIST, value, write};
+use super::denial::denial;
 use super::error::ApiError;
 use super::view::{CancelledAnswer, cancelled_answer};
 use super::words::OrderStatus;
@@ -187,6 +189,21 @@ pub fn one_cancelled(
     write(told.first().ok_or_else(ApiError::internal)?)
 }
 
+/// As [`one_cancelled`], as a part of a larger answer.
+///
+/// # Errors
+/// As [`one_cancelled`].
+pub fn cancelled_value(
+    models: &Models,
+    account: AccountId,
+    ended: &[OrderId],
+    spec: &InstrumentSpec,
+    cancel_id: &str,
+) -> Result<Value, ApiError> {
+    let told = cancelled(models, account, ended, spec, cancel_id);
+    value(told.first().ok_or_else(ApiError::internal)?)
+}
+
 /// The answer to `DELETE openOrders`.
 ///
 /// # Errors
@@ -199,6 +216,39 @@ pub fn all_cancelled(
     cancel_id: &str,
 ) -> Result<String, ApiError> {
     write(&cancelled(models, account, ended, spec, cancel_id))
+}
+
+/// The orders of the account that cancels have ended, in their order. Others, that happened to expire
+/// at the same moment, are passed over.
+///
+/// # Errors
+/// The engine's denial, if none of the cancels ended anything.
+pub fn ended<'e>(
+    models: &Models,
+    account: AccountId,
+    events: impl IntoIterator<Item = &'e (EventHeader, Event)>,
+) -> Result<Vec<OrderId>, ApiError> {
+    let orders = models.orders();
+    let cancelled = |order_id: &OrderId| {
+        let order = orders.get(account, *order_id);
+        order.is_some_and(|order| {
+            OrderStatus::of_end(end_reason(orders, order), false) == OrderStatus::Canceled
+        })
+    };
+    let mut ended = Vec::new();
+    let mut denied = None;
+    for (header, event) in events {
+        match event {
+            Event::Denied(event) => denied = denied.or(Some(event)),
+            Event::OrderEnded(order) if header.account == account => ended.push(order.order_id),
+            _ => {}
+        }
+    }
+    ended.retain(cancelled);
+    match denied {
+        Some(event) if ended.is_empty() => Err(denial(event.reason, event.command)),
+        _ => Ok(ended),
+    }
 }
 
 /// Why an order ended. One that its list took with it was cancelled if the order was whose end

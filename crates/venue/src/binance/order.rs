@@ -335,27 +335,38 @@ pub enum OrderName {
     Id(OrderId),
     /// By the client's.
     Client(ClientOrderId),
+    /// By both, which have to be the same order's.
+    Both(OrderId, ClientOrderId),
 }
 
 impl OrderName {
-    /// Reads `orderId` or `origClientOrderId`; the first wins if both are there.
+    /// Reads `orderId` or `origClientOrderId`, or both.
     ///
     /// # Errors
-    /// -1102 if neither is.
+    /// -1102 if neither is there.
     pub fn read(params: &Params<'_>) -> Result<Self, ApiError> {
-        let id = params.integer("orderId")?.filter(|id| *id > 0);
-        let client = params.client_order_id("origClientOrderId")?;
-        match (id, client) {
-            (Some(id), _) => Ok(Self::Id(OrderId(id))),
-            (None, Some(client)) => Ok(Self::Client(client)),
-            (None, None) => Err(ApiError::either("origClientOrderId", "orderId")),
+        Self::read_named(params, "orderId", "origClientOrderId")
+    }
+
+    /// Reads it from parameters of other names.
+    ///
+    /// # Errors
+    /// As [`OrderName::read`].
+    pub fn read_named(params: &Params<'_>, id: &str, client: &str) -> Result<Self, ApiError> {
+        let number = params.integer(id)?.filter(|id| *id > 0);
+        let name = params.client_order_id(client)?;
+        match (number, name) {
+            (Some(number), Some(name)) => Ok(Self::Both(OrderId(number), name)),
+            (Some(number), None) => Ok(Self::Id(OrderId(number))),
+            (None, Some(name)) => Ok(Self::Client(name)),
+            (None, None) => Err(ApiError::either(client, id)),
         }
     }
 
-    /// Its two forms, as commands have them.
+    /// Its two forms, as commands have them: the first wins there.
     pub fn parts(self) -> (OrderId, ClientOrderId) {
         match self {
-            Self::Id(id) => (id, ClientOrderId::EMPTY),
+            Self::Id(id) | Self::Both(id, _) => (id, ClientOrderId::EMPTY),
             Self::Client(client) => (OrderId::NONE, client),
         }
     }

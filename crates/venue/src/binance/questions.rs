@@ -49,10 +49,22 @@ pub fn assets(models: &Models, spec: &InstrumentSpec) -> Result<(AssetCode, Asse
 }
 
 /// The order that a request names, if the models know it.
-pub fn find(models: &Models, account: AccountId, name: OrderName) -> Option<&OrderView> {
+///
+/// # Errors
+/// -2039 if it is not called as the request says.
+pub fn find(
+    models: &Models,
+    account: AccountId,
+    name: OrderName,
+) -> Result<Option<&OrderView>, ApiError> {
+    let orders = models.orders();
     match name {
-        OrderName::Id(order_id) => models.orders().get(account, order_id),
-        OrderName::Client(id) => models.orders().by_client_id(account, &id),
+        OrderName::Id(order_id) => Ok(orders.get(account, order_id)),
+        OrderName::Client(id) => Ok(orders.by_client_id(account, &id)),
+        OrderName::Both(order_id, id) => match orders.get(account, order_id) {
+            Some(order) if order.client_order_id != id => Err(ApiError::other_name()),
+            found => Ok(found),
+        },
     }
 }
 
@@ -201,7 +213,7 @@ pub fn order(models: &Models, params: &Params<'_>, account: AccountId) -> Result
     let spec = instrument(models, params)?;
     let name = OrderName::read(params)?;
     params.finish()?;
-    let found = find(models, account, name).filter(|order| order.instrument == spec.instrument);
+    let found = find(models, account, name)?.filter(|order| order.instrument == spec.instrument);
     view::order(models, found.ok_or_else(ApiError::no_such_order)?, &spec)
 }
 

@@ -12,6 +12,7 @@
 
 mod lists;
 mod orders;
+mod replace;
 
 use axum::http::Method;
 use serde_json::json;
@@ -129,6 +130,8 @@ calls! {
     POST "order/test", "order.test", Trade, one, |call| call.test();
     DELETE "order", "order.cancel", Trade, one, |call| call.cancel();
     DELETE "openOrders", "openOrders.cancelAll", Trade, one, |call| call.cancel_open_orders();
+    POST "order/cancelReplace", "order.cancelReplace", Trade, one, |call| call.cancel_replace();
+    PUT "order/amend/keepPriority", "order.amend.keepPriority", Trade, |_| 4, |call| call.amend();
     POST "orderList/oco", "orderList.place.oco", Trade, one,
         |call| call.place_list(PlaceList::read_oco);
     POST "order/oco", "orderList.place", Trade, one,

@@ -1,6 +1,5 @@
 //! Calls that place and cancel order lists.
 
-use super::orders::ended;
 use super::{Call, Work};
 use crate::binance::answer::PlacedList;
 use crate::binance::order_list::{ListName, PlaceList, Placing, cancel_list};
@@ -41,7 +40,7 @@ impl Call<'_> {
             return Err(ApiError::unknown_order());
         }
         self.submit(&commands, move |gateway, events| {
-            let ended = ended(account, events)?;
+            let ended = list_view::ended(&gateway.models, account, events)?;
             list_view::one_cancelled(&gateway.models, account, &ended, &spec, &cancel_id)
         })
     }

@@ -1,13 +1,11 @@
 //! Calls that place and cancel orders.
 
-use tiercel_types::{AccountId, Command, Event, InstrumentSpec, OrderId};
+use tiercel_types::{Command, InstrumentSpec};
 
 use super::{Call, Work};
 use crate::binance::answer::Placed;
-use crate::binance::denial::denial;
 use crate::binance::order::{CancelRestriction, OrderName, PlaceOrder, cancel_all};
 use crate::binance::{ApiError, list_view, questions, view};
-use crate::serve::gateway::Events;
 
 impl Call<'_> {
     pub(super) fn read_order(&mut self) -> Result<(PlaceOrder, InstrumentSpec), ApiError> {
@@ -39,7 +37,7 @@ impl Call<'_> {
         let account = self.account;
         let command = self.cancel_command(name, restriction, &spec)?;
         self.submit(&[command], move |gateway, events| {
-            let ended = ended(account, events)?;
+            let ended = list_view::ended(&gateway.models, account, events)?;
             list_view::one_cancelled(&gateway.models, account, &ended, &spec, &cancel_id)
         })
     }
@@ -52,7 +50,7 @@ impl Call<'_> {
         restriction: Option<CancelRestriction>,
         spec: &InstrumentSpec,
     ) -> Result<Command, ApiError> {
-        if let Some(order) = questions::find(&self.gateway.models, self.account, name) {
+        if let Some(order) = questions::find(&self.gateway.models, self.account, name)? {
             if order.instrument != spec.instrument {
                 return Err(ApiError::unknown_order());
             }
@@ -69,7 +67,7 @@ impl Call<'_> {
         let cancel_id = self.gateway.generate_name().to_string();
         let account = self.account;
         self.submit(&[cancel_all(account, &spec)], move |gateway, events| {
-            let ended = ended(account, events)?;
+            let ended = list_view::ended(&gateway.models, account, events)?;
             if ended.is_empty() {
                 return Err(ApiError::unknown_order());
             }
@@ -81,25 +79,5 @@ impl Call<'_> {
     pub(super) fn cancel_id(&mut self, parameter: &str) -> Result<String, ApiError> {
         let given = self.params.client_order_id(parameter)?;
         Ok(given.unwrap_or_else(|| self.gateway.generate_name()).to_string())
-    }
-}
-
-/// The orders of the account that cancels have ended.
-///
-/// # Errors
-/// The engine's denial, if none of the cancels ended anything.
-pub(super) fn ended(account: AccountId, events: &Events) -> Result<Vec<OrderId>, ApiError> {
-    let mut ended = Vec::new();
-    let mut denied = None;
-    for (header, event) in events {
-        match event {
-            Event::Denied(event) => denied = denied.or(Some(event)),
-            Event::OrderEnded(order) if header.account == account => ended.push(order.order_id),
-            _ => {}
-        }
-    }
-    match denied {
-        Some(event) if ended.is_empty() => Err(denial(event.reason, event.command)),
-        _ => Ok(ended),
     }
 }
