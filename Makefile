@@ -116,6 +116,10 @@ clients: build ## Clients from PyPI, pinned and unchanged, trade on a demo venue
 	.ci/venue-clients quick
 	.ci/venue-clients more
 
+.PHONY: schemathesis
+schemathesis: build ## Requests made up from /openapi.json against a demo venue, SCHEMATHESIS_EXAMPLES (30) each (needs python3)
+	.ci/venue-schemathesis
+
 .PHONY: soak
 soak: ## Long random tests, overflow checks on, in parts: SOAK_SECONDS (60) a test, SOAK_PARTS, SOAK_MINUTES
 	CARGO="$(CARGO)" .ci/soak

@@ -7,8 +7,8 @@
 //!                                        (log, snapshots, recovery)   (what may be asked)
 //! ```
 //!
-//! docs/venue.md describes it. The first gateway is [`serve`], which speaks what [`binance`] decides:
-//! docs/binance-api.md.
+//! docs/venue.md describes it. The gateway is [`serve`], which speaks what [`binance`] and [`native`]
+//! decide: docs/binance-api.md, docs/native-api.md.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ pub mod binance;
 pub mod config;
 pub mod demo;
 pub mod models;
+pub mod native;
 pub mod pipeline;
 pub mod replica;
 pub mod run;

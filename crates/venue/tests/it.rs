@@ -10,6 +10,10 @@ mod it {
     mod kill;
     mod lists;
     mod models;
+    mod native;
+    mod native_client;
+    mod native_orders;
+    mod native_stream;
     mod pipeline;
     mod place;
     mod refusals;

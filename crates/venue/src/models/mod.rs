@@ -1,7 +1,8 @@
 //! Read models: what may be asked of the venue, folded from its events.
 //!
 //! ```text
-//!   durable events --> Models::apply --> instruments, depth, trades, orders, balances, candles
+//!   durable events --> Models::apply --> instruments, depth, trades, orders, balances, candles,
+//!                            |           auctions
 //!                            |
 //!                            +--> checkpoint: the last command that is wholly in them
 //! ```
@@ -13,6 +14,7 @@
 //! Architecture Invariant: models see nothing but events. The same events give equal models, and
 //! equal bytes of them.
 
+mod auctions;
 mod balances;
 mod candles;
 mod depth;
@@ -22,6 +24,7 @@ mod lists;
 mod orders;
 mod trades;
 
+pub use auctions::{AuctionPrice, AuctionView, Auctions};
 pub use balances::BalanceView;
 pub use candles::{Candle, Candles, Interval, Ticker};
 pub use depth::{Book, Depth, DepthChanges, LevelChange, level_changes};
@@ -77,6 +80,7 @@ pub struct Models {
     orders: Orders,
     totals: Totals,
     candles: Candles,
+    auctions: Auctions,
     limits: ModelLimits,
 }
 
@@ -91,6 +95,7 @@ impl Models {
             orders: Orders::new(limits.ended_orders),
             totals: Totals::default(),
             candles: Candles::default(),
+            auctions: Auctions::default(),
             limits,
         }
     }
@@ -110,6 +115,7 @@ impl Models {
     ) {
         self.instruments.apply(header, event);
         self.orders.apply(header, event);
+        self.auctions.apply(header, event);
         self.settle(header, event);
         self.depth.apply(header, event, told);
         if header.is_last() {
@@ -190,6 +196,11 @@ impl Models {
         &self.candles
     }
 
+    /// Calls and auctions.
+    pub const fn auctions(&self) -> &Auctions {
+        &self.auctions
+    }
+
     /// What traded in the last 24 hours, by the venue's time.
     pub fn ticker(&self, instrument: InstrumentId, now: Timestamp) -> Ticker {
         self.candles.ticker(instrument, now.max(self.checkpoint.time))
@@ -224,6 +235,7 @@ impl Models {
         self.orders.save(out);
         self.totals.save(out);
         self.candles.save(out);
+        self.auctions.save(out);
     }
 
     /// The models that were [saved](Self::save).
@@ -242,6 +254,7 @@ impl Models {
             orders: Orders::load(&mut reader, limits.ended_orders)?,
             totals: Totals::load(&mut reader)?,
             candles: Candles::load(&mut reader)?,
+            auctions: Auctions::load(&mut reader)?,
             limits,
         };
         reader.end()?;

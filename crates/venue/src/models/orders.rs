@@ -231,7 +231,7 @@ pub struct Orders {
 
 impl Orders {
     /// Keeps `limit` ended orders and lists of each account.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             kept: BTreeMap::new(),
             live: BTreeMap::new(),
@@ -309,7 +309,7 @@ impl Orders {
         })
     }
 
-    pub(super) fn apply(&mut self, header: &EventHeader, event: &Event) {
+    pub(crate) fn apply(&mut self, header: &EventHeader, event: &Event) {
         match event {
             Event::OrderAccepted(order) => self.accepted(header, order),
             Event::Trade(trade) => self.traded(header, trade),

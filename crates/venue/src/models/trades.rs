@@ -47,7 +47,7 @@ pub struct TradeView {
 }
 
 impl TradeView {
-    fn of(header: &EventHeader, trade: &Trade) -> Self {
+    pub(crate) fn of(header: &EventHeader, trade: &Trade) -> Self {
         Self {
             trade_id: trade.trade_id,
             time: Timestamp(header.time_ns),

@@ -16,7 +16,7 @@ use crate::models::Models;
 use crate::pipeline::{Busy, Delivery, Status, Submission, Submitter};
 
 use super::hub::Hub;
-use super::{ServeOptions, now_ms};
+use super::{ServeOptions, native, now_ms};
 
 /// Events of a submission, as its client may see them.
 pub(super) type Events = Vec<(EventHeader, Event)>;
@@ -51,7 +51,7 @@ impl Shared {
 /// A submission that was taken. It has to be waited for, before events are folded again.
 #[must_use]
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ticket(u64);
+pub(super) struct Ticket(pub(super) u64);
 
 /// Where the events of a submission come, once all are durable. It fails if the venue does.
 pub(super) type Replied = oneshot::Receiver<Events>;
@@ -78,6 +78,7 @@ pub(super) struct Gateway {
     pub(super) weights: WeightLimiter,
     pub(super) orders: OrderLimiter,
     pub(super) hub: Hub,
+    pub(super) native: native::State,
     pending: HashMap<u64, Pending>,
     next_token: u64,
     names: Names,
@@ -100,6 +101,7 @@ impl Gateway {
         };
         Ok(Self {
             submitter,
+            native: native::State::new(&models),
             models,
             weights: WeightLimiter::new(limits.weight_1m),
             orders: OrderLimiter::new(limits),
@@ -144,11 +146,13 @@ impl Gateway {
     /// Folds an event, and answers its submission with its last.
     pub(super) fn take(&mut self, delivery: &Delivery) {
         self.count(delivery);
-        let Self { models, hub, .. } = self;
+        let Self { models, hub, native, .. } = self;
         models.apply_told(&delivery.header, &delivery.event, |instrument, change| {
             hub.changed(instrument, change);
+            native.changed(instrument, change);
         });
         hub.tell(models, &delivery.header, &delivery.event);
+        native.tell(models, &delivery.header, &delivery.event);
         if delivery.origin.gateway != self.submitter.gateway() {
             return;
         }
@@ -156,6 +160,9 @@ impl Gateway {
         let Some(pending) = self.pending.get_mut(&token) else { return };
         if concerns(pending.account, delivery) {
             pending.events.push((delivery.header, delivery.event));
+        }
+        if delivery.is_end_of_submission() {
+            self.native.settle(token);
         }
         if delivery.is_end_of_submission()
             && let Some(Pending { events, reply: Some(reply), .. }) = self.pending.remove(&token)
@@ -195,6 +202,7 @@ impl Gateway {
     /// Sends what has changed of the books since the last time at this cadence.
     pub(super) fn tell_depths(&mut self, cadence: Cadence) {
         self.hub.tell_depths(&self.models, cadence, now_ms());
+        self.native.beat(&self.models);
     }
 
     /// Sends what has changed of one book, so that a snapshot of it falls on the end of a diff.
@@ -206,6 +214,7 @@ impl Gateway {
     pub(super) fn abandon(&mut self) {
         self.pending.clear();
         self.hub.close();
+        self.native.close();
     }
 }
 

@@ -26,9 +26,11 @@
 
 mod binance;
 mod calls;
+mod fanout;
 mod gateway;
 mod hub;
 mod monitor;
+mod native;
 mod stream;
 
 use std::future::poll_fn;
@@ -217,6 +219,7 @@ async fn connection(http: &http1::Builder, stream: TcpStream, peer: Peer, router
 
 fn router(shared: &Arc<Shared>) -> Router {
     Router::new()
+        .merge(native::routes())
         .route("/api/v3/{*path}", any(binance::handle))
         .route("/ws", get(stream::bare))
         .route("/ws/{*names}", get(stream::named))

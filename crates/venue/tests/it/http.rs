@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,17 +16,19 @@ use sha2::Sha256;
 use tiercel_journal::{Durability, MemoryLog};
 use tiercel_matching::{EngineConfig, FullEngine};
 use tiercel_telemetry::Registry;
-use tiercel_types::Timestamp;
+use tiercel_types::{Command, Event, Timestamp};
 use tiercel_venue::accounts::Keys;
 use tiercel_venue::demo;
 use tiercel_venue::models::{ModelLimits, Models};
-use tiercel_venue::pipeline::{Core, PipelineOptions, Status, pipeline};
+use tiercel_venue::pipeline::{
+    Core, Delivery, Handle, PipelineOptions, Status, Submission, pipeline,
+};
 use tiercel_venue::serve::{ServeOptions, serve};
 
 /// One of the accounts: its key and how it signs.
 pub(super) struct Client {
-    address: SocketAddr,
-    api_key: String,
+    pub(super) address: SocketAddr,
+    pub(super) api_key: String,
     signs: Signs,
 }
 
@@ -69,7 +71,7 @@ pub(super) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
 }
 
-fn agent() -> ureq::Agent {
+pub(super) fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .allow_non_standard_methods(true)
@@ -92,7 +94,13 @@ impl Client {
         Self { address: self.address, api_key: api_key.to_owned(), signs }
     }
 
+    /// For a query string.
     fn signature(&self, payload: &str) -> String {
+        let text = self.plain_signature(payload);
+        text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
+    }
+
+    pub(super) fn plain_signature(&self, payload: &str) -> String {
         match &self.signs {
             Signs::Hmac(secret) => {
                 let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
@@ -100,10 +108,7 @@ impl Client {
                 let bytes = mac.finalize().into_bytes();
                 bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
             }
-            Signs::Ed25519(key) => {
-                let text = BASE64.encode(key.sign(payload.as_bytes()).to_bytes());
-                text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
-            }
+            Signs::Ed25519(key) => BASE64.encode(key.sign(payload.as_bytes()).to_bytes()),
             Signs::Not => String::new(),
         }
     }
@@ -173,6 +178,7 @@ pub(super) struct Venue {
     status: Status,
     halt: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
+    operator: Option<Mutex<Handle>>,
     pub(super) one: Client,
     pub(super) two: Client,
     pub(super) reader: Client,
@@ -184,6 +190,16 @@ impl Venue {
     }
 
     pub(super) fn with(options: ServeOptions) -> Self {
+        Self::with_gateways(options, 1)
+    }
+
+    /// With a second gateway, for commands of the operator. It is read with each of them, so that it
+    /// holds the venue up after as many events as the outbox has.
+    pub(super) fn with_operator(options: ServeOptions) -> Self {
+        Self::with_gateways(options, 2)
+    }
+
+    fn with_gateways(options: ServeOptions, gateways: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mut keys = Keys::default();
@@ -200,9 +216,10 @@ impl Venue {
             &PipelineOptions { durability: Durability::Memory, ..PipelineOptions::default() },
             MemoryLog::default(),
             FullEngine::new(EngineConfig::default()),
-            1,
+            gateways,
         );
         let mut handle = handles.remove(0);
+        let operator = handles.pop().map(Mutex::new);
         let status = handle.status();
         let halt = Arc::new(AtomicBool::new(false));
         let core = run_core(core, Arc::clone(&halt));
@@ -219,7 +236,26 @@ impl Venue {
         let (one, two) = (client(0), client(1));
         let signs = Signs::Ed25519(Box::new(signing));
         let reader = Client { address, api_key: "reader".to_owned(), signs };
-        Self { address, status, halt, threads: vec![core, shell], one, two, reader }
+        let threads = vec![core, shell];
+        Self { address, status, halt, threads, operator, one, two, reader }
+    }
+
+    /// Does something as the operator; its events.
+    pub(super) fn operate(&self, command: impl Into<Command>) -> Vec<Event> {
+        let mut handle = self.operator.as_ref().unwrap().lock().unwrap();
+        handle.submit(Submission { token: 1, commands: &[command.into()] }).unwrap();
+        let (mut events, mut over) = (Vec::new(), false);
+        while !over {
+            handle.deliveries.wait(Duration::from_secs(1));
+            let take = |delivery: &Delivery| {
+                if delivery.origin.gateway == 2 {
+                    events.push(delivery.event);
+                    over = delivery.is_end_of_submission();
+                }
+            };
+            handle.poll(usize::MAX, take).unwrap();
+        }
+        events
     }
 
     /// Has the venue stop.

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use tiercel_matching::{EngineConfig, FullEngine};
 use tiercel_testkit::commands::{Generator, Profile};
 use tiercel_testkit::model::Mode;
+use tiercel_types::auction::AuctionKind;
 use tiercel_types::{
-    AccountId, Event, EventBuffer, EventHeader, InstrumentId, Price, Qty, Side, Timestamp,
+    AccountId, Event, EventBuffer, EventHeader, InstrumentId, InstrumentState, Price, Qty, Side,
+    Timestamp,
 };
 use tiercel_venue::models::{
     Candle, DepthChanges, Interval, ModelLimits, Models, OrderStage, level_changes,
@@ -95,6 +97,41 @@ fn depth_orders_and_balances_are_the_engines_in_every_market() {
         }
         assert_eq!(beside.models.checkpoint().sequence, 3_000);
     }
+}
+
+#[test]
+fn auctions_stand_as_their_events_told_them() {
+    let mut generator = Generator::new(Profile::AUCTIONS, 5);
+    let mut beside = Beside::new();
+    let mut said = BTreeMap::new();
+    let (mut calls, mut ended) = (0, 0);
+    for _ in 0..4_000 {
+        let step = generator.next_step();
+        beside.apply(step.time, &step.command, |header, event| {
+            generator.observe(header, event);
+            match event {
+                Event::InstrumentStateChanged(changed) if changed.old != changed.new => {
+                    calls += u32::from(changed.new == InstrumentState::Call);
+                    said.remove(&header.instrument);
+                }
+                Event::AuctionIndication(now) => {
+                    said.insert(header.instrument, (now.price, now.executed_qty, now.surplus_qty));
+                }
+                Event::AuctionEnded(_) => ended += 1,
+                _ => {}
+            }
+        });
+        for spec in beside.engine.instruments() {
+            let view = beside.models.auctions().get(spec.instrument);
+            let called = spec.state == InstrumentState::Call;
+            assert_eq!((view.started.0 != 0, view.auction != AuctionKind::None), (called, called));
+            let told = view.indication;
+            let told =
+                (told.time.0 != 0).then_some((told.price, told.executed_qty, told.surplus_qty));
+            assert_eq!(told, said.get(&spec.instrument).copied());
+        }
+    }
+    assert!(calls > 20 && ended > 20, "{calls} calls, {ended} auctions");
 }
 
 #[test]

@@ -1,0 +1,297 @@
+//! Refusals: problem details (RFC 9457) with a stable code, and the field at fault.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use tiercel_types::DenialReason;
+use utoipa::ToSchema;
+
+use crate::pipeline::Busy;
+
+/// Defines the gateway's own codes.
+macro_rules! codes {
+    ($($(#[$doc:meta])+ $name:ident = $status:literal, $text:literal;)+) => {
+        /// What this interface refuses before the engine sees it. Texts are stable.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $($(#[$doc])+ $name),+
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// Its stable text.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text),+
+                }
+            }
+
+            /// Its HTTP status.
+            pub const fn status(self) -> u16 {
+                match self {
+                    $(Self::$name => $status),+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is no JSON.
+    InvalidJson = 400, "INVALID_JSON";
+    /// The query is no list of names and values.
+    InvalidQuery = 400, "INVALID_QUERY";
+    /// A field that has to be there is not.
+    MissingField = 400, "MISSING_FIELD";
+    /// A field that the request does not have.
+    UnknownField = 400, "UNKNOWN_FIELD";
+    /// A field that is given twice.
+    DuplicateField = 400, "DUPLICATE_FIELD";
+    /// A field of another type, or of a value that it cannot have.
+    InvalidField = 400, "INVALID_FIELD";
+    /// A header of the signature is missing.
+    SignatureRequired = 401, "SIGNATURE_REQUIRED";
+    /// No such key, or the signature is not this key's for this request.
+    SignatureInvalid = 401, "SIGNATURE_INVALID";
+    /// The timestamp is no such number, ahead of the venue's clock, or older than the window.
+    TimestampInvalid = 401, "TIMESTAMP_INVALID";
+    /// The same signed request came before.
+    RequestReplayed = 401, "REQUEST_REPLAYED";
+    /// The key may not do this.
+    KeyNotAllowed = 403, "KEY_NOT_ALLOWED";
+    /// No such path.
+    UnknownPath = 404, "UNKNOWN_PATH";
+    /// The path does not have this method.
+    MethodNotAllowed = 405, "METHOD_NOT_ALLOWED";
+    /// No such list of this account.
+    UnknownList = 404, "UNKNOWN_LIST";
+    /// The body did not come in time: nothing was done.
+    BodyTimeout = 408, "BODY_TIMEOUT";
+    /// The path is a WebSocket's.
+    UpgradeRequired = 426, "UPGRADE_REQUIRED";
+    /// The order has ended: it cannot be cancelled or changed.
+    OrderNotLive = 409, "ORDER_NOT_LIVE";
+    /// A request with this client order id is on its way to the engine: ask again.
+    RequestInProgress = 409, "REQUEST_IN_PROGRESS";
+    /// The body is longer than it may be.
+    BodyTooLarge = 413, "BODY_TOO_LARGE";
+    /// The body is not declared as application/json.
+    UnsupportedMediaType = 415, "UNSUPPORTED_MEDIA_TYPE";
+    /// More request weight than an address may use in a minute.
+    RateLimited = 429, "RATE_LIMITED";
+    /// More unfilled orders than an account may place.
+    TooManyOrders = 429, "TOO_MANY_ORDERS";
+    /// A fault of the venue.
+    Internal = 500, "INTERNAL";
+    /// The command ring is full: nothing was taken; try again.
+    Busy = 503, "BUSY";
+    /// The venue stops, or its log has failed: it takes no commands any more.
+    Stopped = 503, "STOPPED";
+    /// No answer came in time: the outcome is unknown; ask for the order.
+    UnknownOutcome = 504, "UNKNOWN_OUTCOME";
+}
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code: what programs look at.
+    pub code: &'static str,
+    /// What is wrong, for people.
+    pub detail: Cow<'static, str>,
+    /// The field at fault: a JSON pointer into the body, or the name of a parameter or a header.
+    pub field: Option<String>,
+    /// After how many seconds it may be tried again.
+    pub retry_after_s: Option<u64>,
+}
+
+/// A refusal, as clients read it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemAnswer<'p> {
+    /// A name for the kind of problem: `urn:tiercel:problem:` and the code.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:tiercel:problem:PRICE_NOT_ON_TICK")]
+    kind: String,
+    /// The code in words.
+    #[schema(example = "price not on tick")]
+    title: String,
+    /// The HTTP status.
+    #[schema(example = 422, minimum = 400, maximum = 599)]
+    status: u16,
+    /// The stable code: what programs look at.
+    #[schema(example = "PRICE_NOT_ON_TICK")]
+    code: &'p str,
+    /// What is wrong, for people.
+    detail: &'p str,
+    /// The field at fault: a JSON pointer into the body, or the name of a parameter or a header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/price", nullable = false)]
+    field: Option<&'p str>,
+    /// After how many seconds it may be tried again; also the header Retry-After.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    retry_after_s: Option<u64>,
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { status, code, detail, field, retry_after_s } = self;
+        ProblemAnswer {
+            kind: format!("urn:tiercel:problem:{code}"),
+            title: code.to_ascii_lowercase().replace('_', " "),
+            status: *status,
+            code,
+            detail,
+            field: field.as_deref(),
+            retry_after_s: *retry_after_s,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Problem {
+    fn with(status: u16, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, detail: detail.into(), field: None, retry_after_s: None }
+    }
+
+    /// A refusal of this interface's own.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::with(code.status(), code.as_str(), detail)
+    }
+
+    /// The same, of this field.
+    #[must_use]
+    pub fn of_field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into()).filter(|field| !field.is_empty());
+        self
+    }
+
+    /// The same, to be tried again in so many seconds.
+    #[must_use]
+    pub fn after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// What the engine denied. `place` is where in the body the denied order stands; empty: the body
+    /// itself.
+    pub fn denied(reason: DenialReason, place: &str) -> Self {
+        let field = field(reason);
+        let detail = if field.is_empty() {
+            "the engine denied it".to_owned()
+        } else {
+            format!("the engine denied it: `{field}`")
+        };
+        let pointer = match (place, field) {
+            ("", "") => String::new(),
+            (place, "") => place.to_owned(),
+            (place, field) => format!("{place}/{field}"),
+        };
+        Self::with(status(reason), reason.as_str(), detail).of_field(pointer)
+    }
+
+    /// No such instrument.
+    pub fn unknown_symbol(field: &'static str) -> Self {
+        let unknown = DenialReason::UnknownInstrument;
+        Self::with(404, unknown.as_str(), "no instrument has this symbol").of_field(field)
+    }
+
+    /// No such order of this account.
+    pub fn unknown_order() -> Self {
+        let unknown = DenialReason::UnknownOrder;
+        Self::with(404, unknown.as_str(), "no such order of this account").of_field("order_id")
+    }
+
+    /// A fault of the venue, which no request should be able to cause.
+    pub fn internal() -> Self {
+        Self::new(Code::Internal, "a fault of the venue")
+    }
+
+    /// The body of the answer.
+    pub fn to_json(&self) -> String {
+        // Plain texts and numbers: they can always be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The HTTP status of a denial: what is not there is 404, what is there already 409, the rest 422.
+fn status(reason: DenialReason) -> u16 {
+    match reason {
+        DenialReason::UnknownInstrument | DenialReason::UnknownOrder => 404,
+        DenialReason::DuplicateClientOrderId | DenialReason::DuplicateOrderId => 409,
+        DenialReason::UnknownAccount => 403,
+        _ => 422,
+    }
+}
+
+/// The field of the engine's command as requests have it; empty: none of theirs.
+fn field(reason: DenialReason) -> &'static str {
+    match reason.field() {
+        "instrument" => "symbol",
+        "order_id" | "account" | "terms" | "order" | "legs" | "reserved" => "",
+        field => field,
+    }
+}
+
+impl From<Busy> for Problem {
+    fn from(busy: Busy) -> Self {
+        match busy {
+            Busy::Full => {
+                Self::new(Code::Busy, "the command ring is full: nothing was taken").after(1)
+            }
+            Busy::Stopped => Self::new(Code::Stopped, "the venue takes no commands any more"),
+            Busy::Parts => Self::internal(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_also_among_the_engines() {
+        let own = Code::ALL.iter().map(|code| code.as_str());
+        let mut all: Vec<&str> =
+            own.chain(DenialReason::ALL.iter().map(|reason| reason.as_str())).collect();
+        all.sort_unstable();
+        let count = all.len();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+
+    #[test]
+    fn what_was_not_taken_is_told_as_such() {
+        let told = |busy: Busy| Problem::from(busy);
+        assert_eq!((told(Busy::Full).status, told(Busy::Full).retry_after_s), (503, Some(1)));
+        assert_eq!((told(Busy::Stopped).code, told(Busy::Parts).status), ("STOPPED", 500));
+    }
+
+    #[test]
+    fn every_denial_is_the_clients_fault_and_names_the_field_where_it_stands() {
+        for &reason in DenialReason::ALL {
+            let problem = Problem::denied(reason, "");
+            assert!((400..500).contains(&problem.status), "{reason}");
+        }
+        let off_tick = Problem::denied(DenialReason::PriceNotOnTick, "/orders/1");
+        assert_eq!(off_tick.field.as_deref(), Some("/orders/1/price"));
+        assert_eq!(off_tick.status, 422);
+        assert_eq!(Problem::denied(DenialReason::LegsMissing, "").field, None);
+        let json: serde_json::Value = serde_json::from_str(&off_tick.to_json()).unwrap();
+        assert_eq!(json["type"], "urn:tiercel:problem:PRICE_NOT_ON_TICK");
+        assert_eq!(json["title"], "price not on tick");
+    }
+}

@@ -1,0 +1,236 @@
+//! `/api/v1/stream`: everything that the native interface tells, over one `WebSocket`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State as Extracted;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{
+    CloseFrame, Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code,
+};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use tiercel_types::AccountId;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, interval, timeout};
+
+use crate::native::auth::{self, Credentials, Signed};
+use crate::native::scalar::OpWord;
+use crate::native::stream::{
+    CHANNELS_MAX, Channel, ChannelName, StreamRequest, TARGET, done, refused,
+};
+use crate::native::{Code, Problem};
+use crate::pipeline::Health;
+
+use super::super::gateway::Shared;
+use super::super::{Peer, now_ms};
+use super::{credentials, problem_response};
+
+/// The largest message of a client.
+const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
+/// The most messages of a client in a second.
+const MESSAGES_A_SECOND: u32 = 50;
+/// Between two pings of the venue.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// A client that has not answered a ping for so long is gone.
+const PONG_TIMEOUT: Duration = Duration::from_mins(1);
+/// A client that takes nothing for so long is gone.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Opens a connection, for the owner of a key if its headers are signed.
+pub(super) async fn open(
+    Extracted(shared): Extracted<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let Ok(upgrade) = upgrade else {
+        let problem = Problem::new(Code::UpgradeRequired, "this is the path of a WebSocket");
+        let mut response = problem_response(&problem);
+        let websocket = header::HeaderValue::from_static("websocket");
+        response.headers_mut().insert(header::UPGRADE, websocket);
+        return response;
+    };
+    let signed = headers.contains_key(auth::KEY);
+    let account = match signed.then(|| authenticate(&shared, &credentials(&headers))) {
+        None => None,
+        Some(Ok(account)) => Some(account),
+        Some(Err(problem)) => return problem_response(&problem),
+    };
+    upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX).on_upgrade(
+        async move |socket| {
+            let (number, messages) = shared.gateway().native.fanout.connect();
+            let mut client =
+                Client { shared, socket, number, account, channels: Vec::new(), heard: (0, 0) };
+            client.run(messages).await;
+            client.shared.gateway().native.fanout.disconnect(number);
+            drop(peer);
+        },
+    )
+}
+
+/// Whose key signed the stream's own request.
+fn authenticate(shared: &Shared, credentials: &Credentials<'_>) -> Result<AccountId, Problem> {
+    let signed = Signed { method: "GET", target: TARGET, body: b"" };
+    let signer = credentials.check(&shared.keys, signed, now_ms())?;
+    if !signer.key.may_read {
+        return Err(Problem::new(Code::KeyNotAllowed, "the key may not read").of_field(auth::KEY));
+    }
+    Ok(signer.key.account)
+}
+
+/// One connection.
+struct Client {
+    shared: Arc<Shared>,
+    socket: WebSocket,
+    number: u64,
+    account: Option<AccountId>,
+    channels: Vec<Channel>,
+    /// The second of the connection that it last spoke in, and how often.
+    heard: (u64, u32),
+}
+
+/// Why a connection ends.
+enum End {
+    /// It is gone, or said goodbye.
+    Gone,
+    /// The venue ends it.
+    Closed(u16, &'static str),
+}
+
+impl Client {
+    async fn run(&mut self, mut messages: Receiver<Utf8Bytes>) {
+        let begun = Instant::now();
+        let mut pings = interval(PING_INTERVAL);
+        let mut answered = begun;
+        let end = loop {
+            let ended = tokio::select! {
+                message = messages.recv() => match message {
+                    Some(message) => self.send(Frame::Text(message)).await,
+                    None => Err(self.cut_off()),
+                },
+                frame = self.socket.recv() => match frame {
+                    Some(Ok(Frame::Text(text))) => self.hear(&text, begun).await,
+                    Some(Ok(Frame::Pong(_))) => {
+                        answered = Instant::now();
+                        Ok(())
+                    }
+                    // Pings are answered by the socket.
+                    Some(Ok(Frame::Ping(_))) => self.count(begun),
+                    Some(Ok(Frame::Binary(_))) => {
+                        Err(End::Closed(close_code::UNSUPPORTED, "text is expected"))
+                    }
+                    Some(Ok(Frame::Close(_)) | Err(_)) | None => Err(End::Gone),
+                },
+                _ = pings.tick() => {
+                    if answered.elapsed() > PONG_TIMEOUT {
+                        Err(End::Closed(close_code::POLICY, "no pong"))
+                    } else {
+                        self.send(Frame::Ping(Vec::new().into())).await
+                    }
+                }
+            };
+            if let Err(end) = ended {
+                break end;
+            }
+        };
+        if let End::Closed(code, reason) = end {
+            let goodbye = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
+            // It may be gone, or not read: that is its own end of it.
+            let _unheard = self.send(goodbye).await;
+        }
+    }
+
+    /// Its queue has ended.
+    fn cut_off(&self) -> End {
+        if self.shared.status.health() == Health::Running {
+            End::Closed(close_code::POLICY, "too slow")
+        } else {
+            End::Closed(close_code::AWAY, "the venue stops")
+        }
+    }
+
+    async fn send(&mut self, frame: Frame) -> Result<(), End> {
+        match timeout(SEND_TIMEOUT, self.socket.send(frame)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(End::Gone),
+        }
+    }
+
+    /// Counts a message of the client.
+    fn count(&mut self, begun: Instant) -> Result<(), End> {
+        let second = begun.elapsed().as_secs();
+        let (last, count) = self.heard;
+        self.heard = (second, if second == last { count + 1 } else { 1 });
+        if self.heard.1 > MESSAGES_A_SECOND {
+            return Err(End::Closed(close_code::POLICY, "too many requests"));
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, text: &str, begun: Instant) -> Result<(), End> {
+        self.count(begun)?;
+        let answer = match StreamRequest::read(text) {
+            Ok(request) => match self.act(&request) {
+                Ok(channels) => done(&request, channels),
+                Err(problem) => refused(request.id, &problem),
+            },
+            Err(problem) => refused(None, &problem),
+        };
+        self.send(Frame::Text(answer.into())).await
+    }
+
+    /// Does what is asked, all of it or nothing; the channels that the connection is told of then.
+    fn act(&mut self, request: &StreamRequest) -> Result<Vec<ChannelName>, Problem> {
+        match request.op.0 {
+            OpWord::Subscribe => self.subscribe(request)?,
+            OpWord::Unsubscribe => {
+                let gone = self.resolve(request)?;
+                let mut gateway = self.shared.gateway();
+                for channel in &gone {
+                    gateway.native.fanout.unsubscribe(self.number, *channel);
+                }
+                self.channels.retain(|channel| !gone.contains(channel));
+            }
+            OpWord::Authenticate => {
+                let account = authenticate(&self.shared, &request.credentials())?;
+                if self.account.is_some_and(|known| known != account) {
+                    let detail = "the connection belongs to another account";
+                    return Err(Problem::new(Code::KeyNotAllowed, detail).of_field("/key"));
+                }
+                self.account = Some(account);
+            }
+            OpWord::List | OpWord::Ping => {}
+        }
+        let gateway = self.shared.gateway();
+        Ok(self.channels.iter().map(|channel| channel.name(&gateway.models)).collect())
+    }
+
+    fn resolve(&self, request: &StreamRequest) -> Result<Vec<Channel>, Problem> {
+        let gateway = self.shared.gateway();
+        let names = request.channels()?.iter().enumerate();
+        let resolve = |(at, name): (usize, &ChannelName)| {
+            name.resolve(&gateway.models, self.account, &format!("/channels/{at}"))
+        };
+        names.map(resolve).collect()
+    }
+
+    fn subscribe(&mut self, request: &StreamRequest) -> Result<(), Problem> {
+        let mut new = self.resolve(request)?;
+        new.sort_unstable();
+        new.dedup();
+        new.retain(|channel| !self.channels.contains(channel));
+        if self.channels.len() + new.len() > CHANNELS_MAX {
+            let detail = format!("a connection has at most {CHANNELS_MAX} channels");
+            return Err(Problem::new(Code::InvalidField, detail).of_field("/channels"));
+        }
+        let mut gateway = self.shared.gateway();
+        let super::Gateway { models, native, .. } = &mut *gateway;
+        for channel in &new {
+            native.subscribe(models, self.number, *channel);
+        }
+        self.channels.extend(new);
+        Ok(())
+    }
+}
