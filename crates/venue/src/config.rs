@@ -226,6 +226,7 @@ impl Lines<'_> {
                 "http.request_timeout_s",
                 defaults.request_timeout,
             )?,
+            connection_lifetime: defaults.connection_lifetime,
             limits,
         })
     }
@@ -296,6 +297,7 @@ mod tests {
             body_bytes_max: 2_048,
             header_timeout: Duration::from_secs(3),
             request_timeout: Duration::from_secs(4),
+            connection_lifetime: Duration::from_hours(24),
             limits: RateLimits { weight_1m: 5, orders_10s: 6, orders_1d: 7 },
         };
         let expected = VenueConfig {

@@ -25,4 +25,7 @@ mod it {
     mod streams;
     mod threads;
     mod trading;
+    mod user_data;
+    mod ws;
+    mod ws_api;
 }

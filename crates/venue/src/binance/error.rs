@@ -202,6 +202,41 @@ impl ApiError {
         Self::new(-1130, format!("Data sent for parameter '{name}' is not valid."))
     }
 
+    /// Nobody has logged on.
+    pub fn unauthorized() -> Self {
+        Self::with_status(401, -1002, "You are not authorized to execute this request.")
+    }
+
+    /// What came is no request in JSON.
+    pub fn invalid_request() -> Self {
+        Self::new(-1135, "Invalid JSON Request")
+    }
+
+    /// A part of a request in JSON is of another kind than it has to be.
+    pub fn invalid_json(name: &str) -> Self {
+        Self::new(-1135, format!("JSON sent for parameter '{name}' is not valid"))
+    }
+
+    /// A key whose signatures do not log on.
+    pub fn not_for_logon() -> Self {
+        Self::new(-4056, "HMAC_SHA256 API key is not supported.")
+    }
+
+    /// The connection is told of that account already.
+    pub fn subscription_active() -> Self {
+        Self::new(-2035, "User Data Stream subscription already active.")
+    }
+
+    /// The connection has no such subscription.
+    pub fn subscription_inactive() -> Self {
+        Self::new(-2036, "User Data Stream subscription not active.")
+    }
+
+    /// There is no such listen key.
+    pub fn listen_key() -> Self {
+        Self::new(-1125, "This listenKey does not exist.")
+    }
+
     /// No such symbol.
     pub fn symbol() -> Self {
         Self::new(-1121, "Invalid symbol.")

@@ -71,6 +71,29 @@ impl<'r> Params<'r> {
         Ok(Self { params, read: Cell::new(0) })
     }
 
+    /// Parameters that are split and decoded already, as the `WebSocket` interface has them.
+    ///
+    /// # Errors
+    /// -1101 for a parameter given twice or more than [`PARAMETERS_MAX`] of them.
+    pub fn of(pairs: Vec<(Cow<'r, str>, Cow<'r, str>)>) -> Result<Self, ApiError> {
+        if pairs.len() > PARAMETERS_MAX {
+            return Err(ApiError::too_many_parameters());
+        }
+        let mut params: Vec<Param<'r>> = Vec::with_capacity(pairs.len());
+        for (name, value) in pairs {
+            if params.iter().any(|param| param.name == name) {
+                return Err(ApiError::duplicate_parameter());
+            }
+            params.push(Param { name, value });
+        }
+        Ok(Self { params, read: Cell::new(0) })
+    }
+
+    /// All of them, by name and value, as they came. That does not mark them read.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.params.iter().map(|param| (&*param.name, &*param.value))
+    }
+
     /// Whether it was sent, with or without a value; marks it read.
     pub fn has(&self, name: &str) -> bool {
         self.raw(name).is_some()

@@ -109,6 +109,20 @@ pub fn check_signature(
     Err(ApiError::signature())
 }
 
+/// Checks the signature of a request over the `WebSocket` interface: that of its parameters, sorted
+/// by name.
+///
+/// # Errors
+/// As [`check_signature`].
+pub fn check_sorted_signature(verifier: &Verifier, params: &Params<'_>) -> Result<(), ApiError> {
+    let signature = params.mandatory("signature")?;
+    let mut pairs: Vec<(&str, &str)> = params.pairs().collect();
+    if verifier.verifies(&[sorted_payload(&mut pairs).as_bytes()], signature) {
+        return Ok(());
+    }
+    Err(ApiError::signature())
+}
+
 /// Until when a signed request may reach the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {

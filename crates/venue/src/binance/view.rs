@@ -25,7 +25,7 @@ pub fn order_status(orders: &Orders, order: &OrderView) -> OrderStatus {
 }
 
 /// The price that its client gave: of a market order none, whatever protects it.
-fn price_given(order: &OrderView) -> Price {
+pub(super) fn price_given(order: &OrderView) -> Price {
     if order.kind == OrderKind::Market { Price::ZERO } else { order.price }
 }
 

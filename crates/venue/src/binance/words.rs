@@ -78,6 +78,26 @@ words! {
 }
 
 words! {
+    /// What happened to an order.
+    ExecutionType {
+        /// It was taken, or entered after it had waited.
+        New => "NEW",
+        /// It was cancelled.
+        Canceled => "CANCELED",
+        /// It was amended.
+        Replaced => "REPLACED",
+        /// It waited, and could not be entered when its time came.
+        Rejected => "REJECTED",
+        /// Some or all of it was filled.
+        Trade => "TRADE",
+        /// It ended by its own rules or the venue's.
+        Expired => "EXPIRED",
+        /// A trade of its owner with itself was prevented.
+        TradePrevention => "TRADE_PREVENTION",
+    }
+}
+
+words! {
     /// How much an order's answer says.
     ResponseType {
         /// Its ids.

@@ -13,6 +13,7 @@
 mod lists;
 mod orders;
 mod replace;
+mod user_stream;
 
 use axum::http::Method;
 use serde_json::json;
@@ -30,7 +31,6 @@ pub(super) struct Calling {
     /// Method and path over HTTP, behind `/api/v3/`.
     pub(super) http: (Method, &'static str),
     /// Its name over the `WebSocket` interface; empty: it is not there.
-    #[expect(dead_code, reason = "the WebSocket interface finds calls by it")]
     pub(super) name: &'static str,
     pub(super) access: Access,
     /// The documented weight.
@@ -43,6 +43,8 @@ pub(super) struct Calling {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     Public,
+    /// The owner of a key that may read; nothing is signed.
+    Key,
     /// The owner of a key that may read.
     Read,
     /// The owner of a key that may trade.
@@ -57,7 +59,7 @@ impl Access {
     pub(super) fn check(self, key: &Key) -> Result<(), ApiError> {
         let may = match self {
             Self::Public => true,
-            Self::Read => key.may_read,
+            Self::Key | Self::Read => key.may_read,
             Self::Trade => key.may_trade,
         };
         if may { Ok(()) } else { Err(ApiError::key_rejected()) }
@@ -167,6 +169,9 @@ calls! {
         let (account, may_trade) = (call.account, call.may_trade);
         questions::account(&call.gateway.models, call.params, account, may_trade, call.now_ms)
     });
+    POST "userDataStream", "userDataStream.start", Key, |_| 2, |call| call.open_listen_key();
+    PUT "userDataStream", "userDataStream.ping", Key, |_| 2, |call| call.keep_listen_key();
+    DELETE "userDataStream", "userDataStream.stop", Key, |_| 2, |call| call.close_listen_key();
 }
 
 impl<'c> Call<'c> {
@@ -219,6 +224,8 @@ mod tests {
         for (at, call) in CALLS.iter().enumerate() {
             let twin = CALLS[..at].iter().find(|other| other.http == call.http);
             assert!(twin.is_none(), "{:?}", call.http);
+            let twin = CALLS[..at].iter().find(|other| other.name == call.name);
+            assert!(call.name.is_empty() || twin.is_none(), "{}", call.name);
         }
     }
 }

@@ -1,21 +1,26 @@
 //! What the serving thread owns: read models, limits, and the requests that wait for the engine.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tiercel_telemetry::{Counter, Registry};
 use tiercel_types::{AccountId, ClientOrderId, Command, Event, EventHeader, InstrumentId, OrderId};
 use tokio::sync::oneshot;
 
 use crate::accounts::Keys;
+use crate::binance::ApiError;
 use crate::binance::answer::NANOS_PER_MILLI;
 use crate::binance::rate_limit::{OrderLimiter, RateLimits, WeightLimiter};
 use crate::binance::stream::Cadence;
+use crate::binance::ws_request::{self, Usage};
 use crate::models::Models;
 use crate::pipeline::{Busy, Delivery, Status, Submission, Submitter};
 
+use super::calls::{Tell, Work};
 use super::hub::Hub;
+use super::queues::{ConnectionId, Message};
 use super::{ServeOptions, native, now_ms};
 
 /// Events of a submission, as its client may see them.
@@ -60,7 +65,27 @@ pub(super) type Replied = oneshot::Receiver<Events>;
 struct Pending {
     account: AccountId,
     events: Events,
-    reply: Option<oneshot::Sender<Events>>,
+    reply: Reply,
+}
+
+/// Who waits for it.
+enum Reply {
+    /// Nobody, or nobody any more.
+    None,
+    /// A task.
+    Channel(oneshot::Sender<Events>),
+    /// A connection's queue: no task wakes before the answer is there.
+    Answer(Box<Answering>),
+}
+
+/// A request that is answered into its connection's queue.
+pub(super) struct Answering {
+    pub(super) connection: ConnectionId,
+    /// Its id, in JSON.
+    pub(super) id: Box<str>,
+    pub(super) tell: Tell,
+    /// `None` if the client does not want it.
+    pub(super) usage: Option<Usage>,
 }
 
 /// Counts of what happened.
@@ -80,8 +105,13 @@ pub(super) struct Gateway {
     pub(super) hub: Hub,
     pub(super) native: native::State,
     pending: HashMap<u64, Pending>,
+    /// When requests that are answered into queues are given up, in their order.
+    deadlines: VecDeque<(Instant, u64)>,
     next_token: u64,
     names: Names,
+    limits: RateLimits,
+    /// How long a request waits for the engine.
+    timeout: Duration,
     counters: Counters,
 }
 
@@ -89,9 +119,10 @@ impl Gateway {
     pub(super) fn new(
         submitter: Submitter,
         models: Models,
-        limits: RateLimits,
+        options: &ServeOptions,
         registry: &Registry,
     ) -> io::Result<Self> {
+        let limits = options.limits;
         let counter = |name, help| registry.counter(name, help, &[]).map_err(io::Error::other);
         let counters = Counters {
             accepted: counter("orders_accepted_total", "Orders that the engine took.")?,
@@ -107,8 +138,11 @@ impl Gateway {
             orders: OrderLimiter::new(limits),
             hub: Hub::default(),
             pending: HashMap::new(),
+            deadlines: VecDeque::new(),
             next_token: 1,
             names: Names::new(now_ms()),
+            limits,
+            timeout: options.request_timeout,
             counters,
         })
     }
@@ -130,7 +164,7 @@ impl Gateway {
         let token = self.next_token;
         self.submitter.submit(Submission { token, commands })?;
         self.next_token += 1;
-        self.pending.insert(token, Pending { account, events: Vec::new(), reply: None });
+        self.pending.insert(token, Pending { account, events: Vec::new(), reply: Reply::None });
         Ok(Ticket(token))
     }
 
@@ -138,15 +172,68 @@ impl Gateway {
     pub(super) fn reply_to(&mut self, ticket: Ticket) -> Replied {
         let (reply, events) = oneshot::channel();
         if let Some(pending) = self.pending.get_mut(&ticket.0) {
-            pending.reply = Some(reply);
+            pending.reply = Reply::Channel(reply);
         }
         events
+    }
+
+    /// Has the submission answered into a connection's queue, at the latest by `deadline`: then its
+    /// outcome is unknown.
+    pub(super) fn answer_later(&mut self, ticket: Ticket, answering: Answering, deadline: Instant) {
+        if let Some(pending) = self.pending.get_mut(&ticket.0) {
+            pending.reply = Reply::Answer(Box::new(answering));
+            self.deadlines.push_back((deadline, ticket.0));
+        }
+    }
+
+    /// Queues the answer to a request.
+    pub(super) fn answer(
+        &mut self,
+        connection: ConnectionId,
+        id: &str,
+        usage: Option<Usage>,
+        outcome: Result<&str, &ApiError>,
+    ) {
+        let text = ws_request::answer(id, outcome, &self.limits, usage, now_ms());
+        self.hub.queues.push(connection, Message::Answer(text.into()));
+    }
+
+    fn finish(&mut self, answering: Answering, events: &Events) {
+        let Answering { connection, id, tell, usage } = answering;
+        match tell(self, events) {
+            Ok(Work::Done(result)) => self.answer(connection, &id, usage, Ok(&result)),
+            Ok(Work::Wait(ticket, tell)) => {
+                let answering = Answering { connection, id, tell, usage };
+                let deadline = Instant::now() + self.timeout;
+                self.answer_later(ticket, answering, deadline);
+            }
+            Err(error) => self.answer(connection, &id, usage, Err(&error)),
+        }
+    }
+
+    /// Gives up requests whose time is over, and listen keys.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some(&(deadline, token)) = self.deadlines.front() {
+            let pending = self.pending.get_mut(&token);
+            if pending.is_some() && deadline > now {
+                break;
+            }
+            self.deadlines.pop_front();
+            if let Some(pending) = pending
+                && let Reply::Answer(late) = std::mem::replace(&mut pending.reply, Reply::None)
+            {
+                self.answer(late.connection, &late.id, late.usage, Err(&ApiError::timeout()));
+            }
+        }
+        let Hub { users, queues, .. } = &mut self.hub;
+        users.expire(now_ms(), queues);
     }
 
     /// Folds an event, and answers its submission with its last.
     pub(super) fn take(&mut self, delivery: &Delivery) {
         self.count(delivery);
         let Self { models, hub, native, .. } = self;
+        hub.before(models, &delivery.header, &delivery.event);
         models.apply_told(&delivery.header, &delivery.event, |instrument, change| {
             hub.changed(instrument, change);
             native.changed(instrument, change);
@@ -165,10 +252,14 @@ impl Gateway {
             self.native.settle(token);
         }
         if delivery.is_end_of_submission()
-            && let Some(Pending { events, reply: Some(reply), .. }) = self.pending.remove(&token)
+            && let Some(Pending { events, reply, .. }) = self.pending.remove(&token)
         {
-            // A client that is gone does not hear it.
-            let _gone = reply.send(events);
+            match reply {
+                Reply::None => {}
+                // A client that is gone does not hear it.
+                Reply::Channel(reply) => drop(reply.send(events)),
+                Reply::Answer(answering) => self.finish(*answering, &events),
+            }
         }
     }
 
@@ -212,8 +303,12 @@ impl Gateway {
 
     /// No event will come any more: what waits has an unknown outcome, and is told so.
     pub(super) fn abandon(&mut self) {
-        self.pending.clear();
-        self.hub.close();
+        for (_, pending) in std::mem::take(&mut self.pending) {
+            if let Reply::Answer(lost) = pending.reply {
+                self.answer(lost.connection, &lost.id, lost.usage, Err(&ApiError::timeout()));
+            }
+        }
+        self.hub.close(now_ms());
         self.native.close();
     }
 }

@@ -1,30 +1,20 @@
 //! Who is told what: the subscriptions of all connections, and what each stream has yet to send.
 //!
-//! A message is encoded once, however many are told of it. Each connection has a queue of
-//! [`QUEUE`] messages; one that is full belongs to a client that does not read: it is cut off, and
-//! harms nobody else.
+//! ```text
+//!   events --> Hub: market streams, UserStreams --> Queues --> connections
+//! ```
+//!
+//! A message is encoded once, however many are told of it.
 
 use std::collections::HashMap;
 
-use axum::extract::ws::Utf8Bytes;
 use tiercel_types::{Event, EventHeader, InstrumentId, Price, Qty};
-use tokio::sync::mpsc;
 
 use crate::binance::stream::{self, Cadence, Stream, StreamKind};
 use crate::models::{DepthChanges, LevelChange, Models};
 
-/// Messages that wait for a client, at most.
-pub(super) const QUEUE: usize = 1_024;
-
-/// One message, in both of its forms.
-#[derive(Clone, Debug)]
-pub(super) struct Message {
-    pub(super) raw: Utf8Bytes,
-    pub(super) wrapped: Utf8Bytes,
-}
-
-/// A connection's end of its queue.
-type Queue = mpsc::Sender<Message>;
+use super::queues::{ConnectionId, Message, Queues};
+use super::user_streams::UserStreams;
 
 /// Best bid and ask.
 type Best = ((Price, Qty), (Price, Qty));
@@ -32,10 +22,10 @@ type Best = ((Price, Qty), (Price, Qty));
 /// All subscriptions.
 #[derive(Default)]
 pub(super) struct Hub {
-    next_connection: u64,
-    queues: HashMap<u64, Queue>,
+    pub(super) queues: Queues,
+    pub(super) users: UserStreams,
     /// Which connections are told, under the name by which the stream is known.
-    streams: HashMap<Stream, (String, Vec<u64>)>,
+    streams: HashMap<Stream, (String, Vec<ConnectionId>)>,
     /// What depth streams have yet to send.
     changes: HashMap<(InstrumentId, Cadence), DepthChanges>,
     /// What book tickers have sent last.
@@ -48,17 +38,10 @@ pub(super) struct Hub {
 const CADENCES: [Cadence; 2] = [Cadence::Fast, Cadence::Slow];
 
 impl Hub {
-    /// A new connection: its number, and the other end of its queue.
-    pub(super) fn connect(&mut self) -> (u64, mpsc::Receiver<Message>) {
-        let (queue, messages) = mpsc::channel(QUEUE);
-        self.next_connection += 1;
-        self.queues.insert(self.next_connection, queue);
-        (self.next_connection, messages)
-    }
-
     /// A connection that is gone.
-    pub(super) fn disconnect(&mut self, connection: u64) {
-        self.queues.remove(&connection);
+    pub(super) fn disconnect(&mut self, connection: ConnectionId) {
+        self.queues.disconnect(connection);
+        self.users.disconnect(connection);
         self.streams.retain(|_, (_, told)| {
             told.retain(|one| *one != connection);
             !told.is_empty()
@@ -66,7 +49,7 @@ impl Hub {
     }
 
     /// Tells a connection of a stream from now on; again does nothing.
-    pub(super) fn subscribe(&mut self, connection: u64, stream: Stream, name: &str) {
+    pub(super) fn subscribe(&mut self, connection: ConnectionId, stream: Stream, name: &str) {
         let (_, told) = self.streams.entry(stream).or_insert_with(|| (name.to_owned(), Vec::new()));
         if !told.contains(&connection) {
             told.push(connection);
@@ -74,7 +57,7 @@ impl Hub {
     }
 
     /// No longer tells it.
-    pub(super) fn unsubscribe(&mut self, connection: u64, stream: Stream) {
+    pub(super) fn unsubscribe(&mut self, connection: ConnectionId, stream: Stream) {
         if let Some((_, told)) = self.streams.get_mut(&stream) {
             told.retain(|one| *one != connection);
             if told.is_empty() {
@@ -84,9 +67,14 @@ impl Hub {
     }
 
     /// Ends all connections.
-    pub(super) fn close(&mut self) {
-        self.queues.clear();
+    pub(super) fn close(&mut self, now_ms: u64) {
+        self.queues.close(now_ms);
         self.streams.clear();
+    }
+
+    /// An event is about to be folded into `models`.
+    pub(super) fn before(&mut self, models: &Models, header: &EventHeader, event: &Event) {
+        self.users.before(models, header, event);
     }
 
     /// A level has changed.
@@ -101,6 +89,7 @@ impl Hub {
 
     /// An event was folded into `models`.
     pub(super) fn tell(&mut self, models: &Models, header: &EventHeader, event: &Event) {
+        self.users.after(models, header, event, &mut self.queues);
         if let Event::Trade(trade) = event {
             let stream = Stream { instrument: header.instrument, kind: StreamKind::Trade };
             self.send(stream, || {
@@ -163,30 +152,26 @@ impl Hub {
         let Some((name, told)) = self.streams.get(&stream) else { return };
         let Some(raw) = message() else { return };
         let wrapped = stream::wrapped(name, &raw);
-        let message = Message { raw: raw.into(), wrapped: wrapped.into() };
-        let mut slow = Vec::new();
+        let message = Message::Stream { raw: raw.into(), wrapped: wrapped.into() };
         for connection in told {
-            let queue = self.queues.get(connection);
-            if queue.is_none_or(|queue| queue.try_send(message.clone()).is_err()) {
-                slow.push(*connection);
-            }
-        }
-        for connection in slow {
-            self.disconnect(connection);
+            self.queues.push(*connection, message.clone());
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc::error::TryRecvError;
+
+    use super::super::queues::{QUEUE, Speaks};
     use super::*;
 
     #[test]
     fn a_queue_that_is_full_is_cut_off_and_others_hear_on() {
         let mut hub = Hub::default();
         let stream = Stream { instrument: InstrumentId(1), kind: StreamKind::Trade };
-        let (deaf, mut unread) = hub.connect();
-        let (reader, mut read) = hub.connect();
+        let (deaf, mut unread) = hub.queues.connect(Speaks::Streams);
+        let (reader, mut read) = hub.queues.connect(Speaks::Streams);
         hub.subscribe(deaf, stream, "a@trade");
         hub.subscribe(reader, stream, "a@trade");
         let mut encoded = 0;
@@ -195,13 +180,14 @@ mod tests {
                 encoded += 1;
                 Some("{}".to_owned())
             });
-            let message = read.try_recv().unwrap();
-            assert_eq!(message.wrapped.as_str(), "{\"stream\":\"a@trade\",\"data\":{}}");
+            let Message::Stream { wrapped, .. } = read.try_recv().unwrap() else { panic!() };
+            assert_eq!(wrapped.as_str(), "{\"stream\":\"a@trade\",\"data\":{}}");
         }
         assert_eq!(encoded, QUEUE + 1, "once, however many are told");
         let waiting = std::iter::from_fn(|| unread.try_recv().ok()).count();
         assert_eq!(waiting, QUEUE);
-        assert_eq!(unread.try_recv().unwrap_err(), mpsc::error::TryRecvError::Disconnected);
+        assert_eq!(unread.try_recv().unwrap_err(), TryRecvError::Disconnected);
+        hub.disconnect(deaf);
         hub.disconnect(reader);
         hub.send(stream, || unreachable!("nobody is told"));
     }

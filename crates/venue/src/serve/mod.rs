@@ -26,19 +26,23 @@
 
 mod binance;
 mod calls;
+mod connection;
 mod fanout;
 mod gateway;
 mod hub;
 mod monitor;
 mod native;
+mod queues;
 mod stream;
+mod user_streams;
+mod ws_api;
 
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
@@ -84,6 +88,8 @@ pub struct ServeOptions {
     pub header_timeout: Duration,
     /// How long a request may take, from its head to its answer.
     pub request_timeout: Duration,
+    /// How long a WebSocket connection may last.
+    pub connection_lifetime: Duration,
     /// What clients may ask.
     pub limits: RateLimits,
 }
@@ -95,6 +101,7 @@ impl Default for ServeOptions {
             body_bytes_max: 16 * 1_024,
             header_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(10),
+            connection_lifetime: Duration::from_hours(24),
             limits: RateLimits::default(),
         }
     }
@@ -131,7 +138,7 @@ pub fn serve(
 ) -> io::Result<()> {
     let status = handle.status();
     let Handle { submitter, deliveries } = handle;
-    let gateway = Gateway::new(submitter, models, options.limits, registry)?;
+    let gateway = Gateway::new(submitter, models, &options, registry)?;
     let shared = Arc::new(Shared::new(gateway, options, keys, status, registry.clone()));
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -166,6 +173,7 @@ async fn fold(mut deliveries: Deliveries, shared: &Shared) {
             _ = beats.tick() => {
                 beat = beat.wrapping_add(1);
                 let mut gateway = shared.gateway();
+                gateway.expire(Instant::now());
                 gateway.tell_depths(Cadence::Fast);
                 if beat.is_multiple_of(BEATS_A_SECOND) {
                     gateway.tell_depths(Cadence::Slow);
@@ -221,6 +229,7 @@ fn router(shared: &Arc<Shared>) -> Router {
     Router::new()
         .merge(native::routes())
         .route("/api/v3/{*path}", any(binance::handle))
+        .route("/ws-api/v3", get(ws_api::open))
         .route("/ws", get(stream::bare))
         .route("/ws/{*names}", get(stream::named))
         .route("/stream", get(stream::combined))

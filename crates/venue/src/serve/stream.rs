@@ -1,33 +1,28 @@
-//! `/ws` and `/stream`: market data over `WebSocket`.
+//! `/ws` and `/stream`: market data over `WebSocket`, and accounts by their listen keys.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{WebSocketUpgrade, close_code};
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use serde_json::{Value, json};
-use tokio::time::{Instant, interval, timeout};
+use tiercel_types::AccountId;
 
 use crate::binance::stream::{
     STREAMS_MAX, Stream, StreamMethod, StreamRequest, done, invalid_streams,
 };
-use crate::pipeline::Health;
 
+use super::Peer;
+use super::connection::{Connection, End, Next};
 use super::gateway::Shared;
-use super::{Peer, hub};
+use super::queues::{ConnectionId, Message, Speaks};
+use super::user_streams::Form;
 
 /// The largest message of a client.
 const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
 /// The most messages of a client in a second.
 const MESSAGES_A_SECOND: u32 = 5;
-/// Between two pings of the venue.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// A client that has not answered a ping for so long is gone.
-const PONG_TIMEOUT: Duration = Duration::from_mins(1);
-/// A client that takes nothing for so long is gone.
-const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `/ws`: no stream yet.
 pub(super) async fn bare(
@@ -70,106 +65,73 @@ fn open(
 ) -> Response {
     upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX).on_upgrade(
         async move |socket| {
-            let (number, messages) = shared.gateway().hub.connect();
-            let mut client =
-                Client { shared, socket, number, combined, streams: Vec::new(), heard: (0, 0) };
+            let (number, messages) = shared.gateway().hub.queues.connect(Speaks::Streams);
+            let lifetime = shared.options.connection_lifetime;
+            let connection = Connection::new(socket, messages, shared.status.clone(), lifetime);
+            let mut client = Client { shared, number, combined, told: Vec::new(), heard: (0, 0) };
             // Names in an address that are no streams are passed over: some clients number their
             // connections there.
             let names: Vec<_> = names.split('/').map(str::to_owned).collect();
             client.subscribe_known(&names);
-            client.run(messages).await;
+            client.run(connection).await;
             client.shared.gateway().hub.disconnect(number);
             drop(peer);
         },
     )
 }
 
+/// What a connection is told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Of {
+    Market(Stream),
+    /// By a listen key.
+    Account(AccountId, Form),
+}
+
 /// One connection.
 struct Client {
     shared: Arc<Shared>,
-    socket: WebSocket,
-    number: u64,
+    number: ConnectionId,
     combined: bool,
     /// What it is told of, under the names that it gave.
-    streams: Vec<(String, Stream)>,
+    told: Vec<(String, Of)>,
     /// The second of the connection that it last spoke in, and how often.
     heard: (u64, u32),
 }
 
-/// Why a connection ends.
-enum End {
-    /// It is gone, or said goodbye.
-    Gone,
-    /// The venue ends it.
-    Closed(u16, &'static str),
-}
-
 impl Client {
-    async fn run(&mut self, mut messages: tokio::sync::mpsc::Receiver<hub::Message>) {
-        let begun = Instant::now();
-        let mut pings = interval(PING_INTERVAL);
-        let mut answered = begun;
+    async fn run(&mut self, mut connection: Connection) {
         let end = loop {
-            let ended = tokio::select! {
-                message = messages.recv() => match message {
-                    Some(message) => self.send(self.form(message)).await,
-                    None => Err(self.cut_off()),
-                },
-                frame = self.socket.recv() => match frame {
-                    Some(Ok(Frame::Text(text))) => self.hear(&text, begun).await,
-                    Some(Ok(Frame::Pong(_))) => {
-                        answered = Instant::now();
-                        Ok(())
-                    }
-                    // Pings are answered by the socket.
-                    Some(Ok(Frame::Ping(_))) => self.count(begun),
-                    Some(Ok(Frame::Binary(_))) => {
-                        Err(End::Closed(close_code::UNSUPPORTED, "text is expected"))
-                    }
-                    Some(Ok(Frame::Close(_)) | Err(_)) | None => Err(End::Gone),
-                },
-                _ = pings.tick() => {
-                    if answered.elapsed() > PONG_TIMEOUT {
-                        Err(End::Closed(close_code::POLICY, "no pong"))
-                    } else {
-                        self.send(Frame::Ping(Vec::new().into())).await
-                    }
-                }
-            };
-            if let Err(end) = ended {
+            if let Err(end) = self.turn(&mut connection).await {
                 break end;
             }
         };
-        if let End::Closed(code, reason) = end {
-            let goodbye = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
-            // It may be gone, or not read: that is its own end of it.
-            let _unheard = self.send(goodbye).await;
-        }
+        connection.end(end).await;
     }
 
-    fn form(&self, message: hub::Message) -> Frame {
-        Frame::Text(if self.combined { message.wrapped } else { message.raw })
-    }
-
-    /// The hub let go of it.
-    fn cut_off(&self) -> End {
-        if self.shared.status.health() == Health::Running {
-            End::Closed(close_code::POLICY, "too slow")
-        } else {
-            End::Closed(close_code::AWAY, "the venue stops")
-        }
-    }
-
-    async fn send(&mut self, frame: Frame) -> Result<(), End> {
-        match timeout(SEND_TIMEOUT, self.socket.send(frame)).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(End::Gone),
+    async fn turn(&mut self, connection: &mut Connection) -> Result<(), End> {
+        match connection.next(true).await? {
+            Next::Message(Message::Stream { raw, wrapped }) => {
+                connection.tell(if self.combined { wrapped } else { raw }).await
+            }
+            Next::Message(Message::Text(text) | Message::Answer(text)) => {
+                connection.tell(text).await
+            }
+            Next::Text(text) => {
+                self.count(connection)?;
+                let answer = match StreamRequest::read(&text) {
+                    Ok(request) => self.answer(request),
+                    Err(refusal) => refusal,
+                };
+                connection.tell(answer.into()).await
+            }
+            Next::Ping => self.count(connection),
         }
     }
 
     /// Counts a message of the client.
-    fn count(&mut self, begun: Instant) -> Result<(), End> {
-        let second = begun.elapsed().as_secs();
+    fn count(&mut self, connection: &Connection) -> Result<(), End> {
+        let second = connection.begun().elapsed().as_secs();
         let (last, count) = self.heard;
         self.heard = (second, if second == last { count + 1 } else { 1 });
         if self.heard.1 > MESSAGES_A_SECOND {
@@ -178,20 +140,11 @@ impl Client {
         Ok(())
     }
 
-    async fn hear(&mut self, text: &str, begun: Instant) -> Result<(), End> {
-        self.count(begun)?;
-        let answer = match StreamRequest::read(text) {
-            Ok(request) => self.answer(request),
-            Err(refusal) => refusal,
-        };
-        self.send(Frame::Text(answer.into())).await
-    }
-
     fn answer(&mut self, request: StreamRequest) -> String {
         let StreamRequest { method, id } = request;
         let result = match method {
             StreamMethod::Subscribe(names) => {
-                if self.streams.len() + names.len() > STREAMS_MAX {
+                if self.told.len() + names.len() > STREAMS_MAX {
                     return invalid_streams("Invalid request: too many streams", &id);
                 }
                 let known = self.known(&names);
@@ -206,7 +159,7 @@ impl Client {
                 Value::Null
             }
             StreamMethod::List => {
-                json!(self.streams.iter().map(|(name, _)| name).collect::<Vec<_>>())
+                json!(self.told.iter().map(|(name, _)| name).collect::<Vec<_>>())
             }
             StreamMethod::SetCombined(combined) => {
                 self.combined = combined;
@@ -217,31 +170,45 @@ impl Client {
         done(&result, &id)
     }
 
-    /// Those of the names that are streams.
-    fn known(&self, names: &[String]) -> Vec<(String, Stream)> {
+    /// Those of the names that are streams, or listen keys.
+    fn known(&self, names: &[String]) -> Vec<(String, Of)> {
         let gateway = self.shared.gateway();
-        let instruments = gateway.models.instruments();
-        let known = |name: &String| Some((name.clone(), Stream::from_name(name, instruments)?));
-        names.iter().filter_map(known).collect()
+        let of = |name: &str| {
+            if let Some(stream) = Stream::from_name(name, gateway.models.instruments()) {
+                return Some(Of::Market(stream));
+            }
+            let account = gateway.hub.users.listen_keys.account(name)?;
+            Some(Of::Account(account, Form::ListenKey(name.into())))
+        };
+        names.iter().filter_map(|name| Some((name.clone(), of(name)?))).collect()
     }
 
     fn subscribe_known(&mut self, names: &[String]) {
         let known = self.known(names);
         let mut gateway = self.shared.gateway();
-        for (name, stream) in known.into_iter().take(STREAMS_MAX) {
-            gateway.hub.subscribe(self.number, stream, &name);
-            if !self.streams.iter().any(|(_, known)| *known == stream) {
-                self.streams.push((name, stream));
+        for (name, of) in known.into_iter().take(STREAMS_MAX) {
+            match &of {
+                Of::Market(stream) => gateway.hub.subscribe(self.number, *stream, &name),
+                Of::Account(account, form) => {
+                    gateway.hub.users.subscribe(*account, self.number, form.clone());
+                }
+            }
+            if !self.told.iter().any(|(_, known)| *known == of) {
+                self.told.push((name, of));
             }
         }
     }
 
     fn unsubscribe(&mut self, names: &[String]) {
         let mut gateway = self.shared.gateway();
-        self.streams.retain(|(name, stream)| {
+        self.told.retain(|(name, of)| {
             let gone = names.contains(name);
-            if gone {
-                gateway.hub.unsubscribe(self.number, *stream);
+            match of {
+                Of::Market(stream) if gone => gateway.hub.unsubscribe(self.number, *stream),
+                Of::Account(account, form) if gone => {
+                    gateway.hub.users.unsubscribe(*account, self.number, form);
+                }
+                _ => {}
             }
             !gone
         });

@@ -94,6 +94,10 @@ impl Client {
         Self { address: self.address, api_key: api_key.to_owned(), signs }
     }
 
+    pub(super) fn api_key(&self) -> &str {
+        &self.api_key
+    }
+
     /// For a query string.
     fn signature(&self, payload: &str) -> String {
         let text = self.plain_signature(payload);
@@ -171,8 +175,8 @@ impl Client {
     }
 }
 
-/// A venue with the demo market, a client for each of its two accounts, and a third key that may
-/// only read the first one's.
+/// A venue with the demo market, a client for each of its two accounts, and two Ed25519 keys of the
+/// first one: one that may only read, and one that may trade too.
 pub(super) struct Venue {
     address: SocketAddr,
     status: Status,
@@ -182,6 +186,7 @@ pub(super) struct Venue {
     pub(super) one: Client,
     pub(super) two: Client,
     pub(super) reader: Client,
+    pub(super) trader: Client,
 }
 
 impl Venue {
@@ -206,12 +211,14 @@ impl Venue {
         let made = demo::keys(&mut keys).unwrap();
         let signing = SigningKey::from_bytes(&[9; 32]);
         let public = BASE64.encode(signing.verifying_key().to_bytes());
-        let text = format!(
-            "[[key]]\napi_key = \"reader\"\naccount = 1\npermissions = [\"read\"]\n\
-             ed25519_public_key = \"{public}\"\n"
-        );
-        let reader = Keys::parse(&text, |_| None).unwrap();
-        keys.add("reader", reader.get("reader").unwrap().clone()).unwrap();
+        for (name, permissions) in [("reader", "\"read\""), ("trader", "\"read\", \"trade\"")] {
+            let text = format!(
+                "[[key]]\napi_key = \"{name}\"\naccount = 1\npermissions = [{permissions}]\n\
+                 ed25519_public_key = \"{public}\"\n"
+            );
+            let parsed = Keys::parse(&text, |_| None).unwrap();
+            keys.add(name, parsed.get(name).unwrap().clone()).unwrap();
+        }
         let (core, mut handles) = pipeline(
             &PipelineOptions { durability: Durability::Memory, ..PipelineOptions::default() },
             MemoryLog::default(),
@@ -236,8 +243,9 @@ impl Venue {
         let (one, two) = (client(0), client(1));
         let signs = Signs::Ed25519(Box::new(signing));
         let reader = Client { address, api_key: "reader".to_owned(), signs };
+        let trader = reader.with_key("trader");
         let threads = vec![core, shell];
-        Self { address, status, halt, threads, operator, one, two, reader }
+        Self { address, status, halt, threads, operator, one, two, reader, trader }
     }
 
     /// Does something as the operator; its events.

@@ -1,0 +1,142 @@
+//! One WebSocket connection, whatever is spoken on it: its queue, its pings, its end.
+
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message as Frame, Utf8Bytes, WebSocket, close_code};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Interval, interval, timeout};
+
+use crate::pipeline::{Health, Status};
+
+use super::queues::Message;
+
+/// Between two pings of the venue.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// A client that has not answered a ping for so long is gone.
+const PONG_TIMEOUT: Duration = Duration::from_mins(1);
+/// A client that takes nothing for so long is gone.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to answer a goodbye.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A connection, from its upgrade to its end.
+pub(super) struct Connection {
+    socket: WebSocket,
+    messages: mpsc::Receiver<Message>,
+    status: Status,
+    pings: Interval,
+    begun: Instant,
+    lifetime: Duration,
+    /// When the client last answered a ping.
+    answered: Instant,
+}
+
+/// What there is to do next.
+pub(super) enum Next {
+    /// To be sent to the client.
+    Message(Message),
+    /// The client said so.
+    Text(Utf8Bytes),
+    /// The client pinged, and was answered.
+    Ping,
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It is gone, or said goodbye.
+    Gone,
+    /// The venue ends it.
+    Closed(u16, &'static str),
+}
+
+impl Connection {
+    /// A connection that lives no longer than `lifetime` (looked at with each ping).
+    pub(super) fn new(
+        socket: WebSocket,
+        messages: mpsc::Receiver<Message>,
+        status: Status,
+        lifetime: Duration,
+    ) -> Self {
+        let begun = Instant::now();
+        let pings = interval(PING_INTERVAL.min(lifetime));
+        Self { socket, messages, status, pings, begun, lifetime, answered: begun }
+    }
+
+    /// When it began.
+    pub(super) const fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// Waits for the next thing to do. Unless it `hears`, the client's words wait in the socket.
+    ///
+    /// # Errors
+    /// [`End`].
+    pub(super) async fn next(&mut self, hears: bool) -> Result<Next, End> {
+        loop {
+            tokio::select! {
+                message = self.messages.recv() => {
+                    return message.map(Next::Message).ok_or_else(|| self.cut_off());
+                }
+                frame = self.socket.recv(), if hears => match frame {
+                    Some(Ok(Frame::Text(text))) => return Ok(Next::Text(text)),
+                    // Pings are answered by the socket.
+                    Some(Ok(Frame::Ping(_))) => return Ok(Next::Ping),
+                    Some(Ok(Frame::Pong(_))) => self.answered = Instant::now(),
+                    Some(Ok(Frame::Binary(_))) => {
+                        return Err(End::Closed(close_code::UNSUPPORTED, "text is expected"));
+                    }
+                    Some(Ok(Frame::Close(_)) | Err(_)) | None => return Err(End::Gone),
+                },
+                _ = self.pings.tick() => self.ping(hears).await?,
+            }
+        }
+    }
+
+    async fn ping(&mut self, hears: bool) -> Result<(), End> {
+        if self.begun.elapsed() >= self.lifetime {
+            return Err(End::Closed(close_code::AWAY, "the connection's time is over"));
+        }
+        // One that is not heard cannot answer.
+        if hears && self.answered.elapsed() > PONG_TIMEOUT {
+            return Err(End::Closed(close_code::POLICY, "no pong"));
+        }
+        self.send(Frame::Ping(Vec::new().into())).await
+    }
+
+    /// The queue was closed.
+    fn cut_off(&self) -> End {
+        if self.status.health() == Health::Running {
+            End::Closed(close_code::POLICY, "too slow")
+        } else {
+            End::Closed(close_code::AWAY, "the venue stops")
+        }
+    }
+
+    /// Sends a text.
+    ///
+    /// # Errors
+    /// [`End::Gone`] if the client does not take it.
+    pub(super) async fn tell(&mut self, text: Utf8Bytes) -> Result<(), End> {
+        self.send(Frame::Text(text)).await
+    }
+
+    async fn send(&mut self, frame: Frame) -> Result<(), End> {
+        match timeout(SEND_TIMEOUT, self.socket.send(frame)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(End::Gone),
+        }
+    }
+
+    /// Says goodbye, if there is somebody to say it to, and waits a little for an answer: a socket
+    /// that is closed over unread words may take the goodbye with it.
+    pub(super) async fn end(mut self, end: End) {
+        let End::Closed(code, reason) = end else { return };
+        let goodbye = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
+        // It may be gone, or not read: that is its own end of it.
+        if self.send(goodbye).await.is_ok() {
+            let over = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+            let _silent = timeout(GOODBYE_TIMEOUT, over).await;
+        }
+    }
+}
