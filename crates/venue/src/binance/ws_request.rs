@@ -14,6 +14,7 @@ use std::fmt::{self, Write as _};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::error::ApiError;
@@ -156,13 +157,12 @@ pub fn answer(
 
 /// The refusal; one that says when to come back does so in its data.
 fn error_json(error: &ApiError, now_ms: u64) -> String {
-    let mut json = error.to_json();
-    if error.retry_after_s > 0 && json.pop().is_some() {
+    let mut body = error.to_value();
+    if error.retry_after_s > 0 && error.data.is_none() {
         let retry_after = now_ms.saturating_add(error.retry_after_s * 1_000);
-        let _written =
-            write!(json, ",\"data\":{{\"serverTime\":{now_ms},\"retryAfter\":{retry_after}}}}}");
+        body["data"] = json!({ "serverTime": now_ms, "retryAfter": retry_after });
     }
-    json
+    body.to_string()
 }
 
 /// `,"rateLimits":[...]`
@@ -203,7 +203,7 @@ impl fmt::Display for Limit {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     #[test]
     fn a_request_is_read_where_it_stands() {
