@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tiercel_types::command::{Deposit, Withdraw};
+use tiercel_types::{AccountId, AssetId, Money, Qty};
+use tiercel_venue::serve::ServeOptions;
 
 use super::http::Venue;
 use super::ws::Ws;
@@ -372,4 +375,24 @@ fn lists_are_reported_order_by_order_and_as_a_whole() {
     assert_eq!(in_short(&mut one), ["c-in TRADE FILLED", "c-out NEW NEW"]);
     venue.two.limit("BUY", "61000", "0.5").good();
     assert_eq!(in_short(&mut one), ["c-out TRADE FILLED", "c ALL_DONE"]);
+}
+
+#[test]
+fn what_the_operator_does_to_an_account_is_told_to_its_owner() {
+    let venue = Venue::with_operator(ServeOptions::default());
+    let (mut one, mut two) = (Ws::told(&venue.one), Ws::told(&venue.two));
+    let (account, asset) = (AccountId(1), AssetId(1));
+    let amount = Money::from_qty(Qty::from_units(150_000_000));
+    venue.operate(Deposit { funding_id: 900, account, asset, amount });
+    let update = one.event();
+    assert_eq!((&update["e"], &update["d"]), (&json!("balanceUpdate"), &json!("1.50000000")));
+    let name = update["a"].as_str().unwrap();
+    let after = held(&one.position(), name);
+    let known = venue.one.signed("GET", "account", "").good();
+    let known = known["balances"].as_array().unwrap().iter().find(|held| held["asset"] == name);
+    assert_eq!(known.unwrap()["free"], after.0);
+    venue.operate(Withdraw { funding_id: 901, account, asset, amount });
+    assert_eq!(one.event()["d"], "-1.50000000");
+    one.position();
+    assert_eq!(two.until_now(), Vec::<Value>::new());
 }
