@@ -32,6 +32,9 @@ const DEPTH_MAX: u16 = 5_000;
 /// How many levels it has unless it is said.
 const DEPTH_DEFAULT: u16 = 100;
 
+/// The largest id of a trade that may be asked for: what readers of JSON take for a whole number.
+const TRADE_ID_MAX: u64 = i64::MAX as u64;
+
 fn bounded(
     given: Option<u16>,
     range: RangeInclusive<u16>,
@@ -48,6 +51,16 @@ fn bounded(
 
 fn limit(given: Option<u16>) -> Result<usize, Problem> {
     bounded(given, 1..=LIMIT_MAX, LIMIT_DEFAULT, "limit").map(usize::from)
+}
+
+/// From which trade on. Ids are counted from one: none comes near the largest number.
+fn from_trade(given: Option<u64>) -> Result<TradeId, Problem> {
+    let trade_id = given.unwrap_or(0);
+    if trade_id <= TRADE_ID_MAX {
+        return Ok(TradeId(trade_id));
+    }
+    let detail = format!("at most {TRADE_ID_MAX} is expected");
+    Err(Problem::new(Code::InvalidField, detail).of_field("from_trade_id"))
 }
 
 /// The newest so many, or from a place on the oldest, in their order.
@@ -182,7 +195,7 @@ answer! {
 pub fn trades(call: &Call<'_>, query: &TradesQuery, _: &NoBody) -> Asking<Trades> {
     let spec = call.instrument()?;
     let limit = limit(query.limit)?;
-    let from = TradeId(query.from_trade_id.unwrap_or(0));
+    let from = from_trade(query.from_trade_id)?;
     let all = call.models.trades().from(spec.instrument, from);
     let page = page(all, query.from_trade_id.is_some(), limit);
     Ok(Work::Done(Trades { trades: page.into_iter().map(PublicTrade::of).collect() }))
@@ -336,7 +349,7 @@ answer! {
 pub fn fills(call: &Call<'_>, query: &FillsQuery, _: &NoBody) -> Asking<Fills> {
     let spec = super::order::instrument(call.models, query.symbol, "symbol")?;
     let limit = limit(query.limit)?;
-    let from = TradeId(query.from_trade_id.unwrap_or(0));
+    let from = from_trade(query.from_trade_id)?;
     let order_id = query.order_id.map(|order_id| order_id.0);
     let own = call.models.trades().from(spec.instrument, from).filter(|trade| {
         let of_order = |id| trade.taker_order_id == id || trade.maker_order_id == id;

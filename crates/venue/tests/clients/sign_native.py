@@ -24,6 +24,10 @@ class Signed(requests.auth.AuthBase):
             stamp = str(self.last)
         window = request.headers.get("Tiercel-Window", "")
         window = window.decode() if isinstance(window, bytes) else window
+        if window.isdecimal() and 1 <= int(window) < 1_000:
+            # Good, and over before the request is there.
+            del request.headers["Tiercel-Window"]
+            window = ""
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else body
         text = "\n".join([stamp, window, request.method, request.path_url, ""]).encode() + body

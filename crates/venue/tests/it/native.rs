@@ -273,6 +273,7 @@ fn what_is_no_request_is_refused_with_its_place() {
         ("orderbook/BTCUSDT?depth=5001", "depth"),
         ("orderbook/BTCUSDT?depth=x", "depth"),
         ("trades/BTCUSDT?limit=1001", "limit"),
+        ("trades/BTCUSDT?from_trade_id=9223372036854775808", "from_trade_id"),
         ("candles/BTCUSDT?interval=7m", "interval"),
         ("orderbook/BTCUSDT/imbalance?levels=-1", "levels"),
     ] {

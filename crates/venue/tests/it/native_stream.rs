@@ -111,7 +111,10 @@ fn a_book_is_kept_from_the_stream_alone_and_is_what_rest_says() {
     listener.subscribe(&json!([market("depth")]));
     let snapshot = listener.next();
     assert_eq!((&snapshot["type"], snapshot.get("conflated")), (&json!("snapshot"), None));
-    (10..40).for_each(trade);
+    (10..25).for_each(trade);
+    // Many levels in one command.
+    venue.one.v1("DELETE", "orders", &Value::Null).good();
+    (25..40).for_each(trade);
     let last = venue.one.v1_public("orderbook/BTCUSDT?depth=5000").good();
     let (mut bids, mut asks) = (Side::new(), Side::new());
     set(&mut bids, &snapshot["bids"]);
