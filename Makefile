@@ -28,6 +28,9 @@ override TIERCEL_DATA := $(abspath $(TIERCEL_DATA))
 export TIERCEL_DATA
 endif
 
+# The binary that the tests were built with.
+TESTED = $(or $(CARGO_TARGET_DIR),target)/debug/tiercel
+
 # The pure crates: what coverage is asked of.
 PURE := types wire book matching sim
 
@@ -111,8 +114,16 @@ endif
 integration-test: ## The tests that run the built binary, and each crate's integration tests
 	$(CARGO) test --workspace --locked --test '*'
 
+.PHONY: quick-clients more-clients
+quick-clients: ## python-binance and ccxt, from PyPI, trade on the venue that the tests were built with
+	[ -x $(TESTED) ] || $(CARGO) test --locked -p tiercel-cli --test it --no-run
+	TIERCEL=$(TESTED) .ci/venue-clients quick
+more-clients: ## ccxt.pro, binance-connector, binance-sdk-spot and nautilus_trader do
+	[ -x $(TESTED) ] || $(CARGO) test --locked -p tiercel-cli --test it --no-run
+	TIERCEL=$(TESTED) .ci/venue-clients more
+
 .PHONY: clients
-clients: build ## Clients from PyPI, pinned and unchanged, trade on a demo venue (needs python3)
+clients: build ## All clients from PyPI, pinned and unchanged, trade on a demo venue (needs python3)
 	.ci/venue-clients quick
 	.ci/venue-clients more
 
@@ -125,8 +136,9 @@ soak: ## Long random tests, overflow checks on, in parts: SOAK_SECONDS (60) a te
 	CARGO="$(CARGO)" .ci/soak
 
 .PHONY: load-test
-load-test: build ## The engine at full load for LOAD_SECONDS, with its books balanced at the end
+load-test: build ## The engine at full load for LOAD_SECONDS, its books balanced at the end; 1,000 subscribers and 100 traders
 	target/release/tiercel demo --rate max --plain --seconds $(or $(LOAD_SECONDS),60)
+	TIERCEL_SOAK=1 $(CARGO) test --locked -p tiercel-cli --test it venue_load -- --nocapture
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target for FUZZ_SECONDS (60)

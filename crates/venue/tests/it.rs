@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod it {
+    mod agree;
     mod allocation;
     mod faults;
     mod http;
@@ -20,6 +21,7 @@ mod it {
     mod replace;
     mod request_check;
     mod requests;
+    mod separation;
     mod signatures;
     mod store;
     mod streams;

@@ -38,6 +38,8 @@ pub const CASES: &[CaseSpec] = &[
     CaseSpec { bench: "venue", name: "ring_to_event_disk_rate", build: disk_rate },
     CaseSpec { bench: "venue", name: "rest_ack", build: venue_sockets::rest_ack },
     CaseSpec { bench: "venue", name: "rest_ack_disk", build: venue_sockets::rest_ack_disk },
+    CaseSpec { bench: "venue", name: "ws_ack", build: venue_sockets::ws_ack },
+    CaseSpec { bench: "venue", name: "ws_ack_disk", build: venue_sockets::ws_ack_disk },
     CaseSpec { bench: "venue", name: "depth_fan_out", build: venue_sockets::depth_fan_out },
 ];
 
@@ -160,7 +162,7 @@ fn disk_rate(options: &Options) -> Result<Case, BenchError> {
 
 impl Ours {
     fn start(&self) -> Result<(Running<FileStorage>, Handle), BenchError> {
-        let journal = JournalOptions { segment_size: 512 << 20, ..JournalOptions::default() };
+        let journal = JournalOptions { segment_size: 256 << 20, ..JournalOptions::default() };
         let options = StoreOptions { journal, ..StoreOptions::default() };
         let opened = store::open(self.place.emptied()?, IoOptions::default(), &options)
             .map_err(|error| wrong(&error))?;

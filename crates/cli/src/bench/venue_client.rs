@@ -103,28 +103,42 @@ impl Connection {
         self.ask(request.as_bytes(), "101")
     }
 
-    /// Reads text until a frame of it has come; what comes beside it (pings) is passed over.
-    pub(super) fn frame(&mut self) -> Result<(), BenchError> {
+    /// Reads until a frame of text has come, which must have `text` in it; what comes beside it
+    /// (pings) is passed over.
+    pub(super) fn frame(&mut self, text: &str) -> Result<(), BenchError> {
         loop {
             let read = &self.buffer[..self.filled];
             let Some(length) = frame_length(read).filter(|length| *length <= read.len()) else {
                 self.fill()?;
                 continue;
             };
-            let kind = read[0] & 0x0f;
-            self.consume(length);
-            match kind {
-                TEXT => return Ok(()),
+            match read[0] & 0x0f {
+                TEXT if !holds(&read[..length], text) => {
+                    return Err(wrong(&String::from_utf8_lossy(&read[..length])));
+                }
                 CLOSE => return Err(wrong(&"the socket was closed")),
-                _ => {}
+                kind => {
+                    self.consume(length);
+                    if kind == TEXT {
+                        return Ok(());
+                    }
+                }
             }
         }
     }
 }
 
+fn holds(bytes: &[u8], text: &str) -> bool {
+    text.is_empty() || bytes.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
 /// Kinds of frames (RFC 6455, section 5.2).
 const TEXT: u8 = 1;
 const CLOSE: u8 = 8;
+/// The second byte of a client's frame says that it is masked, and its length, up to this one: then the
+/// length is in the two bytes behind it.
+const MASKED: u8 = 0x80;
+const LONG: usize = 126;
 
 /// The bytes of a head, with the empty line behind it.
 fn head_length(bytes: &[u8]) -> Option<usize> {
@@ -153,6 +167,21 @@ fn frame_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// A frame of text of a client. Its mask is zero, which leaves the text as it is.
+pub(super) fn text_frame(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x80 | TEXT];
+    match text.len() {
+        short @ 0..LONG => frame.push(MASKED | short as u8),
+        long => {
+            frame.push(MASKED | LONG as u8);
+            frame.extend((long as u16).to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(text.as_bytes());
+    frame
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,5 +195,6 @@ mod tests {
         assert_eq!(frame_length(&[0x81, 5, b'h']), Some(7));
         assert_eq!(frame_length(&[0x81, 126, 1, 0]), Some(4 + 256));
         assert_eq!(frame_length(&[0x81]), None);
+        assert_eq!(text_frame("ab"), [0x81, 0x82, 0, 0, 0, 0, b'a', b'b']);
     }
 }

@@ -5,19 +5,24 @@
 //!                                                  rest_ack (in memory), rest_ack_disk
 //!   this thread --POST order--> a serving thread with an empty axum handler --> 200      axum
 //!
+//!   this thread --order.place--> the same, over a WebSocket        ws_ack (in memory), ws_ack_disk
+//!   this thread --as much text--> a serving thread that sends it back                      echo
+//!
 //!   this thread --POST order, GET depth--> serving thread --> 1,000 WebSockets --> this thread
 //!                                                  depth_fan_out: until all have the update
 //!   this thread --a byte--> a thread that writes as much to 1,000 sockets --> this thread
 //!                                                  bare_writes
 //! ```
 //!
-//! This thread keeps its core; those of the servers run where the system lets them, as in
-//! `tiercel venue`. Orders rest and are signed before they are timed; cancelling them is not.
+//! This thread has a core, all threads of a server have the other: where the system puts a thread that
+//! it wakes changes an empty handler's time by a factor of four. With `--second-cpu` the same as `--cpu`
+//! all run on one core. Orders rest; they are signed before they are timed, cancelling them is not timed.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
 use axum::Router;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::routing::any;
 use tiercel_journal::{Durability, FileStorage, IoOptions, Options as JournalOptions};
 use tiercel_telemetry::Registry;
@@ -33,7 +38,7 @@ use super::clock::{self, Clock};
 use super::contest::{Case, Input, Round, Subject, Timing};
 use super::journal::{Place, wrong};
 use super::venue::middle;
-use super::venue_client::{Connection, now_ms, sign};
+use super::venue_client::{Connection, now_ms, sign, text_frame};
 use super::{BenchError, Options};
 
 /// Orders that rest before all are cancelled, and how often in a round.
@@ -53,13 +58,13 @@ struct Venue {
     _place: Place,
 }
 
-/// Runs `work` in a thread that may run on all cores, whatever this one is pinned to.
-fn free<T: Send + 'static>(
-    cpus: Vec<usize>,
+/// Runs `work` in a thread of core `cpu`, as are those that it starts.
+fn elsewhere<T: Send + 'static>(
+    cpu: usize,
     work: impl FnOnce() -> Result<T, BenchError> + Send + 'static,
 ) -> JoinHandle<Result<T, BenchError>> {
     std::thread::spawn(move || {
-        tiercel_host::allow_current_thread(&cpus)?;
+        tiercel_host::pin_current_thread(cpu)?;
         work()
     })
 }
@@ -69,14 +74,14 @@ fn joined<T>(thread: JoinHandle<Result<T, BenchError>>) -> Result<T, BenchError>
 }
 
 impl Venue {
-    fn start(cpus: Vec<usize>, name: &str, durability: Durability) -> Result<Self, BenchError> {
+    fn start(cpu: usize, name: &str, durability: Durability) -> Result<Self, BenchError> {
         let place = Place::new(name)?;
-        joined(free(cpus, move || Self::start_here(place, durability)))
+        joined(elsewhere(cpu, move || Self::start_here(place, durability)))
     }
 
-    /// Its threads may run where this one may.
+    /// Its threads run where this one does.
     fn start_here(place: Place, durability: Durability) -> Result<Self, BenchError> {
-        let journal = JournalOptions { segment_size: 512 << 20, ..JournalOptions::default() };
+        let journal = JournalOptions { segment_size: 64 << 20, ..JournalOptions::default() };
         let options = StoreOptions { journal, ..StoreOptions::default() };
         let opened = store::open(place.emptied()?, IoOptions::default(), &options)
             .map_err(|error| wrong(&error))?;
@@ -117,17 +122,48 @@ impl Venue {
     /// An order that rests, the `number`-th.
     fn order(&self, number: usize) -> Result<Vec<u8>, BenchError> {
         let query = format!(
-            "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price={}.{:02}\
+            "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price={}\
              &newOrderRespType=ACK",
-            50_000 + number / 100,
-            number % 100
+            price(number)
         );
         self.request("POST", "order", &query)
+    }
+
+    /// The same as text of the `WebSocket` interface.
+    fn place(&self, number: usize) -> Result<Vec<u8>, BenchError> {
+        // In the order of their names, which is that of the signature.
+        let params = [
+            ("apiKey", self.key.api_key.clone()),
+            ("newOrderRespType", "ACK".to_owned()),
+            ("price", price(number)),
+            ("quantity", "0.001".to_owned()),
+            ("recvWindow", "60000".to_owned()),
+            ("side", "BUY".to_owned()),
+            ("symbol", "BTCUSDT".to_owned()),
+            ("timeInForce", "GTC".to_owned()),
+            ("timestamp", now_ms().to_string()),
+            ("type", "LIMIT".to_owned()),
+        ];
+        let payload: Vec<String> =
+            params.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let signature = sign(&self.key.secret, &payload.join("&"))?;
+        let mut object = serde_json::json!({ "signature": signature });
+        for (name, value) in params {
+            object[name] = value.into();
+        }
+        let request =
+            serde_json::json!({ "id": number, "method": "order.place", "params": object });
+        Ok(text_frame(&request.to_string()))
     }
 
     fn cancel_all(&self, connection: &mut Connection) -> Result<(), BenchError> {
         connection.ask(&self.request("DELETE", "openOrders", "symbol=BTCUSDT")?, "200")
     }
+}
+
+/// The price of the `number`-th order.
+fn price(number: usize) -> String {
+    format!("{}.{:02}", 50_000 + number / 100, number % 100)
 }
 
 impl Drop for Venue {
@@ -143,11 +179,6 @@ impl Drop for Venue {
     }
 }
 
-/// All cores that this bench runs on.
-fn cpus(options: &Options) -> Vec<usize> {
-    options.cpu.into_iter().chain(options.second_cpu).collect()
-}
-
 /// The case `rest_ack`.
 pub(super) fn rest_ack(options: &Options) -> Result<Case, BenchError> {
     rest(options, "venue-rest", Durability::Memory)
@@ -159,11 +190,13 @@ pub(super) fn rest_ack_disk(options: &Options) -> Result<Case, BenchError> {
 }
 
 fn rest(options: &Options, name: &str, durability: Durability) -> Result<Case, BenchError> {
-    let venue = Venue::start(cpus(options), name, durability)?;
+    let venue = Venue::start(options.second_cpu()?, name, durability)?;
     let connection = Connection::open(venue.address)?;
     let request = venue.order(0)?;
-    let subjects: Vec<Box<dyn Subject>> =
-        vec![Box::new(Rest { venue, connection }), Box::new(Empty::start(cpus(options), request)?)];
+    let subjects: Vec<Box<dyn Subject>> = vec![
+        Box::new(Rest { venue, connection }),
+        Box::new(Empty::start(options.second_cpu()?, request)?),
+    ];
     Ok(Case { unit: "ns p50", input: Input::None, subjects })
 }
 
@@ -212,21 +245,20 @@ impl Subject for Rest {
     }
 }
 
-/// A server whose answer to everything is empty.
-struct Empty {
-    connection: Connection,
-    request: Vec<u8>,
+/// A server whose answer to everything is empty, and which sends text of a `WebSocket` back.
+struct Server {
+    address: SocketAddr,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
-    server: Option<JoinHandle<Result<(), BenchError>>>,
+    thread: Option<JoinHandle<Result<(), BenchError>>>,
 }
 
-impl Empty {
-    fn start(cpus: Vec<usize>, request: Vec<u8>) -> Result<Self, BenchError> {
+impl Server {
+    fn start(cpu: usize) -> Result<Self, BenchError> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let server = free(cpus, move || {
+        let thread = elsewhere(cpu, move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -234,24 +266,48 @@ impl Empty {
                     // A socket that refuses this still works.
                     let _slower = stream.set_nodelay(true);
                 });
-                let router = Router::new().route("/api/v3/{*path}", any(async || {}));
+                let router = Router::new().route("/api/v3/{*path}", any(async || {})).route(
+                    "/echo",
+                    any(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(echo)),
+                );
                 tokio::select! {
                     ended = async { axum::serve(listener, router).await } => Ok(ended?),
                     _ = stopped => Ok(()),
                 }
             })
         });
-        let connection = Connection::open(address)?;
-        Ok(Self { connection, request, stop: Some(stop), server: Some(server) })
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 }
 
-impl Drop for Empty {
+async fn echo(mut socket: WebSocket) {
+    while let Some(Ok(message)) = socket.recv().await {
+        if matches!(message, Message::Text(_)) && socket.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(Err(error)) = self.server.take().map(joined) {
+        if let Some(Err(error)) = self.thread.take().map(joined) {
             eprintln!("the empty server did not end well: {error}");
         }
+    }
+}
+
+/// Asks the empty server.
+struct Empty {
+    connection: Connection,
+    request: Vec<u8>,
+    _server: Server,
+}
+
+impl Empty {
+    fn start(cpu: usize, request: Vec<u8>) -> Result<Self, BenchError> {
+        let server = Server::start(cpu)?;
+        Ok(Self { connection: Connection::open(server.address)?, request, _server: server })
     }
 }
 
@@ -272,9 +328,102 @@ impl Subject for Empty {
     }
 }
 
+/// The case `ws_ack`.
+pub(super) fn ws_ack(options: &Options) -> Result<Case, BenchError> {
+    web_socket(options, "venue-ws", Durability::Memory)
+}
+
+/// The case `ws_ack_disk`.
+pub(super) fn ws_ack_disk(options: &Options) -> Result<Case, BenchError> {
+    web_socket(options, "venue-ws-disk", Durability::Disk)
+}
+
+fn web_socket(options: &Options, name: &str, durability: Durability) -> Result<Case, BenchError> {
+    let venue = Venue::start(options.second_cpu()?, name, durability)?;
+    let connection = Connection::open(venue.address)?;
+    let mut socket = Connection::open(venue.address)?;
+    socket.upgrade("/ws-api/v3")?;
+    let request = venue.place(0)?;
+    let server = Server::start(options.second_cpu()?)?;
+    let mut echo = Connection::open(server.address)?;
+    echo.upgrade("/echo")?;
+    let subjects: Vec<Box<dyn Subject>> = vec![
+        Box::new(Calls { venue, connection, socket }),
+        Box::new(Echo { socket: echo, request, _server: server }),
+    ];
+    Ok(Case { unit: "ns p50", input: Input::None, subjects })
+}
+
+/// Sends text and waits for the text that answers it: the time of it.
+fn timed_frame(
+    socket: &mut Connection,
+    frame: &[u8],
+    answer: &str,
+    clock: &Clock,
+) -> Result<f32, BenchError> {
+    let from = clock::start();
+    socket.send(frame)?;
+    socket.frame(answer)?;
+    Ok(clock.between_ns(clock::stop() - from) as f32)
+}
+
+struct Calls {
+    venue: Venue,
+    /// Cancels.
+    connection: Connection,
+    socket: Connection,
+}
+
+impl Subject for Calls {
+    fn name(&self) -> String {
+        "ours".to_owned()
+    }
+
+    fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
+        let Self { venue, connection, socket } = self;
+        let mut times = Vec::with_capacity(ORDERS * TIMES);
+        for turn in 0..=TIMES {
+            let orders = (0..ORDERS).map(|number| venue.place(number));
+            let orders = orders.collect::<Result<Vec<_>, _>>()?;
+            for order in orders {
+                let time_ns = timed_frame(socket, &order, "\"status\":200", clock)?;
+                // The first turn warms up.
+                if turn > 0 {
+                    times.push(time_ns);
+                }
+            }
+            venue.cancel_all(connection)?;
+        }
+        Ok(round_of(times, timing, 0))
+    }
+}
+
+struct Echo {
+    socket: Connection,
+    request: Vec<u8>,
+    _server: Server,
+}
+
+impl Subject for Echo {
+    fn name(&self) -> String {
+        "echo".to_owned()
+    }
+
+    fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
+        let mut times = Vec::with_capacity(ORDERS * TIMES);
+        for number in 0..ORDERS * (TIMES + 1) {
+            let time_ns = timed_frame(&mut self.socket, &self.request, "order.place", clock)?;
+            if number >= ORDERS {
+                times.push(time_ns);
+            }
+        }
+        Ok(round_of(times, timing, 0))
+    }
+}
+
 /// The case `depth_fan_out`.
 pub(super) fn depth_fan_out(options: &Options) -> Result<Case, BenchError> {
-    let venue = Venue::start(cpus(options), "venue-fan-out", Durability::Memory)?;
+    let venue = Venue::start(options.second_cpu()?, "venue-fan-out", Durability::Memory)?;
     let connection = Connection::open(venue.address)?;
     let mut subscribers = Vec::with_capacity(SUBSCRIBERS);
     for _ in 0..SUBSCRIBERS {
@@ -285,7 +434,7 @@ pub(super) fn depth_fan_out(options: &Options) -> Result<Case, BenchError> {
     }
     let subjects: Vec<Box<dyn Subject>> = vec![
         Box::new(FanOut { venue, connection, subscribers }),
-        Box::new(BareWrites::start(cpus(options))?),
+        Box::new(BareWrites::start(options.second_cpu()?)?),
     ];
     Ok(Case { unit: "ns p50", input: Input::None, subjects })
 }
@@ -313,7 +462,7 @@ impl Subject for FanOut {
             // A snapshot falls on the end of a diff: what has changed is sent now.
             connection.send(SNAPSHOT)?;
             for subscriber in subscribers.iter_mut() {
-                subscriber.frame()?;
+                subscriber.frame("depthUpdate")?;
             }
             times.push(clock.between_ns(clock::stop() - from) as f32);
             connection.answer("200")?;
@@ -321,7 +470,7 @@ impl Subject for FanOut {
         venue.cancel_all(connection)?;
         connection.ask(SNAPSHOT, "200")?;
         for subscriber in subscribers.iter_mut() {
-            subscriber.frame()?;
+            subscriber.frame("depthUpdate")?;
         }
         Ok(round_of(times, timing, 0))
     }
@@ -335,7 +484,7 @@ struct BareWrites {
 }
 
 impl BareWrites {
-    fn start(cpus: Vec<usize>) -> Result<Self, BenchError> {
+    fn start(cpu: usize) -> Result<Self, BenchError> {
         use std::io::{Read, Write};
 
         // As long as the venue's: a level of each side.
@@ -345,7 +494,7 @@ impl BareWrites {
         frame.extend(text.as_bytes());
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let writer = free(cpus, move || {
+        let writer = elsewhere(cpu, move || {
             let (mut trigger, _) = listener.accept()?;
             let mut sockets = Vec::with_capacity(SUBSCRIBERS);
             for _ in 0..SUBSCRIBERS {
@@ -385,7 +534,7 @@ impl Subject for BareWrites {
             let from = clock::start();
             self.trigger.write_all(&[1])?;
             for subscriber in &mut self.subscribers {
-                subscriber.frame()?;
+                subscriber.frame("")?;
             }
             times.push(clock.between_ns(clock::stop() - from) as f32);
         }

@@ -15,3 +15,6 @@ mod replay_signals;
 mod trees;
 mod usage;
 mod venue;
+mod venue_kill;
+mod venue_load;
+mod venue_process;

@@ -4,6 +4,7 @@ import asyncio
 
 from binance import AsyncClient, BinanceSocketManager, Client, DepthCacheManager
 from binance.exceptions import BinanceAPIException
+from binance.ws.reconnecting_websocket import ReconnectingWebsocket
 
 from venue import PATIENCE_S, SYMBOL, main
 
@@ -14,6 +15,8 @@ def redirect(venue):
         kind.API_URL = f"{venue.http}/api"
         kind.WS_API_URL = f"{venue.ws}/ws-api/v3"
     BinanceSocketManager.STREAM_URL = f"{venue.ws}/"
+    # How long an answer may take, and how long a closed socket is read first, in seconds.
+    ReconnectingWebsocket.TIMEOUT = 3
 
 
 def refused(code, call, **parameters):

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,7 +14,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use tiercel_journal::{Durability, MemoryLog};
+use tiercel_journal::{Durability, EventLog, MemoryLog};
 use tiercel_matching::{EngineConfig, FullEngine};
 use tiercel_telemetry::Registry;
 use tiercel_types::{Command, Event, Timestamp};
@@ -159,6 +160,17 @@ impl Client {
         self.raw(method, &format!("/api/v3/{path}"), &format!("{form}&signature={signature}"))
     }
 
+    /// A signed request as its bytes, for a connection that speaks for itself.
+    pub(super) fn request(&self, method: &str, path: &str, query: &str) -> String {
+        let query = format!("{query}&timestamp={}", now_ms());
+        let signature = self.signature(&query);
+        format!(
+            "{method} /api/v3/{path}?{query}&signature={signature} HTTP/1.1\r\nHost: x\r\n\
+             X-MBX-APIKEY: {}\r\nContent-Length: 0\r\n\r\n",
+            self.api_key
+        )
+    }
+
     pub(super) fn order(&self, query: &str) -> Answer {
         self.signed("POST", "order", &format!("symbol=BTCUSDT&{query}"))
     }
@@ -175,12 +187,16 @@ impl Client {
     }
 }
 
+/// A log, and the digest after its last command.
+pub(super) type Logged = (MemoryLog, u128);
+
 /// A venue with the demo market, a client for each of its two accounts, and two Ed25519 keys of the
 /// first one: one that may only read, and one that may trade too.
 pub(super) struct Venue {
     address: SocketAddr,
     status: Status,
     halt: Arc<AtomicBool>,
+    logs: Sender<Sender<Logged>>,
     threads: Vec<JoinHandle<()>>,
     operator: Option<Mutex<Handle>>,
     pub(super) one: Client,
@@ -229,7 +245,8 @@ impl Venue {
         let operator = handles.pop().map(Mutex::new);
         let status = handle.status();
         let halt = Arc::new(AtomicBool::new(false));
-        let core = run_core(core, Arc::clone(&halt));
+        let (logs, asked) = channel();
+        let core = run_core(core, Arc::clone(&halt), asked);
         let mut models = Models::new(ModelLimits::default());
         demo::open(&mut handle, &mut models).unwrap();
         let shell = std::thread::spawn(move || {
@@ -245,7 +262,7 @@ impl Venue {
         let reader = Client { address, api_key: "reader".to_owned(), signs };
         let trader = reader.with_key("trader");
         let threads = vec![core, shell];
-        Self { address, status, halt, threads, operator, one, two, reader, trader }
+        Self { address, status, halt, logs, threads, operator, one, two, reader, trader }
     }
 
     /// Does something as the operator; its events.
@@ -271,6 +288,13 @@ impl Venue {
         self.status.stop();
     }
 
+    /// The log as it is now, and the engine's digest after it.
+    pub(super) fn log(&self) -> Logged {
+        let (reply, log) = channel();
+        self.logs.send(reply).unwrap();
+        log.recv_timeout(Duration::from_secs(20)).unwrap()
+    }
+
     /// Holds the core up, as a disk that does not answer would.
     pub(super) fn halt(&self, halted: bool) {
         self.halt.store(halted, Ordering::SeqCst);
@@ -290,9 +314,19 @@ impl Drop for Venue {
     }
 }
 
-fn run_core(mut core: Core<MemoryLog>, halt: Arc<AtomicBool>) -> JoinHandle<()> {
+fn run_core(
+    mut core: Core<MemoryLog>,
+    halt: Arc<AtomicBool>,
+    asked: Receiver<Sender<Logged>>,
+) -> JoinHandle<()> {
     std::thread::spawn(move || {
         loop {
+            for reply in asked.try_iter() {
+                let mut log = core.log().clone();
+                // What is acknowledged in memory alone can be read too.
+                log.wait_durable(u64::MAX).unwrap();
+                reply.send((log, core.engine().digest())).unwrap();
+            }
             if halt.load(Ordering::SeqCst) {
                 std::thread::sleep(Duration::from_millis(1));
                 continue;

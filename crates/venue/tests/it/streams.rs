@@ -9,10 +9,10 @@ use tungstenite::{Message, WebSocket};
 
 use super::http::Venue;
 
-struct Listener(WebSocket<TcpStream>);
+pub(super) struct Listener(WebSocket<TcpStream>);
 
 impl Listener {
-    fn open(venue: &Venue, path: &str) -> Self {
+    pub(super) fn open(venue: &Venue, path: &str) -> Self {
         let stream = venue.one.connect();
         let url = format!("ws://{}{path}", stream.peer_addr().unwrap());
         Self(tungstenite::client(url, stream).unwrap().0)
@@ -20,7 +20,7 @@ impl Listener {
 
     /// The next message that is JSON; pings are passed over.
     #[track_caller]
-    fn next(&mut self) -> Value {
+    pub(super) fn next(&mut self) -> Value {
         loop {
             match self.0.read().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
@@ -100,9 +100,9 @@ fn clients_subscribe_and_unsubscribe_and_are_refused_by_code() {
 }
 
 /// A side of a book: prices in their text, for eight places are always there.
-type Side = BTreeMap<String, String>;
+pub(super) type Levels = BTreeMap<String, String>;
 
-fn set(side: &mut Side, levels: &Value) {
+pub(super) fn set(side: &mut Levels, levels: &Value) {
     for level in levels.as_array().unwrap() {
         let (price, qty) = (level[0].as_str().unwrap(), level[1].as_str().unwrap());
         if qty == "0.00000000" {
@@ -126,7 +126,7 @@ fn a_book_is_rebuilt_from_a_snapshot_and_the_diffs_behind_it_without_a_gap() {
     let snapshot = venue.one.public("depth?symbol=BTCUSDT&limit=5000").good();
     (20..60).for_each(trade);
     let last = venue.one.public("depth?symbol=BTCUSDT&limit=5000").good();
-    let (mut bids, mut asks) = (Side::new(), Side::new());
+    let (mut bids, mut asks) = (Levels::new(), Levels::new());
     set(&mut bids, &snapshot["bids"]);
     set(&mut asks, &snapshot["asks"]);
     let mut at = snapshot["lastUpdateId"].as_u64().unwrap();
@@ -150,7 +150,7 @@ fn a_book_is_rebuilt_from_a_snapshot_and_the_diffs_behind_it_without_a_gap() {
     }
     assert_eq!(at, until, "no diff goes beyond a snapshot that was taken before it");
     assert!(diffs > 0);
-    let (mut last_bids, mut last_asks) = (Side::new(), Side::new());
+    let (mut last_bids, mut last_asks) = (Levels::new(), Levels::new());
     set(&mut last_bids, &last["bids"]);
     set(&mut last_asks, &last["asks"]);
     assert_eq!((bids, asks), (last_bids, last_asks));

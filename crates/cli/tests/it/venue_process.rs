@@ -1,0 +1,141 @@
+//! A `tiercel venue` of a test, and a client of it that signs and speaks HTTP by itself.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::Sha256;
+
+use crate::command::{argument, tiercel};
+
+/// How long anything may take that should come at once: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Limits that no test meets.
+pub(crate) const NO_LIMITS: &str =
+    "[limits]\nweight_1m = 100000000\norders_10s = 1000000\norders_1d = 100000000\n";
+
+/// An API key and its secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) api_key: String,
+    pub(crate) secret: String,
+}
+
+/// A venue that is killed when the test ends, however it ends.
+pub(crate) struct Venue {
+    child: Child,
+    pub(crate) address: String,
+    /// Those that it printed: each account's.
+    pub(crate) keys: Vec<Key>,
+    _output: BufReader<ChildStdout>,
+}
+
+impl Venue {
+    /// Starts it, on any free port, with `keys` keys to be printed.
+    pub(crate) fn start(store: &Path, config: &Path, arguments: &[&str], keys: usize) -> Self {
+        let mut child = tiercel()
+            .args(["venue", "--address", "127.0.0.1:0"])
+            .args(["--config", argument(config), "--store", argument(store)])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        let (mut address, mut texts) = (String::new(), Vec::new());
+        while texts.len() < 2 * keys || address.is_empty() {
+            let mut line = String::new();
+            assert!(output.read_line(&mut line).expect("UTF-8") > 0, "it did not start");
+            if let Some(found) = line.strip_prefix("venue at http://") {
+                found.trim().clone_into(&mut address);
+            }
+            let text =
+                ["api_key ", "secret "].iter().find_map(|name| line.trim().strip_prefix(name));
+            texts.extend(text.map(|text| text.trim().to_owned()));
+        }
+        let key = |two: &[String]| Key { api_key: two[0].clone(), secret: two[1].clone() };
+        let keys = texts.chunks(2).map(key).collect();
+        Self { child, address, keys, _output: output }
+    }
+
+    /// Ends it without a word.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        connect(&self.address).expect("it listens")
+    }
+
+    /// What it takes of memory, in KiB.
+    pub(crate) fn memory_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+}
+
+impl Drop for Venue {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+pub(crate) fn connect(address: &str) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// A signed request on a connection that is kept alive: its status and its answer.
+///
+/// # Errors
+/// The connection's end: the outcome is unknown.
+pub(crate) fn ask(
+    stream: &mut TcpStream,
+    key: &Key,
+    method: &str,
+    path: &str,
+    query: &str,
+) -> io::Result<(u16, Value)> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis();
+    let query = format!("{query}&recvWindow=60000&timestamp={now}");
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.secret.as_bytes()).expect("any key");
+    mac.update(query.as_bytes());
+    let bytes = mac.finalize().into_bytes();
+    let signature = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let head = format!(
+        "{method} /api/v3/{path}?{query}&signature={signature} HTTP/1.1\r\nHost: x\r\n\
+         X-MBX-APIKEY: {}\r\nContent-Length: 0\r\n\r\n",
+        key.api_key
+    );
+    stream.write_all(head.as_bytes())?;
+    answer(stream)
+}
+
+fn answer(stream: &mut TcpStream) -> io::Result<(u16, Value)> {
+    let (mut read, mut buffer) = (Vec::new(), [0; 16 * 1_024]);
+    loop {
+        if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&read[..end]).to_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let length: usize = length.expect("a length").parse().expect("a number");
+            if read.len() >= end + 4 + length {
+                let status = head[9..12].parse().expect("a status");
+                let body = serde_json::from_slice(&read[end + 4..]).expect("JSON");
+                return Ok((status, body));
+            }
+        }
+        match stream.read(&mut buffer)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => read.extend(&buffer[..count]),
+        }
+    }
+}

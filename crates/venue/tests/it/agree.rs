@@ -1,0 +1,255 @@
+//! Random orders on a live venue: what was answered, what was told and what the log says agree.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tiercel_journal::{EventLog, LogCursor, MemoryLog};
+use tiercel_matching::{EngineConfig, FullEngine};
+use tiercel_testkit::random::Random;
+use tiercel_testkit::soak;
+use tiercel_types::event::Trade;
+use tiercel_types::{AccountId, Event, EventBuffer, EventHeader, InstrumentId, Side, Timestamp};
+use tiercel_venue::binance::rate_limit::RateLimits;
+use tiercel_venue::models::{ModelLimits, Models, OrderView};
+use tiercel_venue::serve::ServeOptions;
+
+use super::http::{Client, Venue};
+use super::streams::{Levels, Listener, set};
+
+const MARKET: InstrumentId = InstrumentId(1);
+/// Orders and cancels of a run.
+const STEPS: usize = 150;
+
+/// What the log says.
+struct Replay {
+    trades: Vec<(EventHeader, Trade)>,
+    models: Models,
+    digest: u128,
+}
+
+fn replay(log: &MemoryLog) -> Replay {
+    let mut engine = FullEngine::new(EngineConfig::default());
+    let mut events = EventBuffer::with_capacity(16);
+    let (mut trades, mut models) = (Vec::new(), Models::new(ModelLimits::default()));
+    let mut cursor = log.read(1).unwrap();
+    while let Some(record) = cursor.next_record().unwrap() {
+        let (sequence, time) = (record.header.sequence, Timestamp(record.header.time_ns));
+        let command = record.command().unwrap();
+        engine.apply_all(sequence, time, &command, &mut events, |header, event| {
+            if let Event::Trade(trade) = &event {
+                trades.push((header, *trade));
+            }
+            models.apply(&header, &event);
+        });
+    }
+    Replay { trades, models, digest: engine.digest() }
+}
+
+/// A random order, or a cancel of one of those that were taken.
+fn step(random: &mut Random, client: &Client, taken: &mut Vec<u64>) -> Option<Value> {
+    if !taken.is_empty() && random.one_in(4) {
+        let order_id = taken.swap_remove(random.below(taken.len() as u64) as usize);
+        // It may have ended meanwhile: then the venue says so.
+        let answer =
+            client.signed("DELETE", "order", &format!("symbol=BTCUSDT&orderId={order_id}"));
+        assert!(answer.status == 200 || answer.body["code"] == -2011, "{answer:?}");
+        return None;
+    }
+    let side = if random.one_in(2) { "BUY" } else { "SELL" };
+    let price = 60_000 + random.below(21) - 10;
+    let qty = format!("0.{:03}", 1 + random.below(50));
+    let kind = match random.below(10) {
+        0 => "type=MARKET".to_owned(),
+        1 => format!("type=LIMIT&timeInForce=IOC&price={price}"),
+        2 => format!("type=LIMIT&timeInForce=FOK&price={price}"),
+        3 => format!("type=LIMIT_MAKER&price={price}"),
+        _ => format!("type=LIMIT&timeInForce=GTC&price={price}"),
+    };
+    let query = format!("side={side}&{kind}&quantity={qty}&newOrderRespType=FULL");
+    let answer = client.order(&query);
+    // What meets nothing, or what would take where it may not, is refused by its code.
+    if answer.status == 400 && answer.body["code"] == -2010 {
+        return None;
+    }
+    let placed = answer.good();
+    taken.push(placed["orderId"].as_u64().unwrap());
+    Some(placed)
+}
+
+fn text(value: impl std::fmt::Display) -> Value {
+    Value::String(format!("{value:.8}"))
+}
+
+/// The fills of an answer to an order are the trades of its command.
+fn check_answer(placed: &Value, trades: &[(EventHeader, Trade)]) {
+    let is_its = |trade: &Trade| trade.taker_order_id.0 == placed["orderId"].as_u64().unwrap();
+    let known: Vec<Value> = trades
+        .iter()
+        .filter(|(_, trade)| is_its(trade))
+        .map(|(_, trade)| {
+            let asset = if trade.taker_side == Side::Buy { "BTC" } else { "USDT" };
+            json!([trade.trade_id.0, text(trade.price), text(trade.qty), asset])
+        })
+        .collect();
+    let fields = ["tradeId", "price", "qty", "commissionAsset"];
+    let told = placed["fills"].as_array().unwrap().iter();
+    let told: Vec<Value> =
+        told.map(|fill| Value::from_iter(fields.map(|name| fill[name].clone()))).collect();
+    assert_eq!(told, known, "{placed}");
+}
+
+/// What a client's own trades are: those of the log that it had a part in.
+fn check_own_trades(client: &Client, account: AccountId, replay: &Replay) {
+    let told = client.signed("GET", "myTrades", "symbol=BTCUSDT&limit=1000").good();
+    let known: Vec<_> = replay
+        .trades
+        .iter()
+        .filter_map(|(header, trade)| {
+            let of_maker = (trade.maker_account == account).then_some((trade.maker_order_id, true));
+            let of_taker = (header.account == account).then_some((trade.taker_order_id, false));
+            Some((header, trade, of_maker.or(of_taker)?))
+        })
+        .collect();
+    let told = told.as_array().unwrap();
+    assert_eq!(told.len(), known.len());
+    for (told, (header, trade, (order_id, is_maker))) in told.iter().zip(known) {
+        let is_buyer = (trade.taker_side == Side::Buy) != is_maker;
+        let fee = if is_maker { trade.maker_fee } else { trade.taker_fee };
+        let told_fee: f64 = told["commission"].as_str().unwrap().parse().unwrap();
+        assert!((told_fee - fee.units() as f64 / 1e16).abs() < 2e-8, "{told} {fee:?}");
+        let expected = json!([
+            trade.trade_id.0,
+            order_id.0,
+            text(trade.price),
+            text(trade.qty),
+            is_maker,
+            is_buyer,
+            header.time_ns / 1_000_000,
+        ]);
+        let fields = ["id", "orderId", "price", "qty", "isMaker", "isBuyer", "time"];
+        assert_eq!(Value::from_iter(fields.map(|name| told[name].clone())), expected);
+    }
+}
+
+/// What a client's orders are: those of the log, all of them, and no one else's.
+fn check_orders(client: &Client, account: AccountId, replay: &Replay) {
+    let told = client.signed("GET", "allOrders", "symbol=BTCUSDT&limit=1000").good();
+    let told = told.as_array().unwrap();
+    assert!(told.windows(2).all(|two| two[0]["orderId"].as_u64() < two[1]["orderId"].as_u64()));
+    for order in told {
+        let order_id = tiercel_types::OrderId(order["orderId"].as_u64().unwrap());
+        let known: &OrderView = replay.models.orders().get(account, order_id).unwrap();
+        assert_eq!(
+            (&order["origQty"], &order["executedQty"], &order["price"]),
+            (&text(known.qty), &text(known.executed_qty), &text(known.price)),
+            "{order}"
+        );
+        let is_open = matches!(order["status"].as_str(), Some("NEW" | "PARTIALLY_FILLED"));
+        assert_eq!(is_open, known.stage.is_live(), "{order}");
+        assert_eq!(order["updateTime"], known.updated.0 / 1_000_000, "{order}");
+    }
+    let open = client.signed("GET", "openOrders", "symbol=BTCUSDT").good();
+    assert_eq!(open.as_array().unwrap().len(), replay.models.orders().live(account).count());
+}
+
+/// What the account has is what the log makes of it.
+fn check_balances(client: &Client, account: AccountId, replay: &Replay) {
+    let told = client.signed("GET", "account", "").good();
+    let told: BTreeMap<&str, (&Value, &Value)> = told["balances"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["asset"].as_str().unwrap(), (&one["free"], &one["locked"])))
+        .collect();
+    for known in replay.models.balances(account) {
+        let code = replay.models.instruments().asset(known.asset).unwrap().to_string();
+        let (free, locked) = told[code.as_str()];
+        // Balances are told to eight places, cut off.
+        let cut = |money: i128| format!("{:.8}", money as f64 / 1e16);
+        let near = |told: &Value, units: i128| {
+            let told: f64 = told.as_str().unwrap().parse().unwrap();
+            (told - cut(units).parse::<f64>().unwrap()).abs() < 2e-8
+        };
+        assert!(near(locked, known.reserved.units()), "{code}: {locked} and {known:?}");
+        assert!(near(free, known.free.units()), "{code}: {free}, {known:?}");
+    }
+}
+
+fn run(seed: u64) {
+    let limits = RateLimits { orders_10s: 1_000_000, ..RateLimits::default() };
+    let venue = Venue::with(ServeOptions { limits, ..ServeOptions::default() });
+    let mut trades = Listener::open(&venue, "/ws/btcusdt@trade");
+    let mut diffs = Listener::open(&venue, "/ws/btcusdt@depth@100ms");
+    let mut random = Random::new(seed);
+    let mut taken = [Vec::new(), Vec::new()];
+    let mut placed = Vec::new();
+    for _ in 0..STEPS {
+        let who = random.below(2) as usize;
+        let client = [&venue.one, &venue.two][who];
+        placed.extend(step(&mut random, client, &mut taken[who]));
+    }
+    let depth = venue.one.public("depth?symbol=BTCUSDT&limit=5000").good();
+    let (log, digest) = venue.log();
+    let replay = replay(&log);
+    assert_eq!(replay.digest, digest);
+
+    for placed in &placed {
+        check_answer(placed, &replay.trades);
+    }
+    for (header, trade) in &replay.trades {
+        let told = trades.next();
+        assert_eq!(
+            (&told["t"], &told["p"], &told["q"]),
+            (&json!(trade.trade_id.0), &text(trade.price), &text(trade.qty))
+        );
+        let by_seller = trade.taker_side == Side::Sell;
+        assert_eq!(
+            (&told["m"], &told["T"]),
+            (&json!(by_seller), &json!(header.time_ns / 1_000_000))
+        );
+    }
+    for (client, account) in [(&venue.one, AccountId(1)), (&venue.two, AccountId(2))] {
+        check_own_trades(client, account, &replay);
+        check_orders(client, account, &replay);
+        check_balances(client, account, &replay);
+    }
+    let book = replay.models.book(MARKET).unwrap();
+    let levels = |side: &mut dyn Iterator<Item = _>| -> Value {
+        side.map(|(price, qty): (tiercel_types::Price, tiercel_types::Qty)| {
+            json!([text(price), text(qty)])
+        })
+        .collect()
+    };
+    let known = json!({
+        "lastUpdateId": book.update_id(),
+        "bids": levels(&mut book.bids()), "asks": levels(&mut book.asks()),
+    });
+    assert_eq!(depth, known);
+    check_diffs(&mut diffs, &depth);
+    assert!(replay.trades.len() > 10, "{} trades", replay.trades.len());
+}
+
+/// The diffs from an empty book on lead to the last one, without a gap.
+fn check_diffs(diffs: &mut Listener, depth: &Value) {
+    let (mut bids, mut asks) = (Levels::new(), Levels::new());
+    let mut at = 0;
+    while at < depth["lastUpdateId"].as_u64().unwrap() {
+        let diff = diffs.next();
+        assert_eq!(diff["U"], at + 1, "a gap");
+        set(&mut bids, &diff["b"]);
+        set(&mut asks, &diff["a"]);
+        at = diff["u"].as_u64().unwrap();
+    }
+    let (mut last_bids, mut last_asks) = (Levels::new(), Levels::new());
+    set(&mut last_bids, &depth["bids"]);
+    set(&mut last_asks, &depth["asks"]);
+    assert_eq!((bids, asks), (last_bids, last_asks));
+}
+
+#[test]
+fn answers_market_data_and_the_logs_replay_agree_always() {
+    for seed in 0..if soak::is_soak() { 200 } else { 3 } {
+        eprintln!("seed {seed}");
+        run(seed);
+    }
+}
