@@ -10,6 +10,8 @@ mod it {
     mod http;
     mod kill;
     mod lists;
+    mod market;
+    mod market_streams;
     mod models;
     mod native;
     mod native_client;

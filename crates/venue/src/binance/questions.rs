@@ -2,6 +2,8 @@
 
 use tiercel_types::{AccountId, AssetCode, InstrumentSpec, OrderId, Symbol, Timestamp, TradeId};
 
+use serde_json::json;
+
 use super::answer::NANOS_PER_MILLI;
 use super::error::ApiError;
 use super::exchange_info::{self, SymbolInfo};
@@ -18,9 +20,9 @@ const DEPTH_MAX: usize = 5_000;
 /// Levels of a book where none are asked for.
 const DEPTH_DEFAULT: usize = 100;
 /// The most orders or trades of an answer.
-const ROWS_MAX: usize = 1_000;
+pub(super) const ROWS_MAX: usize = 1_000;
 /// How many where none are asked for.
-const ROWS_DEFAULT: usize = 500;
+pub(super) const ROWS_DEFAULT: usize = 500;
 
 /// A symbol's terms.
 ///
@@ -69,7 +71,7 @@ pub fn find(
 }
 
 /// How many rows: more than the most is the most.
-fn limit(params: &Params<'_>, default: usize, most: usize) -> Result<usize, ApiError> {
+pub(super) fn limit(params: &Params<'_>, default: usize, most: usize) -> Result<usize, ApiError> {
     match params.integer("limit")? {
         None => Ok(default),
         Some(0) => Err(ApiError::invalid("limit")),
@@ -92,13 +94,38 @@ pub fn ticker_weight(params: &Params<'_>) -> u32 {
     if params.has("symbol") { 2 } else { 4 }
 }
 
+/// How many symbols a request names; `None`: all.
+fn named(params: &Params<'_>) -> Option<usize> {
+    let listed = params.text("symbols").ok().flatten().map(|list| list.split(',').count());
+    if params.has("symbol") { Some(1) } else { listed }
+}
+
+/// The weight of `ticker/24hr`, by its symbols.
+pub fn day_ticker_weight(params: &Params<'_>) -> u32 {
+    match named(params) {
+        Some(..=20) => 2,
+        Some(..=100) => 40,
+        _ => 80,
+    }
+}
+
+/// The weight of a ticker of a window: 4 for each symbol, at most 200.
+pub fn window_ticker_weight(params: &Params<'_>) -> u32 {
+    4 * u32::try_from(named(params).unwrap_or(1)).unwrap_or(50).min(50)
+}
+
+/// The weight of `myTrades`, of one order or of all.
+pub fn my_trades_weight(params: &Params<'_>) -> u32 {
+    if params.has("orderId") { 5 } else { 20 }
+}
+
 /// The weight of `openOrders`, of one symbol or of all.
 pub fn open_orders_weight(params: &Params<'_>) -> u32 {
     if params.has("symbol") { 6 } else { 80 }
 }
 
 /// The symbols that a request names, by `symbol` or a JSON list in `symbols`; all if by neither.
-fn symbols<'m>(
+pub(super) fn symbols<'m>(
     models: &'m Models,
     params: &Params<'_>,
 ) -> Result<Vec<&'m InstrumentSpec>, ApiError> {
@@ -165,7 +192,7 @@ pub fn trades(models: &Models, params: &Params<'_>) -> Result<String, ApiError> 
 }
 
 /// One value of the symbol that was named, or a list of all.
-fn one_or_all(
+pub(super) fn answer_one_or_all(
     models: &Models,
     params: &Params<'_>,
     value: impl Fn(&InstrumentSpec) -> Result<serde_json::Value, ApiError>,
@@ -188,7 +215,7 @@ fn one_or_all(
 /// # Errors
 /// For parameters that are wrong.
 pub fn book_ticker(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
-    one_or_all(models, params, |spec| {
+    answer_one_or_all(models, params, |spec| {
         let book = models.book(spec.instrument).ok_or_else(ApiError::symbol)?;
         Ok(view::book_ticker(spec, book))
     })
@@ -199,7 +226,7 @@ pub fn book_ticker(models: &Models, params: &Params<'_>) -> Result<String, ApiEr
 /// # Errors
 /// For parameters that are wrong.
 pub fn price_ticker(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
-    one_or_all(models, params, |spec| {
+    answer_one_or_all(models, params, |spec| {
         let last = models.trades().of(spec.instrument).next_back().map(|trade| trade.price);
         Ok(view::price_ticker(spec, last))
     })
@@ -239,23 +266,23 @@ pub fn open_orders(
 }
 
 /// A span of time, both ends included.
-struct Span {
-    from_ms: u64,
-    to_ms: u64,
+pub(super) struct Span {
+    pub(super) from_ms: u64,
+    pub(super) to_ms: u64,
 }
 
 impl Span {
-    fn read(params: &Params<'_>) -> Result<Self, ApiError> {
+    pub(super) fn read(params: &Params<'_>) -> Result<Self, ApiError> {
         let from_ms = params.integer("startTime")?.unwrap_or(0);
         let to_ms = params.integer("endTime")?.unwrap_or(u64::MAX);
         Ok(Self { from_ms, to_ms })
     }
 
-    fn holds(&self, time: Timestamp) -> bool {
+    pub(super) fn holds(&self, time: Timestamp) -> bool {
         (self.from_ms..=self.to_ms).contains(&(time.0 / NANOS_PER_MILLI))
     }
 
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.from_ms == 0 && self.to_ms == u64::MAX
     }
 }
@@ -390,4 +417,73 @@ pub fn account(
     let omit_zero = params.boolean("omitZeroBalances")?.unwrap_or(false);
     params.finish()?;
     Ok(view::account(models, account, can_trade, omit_zero, now_ms).to_string())
+}
+
+/// The rates that trades of a symbol are charged at: `0.00100000`, negative of a rebate.
+fn rate(ppm: i32) -> String {
+    let size = ppm.unsigned_abs();
+    format!("{}0.{size:06}00", if ppm < 0 { "-" } else { "" })
+}
+
+/// Rates for both ways to trade, and for both sides where the answer has them.
+fn rates(maker: i32, taker: i32, sides: bool) -> serde_json::Value {
+    let mut rates = json!({ "maker": rate(maker), "taker": rate(taker) });
+    if sides {
+        rates["buyer"] = rate(0).into();
+        rates["seller"] = rate(0).into();
+    }
+    rates
+}
+
+/// Nothing is paid in another asset than what is received.
+fn no_discount() -> serde_json::Value {
+    json!({
+        "enabledForAccount": false,
+        "enabledForSymbol": false,
+        "discountAsset": "BNB",
+        "discount": "0.00000000",
+    })
+}
+
+/// `GET account/commission`.
+///
+/// # Errors
+/// For parameters that are wrong.
+pub fn commission(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
+    let spec = instrument(models, params)?;
+    params.finish()?;
+    Ok(json!({
+        "symbol": spec.symbol.as_str(),
+        "standardCommission": rates(spec.maker_fee_ppm, spec.taker_fee_ppm, true),
+        "specialCommission": rates(0, 0, true),
+        "taxCommission": rates(0, 0, true),
+        "discount": no_discount(),
+    })
+    .to_string())
+}
+
+/// The answer to `POST order/test` that asks for the rates of the order.
+pub fn test_commission(spec: &InstrumentSpec) -> String {
+    json!({
+        "standardCommissionForOrder": rates(spec.maker_fee_ppm, spec.taker_fee_ppm, false),
+        "specialCommissionForOrder": rates(0, 0, false),
+        "taxCommissionForOrder": rates(0, 0, false),
+        "discount": no_discount(),
+    })
+    .to_string()
+}
+
+/// `GET myAllocations`: there are none without smart order routing.
+///
+/// # Errors
+/// For parameters that are wrong.
+pub fn allocations(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
+    instrument(models, params)?;
+    Span::read(params)?;
+    for name in ["fromAllocationId", "orderId"] {
+        params.integer(name)?;
+    }
+    limit(params, ROWS_DEFAULT, ROWS_MAX)?;
+    params.finish()?;
+    Ok("[]".to_owned())
 }

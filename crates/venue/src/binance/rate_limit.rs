@@ -57,6 +57,21 @@ impl RateLimits {
     }
 }
 
+/// The counts of an account, beside the limits.
+pub fn order_counts(limits: &RateLimits, count: OrderCount) -> Value {
+    let mut listed = limits.to_json();
+    let counts = [("SECOND", count.ten_seconds), ("DAY", count.day)];
+    if let Value::Array(listed) = &mut listed {
+        listed.retain(|limit| limit["rateLimitType"] == "ORDERS");
+        for limit in listed {
+            let of = |(interval, _): &&(&str, u32)| limit["interval"] == *interval;
+            let count = counts.iter().find(of).map_or(0, |(_, count)| *count);
+            limit["count"] = count.into();
+        }
+    }
+    listed
+}
+
 /// Seconds from `now_ms` to the end of its window, at least one.
 fn seconds_left(now_ms: u64, window_ms: u64) -> u64 {
     (window_ms - now_ms % window_ms).div_ceil(SECOND_MS)

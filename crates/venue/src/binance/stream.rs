@@ -7,7 +7,9 @@ use tiercel_types::{InstrumentId, InstrumentSpec, Price, Qty, Side, Symbol};
 
 use super::answer::{Decimal, NANOS_PER_MILLI, write};
 use super::error::ApiError;
-use crate::models::{Book, DepthChanges, Instruments};
+use super::klines;
+use super::market::window_ns;
+use crate::models::{Book, DepthChanges, Instruments, Interval};
 
 /// The most streams of a connection.
 pub const STREAMS_MAX: usize = 1_024;
@@ -23,21 +25,122 @@ pub enum Cadence {
     Slow,
 }
 
+/// The windows of tickers that are none of 24 hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TickerWindow {
+    /// An hour.
+    Hour,
+    /// Four hours.
+    FourHours,
+    /// A day.
+    Day,
+}
+
+impl TickerWindow {
+    const ALL: [Self; 3] = [Self::Hour, Self::FourHours, Self::Day];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "1h",
+            Self::FourHours => "4h",
+            Self::Day => "1d",
+        }
+    }
+
+    /// Its length in nanoseconds.
+    pub fn length_ns(self) -> u64 {
+        window_ns(self.as_str()).unwrap_or_default()
+    }
+}
+
 /// What a stream tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StreamKind {
     /// Each trade.
     Trade,
+    /// What each taker traded at each price.
+    AggregateTrade,
     /// The best bid and ask, whenever they change.
     BookTicker,
     /// What has changed of the book.
     Depth(Cadence),
+    /// The best levels of the book.
+    PartialDepth {
+        /// How many: 5, 10 or 20.
+        levels: u8,
+        /// How often.
+        cadence: Cadence,
+    },
+    /// The candle that is forming.
+    Kline(Interval),
+    /// What traded in 24 hours.
+    Ticker,
+    /// The same, in short.
+    MiniTicker,
+    /// What traded in another window.
+    WindowTicker(TickerWindow),
+    /// The average price.
+    AveragePrice,
+    /// The tickers of all markets.
+    AllTickers,
+    /// The short ones.
+    AllMiniTickers {
+        /// Whether its name says how often, as some clients write it.
+        says_cadence: bool,
+    },
+}
+
+impl StreamKind {
+    /// Of one market, by the name behind the symbol.
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "trade" => Self::Trade,
+            "aggTrade" => Self::AggregateTrade,
+            "bookTicker" => Self::BookTicker,
+            "ticker" => Self::Ticker,
+            "miniTicker" => Self::MiniTicker,
+            "avgPrice" => Self::AveragePrice,
+            _ => {
+                if let Some(interval) = name.strip_prefix("kline_") {
+                    return klines::interval(interval).map(Self::Kline);
+                }
+                if let Some(window) = name.strip_prefix("ticker_") {
+                    let mut all = TickerWindow::ALL.into_iter();
+                    return all.find(|one| one.as_str() == window).map(Self::WindowTicker);
+                }
+                let depth = name.strip_prefix("depth")?;
+                let (levels, cadence) = match depth.split_once('@') {
+                    None => (depth, Cadence::Slow),
+                    Some((levels, "100ms")) => (levels, Cadence::Fast),
+                    Some(_) => return None,
+                };
+                match levels {
+                    "" => Self::Depth(cadence),
+                    "5" | "10" | "20" => {
+                        Self::PartialDepth { levels: levels.parse().ok()?, cadence }
+                    }
+                    _ => return None,
+                }
+            }
+        })
+    }
+
+    /// Of all markets together.
+    fn of_all(name: &str) -> Option<Self> {
+        match name {
+            "!ticker@arr" => Some(Self::AllTickers),
+            "!miniTicker@arr" => Some(Self::AllMiniTickers { says_cadence: false }),
+            "!miniTicker@arr@1000ms" => Some(Self::AllMiniTickers { says_cadence: true }),
+            _ => None,
+        }
+    }
 }
 
 /// A stream: what it tells, and of which instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stream {
-    /// Of which.
+    /// Of which; [`InstrumentId::ALL`]: of all.
     pub instrument: InstrumentId,
     /// What.
     pub kind: StreamKind,
@@ -47,19 +150,16 @@ impl Stream {
     /// The stream of that name, such as `btcusdt@depth@100ms`: `None` if there is none. Symbols
     /// are in lower case, as the interface has them.
     pub fn from_name(name: &str, instruments: &Instruments) -> Option<Self> {
+        if let Some(kind) = StreamKind::of_all(name) {
+            return Some(Self { instrument: InstrumentId::ALL, kind });
+        }
         let (symbol, kind) = name.split_once('@')?;
         if symbol.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return None;
         }
         let symbol: Symbol = symbol.to_ascii_uppercase().parse().ok()?;
-        let kind = match kind {
-            "trade" => StreamKind::Trade,
-            "bookTicker" => StreamKind::BookTicker,
-            "depth" => StreamKind::Depth(Cadence::Slow),
-            "depth@100ms" => StreamKind::Depth(Cadence::Fast),
-            _ => return None,
-        };
-        Some(Self { instrument: instruments.by_symbol(&symbol)?.instrument, kind })
+        let instrument = instruments.by_symbol(&symbol)?.instrument;
+        Some(Self { instrument, kind: StreamKind::from_name(kind)? })
     }
 }
 
@@ -238,8 +338,11 @@ pub fn book_ticker(spec: &InstrumentSpec, book: &Book) -> Result<String, ApiErro
     })
 }
 
+/// Best bid and ask, each with its quantity.
+pub type Best = ((Price, Qty), (Price, Qty));
+
 /// The best bid and ask of a book; zeros of a side that is empty.
-pub fn best(book: &Book) -> ((Price, Qty), (Price, Qty)) {
+pub fn best(book: &Book) -> Best {
     (book.bids().next().unwrap_or_default(), book.asks().next().unwrap_or_default())
 }
 
@@ -320,6 +423,35 @@ mod tests {
             let answer = StreamRequest::read(text).unwrap_err();
             let answer: Value = serde_json::from_str(&answer).unwrap();
             assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(code), &id), "{text}");
+        }
+    }
+
+    #[test]
+    fn streams_are_known_by_their_documented_names_alone() {
+        for (name, kind) in [
+            ("trade", StreamKind::Trade),
+            ("aggTrade", StreamKind::AggregateTrade),
+            ("depth", StreamKind::Depth(Cadence::Slow)),
+            ("depth@100ms", StreamKind::Depth(Cadence::Fast)),
+            ("depth5", StreamKind::PartialDepth { levels: 5, cadence: Cadence::Slow }),
+            ("depth20@100ms", StreamKind::PartialDepth { levels: 20, cadence: Cadence::Fast }),
+            ("kline_1M", StreamKind::Kline(Interval::Month)),
+            ("kline_1m", StreamKind::Kline(Interval::Minutes(1))),
+            ("ticker", StreamKind::Ticker),
+            ("ticker_4h", StreamKind::WindowTicker(TickerWindow::FourHours)),
+            ("miniTicker", StreamKind::MiniTicker),
+            ("avgPrice", StreamKind::AveragePrice),
+        ] {
+            assert_eq!(StreamKind::from_name(name), Some(kind), "{name}");
+        }
+        for name in ["", "depth7", "depth@250ms", "depth5@", "kline_7m", "kline_", "ticker_2h"] {
+            assert_eq!(StreamKind::from_name(name), None, "{name}");
+        }
+        let all = StreamKind::AllMiniTickers { says_cadence: true };
+        assert_eq!(StreamKind::of_all("!miniTicker@arr@1000ms"), Some(all));
+        assert_eq!(StreamKind::of_all("!miniTicker"), None);
+        for window in TickerWindow::ALL {
+            assert!(window.length_ns() >= 3_600_000_000_000);
         }
     }
 

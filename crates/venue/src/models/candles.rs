@@ -7,14 +7,16 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use tiercel_types::event::Trade;
-use tiercel_types::{EventHeader, InstrumentId, Money, Price, Side, Timestamp, TradeId};
+use tiercel_types::{EventHeader, InstrumentId, Money, Price, Qty, Side, Timestamp, TradeId};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use super::image::{self, ImageError, ImageReader};
+use super::trades::TradeView;
 
-const MINUTE_NS: u64 = 60_000_000_000;
+pub(super) const SECOND_NS: u64 = 1_000_000_000;
+const MINUTE_NS: u64 = 60 * SECOND_NS;
 const HOUR_NS: u64 = 60 * MINUTE_NS;
-const DAY_NS: u64 = 24 * HOUR_NS;
+pub(super) const DAY_NS: u64 = 24 * HOUR_NS;
 /// Weeks begin on Monday; the epoch was a Thursday.
 const WEEK_OFFSET_NS: u64 = 3 * DAY_NS;
 
@@ -23,8 +25,10 @@ const WEEK_OFFSET_NS: u64 = 3 * DAY_NS;
 const KEPT: [(u64, usize); 3] = [(MINUTE_NS, 2_000), (HOUR_NS, 1_000), (DAY_NS, 1_000)];
 
 /// How long a candle is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Interval {
+    /// A second: none is kept; see [`Models::candles_of`](super::Models::candles_of).
+    Second,
     /// So many minutes: 1 to 59.
     Minutes(u8),
     /// So many hours: 1 to 23.
@@ -33,34 +37,74 @@ pub enum Interval {
     Days(u8),
     /// A week from Monday on.
     Week,
+    /// A month of the calendar.
+    Month,
 }
 
 impl Interval {
-    /// Its length in nanoseconds.
-    pub const fn length_ns(self) -> u64 {
+    /// Its length in nanoseconds; of a month that of the longest.
+    const fn length_ns(self) -> u64 {
         match self {
+            Self::Second => SECOND_NS,
             Self::Minutes(count) => count as u64 * MINUTE_NS,
             Self::Hours(count) => count as u64 * HOUR_NS,
             Self::Days(count) => count as u64 * DAY_NS,
             Self::Week => 7 * DAY_NS,
+            Self::Month => 31 * DAY_NS,
         }
     }
 
     /// When the interval began that `time` is in.
     pub const fn start(self, time: Timestamp) -> Timestamp {
-        let offset = if matches!(self, Self::Week) { WEEK_OFFSET_NS } else { 0 };
-        let length = self.length_ns();
-        let since = (time.0 + offset) % length;
-        Timestamp(time.0.saturating_sub(since))
+        self.start_in(time, 0)
     }
 
-    const fn kept(self) -> usize {
-        match self {
-            Self::Minutes(_) => 0,
+    /// When the interval began that `time` is in, by clocks that are `zone_ns` ahead of UTC.
+    pub const fn start_in(self, time: Timestamp, zone_ns: i64) -> Timestamp {
+        let local = time.0.saturating_add_signed(zone_ns);
+        let since = match self {
+            Self::Week => (local + WEEK_OFFSET_NS) % (7 * DAY_NS),
+            Self::Month => (day_of_month(local / DAY_NS) - 1) * DAY_NS + local % DAY_NS,
+            _ => local % self.length_ns(),
+        };
+        Timestamp(local.saturating_sub(since).saturating_add_signed(-zone_ns))
+    }
+
+    /// When the interval after the one that begins at `start` begins.
+    pub const fn next_in(self, start: Timestamp, zone_ns: i64) -> Timestamp {
+        // From the first of a month so far leads into the next, whichever it is.
+        let beyond = if matches!(self, Self::Month) { DAY_NS } else { 0 };
+        let next = Timestamp(start.0.saturating_add(self.length_ns() + beyond));
+        if beyond > 0 { self.start_in(next, zone_ns) } else { next }
+    }
+
+    /// Which of the kept candles it is put together from: the longest that fit.
+    const fn kept(self, zone_ns: i64) -> usize {
+        let zone_ns = zone_ns.unsigned_abs();
+        let longest = match self {
+            Self::Second | Self::Minutes(_) => 0,
             Self::Hours(_) => 1,
-            Self::Days(_) | Self::Week => 2,
+            Self::Days(_) | Self::Week | Self::Month => 2,
+        };
+        if longest > 0 && !zone_ns.is_multiple_of(HOUR_NS) {
+            0
+        } else if longest > 1 && !zone_ns.is_multiple_of(DAY_NS) {
+            1
+        } else {
+            longest
         }
     }
+}
+
+/// Which day of its month a day is, by its number since the epoch. Months counted from March, in
+/// eras of 400 years: <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
+const fn day_of_month(days: u64) -> u64 {
+    let day_of_era = (days + 719_468) % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    day_of_year - (153 * month + 2) / 5 + 1
 }
 
 /// What traded in an interval.
@@ -94,22 +138,41 @@ pub struct Candle {
 }
 
 impl Candle {
-    fn of(time: Timestamp, trade: &Trade) -> Self {
-        let (base, quote) = (Money::from_qty(trade.qty), Money::of(trade.price, trade.qty));
-        let bought = trade.taker_side == Side::Buy;
+    /// Of one trade.
+    fn of(start: Timestamp, (price, qty): (Price, Qty), side: Side, trade_id: TradeId) -> Self {
+        let (base, quote) = (Money::from_qty(qty), Money::of(price, qty));
+        let bought = side == Side::Buy;
         Self {
-            start: time,
-            open: trade.price,
-            high: trade.price,
-            low: trade.price,
-            close: trade.price,
+            start,
+            open: price,
+            high: price,
+            low: price,
+            close: price,
             base,
             quote,
             taker_bought_base: if bought { base } else { Money::ZERO },
             taker_bought_quote: if bought { quote } else { Money::ZERO },
             trades: 1,
-            first_trade_id: trade.trade_id,
-            last_trade_id: trade.trade_id,
+            first_trade_id: trade_id,
+            last_trade_id: trade_id,
+        }
+    }
+
+    /// Of an interval in which nothing traded: the price before it.
+    pub const fn flat(start: Timestamp, price: Price) -> Self {
+        Self {
+            start,
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            base: Money::ZERO,
+            quote: Money::ZERO,
+            taker_bought_base: Money::ZERO,
+            taker_bought_quote: Money::ZERO,
+            trades: 0,
+            first_trade_id: TradeId(0),
+            last_trade_id: TradeId(0),
         }
     }
 
@@ -131,15 +194,37 @@ fn sum(one: Money, other: Money) -> Money {
     Money::from_units(one.units().saturating_add(other.units()))
 }
 
-/// What traded in the last 24 hours, whole minutes: the present one and the 1,439 before.
+/// What traded in the last 24 hours, or in another window that ends now. Windows are whole minutes,
+/// the present one included; beyond a day and a minute whole hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticker {
     /// All of it as one candle; `None`: nothing traded.
     pub day: Option<Candle>,
+    /// When the window began.
+    pub start: Timestamp,
     /// The last price there was.
     pub last: Option<Price>,
-    /// The last close before the 24 hours, as far as it is kept.
+    /// The last close before the window, as far as it is kept.
     pub previous_close: Option<Price>,
+}
+
+/// Puts candles together to those of a longer interval.
+fn gather(out: &mut Vec<Candle>, start: Timestamp, candle: &Candle) {
+    match out.last_mut() {
+        Some(last) if last.start == start => last.extend(candle),
+        _ => out.push(Candle { start, ..*candle }),
+    }
+}
+
+/// The seconds in which something traded, of trades in their order.
+pub(super) fn seconds<'t>(trades: impl Iterator<Item = &'t TradeView>) -> Vec<Candle> {
+    let mut out = Vec::new();
+    for trade in trades {
+        let start = Interval::Second.start(trade.time);
+        let printed = (trade.price, trade.qty);
+        gather(&mut out, start, &Candle::of(start, printed, trade.taker_side, trade.trade_id));
+    }
+    out
 }
 
 type Series = [VecDeque<Candle>; 3];
@@ -164,7 +249,8 @@ impl Candles {
         let series = self.of.entry(header.instrument).or_default();
         for ((length_ns, limit), candles) in KEPT.into_iter().zip(series) {
             let start = Timestamp(header.time_ns - header.time_ns % length_ns);
-            let new = Candle::of(start, trade);
+            let printed = (trade.price, trade.qty);
+            let new = Candle::of(start, printed, trade.taker_side, trade.trade_id);
             match candles.back_mut() {
                 Some(last) if last.start == start => last.extend(&new),
                 _ => {
@@ -177,8 +263,26 @@ impl Candles {
         }
     }
 
-    /// The candles of an interval that begin from `from` to `to`, both included, oldest first; the
-    /// oldest may lack what is no longer kept.
+    /// The candles of an interval, by clocks that are `zone_ns` ahead of UTC, oldest first; the
+    /// oldest may lack what is no longer kept. None of seconds.
+    pub fn get_in(
+        &self,
+        instrument: InstrumentId,
+        interval: Interval,
+        zone_ns: i64,
+    ) -> Vec<Candle> {
+        let mut out: Vec<Candle> = Vec::new();
+        if interval == Interval::Second {
+            return out;
+        }
+        let series = self.of.get(&instrument).map(|series| &series[interval.kept(zone_ns)]);
+        for candle in series.into_iter().flatten() {
+            gather(&mut out, interval.start_in(candle.start, zone_ns), candle);
+        }
+        out
+    }
+
+    /// Those of them, by UTC, that begin from `from` to `to`, both included.
     pub fn get(
         &self,
         instrument: InstrumentId,
@@ -186,29 +290,23 @@ impl Candles {
         from: Timestamp,
         to: Timestamp,
     ) -> Vec<Candle> {
-        let mut out: Vec<Candle> = Vec::new();
-        let series = self.of.get(&instrument).map(|series| &series[interval.kept()]);
-        for candle in series.into_iter().flatten() {
-            let start = interval.start(candle.start);
-            if start < from || start > to {
-                continue;
-            }
-            match out.last_mut() {
-                Some(last) if last.start == start => last.extend(candle),
-                _ => out.push(Candle { start, ..*candle }),
-            }
-        }
-        out
+        let mut candles = self.get_in(instrument, interval, 0);
+        candles.retain(|candle| (from..=to).contains(&candle.start));
+        candles
     }
 
-    /// What traded in the 24 hours before `now`.
-    pub fn ticker(&self, instrument: InstrumentId, now: Timestamp) -> Ticker {
-        let minutes = self.of.get(&instrument).map(|series| &series[0]);
-        let first = (now.0 - now.0 % MINUTE_NS).saturating_sub(DAY_NS - MINUTE_NS);
-        let mut ticker = Ticker { day: None, last: None, previous_close: None };
-        for candle in minutes.into_iter().flatten() {
+    /// What traded in the window of `length_ns` that ends with the present minute, or beyond what
+    /// minutes are kept for with the present hour.
+    pub fn ticker(&self, instrument: InstrumentId, now: Timestamp, length_ns: u64) -> Ticker {
+        let minutes = length_ns <= DAY_NS + MINUTE_NS;
+        let (step_ns, kept) = if minutes { (MINUTE_NS, 0) } else { (HOUR_NS, 1) };
+        let series = self.of.get(&instrument).map(|series| &series[kept]);
+        let first = (now.0 - now.0 % step_ns).saturating_sub(length_ns.saturating_sub(step_ns));
+        let start = Timestamp(first);
+        let mut ticker = Ticker { day: None, start, last: None, previous_close: None };
+        for candle in series.into_iter().flatten() {
             ticker.last = Some(candle.close);
-            if candle.start.0 < first {
+            if candle.start < start {
                 ticker.previous_close = Some(candle.close);
                 continue;
             }
@@ -248,5 +346,54 @@ impl Candles {
             }
         })?;
         if fits { Ok(loaded) } else { Err(ImageError::Damaged("candles")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seconds since the epoch.
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp(seconds * SECOND_NS)
+    }
+
+    #[test]
+    fn months_begin_and_end_with_the_calendar() {
+        // 15 February 2024, 29 February 2024, 1 March 2024, 31 December 2026; the first of each.
+        for (time, first, next) in [
+            (1_708_000_000, 1_706_745_600, 1_709_251_200),
+            (1_709_208_000, 1_706_745_600, 1_709_251_200),
+            (1_709_251_200, 1_709_251_200, 1_711_929_600),
+            (1_798_718_400, 1_796_083_200, 1_798_761_600),
+        ] {
+            let start = Interval::Month.start(at(time));
+            assert_eq!((start, Interval::Month.next_in(start, 0)), (at(first), at(next)), "{time}");
+        }
+        // Nine hours ahead of UTC the first of March comes nine hours earlier.
+        let zone = 9 * HOUR_NS as i64;
+        assert_eq!(
+            Interval::Month.start_in(at(1_709_230_000), zone),
+            at(1_709_251_200 - 9 * 3_600)
+        );
+    }
+
+    #[test]
+    fn intervals_follow_the_clock_of_their_zone() {
+        let quarter_to_six = 5 * HOUR_NS as i64 + 45 * MINUTE_NS as i64;
+        let start = Interval::Hours(1).start_in(at(3_600), quarter_to_six);
+        assert_eq!(start, at(3_600 - 45 * 60));
+        let day = Interval::Days(1).start_in(at(86_400 * 2), -(HOUR_NS as i64));
+        assert_eq!(day, at(86_400 + 3_600));
+        for (interval, zone, kept) in [
+            (Interval::Minutes(5), quarter_to_six, 0),
+            (Interval::Hours(4), 8 * HOUR_NS as i64, 1),
+            (Interval::Hours(4), quarter_to_six, 0),
+            (Interval::Days(1), 0, 2),
+            (Interval::Week, 8 * HOUR_NS as i64, 1),
+            (Interval::Month, quarter_to_six, 0),
+        ] {
+            assert_eq!(interval.kept(zone), kept, "{interval:?} {zone}");
+        }
     }
 }

@@ -201,9 +201,28 @@ impl Models {
         &self.auctions
     }
 
+    /// The candles of an interval, by clocks that are `zone_ns` ahead of UTC, oldest first. Seconds
+    /// are put together from the trades that are kept.
+    pub fn candles_of(
+        &self,
+        instrument: InstrumentId,
+        interval: Interval,
+        zone_ns: i64,
+    ) -> Vec<Candle> {
+        match interval {
+            Interval::Second => candles::seconds(self.trades.of(instrument)),
+            _ => self.candles.get_in(instrument, interval, zone_ns),
+        }
+    }
+
     /// What traded in the last 24 hours, by the venue's time.
     pub fn ticker(&self, instrument: InstrumentId, now: Timestamp) -> Ticker {
-        self.candles.ticker(instrument, now.max(self.checkpoint.time))
+        self.candles.ticker(instrument, now.max(self.checkpoint.time), candles::DAY_NS)
+    }
+
+    /// What traded in another window that ends now.
+    pub fn window(&self, instrument: InstrumentId, now: Timestamp, length_ns: u64) -> Ticker {
+        self.candles.ticker(instrument, now.max(self.checkpoint.time), length_ns)
     }
 
     /// What the account has, by asset. Takes time with its live orders.

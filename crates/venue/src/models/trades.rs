@@ -116,6 +116,25 @@ impl Trades {
         trades.get_mut(usize::try_from(trade_id.0.checked_sub(first)?).ok()?)
     }
 
+    /// A trade that is kept.
+    pub fn get(&self, instrument: InstrumentId, trade_id: TradeId) -> Option<&TradeView> {
+        let trades = self.of.get(&instrument)?;
+        let first = trades.front()?.trade_id.0;
+        trades.get(usize::try_from(trade_id.0.checked_sub(first)?).ok()?)
+    }
+
+    /// The trades from a time on, oldest first.
+    pub fn since(
+        &self,
+        instrument: InstrumentId,
+        time: Timestamp,
+    ) -> impl DoubleEndedIterator<Item = &TradeView> {
+        self.of.get(&instrument).into_iter().flat_map(move |trades| {
+            let at = trades.partition_point(|trade| trade.time < time);
+            trades.range(at..)
+        })
+    }
+
     /// The trades of an instrument that are kept, oldest first.
     pub fn of(&self, instrument: InstrumentId) -> impl DoubleEndedIterator<Item = &TradeView> {
         self.of.get(&instrument).into_iter().flatten()

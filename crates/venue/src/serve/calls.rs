@@ -17,12 +17,13 @@ mod user_stream;
 
 use axum::http::Method;
 use serde_json::json;
-use tiercel_types::{AccountId, Command};
+use tiercel_types::{AccountId, Command, Timestamp};
 
 use crate::accounts::Key;
+use crate::binance::answer::NANOS_PER_MILLI;
 use crate::binance::order_list::PlaceList;
-use crate::binance::rate_limit::OrderCount;
-use crate::binance::{ApiError, Params, questions};
+use crate::binance::rate_limit::{OrderCount, order_counts};
+use crate::binance::{ApiError, Params, klines, market, questions};
 
 use super::gateway::{Events, Gateway, Shared, Ticket};
 
@@ -128,8 +129,32 @@ calls! {
         |call| call.ask(|call| questions::book_ticker(&call.gateway.models, call.params));
     GET "ticker/price", "ticker.price", Public, questions::ticker_weight,
         |call| call.ask(|call| questions::price_ticker(&call.gateway.models, call.params));
+    GET "historicalTrades", "trades.historical", Public, |_| 25,
+        |call| call.ask(|call| market::historical_trades(&call.gateway.models, call.params));
+    GET "aggTrades", "trades.aggregate", Public, |_| 4,
+        |call| call.ask(|call| market::aggregate_trades(&call.gateway.models, call.params));
+    GET "klines", "klines", Public, |_| 2, |call| call.ask(|call| {
+        klines::klines(&call.gateway.models, call.params, call.now())
+    });
+    GET "uiKlines", "uiKlines", Public, |_| 2, |call| call.ask(|call| {
+        klines::klines(&call.gateway.models, call.params, call.now())
+    });
+    GET "avgPrice", "avgPrice", Public, |_| 2, |call| call.ask(|call| {
+        market::average_price(&call.gateway.models, call.params, call.now())
+    });
+    GET "ticker/24hr", "ticker.24hr", Public, questions::day_ticker_weight, |call| call.ask(|call| {
+        market::day_tickers(&call.gateway.models, call.params, call.now())
+    });
+    GET "ticker/tradingDay", "ticker.tradingDay", Public, questions::window_ticker_weight,
+        |call| call.ask(|call| {
+            market::trading_day_tickers(&call.gateway.models, call.params, call.now())
+        });
+    GET "ticker", "ticker", Public, questions::window_ticker_weight, |call| call.ask(|call| {
+        market::window_tickers(&call.gateway.models, call.params, call.now())
+    });
     POST "order", "order.place", Trade, one, |call| call.place();
-    POST "order/test", "order.test", Trade, one, |call| call.test();
+    POST "order/test", "order.test", Trade,
+        |params| if params.has("computeCommissionRates") { 20 } else { 1 }, |call| call.test();
     DELETE "order", "order.cancel", Trade, one, |call| call.cancel();
     DELETE "openOrders", "openOrders.cancelAll", Trade, one, |call| call.cancel_open_orders();
     POST "order/cancelReplace", "order.cancelReplace", Trade, one, |call| call.cancel_replace();
@@ -162,9 +187,19 @@ calls! {
     GET "allOrders", "allOrders", Read, |_| 20, |call| call.ask(|call| {
         questions::all_orders(&call.gateway.models, call.params, call.account)
     });
-    GET "myTrades", "myTrades", Read, |_| 20, |call| call.ask(|call| {
+    GET "myTrades", "myTrades", Read, questions::my_trades_weight, |call| call.ask(|call| {
         questions::my_trades(&call.gateway.models, call.params, call.account)
     });
+    GET "account/commission", "account.commission", Read, |_| 20, |call| call.ask(|call| {
+        questions::commission(&call.gateway.models, call.params)
+    });
+    GET "rateLimit/order", "account.rateLimits.orders", Read, |_| 40, |call| call.ask(|call| {
+        call.params.finish()?;
+        let count = call.gateway.orders.count(call.account, call.now_ms);
+        Ok(order_counts(&call.shared.options.limits, count).to_string())
+    });
+    GET "myAllocations", "myAllocations", Read, |_| 20,
+        |call| call.ask(|call| questions::allocations(&call.gateway.models, call.params));
     GET "account", "account.status", Read, |_| 20, |call| call.ask(|call| {
         let (account, may_trade) = (call.account, call.may_trade);
         questions::account(&call.gateway.models, call.params, account, may_trade, call.now_ms)
@@ -192,6 +227,11 @@ impl<'c> Call<'c> {
             now_ms,
             order_count: None,
         }
+    }
+
+    /// The time of the request.
+    const fn now(&self) -> Timestamp {
+        Timestamp(self.now_ms.saturating_mul(NANOS_PER_MILLI))
     }
 
     /// Answers a question from the read models, once all parameters were read.

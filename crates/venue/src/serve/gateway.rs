@@ -296,6 +296,11 @@ impl Gateway {
         self.native.beat(&self.models);
     }
 
+    /// Sends what is due at a beat.
+    pub(super) fn tell_beat(&mut self, beat: u32) {
+        self.hub.tell_beat(&self.models, beat, now_ms());
+    }
+
     /// Sends what has changed of one book, so that a snapshot of it falls on the end of a diff.
     pub(super) fn align_depth(&mut self, instrument: InstrumentId) {
         self.hub.align_depth(&self.models, instrument, now_ms());

@@ -6,18 +6,18 @@
 //!
 //! A message is encoded once, however many are told of it.
 
+mod market;
+
 use std::collections::HashMap;
 
-use tiercel_types::{Event, EventHeader, InstrumentId, Price, Qty};
+use tiercel_types::{Event, EventHeader, InstrumentId};
 
-use crate::binance::stream::{self, Cadence, Stream, StreamKind};
+use crate::binance::stream::{self, Best, Cadence, Stream, StreamKind};
 use crate::models::{DepthChanges, LevelChange, Models};
 
 use super::queues::{ConnectionId, Message, Queues};
 use super::user_streams::UserStreams;
-
-/// Best bid and ask.
-type Best = ((Price, Qty), (Price, Qty));
+use market::Told;
 
 /// All subscriptions.
 #[derive(Default)]
@@ -32,6 +32,8 @@ pub(super) struct Hub {
     best: HashMap<InstrumentId, Best>,
     /// Instruments whose book the present command has changed.
     touched: Vec<InstrumentId>,
+    /// What streams that are told by the clock have told.
+    told: Told,
 }
 
 /// All cadences.
@@ -97,6 +99,7 @@ impl Hub {
                 stream::trade(spec, trade, header.time_ns).ok()
             });
         }
+        self.tell_aggregates(models, header, event);
         if header.is_last() {
             while let Some(instrument) = self.touched.pop() {
                 self.tell_best(models, instrument);

@@ -178,6 +178,7 @@ async fn fold(mut deliveries: Deliveries, shared: &Shared) {
                 if beat.is_multiple_of(BEATS_A_SECOND) {
                     gateway.tell_depths(Cadence::Slow);
                 }
+                gateway.tell_beat(beat);
             }
         }
         tokio::task::yield_now().await;

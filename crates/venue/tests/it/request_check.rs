@@ -5,9 +5,10 @@ use tiercel_types::{
     AccountId, AssetId, ClientOrderId, Command, InstrumentId, InstrumentSpec, Price, Qty, Timestamp,
 };
 use tiercel_venue::binance::order::{OrderName, PlaceOrder};
+use tiercel_venue::binance::order_list::{PlaceList, Placing};
 use tiercel_venue::binance::rate_limit::RateLimits;
 use tiercel_venue::binance::signature::{Deadline, Verifier, check_signature};
-use tiercel_venue::binance::{ApiError, Params, questions};
+use tiercel_venue::binance::{ApiError, Params, klines, market, questions};
 use tiercel_venue::models::{ModelLimits, Models};
 
 /// A spec with a tick of a cent and a lot of a thousandth.
@@ -51,6 +52,7 @@ pub(crate) fn check(bytes: &[u8]) {
         Some(Err(error)) => well_formed(&error),
         None => {}
     }
+    check_lists(query, body);
     let models = Models::new(ModelLimits::default());
     let (account, limits) = (AccountId(1), RateLimits::default());
     let answers = [
@@ -63,10 +65,37 @@ pub(crate) fn check(bytes: &[u8]) {
         params().map(|params| questions::all_orders(&models, &params, account)),
         params().map(|params| questions::my_trades(&models, &params, account)),
         params().map(|params| questions::account(&models, &params, account, true, 0)),
+        params().map(|params| questions::order_list(&models, &params, account)),
+        params().map(|params| questions::all_order_lists(&models, &params, account)),
+        params().map(|params| klines::klines(&models, &params, Timestamp(1))),
+        params().map(|params| market::aggregate_trades(&models, &params)),
+        params().map(|params| market::day_tickers(&models, &params, Timestamp(1))),
+        params().map(|params| market::window_tickers(&models, &params, Timestamp(1))),
+        params().map(|params| market::trading_day_tickers(&models, &params, Timestamp(1))),
     ];
     for answer in answers.into_iter().flatten() {
         match answer {
             Ok(json) => assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok()),
+            Err(error) => well_formed(&error),
+        }
+    }
+}
+
+/// Reads a request as each kind of list: a stage for each of its orders, and the list behind them.
+fn check_lists(query: &str, body: &str) {
+    let spec = spec();
+    for read in
+        [PlaceList::read_oco, PlaceList::read_old_oco, PlaceList::read_oto, PlaceList::read_otoco]
+    {
+        let Ok(params) = Params::parse(query, body) else { return };
+        let mut count = 0;
+        let mut generate = || {
+            count += 1;
+            format!("generated-{count}").parse().unwrap_or_default()
+        };
+        let account = AccountId(1);
+        match read(&params, &mut Placing { spec: &spec, account, generate: &mut generate }) {
+            Ok(list) => assert_eq!(list.commands().len(), list.kind.orders() + 1),
             Err(error) => well_formed(&error),
         }
     }

@@ -25,7 +25,10 @@ impl Call<'_> {
     }
 
     pub(super) fn test(&mut self) -> Result<Work, ApiError> {
-        self.read_order().map(|_| Work::Done("{}".to_owned()))
+        let rates = self.params.boolean("computeCommissionRates")?.unwrap_or(false);
+        let (_, spec) = self.read_order()?;
+        let answer = if rates { questions::test_commission(&spec) } else { "{}".to_owned() };
+        Ok(Work::Done(answer))
     }
 
     pub(super) fn cancel(&mut self) -> Result<Work, ApiError> {
