@@ -7,7 +7,7 @@ use prometheus::TextEncoder;
 use prometheus::proto;
 
 use crate::histogram::Histogram;
-use crate::registry::{Collected, Kind, Labels, Sample};
+use crate::registry::{Collected, Kind, Labels, MICROSECONDS, Sample};
 
 /// Bounds of a histogram's buckets, in nanoseconds: three for each power of ten, 100 ns to 10 s.
 pub(crate) const BOUNDS_NS: [u64; 25] = {
@@ -45,14 +45,15 @@ fn family(collected: &Collected) -> proto::MetricFamily {
         Kind::Gauge => proto::MetricType::GAUGE,
         Kind::Histogram => proto::MetricType::HISTOGRAM,
     });
+    let unit_ns = if collected.name.ends_with(MICROSECONDS) { 1e3 } else { 1e9 };
     let series = collected.series.iter();
     family.set_metric(
-        series.map(|(labels, sample)| metric(collected.kind, labels, sample)).collect(),
+        series.map(|(labels, sample)| metric(collected.kind, labels, sample, unit_ns)).collect(),
     );
     family
 }
 
-fn metric(kind: Kind, labels: &Labels, sample: &Sample) -> proto::Metric {
+fn metric(kind: Kind, labels: &Labels, sample: &Sample, unit_ns: f64) -> proto::Metric {
     let pairs = labels.iter().map(|(name, value)| {
         let mut pair = proto::LabelPair::default();
         pair.set_name(name.clone());
@@ -71,23 +72,23 @@ fn metric(kind: Kind, labels: &Labels, sample: &Sample) -> proto::Metric {
             gauge.set_value(*value);
             metric.set_gauge(gauge);
         }
-        Sample::Histogram(histogram) => metric.set_histogram(buckets(histogram)),
+        Sample::Histogram(histogram) => metric.set_histogram(buckets(histogram, unit_ns)),
     }
     metric
 }
 
 /// A bucket's count is of what was no longer than its bound, to three digits.
-fn buckets(histogram: &Histogram) -> proto::Histogram {
+fn buckets(histogram: &Histogram, unit_ns: f64) -> proto::Histogram {
     let counts = histogram.counts_up_to(&BOUNDS_NS);
     let buckets = BOUNDS_NS.iter().zip(counts).map(|(&bound_ns, count)| {
         let mut bucket = proto::Bucket::default();
-        bucket.set_upper_bound(bound_ns as f64 / 1e9);
+        bucket.set_upper_bound(bound_ns as f64 / unit_ns);
         bucket.set_cumulative_count(count);
         bucket
     });
     let mut encoded = proto::Histogram::default();
     encoded.set_bucket(buckets.collect());
     encoded.set_sample_count(histogram.count());
-    encoded.set_sample_sum(histogram.sum_ns() / 1e9);
+    encoded.set_sample_sum(histogram.sum_ns() / unit_ns);
     encoded
 }

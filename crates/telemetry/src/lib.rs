@@ -26,6 +26,7 @@ pub mod log;
 pub mod recorder;
 pub mod registry;
 pub mod report;
+pub mod usage;
 
 pub use counter::{Counter, Gauge};
 pub use histogram::{Distribution, Histogram};

@@ -170,6 +170,14 @@ impl Drop for Log {
     }
 }
 
+/// Whether levels are written as they have to be: as [`LogOptions::levels`].
+///
+/// # Errors
+/// [`LogError::Levels`].
+pub fn check_levels(levels: &str) -> Result<(), LogError> {
+    targets(levels).map(|_| ())
+}
+
 fn targets(levels: &str) -> Result<Targets, LogError> {
     Targets::from_str(levels)
         .map_err(|error| LogError::Levels { levels: levels.to_owned(), reason: error.to_string() })

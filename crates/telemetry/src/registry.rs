@@ -18,7 +18,8 @@ pub enum RegistryError {
     /// without two underscores ahead, and not `le`.
     #[error("not a valid name: {0:?}")]
     Name(String),
-    /// Names tell units: counters end in `_total`, histograms, which are of time, in `_seconds`.
+    /// Names tell units: counters end in `_total`, histograms, which are of time, in `_seconds` or
+    /// `_microseconds`.
     #[error("the name of a {kind} ends in {suffix}, not so {name:?}")]
     Suffix {
         /// The name.
@@ -54,6 +55,9 @@ impl Value {
     }
 }
 
+/// What names of histograms end in that are told in microseconds.
+pub(crate) const MICROSECONDS: &str = "_microseconds";
+
 /// The kind of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -64,11 +68,11 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Its name, and what names of it end in.
-    const fn words(self) -> (&'static str, &'static str) {
+    const fn words(self) -> (&'static str, &'static [&'static str]) {
         match self {
-            Self::Counter => ("counter", "_total"),
-            Self::Gauge => ("gauge", ""),
-            Self::Histogram => ("histogram", "_seconds"),
+            Self::Counter => ("counter", &["_total"]),
+            Self::Gauge => ("gauge", &[""]),
+            Self::Histogram => ("histogram", &["_seconds", MICROSECONDS]),
         }
     }
 }
@@ -198,8 +202,8 @@ impl Registry {
         })
     }
 
-    /// A handle of the histogram of this name and these labels. It is of times; its name ends in
-    /// `_seconds`, its handle records nanoseconds.
+    /// A handle of the histogram of this name and these labels. It is of times: its handle records
+    /// nanoseconds, and it is told in the unit that its name ends in, `_seconds` or `_microseconds`.
     ///
     /// # Errors
     /// As [`counter`](Self::counter).
@@ -342,11 +346,11 @@ fn check_name(name: &str, kind: Kind) -> Result<(), RegistryError> {
     if !valid {
         return Err(RegistryError::Name(name.to_owned()));
     }
-    let (kind, suffix) = kind.words();
-    if name.ends_with(suffix) {
+    let (kind, suffixes) = kind.words();
+    if suffixes.iter().any(|suffix| name.ends_with(suffix)) {
         return Ok(());
     }
-    Err(RegistryError::Suffix { name: name.to_owned(), kind, suffix })
+    Err(RegistryError::Suffix { name: name.to_owned(), kind, suffix: suffixes[0] })
 }
 
 fn checked_labels(labels: &[(&str, &str)]) -> Result<Labels, RegistryError> {
