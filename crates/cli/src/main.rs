@@ -12,6 +12,7 @@ mod session;
 mod stop;
 mod text;
 mod venue;
+mod venue_hints;
 
 use std::process::ExitCode;
 

@@ -3,23 +3,27 @@
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
+use tiercel_host::pin_current_thread;
 use tiercel_journal::{Durability, FileStorage, IoOptions, OpenError, ReadError};
-use tiercel_telemetry::Registry;
+use tiercel_telemetry::{Log, LogOptions, Registry};
 use tiercel_venue::accounts::Keys;
-use tiercel_venue::config::{TEMPLATE, VenueConfig};
-use tiercel_venue::demo::{self, DemoKey};
+use tiercel_venue::admin::Token;
+use tiercel_venue::config::{AdminConfig, LogConfig, TEMPLATE, ThreadConfig, VenueConfig};
+use tiercel_venue::demo;
 use tiercel_venue::pipeline::{Health, PipelineOptions, SnapshotPolicy};
 use tiercel_venue::run::{RunOptions, start};
-use tiercel_venue::serve::serve;
+use tiercel_venue::serve::{Admin, Server, Tls};
 use tiercel_venue::store::{self, Opened, StoreError, StoreOptions};
 
 use crate::exit::Exit;
 use crate::stop::Stop;
+use crate::venue_hints;
 
 /// Run a venue on its store: what a restart finds, then REST and streams until Ctrl-C
 #[derive(Args, Debug)]
@@ -46,9 +50,9 @@ pub(crate) struct VenueArgs {
     /// Acknowledge commands that are in memory alone; a kill loses the last of them
     #[arg(long)]
     memory: bool,
-    /// Take a snapshot after so many commands
-    #[arg(long, default_value_t = SnapshotPolicy::default().commands)]
-    snapshot_commands: u64,
+    /// Take a snapshot after so many commands, instead of the configuration's
+    #[arg(long, value_name = "COUNT")]
+    snapshot_commands: Option<u64>,
     /// Take no snapshots: one engine less in memory, and longer starts
     #[arg(long)]
     no_snapshots: bool,
@@ -96,12 +100,8 @@ pub(crate) fn run(args: &VenueArgs) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let policy =
-        SnapshotPolicy { commands: args.snapshot_commands.max(1), ..SnapshotPolicy::default() };
-    let options = StoreOptions {
-        snapshots: (!args.no_snapshots && !args.check).then_some(policy),
-        ..StoreOptions::default()
-    };
+    let snapshots = config.snapshots.filter(|_| !args.check);
+    let options = StoreOptions { snapshots, ..StoreOptions::default() };
     let opened = match store::open(&config.store_path, IoOptions::default(), &options) {
         Ok(opened) => opened,
         Err(error) if is_damage(&error) => {
@@ -125,29 +125,44 @@ fn serve_until_stopped(
     opened: Opened<FileStorage>,
 ) -> anyhow::Result<Exit> {
     let pipeline = PipelineOptions { durability: config.durability, ..PipelineOptions::default() };
-    let mut keys = match &config.keys_file {
+    let keys = match &config.keys_file {
+        Some(file) if config.admin.is_some() => Keys::open_or_make(file)?,
         Some(file) => Keys::open(file)?,
         None => Keys::default(),
     };
+    let tls = config.tls.as_ref().map(Tls::load).transpose().context("TLS")?;
+    let registry = Registry::new();
+    let log = log(&config, &registry)?;
     let listener = TcpListener::bind(config.address).with_context(|| config.address.to_string())?;
     let address = listener.local_addr()?;
+    let admin = config.admin.as_ref().map(|admin| administration(admin, &config, &log));
+    let admin = admin.transpose()?;
     let stop = Stop::listen()?;
-    let (running, mut models, handles) = start(opened, &pipeline, RunOptions::default(), 1)?;
+    let ThreadConfig { core_cpu, serve_cpu, follower_cpu, wait } = config.threads;
+    let run = RunOptions { core_cpu, follower_cpu, wait, registry: Some(registry.clone()) };
+    let (running, mut models, handles) = start(opened, &pipeline, run, 1)?;
     let mut handle = handles.into_iter().next().context("the venue has one gateway")?;
     let mut demo_keys = Vec::new();
     if args.dev {
-        demo_keys = demo::keys(&mut keys).map_err(io::Error::other).context("secrets")?;
+        demo_keys = demo::keys(&keys).map_err(io::Error::other).context("secrets")?;
         if models.checkpoint().sequence == 0 {
             demo::open(&mut handle, &mut models)?;
         }
     }
-    tell_address(address, &demo_keys)?;
+    let mut out = io::stdout().lock();
+    out.write_all(venue_hints::told(address, tls.is_some(), &demo_keys).as_bytes())?;
+    out.flush()?;
+    drop(out);
 
     let status = running.status().clone();
-    let (serve_options, registry) = (config.serve, Registry::new());
-    let shell = std::thread::Builder::new()
-        .name("tiercel-serve".to_owned())
-        .spawn(move || serve(listener, serve_options, keys, handle, models, &registry))?;
+    let server =
+        Server::new(listener, config.serve, keys, registry).with_tls(tls).with_admin(admin);
+    let shell = std::thread::Builder::new().name("tiercel-serve".to_owned()).spawn(move || {
+        if let Some(cpu) = serve_cpu {
+            pin_current_thread(cpu)?;
+        }
+        server.run(handle, models)
+    })?;
     while !stop.asked() && status.health() == Health::Running && !shell.is_finished() {
         std::thread::sleep(NAP);
     }
@@ -158,6 +173,32 @@ fn serve_until_stopped(
     let left = Left { sequence: ended.sequence, digest: digest_text(ended.digest) };
     println!("{}", serde_json::to_string(&left)?);
     Ok(Exit::Ok)
+}
+
+/// Starts to log to standard error.
+fn log(config: &VenueConfig, registry: &Registry) -> anyhow::Result<Arc<Log>> {
+    let LogConfig { levels, format } = config.log.clone();
+    let log = Log::start(io::stderr(), &LogOptions { levels, format, ..LogOptions::default() });
+    let log = Arc::new(log?);
+    let dropped = Arc::downgrade(&log);
+    let help = "Lines of the log that were dropped because too many waited.";
+    registry.observe("log_lines_dropped", help, &[], move || {
+        dropped.upgrade().map_or(0.0, |log| log.dropped() as f64)
+    })?;
+    Ok(log)
+}
+
+/// The admin address, with the token that it asks for.
+fn administration(
+    admin: &AdminConfig,
+    config: &VenueConfig,
+    log: &Arc<Log>,
+) -> anyhow::Result<Admin> {
+    let token = Token::read(&admin.token)?;
+    let listener = TcpListener::bind(admin.address).with_context(|| admin.address.to_string())?;
+    let log = Arc::clone(log);
+    let set = move |levels: &str| log.set_levels(levels).map_err(|error| error.to_string());
+    Ok(Admin::new(listener, token).with_log(config.log.levels.clone(), set))
 }
 
 /// The configuration, with what the arguments say instead.
@@ -175,6 +216,13 @@ fn configure(args: &VenueArgs) -> anyhow::Result<VenueConfig> {
     }
     if args.memory {
         config.durability = Durability::Memory;
+    }
+    if let Some(commands) = args.snapshot_commands {
+        let policy = config.snapshots.unwrap_or_default();
+        config.snapshots = Some(SnapshotPolicy { commands: commands.max(1), ..policy });
+    }
+    if args.no_snapshots {
+        config.snapshots = None;
     }
     if let Some(address) = args.address {
         anyhow::ensure!(
@@ -202,19 +250,6 @@ fn tell_found(config: &VenueConfig, opened: &Opened<FileStorage>) -> anyhow::Res
     let mut out = io::stdout().lock();
     writeln!(out, "{}", serde_json::to_string(&found)?)?;
     Ok(out.flush()?)
-}
-
-/// Where it is, and for whom.
-fn tell_address(address: SocketAddr, keys: &[DemoKey]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "venue at http://{address}")?;
-    writeln!(out, "  curl 'http://{address}/api/v3/exchangeInfo'")?;
-    for key in keys {
-        writeln!(out, "account {}", key.account)?;
-        writeln!(out, "  api_key {}", key.api_key)?;
-        writeln!(out, "  secret  {}", key.secret)?;
-    }
-    out.flush()
 }
 
 /// Whether the store itself is not as it was written.

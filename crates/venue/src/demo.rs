@@ -15,6 +15,7 @@ use crate::accounts::{Key, Keys};
 use crate::binance::signature::Verifier;
 use crate::models::Models;
 use crate::pipeline::{Busy, Delivery, Handle, Submission};
+use crate::secret::random_text;
 
 /// Base assets, each traded for [`QUOTE`]: code, whole units for each account, reference price.
 const MARKETS: [(&[u8], i128, i64); 2] = [(b"BTC", 100, 60_000), (b"ETH", 2_000, 3_000)];
@@ -26,8 +27,6 @@ const ACCOUNTS: u32 = 2;
 const ONE: i64 = tiercel_types::decimal::ONE as i64;
 /// Fees in parts per million: a tenth of a percent.
 const FEE_PPM: i32 = 1_000;
-/// Bytes of a key and of a secret; twice as many characters.
-const SECRET_BYTES: usize = 32;
 
 /// What makes the demo market of an empty venue.
 pub fn commands() -> Vec<Command> {
@@ -149,22 +148,16 @@ impl fmt::Debug for DemoKey {
 ///
 /// # Errors
 /// When the system has none.
-pub fn keys(keys: &mut Keys) -> Result<Vec<DemoKey>, getrandom::Error> {
+pub fn keys(keys: &Keys) -> Result<Vec<DemoKey>, getrandom::Error> {
     let mut made = Vec::new();
     for account in (1..=ACCOUNTS).map(AccountId) {
         let demo = DemoKey { account, api_key: random_text()?, secret: random_text()? };
         let verifier = Verifier::Hmac(demo.secret.as_bytes().to_vec());
-        let key = Key { account, verifier, may_read: true, may_trade: true };
+        let key = Key::new(account, verifier, true, true);
         // Of 32 random bytes, and printable: it is no other key's, and it is well formed.
         if keys.add(&demo.api_key, key).is_ok() {
             made.push(demo);
         }
     }
     Ok(made)
-}
-
-fn random_text() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; SECRET_BYTES];
-    getrandom::fill(&mut bytes)?;
-    Ok(bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
 }

@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+pub mod admin;
 pub mod binance;
 pub mod config;
 pub mod demo;
@@ -21,5 +22,6 @@ pub mod native;
 pub mod pipeline;
 pub mod replica;
 pub mod run;
+pub mod secret;
 pub mod serve;
 pub mod store;

@@ -10,16 +10,19 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use thiserror::Error;
-use tiercel_host::{Clock, pin_current_thread};
+use tiercel_host::{Clock, allowed_cpus, pin_current_thread};
 use tiercel_journal::storage::Storage;
 use tiercel_journal::{EventLog, Journal, LogFailure};
 use tiercel_matching::FullEngine;
 use tiercel_sync::wait::WaitKind;
+use tiercel_telemetry::{Registry, RegistryError};
 use tiercel_types::Timestamp;
+use tracing::{error, warn};
 
 use crate::models::Models;
 use crate::pipeline::{
-    Core, CoreError, Follower, Handle, Health, PipelineOptions, Status, pipeline,
+    Core, CoreError, Follower, Handle, Health, LogReplica, PipelineOptions, Probe, ReplicaError,
+    Replicated, Status, VenueLog, pipeline,
 };
 use crate::store::{Opened, StoreError};
 
@@ -38,14 +41,18 @@ const REANCHOR_NS: u64 = 1_000_000_000;
 const FOLLOWER_NAP: Duration = Duration::from_millis(10);
 
 /// How stages are mapped to threads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct RunOptions {
     /// The core that the core thread is pinned to; `None`: the system's choice.
     pub core_cpu: Option<usize>,
+    /// The core that the follower is pinned to.
+    pub follower_cpu: Option<usize>,
     /// What the core thread does while there is nothing to do. [`WaitKind::BusySpin`] and
     /// [`WaitKind::SpinYield`] never sleep, not even while the disk is awaited: for a core that does
     /// not take the disk's interrupts.
     pub wait: WaitKind,
+    /// Where the core's stages are measured; `None`: nowhere.
+    pub registry: Option<Registry>,
 }
 
 /// Why a venue did not end as it should. What it has told is durable all the same.
@@ -59,6 +66,18 @@ pub enum RunError {
         /// The system's refusal.
         error: io::Error,
     },
+    /// A thread cannot run where it was told to.
+    #[error("no thread of this venue may run on core {cpu}")]
+    NoSuchCore {
+        /// Where.
+        cpu: usize,
+    },
+    /// A metric's name is taken.
+    #[error(transparent)]
+    Metric(#[from] RegistryError),
+    /// The log and its replica do not go together.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
     /// The core stopped by itself.
     #[error(transparent)]
     Core(#[from] CoreError),
@@ -85,23 +104,26 @@ pub struct Ended {
 type CoreEnd<L> = (L, FullEngine, Result<(), CoreError>);
 
 /// A running venue.
-pub struct Running<S: Storage> {
+pub struct Running<S: Storage, L: EventLog = Journal<S>> {
     status: Status,
-    core: JoinHandle<CoreEnd<Journal<S>>>,
+    core: JoinHandle<CoreEnd<L>>,
     follower: Option<JoinHandle<Result<Follower<S::Directory>, StoreError>>>,
 }
+
+/// A venue that was started: its threads, the models as they are, a handle for each gateway.
+pub type Started<S, L = Journal<S>> = (Running<S, L>, Models, Vec<Handle>);
 
 /// Starts an opened store's threads, for so many gateways. Returns the models as they are, and the
 /// gateways' handles: whoever holds one reads on, and folds its copy of the models if it wants one.
 ///
 /// # Errors
-/// [`RunError::Thread`].
+/// [`RunError`]: a thread could not be made, or not be where it was told to.
 pub fn start<S>(
     opened: Opened<S>,
     options: &PipelineOptions,
     run: RunOptions,
     gateways: u16,
-) -> Result<(Running<S>, Models, Vec<Handle>), RunError>
+) -> Result<Started<S>, RunError>
 where
     S: Storage + Send + 'static,
     S::Directory: Send + 'static,
@@ -109,27 +131,91 @@ where
     Follower<S::Directory>: Send,
 {
     let Opened { journal, engine, models, follower, .. } = opened;
-    let (core, handles) = pipeline(options, journal, engine, gateways);
+    launch((journal, engine, models, follower), options, run, gateways)
+}
+
+/// As [`start`], with a replica of the log: nothing is told before it has it too. What it lacks is
+/// handed to it first.
+///
+/// # Errors
+/// [`RunError`].
+pub fn start_replicated<S, R>(
+    opened: Opened<S>,
+    replica: R,
+    options: &PipelineOptions,
+    run: RunOptions,
+    gateways: u16,
+) -> Result<Started<S, Replicated<Journal<S>, R>>, RunError>
+where
+    S: Storage + Send + 'static,
+    S::Directory: Send + 'static,
+    R: LogReplica + Send + 'static,
+    Journal<S>: Send,
+    Follower<S::Directory>: Send,
+{
+    let Opened { journal, engine, models, follower, .. } = opened;
+    let log = Replicated::open(journal, replica)?;
+    launch((log, engine, models, follower), options, run, gateways)
+}
+
+/// A log and what came of it.
+type Recovered<L, D> = (L, FullEngine, Models, Option<Follower<D>>);
+
+fn launch<S, L>(
+    (log, engine, models, follower): Recovered<L, S::Directory>,
+    options: &PipelineOptions,
+    run: RunOptions,
+    gateways: u16,
+) -> Result<Started<S, L>, RunError>
+where
+    S: Storage + Send + 'static,
+    S::Directory: Send + 'static,
+    L: VenueLog + Send + 'static,
+    Follower<S::Directory>: Send,
+{
+    let allowed = allowed_cpus().unwrap_or_default();
+    if let Some(cpu) = run.follower_cpu.filter(|cpu| !allowed.contains(cpu)) {
+        return Err(RunError::NoSuchCore { cpu });
+    }
+    if run.wait != WaitKind::SpinPark && allowed.len() == 1 {
+        warn!(wait = ?run.wait, "the core thread never sleeps, and there is one core for all");
+    }
+    let (mut core, handles) = pipeline(options, log, engine, gateways);
+    if let Some(registry) = &run.registry {
+        core.measure(Probe::new(registry, Clock::new())?);
+    }
     let status = core.status();
     let named = |name: &'static str| std::thread::Builder::new().name(name.to_owned());
     let failed = |name| move |error| RunError::Thread { name, error };
     let follower = follower
         .map(|follower| {
-            let status = status.clone();
+            let (status, cpu) = (status.clone(), run.follower_cpu);
             let name = "tiercel-follower";
             let run = move || {
-                follow(follower, &status)
-                    .inspect_err(|error| status.follower_failed(&error.to_string()))
+                if let Some(Err(error)) = cpu.map(pin_current_thread) {
+                    warn!(%error, "the follower runs where the system likes");
+                }
+                let ended = follow(follower, &status);
+                if let Err(error) = &ended {
+                    error!(%error, "no more snapshots are taken");
+                    status.follower_failed(&error.to_string());
+                }
+                status.follower_ends();
+                ended
             };
-            named(name).spawn(run).map_err(failed(name))
+            let follower = named(name).spawn(run).map_err(failed(name))?;
+            Ok::<_, RunError>(follower)
         })
         .transpose()?;
+    if follower.is_some() {
+        status.follower_begins();
+    }
     let name = "tiercel-core";
-    let core = named(name).spawn(move || run_core(core, run)).map_err(failed(name))?;
+    let core = named(name).spawn(move || run_core(core, &run)).map_err(failed(name))?;
     Ok((Running { status, core, follower }, models, handles))
 }
 
-impl<S: Storage> Running<S> {
+impl<S: Storage, L: VenueLog> Running<S, L> {
     /// What the core tells of itself.
     pub const fn status(&self) -> &Status {
         &self.status
@@ -151,33 +237,36 @@ impl<S: Storage> Running<S> {
     /// # Errors
     /// As [`stop`](Self::stop).
     pub fn wait(self) -> Result<Ended, RunError> {
-        let (mut journal, engine, result) =
+        let (mut log, engine, result) =
             self.core.join().map_err(|_| RunError::Panicked("tiercel-core"))?;
         let follower = self.follower.map(JoinHandle::join).transpose();
         let follower = follower.map_err(|_| RunError::Panicked("tiercel-follower"))?;
         result?;
         let ended = Ended { sequence: engine.sequence(), digest: engine.digest() };
         // What was acknowledged in memory alone.
-        journal.wait_durable(ended.sequence)?;
+        log.wait_durable(ended.sequence)?;
         if let Some(follower) = follower {
             let mut follower = follower?;
             let now = engine.time();
             while follower.poll(ended.sequence, now)? > 0 {}
             follower.snapshot(now)?;
         }
-        journal.close()?;
+        log.close()?;
         Ok(ended)
     }
 }
 
 /// The core thread.
-fn run_core<L: EventLog>(mut core: Core<L>, run: RunOptions) -> CoreEnd<L> {
+fn run_core<L: EventLog>(mut core: Core<L>, run: &RunOptions) -> CoreEnd<L> {
     let result = match run.core_cpu.map(|cpu| (cpu, pin_current_thread(cpu))) {
         Some((cpu, Err(error))) => {
             Err(core.fail(CoreError::NotPinned { cpu, reason: error.to_string() }))
         }
         _ => turn(&mut core, run.wait),
     };
+    if let Err(error) = &result {
+        error!(%error, "the venue takes no commands any more");
+    }
     let (log, engine) = core.finish();
     (log, engine, result)
 }
@@ -239,7 +328,27 @@ fn follow<D: tiercel_journal::storage::Directory>(
         let over = matches!(status.health(), Health::Stopped | Health::Failed);
         clock.reanchor();
         let now = Timestamp(clock.now_ns());
-        if follower.poll(status.durable_sequence(), now)? == 0 {
+        let asks = status.follower_asks();
+        let mut done = follower.poll(status.durable_sequence(), now)?;
+        if !asks.is_empty() {
+            // What is asked is asked of all that was durable then.
+            while follower.poll(status.durable_sequence(), now)? > 0 {
+                done += 1;
+            }
+        }
+        for (ask, reply) in asks {
+            match follower.answer(ask, now) {
+                Ok(report) => reply(Ok(report)),
+                Err(error) => {
+                    reply(Err(error.to_string()));
+                    return Err(error);
+                }
+            }
+        }
+        if let Some(taken) = follower.last_snapshot() {
+            status.snapshot_was_taken(taken);
+        }
+        if done == 0 {
             if over {
                 return Ok(follower);
             }

@@ -4,14 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod it {
+    mod admin;
+    mod admin_requests;
     mod agree;
     mod allocation;
     mod faults;
     mod http;
     mod kill;
+    mod limits;
     mod lists;
     mod market;
     mod market_streams;
+    mod metrics;
     mod models;
     mod native;
     mod native_client;
@@ -21,6 +25,7 @@ mod it {
     mod place;
     mod refusals;
     mod replace;
+    mod replicated;
     mod request_check;
     mod requests;
     mod separation;
@@ -28,6 +33,7 @@ mod it {
     mod store;
     mod streams;
     mod threads;
+    mod tls;
     mod trading;
     mod user_data;
     mod ws;

@@ -90,11 +90,16 @@ impl Venue {
             start(opened, &pipeline, RunOptions::default(), 1).map_err(|error| wrong(&error))?;
         let mut handle = handles.into_iter().next().ok_or_else(|| wrong(&"no handle"))?;
         demo::open(&mut handle, &mut models).map_err(|error| wrong(&error))?;
-        let mut keys = Keys::default();
-        let key = demo::keys(&mut keys).map_err(|error| wrong(&error))?;
+        let keys = Keys::default();
+        let key = demo::keys(&keys).map_err(|error| wrong(&error))?;
         let key = key.into_iter().next().ok_or_else(|| wrong(&"no key"))?;
         let most = u32::MAX;
-        let limits = RateLimits { weight_1m: most, orders_10s: most, orders_1d: most };
+        let limits = RateLimits {
+            weight_1m: most,
+            orders_10s: most,
+            orders_1d: most,
+            ..RateLimits::default()
+        };
         let connections_max = 2 * SUBSCRIBERS;
         let options = ServeOptions { connections_max, limits, ..ServeOptions::default() };
         let listener = TcpListener::bind("127.0.0.1:0")?;

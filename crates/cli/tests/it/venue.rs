@@ -37,15 +37,17 @@ fn get(address: &str, path: &str) -> String {
     answer
 }
 
-/// Stops it as an operator does, and returns what it says then.
+/// Stops it as an operator does, and returns its last line.
 fn stop(mut child: Child) -> String {
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().expect("a signal").success());
     let mut rest = String::new();
     child.stdout.take().expect("its output").read_to_string(&mut rest).expect("UTF-8");
     let ended = child.wait_with_output().expect("it ends");
-    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
-    rest
+    let log = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(0), "{log}");
+    assert!(log.contains("the venue is open") && log.contains("the venue closes"), "{log}");
+    rest.lines().last().expect("a last line").to_owned()
 }
 
 #[test]

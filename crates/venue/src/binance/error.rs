@@ -100,6 +100,21 @@ impl ApiError {
         }
     }
 
+    /// The address asked on after it was told to wait.
+    pub fn banned(until_ms: u64, now_ms: u64) -> Self {
+        Self {
+            retry_after_s: until_ms.saturating_sub(now_ms).div_ceil(1_000),
+            ..Self::with_status(
+                418,
+                -1003,
+                format!(
+                    "Way too much request weight used; IP banned until {until_ms}. Please use \
+                     WebSocket Streams for live updates to avoid bans."
+                ),
+            )
+        }
+    }
+
     /// More unfilled orders than the window has.
     pub fn too_many_orders(limit: u32, interval: &str, retry_after_s: u64) -> Self {
         Self {

@@ -1,10 +1,14 @@
 //! How much a client may ask: request weight by address, unfilled orders by account.
 //!
+//! An address that asks on after it was told to wait (429) is banned (418): for two minutes, twice as
+//! long each time that it does so again, three days at most; after three days without a ban it
+//! starts anew. Addresses of IPv6 count by their network of 64 bits, which one client has whole.
+//!
 //! Windows are fixed and aligned to the clock: a minute is the minute of the clock, not the last
 //! sixty seconds. Time is passed in.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use serde_json::{Value, json};
 use tiercel_types::AccountId;
@@ -19,6 +23,9 @@ const SECOND_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
 const TEN_SECONDS_MS: u64 = 10 * SECOND_MS;
 const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
+/// The first ban of an address, and the longest; and how long one is remembered.
+const BAN_MIN_MS: u64 = 2 * MINUTE_MS;
+const BAN_MAX_MS: u64 = 3 * DAY_MS;
 
 /// What is allowed in each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +36,16 @@ pub struct RateLimits {
     pub orders_10s: u32,
     /// Unfilled orders of an account in a day.
     pub orders_1d: u32,
+    /// Requests of an address beyond its weight in a minute; the next has it banned. Zero: nobody
+    /// is ever banned.
+    pub refusals_1m: u32,
 }
 
 impl Default for RateLimits {
-    /// The public limits of Binance Spot, as of July 2026.
+    /// The public limits of Binance Spot, as of July 2026; how many refusals lead to a ban is not
+    /// among them.
     fn default() -> Self {
-        Self { weight_1m: 6_000, orders_10s: 100, orders_1d: 200_000 }
+        Self { weight_1m: 6_000, orders_10s: 100, orders_1d: 200_000, refusals_1m: 20 }
     }
 }
 
@@ -77,42 +88,104 @@ fn seconds_left(now_ms: u64, window_ms: u64) -> u64 {
     (window_ms - now_ms % window_ms).div_ceil(SECOND_MS)
 }
 
+/// What counts as one client: an address of IPv4, a network of IPv6.
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// What an address has used in the window that runs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Used {
+    weight: u32,
+    refusals: u32,
+}
+
+/// An address that may not ask.
+#[derive(Clone, Copy, Debug)]
+struct Ban {
+    until_ms: u64,
+    lasts_ms: u64,
+}
+
 /// Request weight, by address.
 #[derive(Debug)]
 pub struct WeightLimiter {
     limit: u32,
+    refusals: u32,
     window: u64,
-    used: HashMap<IpAddr, u32>,
-    used_by_others: u32,
+    used: HashMap<IpAddr, Used>,
+    used_by_others: Used,
+    bans: HashMap<IpAddr, Ban>,
 }
 
 impl WeightLimiter {
     /// Nothing used yet.
-    pub fn new(limit: u32) -> Self {
-        Self { limit, window: 0, used: HashMap::new(), used_by_others: 0 }
+    pub fn new(limits: &RateLimits) -> Self {
+        Self {
+            limit: limits.weight_1m,
+            refusals: limits.refusals_1m,
+            window: 0,
+            used: HashMap::new(),
+            used_by_others: Used::default(),
+            bans: HashMap::new(),
+        }
     }
 
     /// Counts a request of `weight`; returns what its address has used in this window: the header
     /// `X-MBX-USED-WEIGHT-1M`. Refused requests count too.
     ///
     /// # Errors
-    /// -1003 once the address has used more than the limit.
+    /// -1003 once the address has used more than the limit, or is banned.
     pub fn take(&mut self, address: IpAddr, weight: u32, now_ms: u64) -> Result<u32, ApiError> {
+        let address = network_of(address);
+        if let Some(ban) = self.bans.get(&address).filter(|ban| ban.until_ms > now_ms) {
+            return Err(ApiError::banned(ban.until_ms, now_ms));
+        }
         let window = now_ms / MINUTE_MS;
         if window != self.window {
             self.window = window;
             self.used.clear();
-            self.used_by_others = 0;
+            self.used_by_others = Used::default();
         }
         let known = self.used.len() < ADDRESSES_MAX || self.used.contains_key(&address);
         let used =
             if known { self.used.entry(address).or_default() } else { &mut self.used_by_others };
-        *used = used.saturating_add(weight);
-        if *used > self.limit {
-            let wait_s = seconds_left(now_ms, MINUTE_MS);
-            return Err(ApiError::too_much_weight(self.limit, "1 MINUTE", wait_s));
+        used.weight = used.weight.saturating_add(weight);
+        if used.weight <= self.limit {
+            return Ok(used.weight);
         }
-        Ok(*used)
+        used.refusals = used.refusals.saturating_add(1);
+        if known && self.refusals > 0 && used.refusals > self.refusals {
+            *used = Used::default();
+            return Err(self.ban(address, now_ms));
+        }
+        let wait_s = seconds_left(now_ms, MINUTE_MS);
+        Err(ApiError::too_much_weight(self.limit, "1 MINUTE", wait_s))
+    }
+
+    fn ban(&mut self, address: IpAddr, now_ms: u64) -> ApiError {
+        if self.bans.len() >= ADDRESSES_MAX {
+            self.bans.retain(|_, ban| ban.until_ms + BAN_MAX_MS > now_ms);
+        }
+        let before = self.bans.get(&address).filter(|ban| ban.until_ms + BAN_MAX_MS > now_ms);
+        let lasts_ms = before.map_or(BAN_MIN_MS, |ban| (2 * ban.lasts_ms).min(BAN_MAX_MS));
+        let until_ms = now_ms + lasts_ms;
+        // With no room left for one more, it is told so and may ask again.
+        if self.bans.len() < ADDRESSES_MAX || self.bans.contains_key(&address) {
+            self.bans.insert(address, Ban { until_ms, lasts_ms });
+        }
+        ApiError::banned(until_ms, now_ms)
+    }
+
+    /// How many addresses are banned now.
+    pub fn banned(&self, now_ms: u64) -> usize {
+        self.bans.values().filter(|ban| ban.until_ms > now_ms).count()
     }
 }
 
@@ -218,12 +291,13 @@ mod tests {
     use super::*;
     use std::net::Ipv4Addr;
 
-    const LIMITS: RateLimits = RateLimits { weight_1m: 10, orders_10s: 2, orders_1d: 3 };
+    const LIMITS: RateLimits =
+        RateLimits { weight_1m: 10, orders_10s: 2, orders_1d: 3, refusals_1m: 3 };
 
     #[test]
     fn weight_is_by_address_and_starts_anew_with_the_minute() {
         let (one, other) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
-        let mut weight = WeightLimiter::new(LIMITS.weight_1m);
+        let mut weight = WeightLimiter::new(&LIMITS);
         assert_eq!(weight.take(one, 4, 59_000), Ok(4));
         assert_eq!(weight.take(one, 6, 59_500), Ok(10));
         let refused = weight.take(one, 1, 59_001).unwrap_err();
@@ -235,7 +309,7 @@ mod tests {
 
     #[test]
     fn more_addresses_than_are_counted_apart_share_a_count() {
-        let mut weight = WeightLimiter::new(LIMITS.weight_1m);
+        let mut weight = WeightLimiter::new(&LIMITS);
         for number in 0..ADDRESSES_MAX as u32 {
             weight.take(Ipv4Addr::from(number).into(), 1, 0).unwrap();
         }
@@ -245,6 +319,52 @@ mod tests {
         assert_eq!(weight.used.len(), ADDRESSES_MAX);
         assert!(weight.take(Ipv4Addr::from(u32::MAX - 99).into(), 1, 0).is_err());
         assert!(weight.take(Ipv4Addr::from(0).into(), 1, 0).is_ok());
+    }
+
+    #[test]
+    fn an_address_that_asks_on_is_banned_longer_each_time() {
+        let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let mut weight = WeightLimiter::new(&LIMITS);
+        let mut go_on = |now_ms: u64| {
+            let mut codes = Vec::new();
+            loop {
+                match weight.take(one, 11, now_ms) {
+                    Err(refused) if refused.status == 418 => break (codes, refused),
+                    Err(refused) => codes.push(refused.status),
+                    Ok(_) => unreachable!("above the limit"),
+                }
+            }
+        };
+        let (codes, refused) = go_on(0);
+        assert_eq!((codes, refused.retry_after_s), (vec![429; 3], 120));
+        assert_eq!(
+            refused.to_string(),
+            "-1003 Way too much request weight used; IP banned until 120000. Please use WebSocket \
+             Streams for live updates to avoid bans."
+        );
+        assert_eq!(go_on(119_001).1.retry_after_s, 1, "banned still, whatever it asks");
+        assert_eq!(go_on(120_000).1.retry_after_s, 240, "twice as long the second time");
+        let mut now_ms = 360_000;
+        for _ in 0..12 {
+            now_ms += go_on(now_ms).1.retry_after_s * 1_000;
+        }
+        assert_eq!(go_on(now_ms).1.retry_after_s, 3 * 86_400, "three days at most");
+        let late = now_ms + 7 * DAY_MS;
+        assert_eq!(go_on(late).1.retry_after_s, 120, "forgotten");
+        assert_eq!(weight.take(other, 10, late), Ok(10), "another address is not concerned");
+        assert_eq!((weight.banned(late), weight.banned(late + DAY_MS)), (1, 0));
+        let mut never = WeightLimiter::new(&RateLimits { refusals_1m: 0, ..LIMITS });
+        for _ in 0..100 {
+            assert_eq!(never.take(one, 11, 0).unwrap_err().status, 429);
+        }
+    }
+
+    #[test]
+    fn one_network_of_ipv6_is_one_client() {
+        let of = |text: &str| network_of(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::1"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
     }
 
     #[test]

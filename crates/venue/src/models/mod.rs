@@ -14,6 +14,7 @@
 //! Architecture Invariant: models see nothing but events. The same events give equal models, and
 //! equal bytes of them.
 
+mod accounts;
 mod auctions;
 mod balances;
 mod candles;
@@ -24,6 +25,7 @@ mod lists;
 mod orders;
 mod trades;
 
+pub use accounts::{AccountView, Accounts, PhaseView};
 pub use auctions::{AuctionPrice, AuctionView, Auctions};
 pub use balances::BalanceView;
 pub use candles::{Candle, Candles, Interval, Ticker};
@@ -75,6 +77,7 @@ pub struct Checkpoint {
 pub struct Models {
     checkpoint: Checkpoint,
     instruments: Instruments,
+    accounts: Accounts,
     depth: Depth,
     trades: Trades,
     orders: Orders,
@@ -90,6 +93,7 @@ impl Models {
         Self {
             checkpoint: Checkpoint::default(),
             instruments: Instruments::default(),
+            accounts: Accounts::default(),
             depth: Depth::default(),
             trades: Trades::new(TRADE_HISTORY),
             orders: Orders::new(limits.ended_orders),
@@ -114,6 +118,7 @@ impl Models {
         told: impl FnMut(InstrumentId, &LevelChange),
     ) {
         self.instruments.apply(header, event);
+        self.accounts.apply(header, event);
         self.orders.apply(header, event);
         self.auctions.apply(header, event);
         self.settle(header, event);
@@ -174,6 +179,11 @@ impl Models {
     /// What trades here.
     pub const fn instruments(&self) -> &Instruments {
         &self.instruments
+    }
+
+    /// Accounts as the operator set them.
+    pub const fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// An instrument's displayed book, at the end of a command.
@@ -249,6 +259,7 @@ impl Models {
         image::begin(out);
         image::put(out, [self.checkpoint].iter());
         self.instruments.save(out);
+        self.accounts.save(out);
         self.depth.save(out);
         self.trades.save(out);
         self.orders.save(out);
@@ -268,6 +279,7 @@ impl Models {
         let loaded = Self {
             checkpoint,
             instruments: Instruments::load(&mut reader)?,
+            accounts: Accounts::load(&mut reader)?,
             depth: Depth::load(&mut reader)?,
             trades: Trades::load(&mut reader, TRADE_HISTORY)?,
             orders: Orders::load(&mut reader, limits.ended_orders)?,

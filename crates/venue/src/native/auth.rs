@@ -11,6 +11,7 @@
 //! something is taken once: the same signed bytes are refused until their window has passed.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -61,9 +62,9 @@ pub struct Signed<'r> {
 
 /// Who signed, and what has to be remembered of it.
 #[derive(Debug)]
-pub struct Signer<'k> {
+pub struct Signer {
     /// The key.
-    pub key: &'k Key,
+    pub key: Arc<Key>,
     /// Until when the request is good, in milliseconds.
     pub until_ms: u64,
     /// What tells this request from every other.
@@ -75,12 +76,7 @@ impl<'h> Credentials<'h> {
     ///
     /// # Errors
     /// A [`Problem`] of 401, with the header at fault. Which of key and signature is wrong is not told.
-    pub fn check<'k>(
-        &self,
-        keys: &'k Keys,
-        signed: Signed<'_>,
-        now_ms: u64,
-    ) -> Result<Signer<'k>, Problem> {
+    pub fn check(&self, keys: &Keys, signed: Signed<'_>, now_ms: u64) -> Result<Signer, Problem> {
         let there = |value: Option<&'h str>, header: &'static str| {
             let missing = || Problem::new(Code::SignatureRequired, "the header is missing");
             value.filter(|value| !value.is_empty()).ok_or_else(|| missing().of_field(header))
@@ -161,7 +157,7 @@ impl Replays {
     /// # Errors
     /// [`Code::RequestReplayed`] the second time, [`Code::Busy`] while as many are remembered as may
     /// be.
-    pub fn take(&mut self, signer: &Signer<'_>, now_ms: u64) -> Result<(), Problem> {
+    pub fn take(&mut self, signer: &Signer, now_ms: u64) -> Result<(), Problem> {
         while let Some(&(until_ms, digest)) = self.by_end.first()
             && until_ms < now_ms
         {
@@ -189,9 +185,9 @@ mod tests {
     use tiercel_types::AccountId;
 
     fn keys() -> Keys {
-        let mut keys = Keys::default();
+        let keys = Keys::default();
         let verifier = Verifier::Hmac(b"secret".to_vec());
-        let key = Key { account: AccountId(7), verifier, may_read: true, may_trade: true };
+        let key = Key::new(AccountId(7), verifier, true, true);
         keys.add("key", key).unwrap();
         keys
     }

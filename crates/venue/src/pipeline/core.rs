@@ -26,6 +26,7 @@ use tiercel_types::{Command, EventBuffer, Timestamp};
 
 use super::bell::Sleeper;
 use super::outbox::{Outbox, PushError};
+use super::probe::Probe;
 use super::sequencer::Sequencer;
 use super::status::{Health, Shared, Status};
 use super::submission::{Entry, Origin};
@@ -80,6 +81,9 @@ struct Stage<L: EventLog> {
     failure: Option<CoreError>,
     /// The last command was not its submission's last: nothing may come between.
     within_submission: bool,
+    /// Commands that were taken from the ring.
+    taken: u64,
+    probe: Option<Probe>,
 }
 
 impl<L: EventLog> Core<L> {
@@ -102,6 +106,8 @@ impl<L: EventLog> Core<L> {
             shared,
             failure: None,
             within_submission: false,
+            taken: 0,
+            probe: None,
         };
         Self { commands, stage, sleeper: None }
     }
@@ -124,8 +130,9 @@ impl<L: EventLog> Core<L> {
         });
         // All gateways are gone: nothing was there, and nothing will be.
         let taken = taken.unwrap_or(0);
+        stage.taken += taken as u64;
         if taken == 0 && !stage.within_submission && stage.is_due(now) {
-            stage.take(Origin::VENUE, &AdvanceTime::default().into(), now);
+            stage.take(Origin::venue(), &AdvanceTime::default().into(), now);
             work += 1;
         }
         stage.check()?;
@@ -189,6 +196,11 @@ impl<L: EventLog> Core<L> {
         self.stage.fail(error)
     }
 
+    /// Has it record how long commands take in its stages.
+    pub fn measure(&mut self, probe: Probe) {
+        self.stage.probe = Some(probe);
+    }
+
     /// What it tells of itself.
     pub fn status(&self) -> Status {
         Status(Arc::clone(&self.stage.shared))
@@ -228,8 +240,13 @@ impl<L: EventLog> Stage<L> {
 
     #[inline]
     fn release(&mut self) {
+        let acknowledged = self.log.acknowledged_sequence();
         self.shared.tell(self.sequencer.last().sequence, self.log.durable_sequence());
-        self.outbox.release(self.log.acknowledged_sequence());
+        self.shared.tell_queues(self.taken, self.outbox.produced());
+        self.outbox.release(acknowledged);
+        if let Some(probe) = &mut self.probe {
+            probe.released(acknowledged);
+        }
     }
 
     /// Waits until more is on the disk, and shows it.
@@ -245,9 +262,13 @@ impl<L: EventLog> Stage<L> {
     fn take(&mut self, origin: Origin, command: &Command, now: Timestamp) {
         self.within_submission = !origin.is_last_part();
         let time = self.sequencer.time_at(now);
+        let probe = self.probe.as_ref().filter(|probe| probe.is_free() && origin.gateway > 0);
+        let taken = probe.map(|probe| probe.taken(origin.handed_in));
         if self.append(command, time).is_err() {
             return;
         }
+        let probe = self.probe.as_ref();
+        let appended = taken.zip(probe).map(|(taken, probe)| probe.appended(taken));
         self.sequencer.advance(time);
         let sequence = self.sequencer.last().sequence;
         self.outbox.begin(sequence);
@@ -262,6 +283,9 @@ impl<L: EventLog> Stage<L> {
             progress = self.engine.resume(&mut self.events);
         }
         self.outbox.end();
+        if let (Some(appended), Some(probe)) = (appended, &mut self.probe) {
+            probe.matched(sequence, appended);
+        }
     }
 
     #[inline]

@@ -8,6 +8,8 @@ use tiercel_types::Timestamp;
 use crate::replica::Replica;
 use crate::store::{StoreError, catch_up};
 
+use super::status::{FollowerAsk, FollowerReport, SnapshotTaken};
+
 /// Commands of one turn.
 const TURN: u64 = 4_096;
 
@@ -36,6 +38,7 @@ pub struct Follower<D: Directory> {
     policy: SnapshotPolicy,
     /// The last snapshot: of which command, and when it was taken.
     taken: (u64, Option<Timestamp>),
+    last: Option<SnapshotTaken>,
     image: Vec<u8>,
 }
 
@@ -56,6 +59,7 @@ impl<D: Directory> Follower<D> {
             kept: options.snapshots_kept,
             policy,
             taken: (snapshot, None),
+            last: None,
             image: Vec::new(),
         }
     }
@@ -90,9 +94,32 @@ impl<D: Directory> Follower<D> {
             self.image.clear();
             self.replica.save(&mut self.image);
             snapshot::put(&self.directory, self.shard, sequence, &self.image, self.kept)?;
+            let bytes = self.image.len() as u64;
+            self.last = Some(SnapshotTaken { sequence, at: now, bytes });
         }
         self.taken = (sequence, Some(now));
         Ok(())
+    }
+
+    /// Does what it is asked, of the state after its last command.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the snapshot could not be written.
+    pub fn answer(
+        &mut self,
+        ask: FollowerAsk,
+        now: Timestamp,
+    ) -> Result<FollowerReport, StoreError> {
+        if ask == FollowerAsk::Snapshot {
+            self.snapshot(now)?;
+        }
+        let engine = self.replica.engine();
+        Ok(FollowerReport { sequence: engine.sequence(), digest: engine.digest() })
+    }
+
+    /// The last snapshot that it has taken.
+    pub const fn last_snapshot(&self) -> Option<SnapshotTaken> {
+        self.last
     }
 
     /// Its state.

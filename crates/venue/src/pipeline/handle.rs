@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tiercel_host::Clock;
 use tiercel_sync::disruptor::{Closed, MultiProducer, PublishError};
 use tiercel_sync::wait::BusySpin;
 
 use super::bell::Sleeper;
 use super::outbox::{Delivery, Gate};
+use super::probe::Moment;
 use super::status::{Health, Shared, Status};
 use super::submission::{Busy, Entry, Origin, PARTS_MAX, Submission, only_takes_away};
 
@@ -19,6 +21,8 @@ pub struct Submitter {
     pub(crate) ring: MultiProducer<Entry, BusySpin>,
     /// Room that is kept for what only takes orders away.
     pub(crate) kept: usize,
+    /// Says when commands are handed in.
+    pub(crate) clock: Clock,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -42,14 +46,16 @@ impl Submitter {
         }
         let kept = if commands.iter().all(only_takes_away) { 0 } else { self.kept };
         let (gateway, parts) = (self.gateway, commands.len() as u8);
+        let handed_in = Moment::now(&self.clock);
         let mut part = 0;
         let write = |entry: &mut Entry, _| {
-            entry.origin = Origin { gateway, part, parts, token };
+            entry.origin = Origin { gateway, part, parts, handed_in, token };
             entry.command = commands[usize::from(part)];
             part += 1;
         };
         match self.ring.try_publish_batch_sparing(commands.len(), kept, write) {
-            Ok(_) => {
+            Ok(last) => {
+                self.shared.handed_in(last + 1);
                 self.shared.core.ring();
                 Ok(())
             }
@@ -83,7 +89,9 @@ impl Deliveries {
     /// [`Closed`] when all was read that ever will come: the venue has stopped or failed.
     #[inline]
     pub fn poll(&mut self, max: usize, handle: impl FnMut(&Delivery)) -> Result<usize, Closed> {
-        self.gate.poll(max, handle)
+        let read = self.gate.poll(max, handle);
+        self.shared.read(self.index, self.gate.read());
+        read
     }
 
     /// Ready when there is something to read, or never will be again: for a task.

@@ -20,6 +20,8 @@ mod core;
 mod follower;
 mod handle;
 mod outbox;
+mod probe;
+mod replicated;
 mod sequencer;
 mod status;
 mod submission;
@@ -28,12 +30,15 @@ pub use self::core::{Core, CoreError};
 pub use follower::{Follower, SnapshotPolicy};
 pub use handle::{Deliveries, Handle, Submitter};
 pub use outbox::Delivery;
-pub use status::{Health, Status};
+pub use probe::{LATENCY, LATENCY_HELP, Probe};
+pub use replicated::{LogReplica, ReplicaError, Replicated, VenueLog};
+pub use status::{FollowerAsk, FollowerReport, Health, Queues, SnapshotTaken, Status};
 pub use submission::{Busy, Origin, PARTS_MAX, Submission};
 pub use tiercel_sync::disruptor::Closed;
 
 use std::sync::Arc;
 
+use tiercel_host::Clock;
 use tiercel_journal::{Durability, EventLog};
 use tiercel_matching::FullEngine;
 use tiercel_sync::disruptor::multi_with;
@@ -92,11 +97,13 @@ pub fn pipeline<L: EventLog>(
     let ring = graph.build();
     let (outbox, readers) =
         outbox::outbox(options.events, usize::from(gateways), sequence, &shared);
+    let clock = Clock::new();
     let handles = readers.into_iter().zip(1..).map(|(reader, gateway)| {
         let submitter = Submitter {
             gateway,
             ring: ring.clone(),
             kept: options.kept_for_cancels,
+            clock: clock.clone(),
             shared: Arc::clone(&shared),
         };
         let deliveries = Deliveries {

@@ -131,6 +131,12 @@ impl Outbox {
         }
     }
 
+    /// Events written.
+    #[inline]
+    pub(crate) const fn produced(&self) -> u64 {
+        self.produced
+    }
+
     /// All events of the command are written.
     #[inline]
     pub(crate) fn end(&mut self) {
@@ -167,6 +173,11 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(ring: Reader, shared: Arc<Shared>) -> Self {
         Self { ring, read: 0, shared }
+    }
+
+    /// Events that were handed over.
+    pub(crate) const fn read(&self) -> u64 {
+        self.read
     }
 
     /// Whether there is something to read, or never will be again.
@@ -207,7 +218,7 @@ mod tests {
         let (header, event) = (EventHeader::default(), TimeAdvanced::default());
         let mut write = |sequence| {
             outbox.begin(sequence);
-            let result = outbox.push(Origin::VENUE, &header, EventRef::TimeAdvanced(&event));
+            let result = outbox.push(Origin::venue(), &header, EventRef::TimeAdvanced(&event));
             if result.is_ok() {
                 outbox.end();
             }

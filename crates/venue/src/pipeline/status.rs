@@ -1,9 +1,10 @@
 //! What the core tells everybody of itself.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tiercel_sync::layout::Apart;
+use tiercel_types::Timestamp;
 
 use super::bell::Bell;
 
@@ -44,6 +45,13 @@ pub(crate) struct Shared {
     durable: AtomicU64,
     failure: OnceLock<String>,
     follower_failure: OnceLock<String>,
+    follower: Mutex<Desk>,
+    /// Commands that were handed in, and those of them that the core has taken.
+    handed_in: Apart<AtomicU64>,
+    taken: AtomicU64,
+    /// Events that were written, and those of them that each reader has read.
+    produced: AtomicU64,
+    read: Box<[Apart<AtomicU64>]>,
     /// No event will be released any more.
     over: AtomicBool,
     /// The core's.
@@ -61,6 +69,11 @@ impl Shared {
             durable: AtomicU64::new(sequence),
             failure: OnceLock::new(),
             follower_failure: OnceLock::new(),
+            follower: Mutex::default(),
+            handed_in: Apart::new(AtomicU64::new(0)),
+            taken: AtomicU64::new(0),
+            produced: AtomicU64::new(0),
+            read: (0..readers).map(|_| Apart::new(AtomicU64::new(0))).collect(),
             over: AtomicBool::new(false),
             core: Bell::default(),
             readers: (0..readers).map(|_| Bell::default()).collect(),
@@ -125,12 +138,94 @@ impl Shared {
         }
     }
 
+    /// So many commands were handed in. Where several hand in at a time, the last word wins: the
+    /// number is for people.
+    #[inline]
+    pub(crate) fn handed_in(&self, commands: u64) {
+        self.handed_in.store(commands, Ordering::Relaxed);
+    }
+
+    /// The reader has read so many events.
+    #[inline]
+    pub(crate) fn read(&self, reader: usize, events: u64) {
+        self.read[reader].store(events, Ordering::Relaxed);
+    }
+
+    pub(crate) fn tell_queues(&self, taken: u64, produced: u64) {
+        self.taken.store(taken, Ordering::Relaxed);
+        self.produced.store(produced, Ordering::Relaxed);
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.follower.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn tell(&self, sequence: u64, durable: u64) {
         self.sequence.store(sequence, Ordering::Relaxed);
         // Release: the follower that reads so far in the files finds it there.
         self.durable.store(durable, Ordering::Release);
     }
 }
+
+/// How much waits in the pipeline. Each number was true at about this moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queues {
+    /// Commands that wait for the core.
+    pub commands: u64,
+    /// Events that wait for the disk or for the slowest reader.
+    pub events: u64,
+    /// Commands in the log that are not on the disk.
+    pub not_durable: u64,
+}
+
+/// A snapshot that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotTaken {
+    /// Of the state after this command.
+    pub sequence: u64,
+    /// When, by the system's clock.
+    pub at: Timestamp,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
+/// What is asked of the follower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowerAsk {
+    /// The digest of the state.
+    Digest,
+    /// A snapshot now, and its digest.
+    Snapshot,
+}
+
+/// What the follower answers, of the state after the last command that it has applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowerReport {
+    /// That command.
+    pub sequence: u64,
+    /// The digest of the engine's state after it.
+    pub digest: u128,
+}
+
+/// Whom the follower answers.
+pub(crate) type FollowerReply = Box<dyn FnOnce(Result<FollowerReport, String>) + Send>;
+
+/// What waits for the follower, and what it has done.
+#[derive(Default)]
+struct Desk {
+    is_there: bool,
+    asks: Vec<(FollowerAsk, FollowerReply)>,
+    taken: Option<SnapshotTaken>,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").field("is_there", &self.is_there).finish_non_exhaustive()
+    }
+}
+
+/// What waits for the follower at most.
+const ASKS_MAX: usize = 16;
 
 /// What anybody may ask of the running core. Clones ask the same one.
 #[derive(Clone, Debug)]
@@ -155,6 +250,67 @@ impl Status {
 
     pub(crate) fn follower_failed(&self, why: &str) {
         self.0.follower_failure.get_or_init(|| why.to_owned());
+    }
+
+    /// Asks the follower for something that takes its time; `reply` is called on its thread.
+    ///
+    /// # Errors
+    /// There is no follower, or too much waits for it.
+    pub fn ask_follower(
+        &self,
+        ask: FollowerAsk,
+        reply: impl FnOnce(Result<FollowerReport, String>) + Send + 'static,
+    ) -> Result<(), &'static str> {
+        let mut desk = self.0.desk();
+        if !desk.is_there {
+            return Err("this venue takes no snapshots: nothing follows its log");
+        }
+        if desk.asks.len() >= ASKS_MAX {
+            return Err("too much waits for the follower");
+        }
+        desk.asks.push((ask, Box::new(reply)));
+        Ok(())
+    }
+
+    pub(crate) fn follower_begins(&self) {
+        self.0.desk().is_there = true;
+    }
+
+    /// What it was asked since the last time.
+    pub(crate) fn follower_asks(&self) -> Vec<(FollowerAsk, FollowerReply)> {
+        std::mem::take(&mut self.0.desk().asks)
+    }
+
+    pub(crate) fn snapshot_was_taken(&self, taken: SnapshotTaken) {
+        self.0.desk().taken = Some(taken);
+    }
+
+    /// The follower answers nothing more: what waits is told why.
+    pub(crate) fn follower_ends(&self) {
+        let mut desk = self.0.desk();
+        desk.is_there = false;
+        let asks = std::mem::take(&mut desk.asks);
+        drop(desk);
+        let why = self.follower_failure().unwrap_or("the venue stops");
+        for (_, reply) in asks {
+            reply(Err(why.to_owned()));
+        }
+    }
+
+    /// The last snapshot that was taken since the start.
+    pub fn snapshot(&self) -> Option<SnapshotTaken> {
+        self.0.desk().taken
+    }
+
+    /// How much waits.
+    pub fn queues(&self) -> Queues {
+        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let read = self.0.read.iter().map(|read| load(read)).min().unwrap_or(0);
+        Queues {
+            commands: load(&self.0.handed_in).saturating_sub(load(&self.0.taken)),
+            events: load(&self.0.produced).saturating_sub(read),
+            not_durable: self.sequence().saturating_sub(self.durable_sequence()),
+        }
     }
 
     /// The last command in the log.

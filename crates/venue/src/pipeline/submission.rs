@@ -4,6 +4,8 @@ use thiserror::Error;
 use tiercel_types::Command;
 use tiercel_types::command::AdvanceTime;
 
+use super::probe::Moment;
+
 /// Most commands of a submission: three legs, each with a condition, and their list.
 pub const PARTS_MAX: usize = 7;
 
@@ -26,13 +28,17 @@ pub struct Origin {
     pub part: u8,
     /// How many it has.
     pub parts: u8,
+    /// When it was handed in.
+    pub(crate) handed_in: Moment,
     /// The submission's token.
     pub token: u64,
 }
 
 impl Origin {
     /// The venue itself.
-    pub(crate) const VENUE: Self = Self { gateway: 0, part: 0, parts: 1, token: 0 };
+    pub(crate) fn venue() -> Self {
+        Self { parts: 1, ..Self::default() }
+    }
 
     /// Whether this is the submission's last command.
     pub const fn is_last_part(&self) -> bool {

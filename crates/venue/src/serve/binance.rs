@@ -80,7 +80,10 @@ async fn answer(
                 // The venue failed before the answer came: its outcome is unknown.
                 let events = events.await.map_err(|_| ApiError::timeout())?;
                 let mut gateway = shared.gateway();
-                let work = tell(&mut gateway, &events)?;
+                let began = gateway.metrics.now();
+                let work = tell(&mut gateway, &events);
+                gateway.metrics.encode.record_since(began);
+                let work = work?;
                 next = Next::of(work, &mut gateway);
             }
         }
@@ -108,6 +111,7 @@ fn look(
 ) -> Result<Next, ApiError> {
     let now_ms = now_ms();
     let mut gateway = shared.gateway();
+    let began = gateway.metrics.now();
     let at_path = || CALLS.iter().filter(|calling| calling.http.1 == path);
     let Some(calling) = at_path().find(|calling| calling.http.0 == *method) else {
         counts.weight = Some(gateway.weights.take(address, 1, now_ms)?);
@@ -122,30 +126,32 @@ fn look(
         Access::Public => None,
         access => Some(signer(shared, access, headers, (query, body), &params, now_ms)?),
     };
-    let mut call = Call::new(shared, &mut gateway, &params, key, now_ms);
+    gateway.request_began = Some(began);
+    let mut call = Call::new(shared, &mut gateway, &params, key.as_deref(), now_ms);
     let work = (calling.begin)(&mut call);
     counts.orders = call.order_count;
+    gateway.request_began = None;
     Ok(Next::of(work?, &mut gateway))
 }
 
 /// Whose request it is: its key, its timestamp, its signature, and whether it may.
-fn signer<'s>(
-    shared: &'s Shared,
+fn signer(
+    shared: &Shared,
     access: Access,
     headers: &HeaderMap,
     (query, body): (&str, &str),
     params: &Params<'_>,
     now_ms: u64,
-) -> Result<&'s Key, ApiError> {
+) -> Result<Arc<Key>, ApiError> {
     let api_key = headers.get("x-mbx-apikey").and_then(|value| value.to_str().ok());
     let api_key = api_key.filter(|key| !key.is_empty()).ok_or_else(ApiError::key_format)?;
     if access == Access::Key {
         let key = shared.keys.get(api_key).ok_or_else(ApiError::key_rejected)?;
-        return access.check(key).map(|()| key);
+        return access.check(&key).map(|()| key);
     }
     let deadline = Deadline::read(params)?;
     let key = shared.keys.get(api_key).ok_or_else(ApiError::key_rejected)?;
     check_signature(&key.verifier, query, body, params)?;
     deadline.check(now_ms)?;
-    access.check(key).map(|()| key)
+    access.check(&key).map(|()| key)
 }

@@ -1,11 +1,10 @@
 //! What the serving thread owns: read models, limits, and the requests that wait for the engine.
 
 use std::collections::{HashMap, VecDeque};
-use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tiercel_telemetry::{Counter, Registry};
+use tiercel_telemetry::Registry;
 use tiercel_types::{AccountId, ClientOrderId, Command, Event, EventHeader, InstrumentId, OrderId};
 use tokio::sync::oneshot;
 
@@ -20,6 +19,7 @@ use crate::pipeline::{Busy, Delivery, Status, Submission, Submitter};
 
 use super::calls::{Tell, Work};
 use super::hub::Hub;
+use super::metrics::Metrics;
 use super::queues::{ConnectionId, Message};
 use super::{ServeOptions, native, now_ms};
 
@@ -65,6 +65,7 @@ pub(super) type Replied = oneshot::Receiver<Events>;
 struct Pending {
     account: AccountId,
     events: Events,
+    handed_in: u64,
     reply: Reply,
 }
 
@@ -88,14 +89,6 @@ pub(super) struct Answering {
     pub(super) usage: Option<Usage>,
 }
 
-/// Counts of what happened.
-struct Counters {
-    accepted: Counter,
-    filled: Counter,
-    denied: Counter,
-    trades: Counter,
-}
-
 /// The serving thread's state.
 pub(super) struct Gateway {
     submitter: Submitter,
@@ -112,7 +105,9 @@ pub(super) struct Gateway {
     limits: RateLimits,
     /// How long a request waits for the engine.
     timeout: Duration,
-    counters: Counters,
+    pub(super) metrics: Metrics,
+    /// When the request began that is looked at, by the counter; `None`: nobody measures that.
+    pub(super) request_began: Option<u64>,
 }
 
 impl Gateway {
@@ -120,21 +115,14 @@ impl Gateway {
         submitter: Submitter,
         models: Models,
         options: &ServeOptions,
-        registry: &Registry,
-    ) -> io::Result<Self> {
+        metrics: Metrics,
+    ) -> Self {
         let limits = options.limits;
-        let counter = |name, help| registry.counter(name, help, &[]).map_err(io::Error::other);
-        let counters = Counters {
-            accepted: counter("orders_accepted_total", "Orders that the engine took.")?,
-            filled: counter("orders_filled_total", "Orders that were filled in full.")?,
-            denied: counter("commands_denied_total", "Commands that the engine denied.")?,
-            trades: counter("trades_total", "Trades.")?,
-        };
-        Ok(Self {
+        Self {
             submitter,
             native: native::State::new(&models),
             models,
-            weights: WeightLimiter::new(limits.weight_1m),
+            weights: WeightLimiter::new(&limits),
             orders: OrderLimiter::new(limits),
             hub: Hub::default(),
             pending: HashMap::new(),
@@ -143,8 +131,9 @@ impl Gateway {
             names: Names::new(now_ms()),
             limits,
             timeout: options.request_timeout,
-            counters,
-        })
+            metrics,
+            request_began: None,
+        }
     }
 
     /// A client order id for an order that has none.
@@ -164,7 +153,12 @@ impl Gateway {
         let token = self.next_token;
         self.submitter.submit(Submission { token, commands })?;
         self.next_token += 1;
-        self.pending.insert(token, Pending { account, events: Vec::new(), reply: Reply::None });
+        let handed_in = match self.request_began.take() {
+            Some(began) => self.metrics.decode.record_since(began),
+            None => self.metrics.now(),
+        };
+        let reply = Reply::None;
+        self.pending.insert(token, Pending { account, events: Vec::new(), handed_in, reply });
         Ok(Ticket(token))
     }
 
@@ -252,8 +246,9 @@ impl Gateway {
             self.native.settle(token);
         }
         if delivery.is_end_of_submission()
-            && let Some(Pending { events, reply, .. }) = self.pending.remove(&token)
+            && let Some(Pending { events, handed_in, reply, .. }) = self.pending.remove(&token)
         {
+            self.metrics.answered(handed_in);
             match reply {
                 Reply::None => {}
                 // A client that is gone does not hear it.
@@ -266,10 +261,10 @@ impl Gateway {
     /// Counts it, before the models change.
     fn count(&mut self, delivery: &Delivery) {
         match &delivery.event {
-            Event::OrderAccepted(_) => self.counters.accepted.increment(),
-            Event::Denied(_) => self.counters.denied.increment(),
+            Event::OrderAccepted(_) => self.metrics.accepted.increment(),
+            Event::Denied(denied) => self.metrics.denied(denied.reason),
             Event::Trade(trade) => {
-                self.counters.trades.increment();
+                self.metrics.trades.increment();
                 let now_ms = delivery.header.time_ns / NANOS_PER_MILLI;
                 let taker = delivery.header.account;
                 self.filled(taker, trade.taker_order_id, trade.taker_open_qty.is_zero(), now_ms);
@@ -283,7 +278,7 @@ impl Gateway {
     fn filled(&mut self, account: AccountId, order_id: OrderId, in_full: bool, now_ms: u64) {
         let Some(order) = self.models.orders().get(account, order_id) else { return };
         if in_full && !order.is_by_amount() {
-            self.counters.filled.increment();
+            self.metrics.filled.increment();
         }
         if order.executed_qty.is_zero() {
             self.orders.first_fill(account, now_ms);
@@ -306,6 +301,14 @@ impl Gateway {
         self.hub.align_depth(&self.models, instrument, now_ms());
     }
 
+    /// To be called about once a second.
+    pub(super) fn beat(&mut self, status: &Status) {
+        for _ in 0..self.hub.take_cut_off() {
+            self.metrics.slow_consumers.increment();
+        }
+        self.metrics.beat(status, self.hub.size());
+    }
+
     /// No event will come any more: what waits has an unknown outcome, and is told so.
     pub(super) fn abandon(&mut self) {
         for (_, pending) in std::mem::take(&mut self.pending) {
@@ -319,9 +322,16 @@ impl Gateway {
 }
 
 /// Whether an event of a submission is for the account that made it: of others' orders, which it
-/// met or triggered, it learns nothing.
+/// met or triggered, it learns nothing. The operator, who asks for [`AccountId::ALL`], learns
+/// everything but what became of single orders, of which there may be many.
 fn concerns(account: AccountId, delivery: &Delivery) -> bool {
     match &delivery.event {
+        Event::OrderEnded(_) | Event::Trade(_) | Event::LevelChanged(_)
+            if account == AccountId::ALL =>
+        {
+            false
+        }
+        _ if account == AccountId::ALL => true,
         Event::Denied(_) | Event::MassCancelDone(_) => true,
         Event::Trade(trade) => delivery.header.account == account || trade.maker_account == account,
         _ => delivery.header.account == account,

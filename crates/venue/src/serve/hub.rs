@@ -68,6 +68,16 @@ impl Hub {
         }
     }
 
+    /// How many were cut off since the last time.
+    pub(super) fn take_cut_off(&mut self) -> usize {
+        self.queues.take_cut_off()
+    }
+
+    /// Connections, and subscriptions of all of them.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.queues.len(), self.streams.values().map(|(_, told)| told.len()).sum())
+    }
+
     /// Ends all connections.
     pub(super) fn close(&mut self, now_ms: u64) {
         self.queues.close(now_ms);

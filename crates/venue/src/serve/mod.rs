@@ -13,10 +13,12 @@
 //! | bound | what happens there |
 //! |---|---|
 //! | connections | the next waits in the system's queue until one ends |
-//! | head of a request, idle connection | closed after `header_timeout` |
+//! | connections of an address | the next is closed at once |
+//! | TLS handshake, head of a request, idle connection | closed after `header_timeout` |
+//! | an answer that its client does not take | closed after `send_timeout` |
 //! | body of a request | 413, -1101 |
 //! | request as a whole | 504, -1007 after `request_timeout`: the outcome is unknown |
-//! | request weight, unfilled orders | 429, -1003 or -1015 |
+//! | request weight, unfilled orders | 429, -1003 or -1015; who asks on all the same is banned: 418 |
 //! | a WebSocket's queue | the client is cut off, and told so if it still reads |
 //! | command ring | 503, -1008: nothing was taken; cancels have room of their own |
 //!
@@ -24,49 +26,55 @@
 //! [`binance`](crate::binance). An account is the one of the key that signed, never one that a
 //! request names.
 
+mod admin;
 mod binance;
 mod calls;
 mod connection;
+mod cors;
 mod fanout;
 mod gateway;
 mod hub;
+mod listen;
+mod metrics;
 mod monitor;
 mod native;
+mod paced;
 mod queues;
 mod stream;
+mod tls;
 mod user_streams;
 mod ws_api;
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::pin::pin;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tiercel_telemetry::Registry;
-use tokio::net::{TcpListener as TokioListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::info;
 
 use crate::accounts::Keys;
 use crate::binance::ApiError;
 use crate::binance::rate_limit::RateLimits;
-use crate::binance::stream::Cadence;
+use crate::binance::stream::{Cadence, STREAMS_MAX};
 use crate::models::Models;
 use crate::pipeline::{Deliveries, Handle};
 
+pub use admin::Admin;
+pub(crate) use cors::is_origin;
 use gateway::{Gateway, Shared};
+use listen::{Door, Peer};
+use metrics::{DoorMetrics, Metrics};
+pub use tls::{Tls, TlsOptions};
 
 /// Events folded before connections have their turn.
 const EVENTS_A_TURN: usize = 512;
@@ -82,52 +90,130 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub struct ServeOptions {
     /// Connections at once.
     pub connections_max: usize,
+    /// Of them, those of one address; of IPv6: of one network of 64 bits.
+    pub connections_per_address: usize,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
-    /// How long the head of a request may take to come, from the end of the one before.
+    /// How long the head of a request may take to come, from the end of the one before; and a TLS
+    /// handshake.
     pub header_timeout: Duration,
     /// How long a request may take, from its head to its answer.
     pub request_timeout: Duration,
     /// How long a WebSocket connection may last.
     pub connection_lifetime: Duration,
+    /// How long a client may take nothing of its answer.
+    pub send_timeout: Duration,
+    /// Origins whose pages' scripts may ask; `*`: all of them.
+    pub cors_origins: Vec<String>,
+    /// Whether `/metrics` is served.
+    pub metrics: bool,
     /// What clients may ask.
     pub limits: RateLimits,
+    /// Streams that a connection may be told of.
+    pub streams_max: usize,
+    /// Messages of a client on a stream connection in a second.
+    pub stream_messages_1s: u32,
 }
 
 impl Default for ServeOptions {
     fn default() -> Self {
         Self {
-            connections_max: 1_024,
+            connections_max: 4_096,
+            connections_per_address: 2_048,
             body_bytes_max: 16 * 1_024,
             header_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(10),
             connection_lifetime: Duration::from_hours(24),
+            send_timeout: Duration::from_secs(30),
+            cors_origins: Vec::new(),
+            metrics: true,
             limits: RateLimits::default(),
+            streams_max: STREAMS_MAX,
+            stream_messages_1s: 5,
         }
     }
 }
 
-/// Whose connection a request came on.
-#[derive(Clone, Debug)]
-struct Peer {
-    address: SocketAddr,
-    /// Kept by whatever goes on on the connection, a WebSocket too.
-    place: Arc<Place>,
+/// What a venue serves, where, and to whom.
+pub struct Server {
+    listener: TcpListener,
+    options: ServeOptions,
+    keys: Keys,
+    registry: Registry,
+    tls: Option<Tls>,
+    admin: Option<Admin>,
 }
 
-/// A connection's place among all that there may be. Its end tells the loop that it is gone.
-#[derive(Debug)]
-struct Place {
-    _permit: OwnedSemaphorePermit,
-    stopped: watch::Receiver<()>,
+impl Server {
+    /// A server on `listener`, without TLS and administration.
+    pub const fn new(
+        listener: TcpListener,
+        options: ServeOptions,
+        keys: Keys,
+        registry: Registry,
+    ) -> Self {
+        Self { listener, options, keys, registry, tls: None, admin: None }
+    }
+
+    /// The same, with TLS, on all of its addresses.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// The same, administered.
+    #[must_use]
+    pub fn with_admin(mut self, admin: Option<Admin>) -> Self {
+        self.admin = admin;
+        self
+    }
+
+    /// Serves the venue behind `handle`, until the venue stops or fails: then what has come is
+    /// answered, and connections are closed. `models` are those of all events before the handle's
+    /// first.
+    ///
+    /// # Errors
+    /// When the event loop cannot start, or a metric's name is taken in the registry.
+    pub fn run(self, handle: Handle, models: Models) -> io::Result<()> {
+        let Self { listener, options, keys, registry, tls, admin } = self;
+        let (address, with_tls) = (listener.local_addr()?, tls.is_some());
+        let status = handle.status();
+        let Handle { submitter, deliveries } = handle;
+        let metrics = Metrics::new(&registry, &status)?;
+        let gateway = Gateway::new(submitter, models, &options, metrics);
+        let shared = Arc::new(Shared::new(gateway, options, keys, status, registry));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let options = &shared.options;
+            let (stop, stopped) = watch::channel(());
+            let door = DoorMetrics::new(&shared.registry, "public")?;
+            let public = Door::new(listener, options, tls.clone(), router(&shared), door)?;
+            let mut accepting = vec![tokio::spawn(public.accept(stopped.clone()))];
+            if let Some(admin) = admin {
+                let door = admin.door(tls, &shared)?;
+                accepting.push(tokio::spawn(door.accept(stopped.clone())));
+            }
+            drop(stopped);
+            info!(%address, tls = with_tls, "the venue is open");
+            fold(deliveries, &shared).await;
+            info!("the venue closes");
+            // Tells connections, and waits until all of them have dropped their end.
+            stop.send_replace(());
+            for accepting in accepting {
+                accepting.abort();
+            }
+            // Those that take longer are cut off with the loop.
+            let _all_gone = timeout(GOODBYE, stop.closed()).await;
+            Ok(())
+        })
+    }
 }
 
-/// Serves the venue behind `handle` on `listener`, until the venue stops or fails: then what has
-/// come is answered, and connections are closed. `models` are those of all events before the
-/// handle's first.
+/// Serves the venue behind `handle` on `listener` alone: see [`Server::run`].
 ///
 /// # Errors
-/// When the event loop cannot start, or a metric's name is taken in `registry`.
+/// As [`Server::run`].
 pub fn serve(
     listener: TcpListener,
     options: ServeOptions,
@@ -136,24 +222,7 @@ pub fn serve(
     models: Models,
     registry: &Registry,
 ) -> io::Result<()> {
-    let status = handle.status();
-    let Handle { submitter, deliveries } = handle;
-    let gateway = Gateway::new(submitter, models, &options, registry)?;
-    let shared = Arc::new(Shared::new(gateway, options, keys, status, registry.clone()));
-    listener.set_nonblocking(true)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = TokioListener::from_std(listener)?;
-        let (stop, stopped) = watch::channel(());
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
-        fold(deliveries, &shared).await;
-        // Tells connections, and waits until all of them have dropped their end.
-        stop.send_replace(());
-        accepting.abort();
-        // Those that take longer are cut off with the loop.
-        let _all_gone = timeout(GOODBYE, stop.closed()).await;
-        Ok(())
-    })
+    Server::new(listener, options, keys, registry.clone()).run(handle, models)
 }
 
 /// Folds events as they come, until none will come any more, and sends depth streams their diffs.
@@ -177,6 +246,7 @@ async fn fold(mut deliveries: Deliveries, shared: &Shared) {
                 gateway.tell_depths(Cadence::Fast);
                 if beat.is_multiple_of(BEATS_A_SECOND) {
                     gateway.tell_depths(Cadence::Slow);
+                    gateway.beat(&shared.status);
                 }
                 gateway.tell_beat(beat);
             }
@@ -185,49 +255,8 @@ async fn fold(mut deliveries: Deliveries, shared: &Shared) {
     }
 }
 
-/// Takes connections, as many at once as there may be.
-async fn accept(listener: TokioListener, shared: Arc<Shared>, stopped: watch::Receiver<()>) {
-    let places = Arc::new(Semaphore::new(shared.options.connections_max));
-    let router = router(&shared);
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(shared.options.header_timeout);
-    // The semaphore is never closed.
-    while let Ok(permit) = Arc::clone(&places).acquire_owned().await {
-        let Ok((stream, address)) = listener.accept().await else {
-            // A connection that ended before it was taken, or no descriptor left: try again.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        let place = Arc::new(Place { _permit: permit, stopped: stopped.clone() });
-        let (http, router) = (http.clone(), router.clone());
-        tokio::spawn(async move {
-            connection(&http, stream, Peer { address, place }, router).await;
-        });
-    }
-}
-
-/// Serves one connection until it ends, or the venue stops.
-async fn connection(http: &http1::Builder, stream: TcpStream, peer: Peer, router: Router) {
-    let mut stopped = peer.place.stopped.clone();
-    // Answers are small: none waits for another. A socket that refuses this still works.
-    let _nodelay = stream.set_nodelay(true);
-    let router = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        router.call(request)
-    });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
-    // A client that breaks off or says no HTTP has ended its own connection: nothing to tell.
-    tokio::select! {
-        _ended = connection.as_mut() => return,
-        _stopped = stopped.changed() => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ended = connection.await;
-}
-
 fn router(shared: &Arc<Shared>) -> Router {
-    Router::new()
+    let mut router = Router::new()
         .merge(native::routes())
         .route("/api/v3/{*path}", any(binance::handle))
         .route("/ws-api/v3", get(ws_api::open))
@@ -237,10 +266,16 @@ fn router(shared: &Arc<Shared>) -> Router {
         .route("/stream/{*names}", get(stream::combined))
         .route("/health/live", get(monitor::live))
         .route("/health/ready", get(monitor::ready))
-        .route("/metrics", get(monitor::metrics))
         .fallback(async || refusal(&ApiError::no_such_path()))
-        .method_not_allowed_fallback(async || refusal(&ApiError::no_such_method()))
-        .with_state(Arc::clone(shared))
+        .method_not_allowed_fallback(async || refusal(&ApiError::no_such_method()));
+    if shared.options.metrics {
+        router = router.route("/metrics", get(monitor::metrics));
+    }
+    if !shared.options.cors_origins.is_empty() {
+        let shared = Arc::clone(shared);
+        router = router.layer(middleware::from_fn_with_state(shared, cors::answer));
+    }
+    router.with_state(Arc::clone(shared))
 }
 
 /// Milliseconds since the epoch, by the system's clock.

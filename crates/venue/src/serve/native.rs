@@ -155,7 +155,7 @@ fn look(
     let call = Call {
         models,
         signals: &native.signals,
-        account: key.map_or(AccountId::VENUE, |key| key.account),
+        account: key.as_ref().map_or(AccountId::VENUE, |key| key.account),
         may_trade: key.is_some_and(|key| key.may_trade),
         now: Timestamp(now_ms.saturating_mul(1_000_000)),
         places: &places,
@@ -212,14 +212,14 @@ fn credentials(headers: &HeaderMap) -> Credentials<'_> {
 }
 
 /// Whose request it is, and whether it may. What changes something is taken once.
-fn signer<'s>(
-    shared: &'s Shared,
+fn signer(
+    shared: &Shared,
     gateway: &mut Gateway,
     access: Access,
     head: &request::Parts,
     body: &[u8],
     now_ms: u64,
-) -> Result<&'s Key, Problem> {
+) -> Result<Arc<Key>, Problem> {
     let target = head.uri.path_and_query().map_or("", |target| target.as_str());
     let signed = Signed { method: head.method.as_str(), target, body };
     let signer = credentials(&head.headers).check(&shared.keys, signed, now_ms)?;

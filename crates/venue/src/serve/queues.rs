@@ -53,6 +53,8 @@ impl Speaks {
 pub(super) struct Queues {
     last: ConnectionId,
     open: HashMap<ConnectionId, (Speaks, mpsc::Sender<Message>)>,
+    /// Clients that were cut off since somebody asked.
+    cut_off: usize,
 }
 
 impl Queues {
@@ -77,7 +79,18 @@ impl Queues {
             && queue.try_send(message).is_err()
         {
             self.open.remove(&connection);
+            self.cut_off += 1;
         }
+    }
+
+    /// How many clients were cut off since the last time.
+    pub(super) fn take_cut_off(&mut self) -> usize {
+        std::mem::take(&mut self.cut_off)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
     }
 
     /// Ends all connections, each with its goodbye.

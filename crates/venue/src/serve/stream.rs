@@ -9,9 +9,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tiercel_types::AccountId;
 
-use crate::binance::stream::{
-    STREAMS_MAX, Stream, StreamMethod, StreamRequest, done, invalid_streams,
-};
+use crate::binance::stream::{Stream, StreamMethod, StreamRequest, done, invalid_streams};
 
 use super::Peer;
 use super::connection::{Connection, End, Next};
@@ -21,8 +19,6 @@ use super::user_streams::Form;
 
 /// The largest message of a client.
 const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
-/// The most messages of a client in a second.
-const MESSAGES_A_SECOND: u32 = 5;
 
 /// `/ws`: no stream yet.
 pub(super) async fn bare(
@@ -134,7 +130,7 @@ impl Client {
         let second = connection.begun().elapsed().as_secs();
         let (last, count) = self.heard;
         self.heard = (second, if second == last { count + 1 } else { 1 });
-        if self.heard.1 > MESSAGES_A_SECOND {
+        if self.heard.1 > self.shared.options.stream_messages_1s {
             return Err(End::Closed(close_code::POLICY, "too many requests"));
         }
         Ok(())
@@ -144,7 +140,7 @@ impl Client {
         let StreamRequest { method, id } = request;
         let result = match method {
             StreamMethod::Subscribe(names) => {
-                if self.told.len() + names.len() > STREAMS_MAX {
+                if self.told.len() + names.len() > self.shared.options.streams_max {
                     return invalid_streams("Invalid request: too many streams", &id);
                 }
                 let known = self.known(&names);
@@ -186,7 +182,7 @@ impl Client {
     fn subscribe_known(&mut self, names: &[String]) {
         let known = self.known(names);
         let mut gateway = self.shared.gateway();
-        for (name, of) in known.into_iter().take(STREAMS_MAX) {
+        for (name, of) in known.into_iter().take(self.shared.options.streams_max) {
             match &of {
                 Of::Market(stream) => gateway.hub.subscribe(self.number, *stream, &name),
                 Of::Account(account, form) => {

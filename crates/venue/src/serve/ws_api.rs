@@ -236,26 +236,26 @@ impl Client {
             }
             access => Some(self.signer(shared, access, params, now_ms)?),
         };
-        let mut call = Call::new(shared, gateway, params, key, now_ms);
+        let mut call = Call::new(shared, gateway, params, key.as_deref(), now_ms);
         let work = (calling.begin)(&mut call);
         asked.usage.orders = call.order_count;
         work
     }
 
     /// Whose request it is: that of the key that signed it, or else of the session.
-    fn signer<'s>(
+    fn signer(
         &self,
-        shared: &'s Shared,
+        shared: &Shared,
         access: Access,
         params: &Params<'_>,
         now_ms: u64,
-    ) -> Result<&'s Key, ApiError> {
+    ) -> Result<Arc<Key>, ApiError> {
         let named = params.text("apiKey")?;
         let own = self.session.as_ref().map(|session| &*session.api_key);
         let api_key = named.or(own).ok_or_else(|| ApiError::mandatory("apiKey"))?;
         if access == Access::Key {
             let key = shared.keys.get(api_key).ok_or_else(ApiError::key_rejected)?;
-            return access.check(key).map(|()| key);
+            return access.check(&key).map(|()| key);
         }
         let deadline = Deadline::read(params)?;
         let key = shared.keys.get(api_key).ok_or_else(ApiError::key_rejected)?;
@@ -263,7 +263,7 @@ impl Client {
             check_sorted_signature(&key.verifier, params)?;
         }
         deadline.check(now_ms)?;
-        access.check(key).map(|()| key)
+        access.check(&key).map(|()| key)
     }
 
     /// What is asked of the connection itself.
@@ -299,7 +299,7 @@ impl Client {
                 let session = self.session.as_ref().ok_or_else(ApiError::unauthorized)?;
                 let key = self.shared.keys.get(&session.api_key);
                 let key = key.ok_or_else(ApiError::key_rejected)?;
-                Access::Key.check(key)?;
+                Access::Key.check(&key)?;
                 let account = key.account;
                 self.subscribe(gateway, account, true)
             }

@@ -24,7 +24,7 @@ use tiercel_venue::models::{ModelLimits, Models};
 use tiercel_venue::pipeline::{
     Core, Delivery, Handle, PipelineOptions, Status, Submission, pipeline,
 };
-use tiercel_venue::serve::{ServeOptions, serve};
+use tiercel_venue::serve::{ServeOptions, Server};
 
 /// One of the accounts: its key and how it signs.
 pub(super) struct Client {
@@ -81,7 +81,35 @@ pub(super) fn agent() -> ureq::Agent {
     config.into()
 }
 
+/// Sends a request on a connection of its own.
+pub(super) fn send(request: ureq::http::Request<String>) -> Answer {
+    let mut response = agent().run(request).unwrap();
+    let headers = response.headers().iter();
+    let headers = headers
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    let status = response.status().as_u16();
+    let text = response.body_mut().read_to_string().unwrap();
+    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    Answer { status, headers, body }
+}
+
 impl Client {
+    /// A key that an administrator made.
+    pub(super) fn made(venue: &Venue, key: &Value) -> Self {
+        let text = |name: &str| key[name].as_str().unwrap().to_owned();
+        let signs = Signs::Hmac(text("secret"));
+        Self { address: venue.address, api_key: text("api_key"), signs }
+    }
+
+    /// What it signs with.
+    pub(super) fn secret(&self) -> &str {
+        match &self.signs {
+            Signs::Hmac(secret) => secret,
+            _ => panic!("no secret"),
+        }
+    }
+
     pub(super) fn stranger(venue: &Venue) -> Self {
         Self { address: venue.address, api_key: String::new(), signs: Signs::Not }
     }
@@ -127,15 +155,7 @@ impl Client {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body.to_owned())
             .unwrap();
-        let mut response = agent().run(request).unwrap();
-        let headers = response.headers().iter();
-        let headers = headers
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-            .collect();
-        let status = response.status().as_u16();
-        let text = response.body_mut().read_to_string().unwrap();
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Answer { status, headers, body }
+        send(request)
     }
 
     pub(super) fn public(&self, path: &str) -> Answer {
@@ -193,7 +213,7 @@ pub(super) type Logged = (MemoryLog, u128);
 /// A venue with the demo market, a client for each of its two accounts, and two Ed25519 keys of the
 /// first one: one that may only read, and one that may trade too.
 pub(super) struct Venue {
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     status: Status,
     halt: Arc<AtomicBool>,
     logs: Sender<Sender<Logged>>,
@@ -211,20 +231,29 @@ impl Venue {
     }
 
     pub(super) fn with(options: ServeOptions) -> Self {
-        Self::with_gateways(options, 1)
+        Self::custom(options, |server| server)
+    }
+
+    /// With what `change` adds to the server. What the calling thread logs to, the venue does too.
+    pub(super) fn custom(options: ServeOptions, change: impl FnOnce(Server) -> Server) -> Self {
+        Self::with_gateways(options, 1, change)
     }
 
     /// With a second gateway, for commands of the operator. It is read with each of them, so that it
     /// holds the venue up after as many events as the outbox has.
     pub(super) fn with_operator(options: ServeOptions) -> Self {
-        Self::with_gateways(options, 2)
+        Self::with_gateways(options, 2, |server| server)
     }
 
-    fn with_gateways(options: ServeOptions, gateways: u16) -> Self {
+    fn with_gateways(
+        options: ServeOptions,
+        gateways: u16,
+        change: impl FnOnce(Server) -> Server,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let mut keys = Keys::default();
-        let made = demo::keys(&mut keys).unwrap();
+        let keys = Keys::default();
+        let made = demo::keys(&keys).unwrap();
         let signing = SigningKey::from_bytes(&[9; 32]);
         let public = BASE64.encode(signing.verifying_key().to_bytes());
         for (name, permissions) in [("reader", "\"read\""), ("trader", "\"read\", \"trade\"")] {
@@ -232,8 +261,8 @@ impl Venue {
                 "[[key]]\napi_key = \"{name}\"\naccount = 1\npermissions = [{permissions}]\n\
                  ed25519_public_key = \"{public}\"\n"
             );
-            let parsed = Keys::parse(&text, |_| None).unwrap();
-            keys.add(name, parsed.get(name).unwrap().clone()).unwrap();
+            let parsed = Keys::parse(&text, |_| None).unwrap().get(name).unwrap();
+            keys.add(name, Arc::into_inner(parsed).unwrap()).unwrap();
         }
         let (core, mut handles) = pipeline(
             &PipelineOptions { durability: Durability::Memory, ..PipelineOptions::default() },
@@ -249,8 +278,10 @@ impl Venue {
         let core = run_core(core, Arc::clone(&halt), asked);
         let mut models = Models::new(ModelLimits::default());
         demo::open(&mut handle, &mut models).unwrap();
+        let server = change(Server::new(listener, options, keys, Registry::new()));
+        let log = tracing::dispatcher::get_default(Clone::clone);
         let shell = std::thread::spawn(move || {
-            serve(listener, options, keys, handle, models, &Registry::new()).unwrap();
+            tracing::dispatcher::with_default(&log, || server.run(handle, models).unwrap());
         });
         let client = |at: usize| Client {
             address,

@@ -135,7 +135,7 @@ fn sockets_that_speak_no_http_harm_nobody() {
 
 #[test]
 fn weight_and_orders_are_limited_and_counted() {
-    let limits = RateLimits { weight_1m: 60, orders_10s: 3, orders_1d: 3 };
+    let limits = RateLimits { weight_1m: 60, orders_10s: 3, orders_1d: 3, refusals_1m: 20 };
     let venue = Venue::with(ServeOptions { limits, ..ServeOptions::default() });
     // A minute that changes amid the test would start the count anew.
     while now_ms() % 60_000 > 50_000 {

@@ -30,7 +30,7 @@ fn gateways_on_threads_get_their_answers_and_a_stop_loses_none() {
         let place = Place::new("threads");
         let options = store_options(Some(1_000));
         let opened = store::open(place.path(), IoOptions::default(), &options).unwrap();
-        let run = RunOptions { core_cpu: None, wait };
+        let run = RunOptions { wait, ..RunOptions::default() };
         let (running, models, mut handles) = start(opened, &SMALL_PIPELINE, run, 2).unwrap();
         let mut second = handles.remove(1);
         let mut first = handles.remove(0);

@@ -11,10 +11,10 @@ use axum::extract::ws::{
 };
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use tiercel_types::AccountId;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, interval, timeout};
 
+use crate::accounts::Key;
 use crate::native::auth::{self, Credentials, Signed};
 use crate::native::scalar::OpWord;
 use crate::native::stream::{
@@ -53,16 +53,16 @@ pub(super) async fn open(
         return response;
     };
     let signed = headers.contains_key(auth::KEY);
-    let account = match signed.then(|| authenticate(&shared, &credentials(&headers))) {
+    let key = match signed.then(|| authenticate(&shared, &credentials(&headers))) {
         None => None,
-        Some(Ok(account)) => Some(account),
+        Some(Ok(key)) => Some(key),
         Some(Err(problem)) => return problem_response(&problem),
     };
     upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX).on_upgrade(
         async move |socket| {
             let (number, messages) = shared.gateway().native.fanout.connect();
             let mut client =
-                Client { shared, socket, number, account, channels: Vec::new(), heard: (0, 0) };
+                Client { shared, socket, number, key, channels: Vec::new(), heard: (0, 0) };
             client.run(messages).await;
             client.shared.gateway().native.fanout.disconnect(number);
             drop(peer);
@@ -71,13 +71,13 @@ pub(super) async fn open(
 }
 
 /// Whose key signed the stream's own request.
-fn authenticate(shared: &Shared, credentials: &Credentials<'_>) -> Result<AccountId, Problem> {
+fn authenticate(shared: &Shared, credentials: &Credentials<'_>) -> Result<Arc<Key>, Problem> {
     let signed = Signed { method: "GET", target: TARGET, body: b"" };
     let signer = credentials.check(&shared.keys, signed, now_ms())?;
     if !signer.key.may_read {
         return Err(Problem::new(Code::KeyNotAllowed, "the key may not read").of_field(auth::KEY));
     }
-    Ok(signer.key.account)
+    Ok(signer.key)
 }
 
 /// One connection.
@@ -85,7 +85,8 @@ struct Client {
     shared: Arc<Shared>,
     socket: WebSocket,
     number: u64,
-    account: Option<AccountId>,
+    /// Whose it is.
+    key: Option<Arc<Key>>,
     channels: Vec<Channel>,
     /// The second of the connection that it last spoke in, and how often.
     heard: (u64, u32),
@@ -107,6 +108,9 @@ impl Client {
         let end = loop {
             let ended = tokio::select! {
                 message = messages.recv() => match message {
+                    Some(_) if self.is_revoked() => {
+                        Err(End::Closed(close_code::POLICY, "the key was taken back"))
+                    }
                     Some(message) => self.send(Frame::Text(message)).await,
                     None => Err(self.cut_off()),
                 },
@@ -142,6 +146,11 @@ impl Client {
         }
     }
 
+    /// What its key was good for is over.
+    fn is_revoked(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.is_revoked())
+    }
+
     /// Its queue has ended.
     fn cut_off(&self) -> End {
         if self.shared.status.health() == Health::Running {
@@ -171,6 +180,9 @@ impl Client {
 
     async fn hear(&mut self, text: &str, begun: Instant) -> Result<(), End> {
         self.count(begun)?;
+        if self.is_revoked() {
+            return Err(End::Closed(close_code::POLICY, "the key was taken back"));
+        }
         let answer = match StreamRequest::read(text) {
             Ok(request) => match self.act(&request) {
                 Ok(channels) => done(&request, channels),
@@ -194,12 +206,12 @@ impl Client {
                 self.channels.retain(|channel| !gone.contains(channel));
             }
             OpWord::Authenticate => {
-                let account = authenticate(&self.shared, &request.credentials())?;
-                if self.account.is_some_and(|known| known != account) {
+                let key = authenticate(&self.shared, &request.credentials())?;
+                if self.key.as_ref().is_some_and(|known| known.account != key.account) {
                     let detail = "the connection belongs to another account";
                     return Err(Problem::new(Code::KeyNotAllowed, detail).of_field("/key"));
                 }
-                self.account = Some(account);
+                self.key = Some(key);
             }
             OpWord::List | OpWord::Ping => {}
         }
@@ -210,8 +222,9 @@ impl Client {
     fn resolve(&self, request: &StreamRequest) -> Result<Vec<Channel>, Problem> {
         let gateway = self.shared.gateway();
         let names = request.channels()?.iter().enumerate();
+        let account = self.key.as_ref().map(|key| key.account);
         let resolve = |(at, name): (usize, &ChannelName)| {
-            name.resolve(&gateway.models, self.account, &format!("/channels/{at}"))
+            name.resolve(&gateway.models, account, &format!("/channels/{at}"))
         };
         names.map(resolve).collect()
     }

@@ -1,0 +1,308 @@
+//! The tables of a configuration, checked one by one.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tiercel_journal::Durability;
+use tiercel_sync::wait::WaitKind;
+use tiercel_telemetry::LogFormat;
+use tiercel_telemetry::log::check_levels;
+use toml::Spanned;
+
+use crate::binance::rate_limit::RateLimits;
+use crate::pipeline::SnapshotPolicy;
+use crate::serve::{ServeOptions, TlsOptions, is_origin};
+
+use super::{
+    AdminConfig, AdminTable, ConfigError, Given, HttpTable, LimitsTable, LogConfig, LogTable,
+    SnapshotsTable, ThreadConfig, ThreadsTable, TlsTable, TokenSource, VenueConfig,
+};
+
+/// What was given for a key, if anything was.
+type Ref<'a, T> = Option<&'a Spanned<T>>;
+
+/// Numbers that are at least one.
+const COUNT: RangeInclusive<u64> = 1..=1_000_000_000;
+const SECONDS: RangeInclusive<u64> = 1..=3_600;
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+/// The text, for the lines of its mistakes.
+pub(super) struct Lines<'t>(pub(super) &'t str);
+
+impl Lines<'_> {
+    pub(super) fn error(&self, at: usize, message: String) -> ConfigError {
+        let before = self.0.get(..at).unwrap_or(self.0);
+        ConfigError { line: 1 + before.matches('\n').count(), message }
+    }
+
+    /// A mistake of what was given for `key`.
+    fn refuse<T>(&self, given: &Spanned<T>, key: &str, what: &str) -> ConfigError {
+        self.error(given.span().start, format!("`{key}` {what}"))
+    }
+
+    fn number<T: TryFrom<u64>>(
+        &self,
+        given: Ref<'_, u64>,
+        key: &str,
+        range: RangeInclusive<u64>,
+        default: T,
+    ) -> Result<T, ConfigError> {
+        let Some(given) = given else { return Ok(default) };
+        let value = Some(*given.as_ref()).filter(|value| range.contains(value));
+        value.and_then(|value| T::try_from(value).ok()).ok_or_else(|| {
+            self.refuse(given, key, &format!("is {} to {}", range.start(), range.end()))
+        })
+    }
+
+    fn seconds(
+        &self,
+        given: Ref<'_, u64>,
+        key: &str,
+        default: Duration,
+    ) -> Result<Duration, ConfigError> {
+        self.number(given, key, SECONDS, default.as_secs()).map(Duration::from_secs)
+    }
+
+    pub(super) fn path(
+        &self,
+        given: Given<PathBuf>,
+        key: &str,
+    ) -> Result<Option<PathBuf>, ConfigError> {
+        let Some(given) = given else { return Ok(None) };
+        if given.as_ref().as_os_str().is_empty() {
+            return Err(self.refuse(&given, key, "is empty"));
+        }
+        Ok(Some(given.into_inner()))
+    }
+
+    pub(super) fn durability(
+        &self,
+        given: Option<&Spanned<String>>,
+    ) -> Result<Durability, ConfigError> {
+        let Some(given) = given else { return Ok(Durability::Disk) };
+        match given.as_ref().as_str() {
+            "disk" => Ok(Durability::Disk),
+            "memory" => Ok(Durability::Memory),
+            _ => Err(self.refuse(given, "store.durability", "is \"disk\" or \"memory\"")),
+        }
+    }
+
+    pub(super) fn snapshots(
+        &self,
+        table: &SnapshotsTable,
+    ) -> Result<Option<SnapshotPolicy>, ConfigError> {
+        let SnapshotPolicy { commands, interval_ns } = SnapshotPolicy::default();
+        let interval_s = interval_ns / NANOS_PER_SECOND;
+        let policy = SnapshotPolicy {
+            commands: self.number(
+                table.commands.as_ref(),
+                "snapshots.commands",
+                COUNT,
+                commands,
+            )?,
+            interval_ns: NANOS_PER_SECOND
+                * self.number(
+                    table.interval_s.as_ref(),
+                    "snapshots.interval_s",
+                    1..=86_400 * 365,
+                    interval_s,
+                )?,
+        };
+        Ok(Some(policy).filter(|_| table.enabled != Some(false)))
+    }
+
+    pub(super) fn serve(
+        &self,
+        table: &HttpTable,
+        limits: &LimitsTable,
+    ) -> Result<ServeOptions, ConfigError> {
+        let defaults = ServeOptions::default();
+        let places = |given, key, default| self.number(given, key, 1..=65_536, default);
+        let header =
+            (table.header_timeout_s.as_ref(), "http.header_timeout_s", defaults.header_timeout);
+        let request =
+            (table.request_timeout_s.as_ref(), "http.request_timeout_s", defaults.request_timeout);
+        let send = (table.send_timeout_s.as_ref(), "http.send_timeout_s", defaults.send_timeout);
+        let [header_timeout, request_timeout, send_timeout] =
+            [header, request, send].map(|(given, key, default)| self.seconds(given, key, default));
+        Ok(ServeOptions {
+            connections_max: places(
+                table.connections_max.as_ref(),
+                "http.connections_max",
+                defaults.connections_max,
+            )?,
+            connections_per_address: places(
+                table.connections_per_address.as_ref(),
+                "http.connections_per_address",
+                defaults.connections_per_address,
+            )?,
+            body_bytes_max: self.number(
+                table.body_bytes_max.as_ref(),
+                "http.body_bytes_max",
+                1_024..=16_777_216,
+                defaults.body_bytes_max,
+            )?,
+            header_timeout: header_timeout?,
+            request_timeout: request_timeout?,
+            send_timeout: send_timeout?,
+            connection_lifetime: defaults.connection_lifetime,
+            cors_origins: self.origins(table.cors_origins.as_ref())?,
+            metrics: table.metrics.unwrap_or(defaults.metrics),
+            limits: self.limits(limits)?,
+            streams_max: self.number(
+                limits.streams_per_connection.as_ref(),
+                "limits.streams_per_connection",
+                1..=65_536,
+                defaults.streams_max,
+            )?,
+            stream_messages_1s: self.number(
+                limits.stream_messages_1s.as_ref(),
+                "limits.stream_messages_1s",
+                1..=1_000_000,
+                defaults.stream_messages_1s,
+            )?,
+        })
+    }
+
+    fn limits(&self, table: &LimitsTable) -> Result<RateLimits, ConfigError> {
+        let RateLimits { weight_1m, orders_10s, orders_1d, refusals_1m } = RateLimits::default();
+        let number = |given, key, default| self.number(given, key, COUNT, default);
+        Ok(RateLimits {
+            weight_1m: number(table.weight_1m.as_ref(), "limits.weight_1m", weight_1m)?,
+            orders_10s: number(table.orders_10s.as_ref(), "limits.orders_10s", orders_10s)?,
+            orders_1d: number(table.orders_1d.as_ref(), "limits.orders_1d", orders_1d)?,
+            refusals_1m: self.number(
+                table.refusals_1m.as_ref(),
+                "limits.refusals_1m",
+                0..=*COUNT.end(),
+                refusals_1m,
+            )?,
+        })
+    }
+
+    fn origins(&self, given: Ref<'_, Vec<String>>) -> Result<Vec<String>, ConfigError> {
+        let Some(given) = given else { return Ok(Vec::new()) };
+        if given.as_ref().iter().all(|origin| is_origin(origin)) {
+            return Ok(given.as_ref().clone());
+        }
+        let what = "is a list of origins, such as \"https://desk.example\", or of \"*\"";
+        Err(self.refuse(given, "http.cors_origins", what))
+    }
+
+    /// Where REST and streams are served; beyond this machine with TLS, or with the word for
+    /// going without it.
+    pub(super) fn address(&self, table: &HttpTable, tls: bool) -> Result<SocketAddr, ConfigError> {
+        let Some(given) = &table.address else { return Ok(VenueConfig::default().address) };
+        let key = "http.address";
+        let address = self.socket(given, key)?;
+        if address.ip().is_loopback() {
+            return Ok(address);
+        }
+        if table.allow_remote != Some(true) {
+            let what = "is one that other machines reach: that needs `http.allow_remote = true`, \
+                        and TLS (`tls.certificate`)";
+            return Err(self.refuse(given, key, what));
+        }
+        if !tls && table.allow_plain != Some(true) {
+            let what = "is one that other machines reach, and there is no TLS: set \
+                        `tls.certificate` and `tls.private_key`, or `http.allow_plain = true` if a \
+                        proxy in front has it";
+            return Err(self.refuse(given, key, what));
+        }
+        Ok(address)
+    }
+
+    fn socket(&self, given: &Spanned<String>, key: &str) -> Result<SocketAddr, ConfigError> {
+        let what = "is an IP address and a port, such as 127.0.0.1:8080";
+        given.as_ref().parse().map_err(|_| self.refuse(given, key, what))
+    }
+
+    pub(super) fn tls(&self, table: TlsTable) -> Result<Option<TlsOptions>, ConfigError> {
+        let alone = |given: &Spanned<PathBuf>, key, other: &str| {
+            Err(self.refuse(given, key, &format!("needs `{other}` beside it")))
+        };
+        match (table.certificate.as_ref(), table.private_key.as_ref(), &table.client_ca) {
+            (Some(given), None, _) => alone(given, "tls.certificate", "tls.private_key")?,
+            (None, Some(given), _) => alone(given, "tls.private_key", "tls.certificate")?,
+            (None, None, Some(given)) => alone(given, "tls.client_ca", "tls.certificate")?,
+            _ => {}
+        }
+        let certificate = self.path(table.certificate, "tls.certificate")?;
+        let private_key = self.path(table.private_key, "tls.private_key")?;
+        let client_ca = self.path(table.client_ca, "tls.client_ca")?;
+        let both = certificate.zip(private_key);
+        Ok(both.map(|(certificate, private_key)| TlsOptions {
+            certificate,
+            private_key,
+            client_ca,
+        }))
+    }
+
+    pub(super) fn admin(
+        &self,
+        table: AdminTable,
+        public: SocketAddr,
+        tls: bool,
+    ) -> Result<Option<AdminConfig>, ConfigError> {
+        let Some(given) = &table.address else { return Ok(None) };
+        let key = "admin.address";
+        let address = self.socket(given, key)?;
+        if address == public && address.port() != 0 {
+            return Err(self.refuse(given, key, "is `http.address`: administration has its own"));
+        }
+        let may_be_remote = tls && table.allow_remote == Some(true);
+        if !(address.ip().is_loopback() || may_be_remote) {
+            let what = "is one that other machines reach: that needs `admin.allow_remote = true` \
+                        and TLS (`tls.certificate`)";
+            return Err(self.refuse(given, key, what));
+        }
+        let token = match (self.path(table.token_file, "admin.token_file")?, table.token_env) {
+            (Some(file), None) => TokenSource::File(file),
+            (None, Some(name)) => TokenSource::Environment(name.into_inner()),
+            _ => {
+                let what = "needs `admin.token_file` or `admin.token_env` beside it, one of them";
+                return Err(self.refuse(given, key, what));
+            }
+        };
+        Ok(Some(AdminConfig { address, token }))
+    }
+
+    pub(super) fn log(&self, table: &LogTable) -> Result<LogConfig, ConfigError> {
+        let mut log = VenueConfig::default().log;
+        if let Some(given) = &table.levels {
+            check_levels(given.as_ref())
+                .map_err(|error| self.refuse(given, "log.levels", &format!("is {error}")))?;
+            log.levels.clone_from(given.as_ref());
+        }
+        if let Some(given) = &table.format {
+            log.format = match given.as_ref().as_str() {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => return Err(self.refuse(given, "log.format", "is \"text\" or \"json\"")),
+            };
+        }
+        Ok(log)
+    }
+
+    pub(super) fn threads(&self, table: &ThreadsTable) -> Result<ThreadConfig, ConfigError> {
+        let cpu = |given: Ref<'_, u64>, key| {
+            self.number(given, key, 0..=4_095, 0).map(|cpu| given.map(|_| cpu))
+        };
+        let wait = match &table.wait {
+            None => WaitKind::default(),
+            Some(given) => {
+                let what = "is \"spin-park\", \"spin-yield\" or \"busy-spin\"";
+                let text = given.as_ref();
+                text.parse().map_err(|_| self.refuse(given, "threads.wait", what))?
+            }
+        };
+        Ok(ThreadConfig {
+            core_cpu: cpu(table.core_cpu.as_ref(), "threads.core_cpu")?,
+            serve_cpu: cpu(table.serve_cpu.as_ref(), "threads.serve_cpu")?,
+            follower_cpu: cpu(table.follower_cpu.as_ref(), "threads.follower_cpu")?,
+            wait,
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! Files that hold secrets: nobody but their owner may see them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Bits of a file's mode that let others than its owner see it.
+#[cfg(unix)]
+const OTHERS: u32 = 0o077;
+/// Random bytes of a secret that the venue makes; twice as many characters.
+const SECRET_BYTES: usize = 32;
+
+/// Why a file of secrets cannot be used. Never what is in it.
+#[derive(Debug, Error)]
+pub enum SecretError {
+    /// It cannot be read, or not be replaced.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Others than the owner may read it.
+    #[error("{path}: mode {mode:o} lets others see it; `chmod 600 {path}`")]
+    Mode {
+        /// Which file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+}
+
+/// The text of a file, if nobody but its owner may see it.
+///
+/// # Errors
+/// [`SecretError`].
+pub(crate) fn read(path: &Path) -> Result<String, SecretError> {
+    let io_error = |error| SecretError::Io { path: path.into(), error };
+    let mut file = File::open(path).map_err(io_error)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = file.metadata().map_err(io_error)?.permissions().mode() & 0o7777;
+        if mode & OTHERS != 0 {
+            return Err(SecretError::Mode { path: path.into(), mode });
+        }
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(io_error)?;
+    Ok(text)
+}
+
+/// Puts a new file in the place of the old one, whole or not at all, for its owner alone.
+///
+/// # Errors
+/// [`SecretError::Io`]; the old file is what it was.
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), SecretError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let put = || -> io::Result<()> {
+        // Left behind by a venue that was killed here.
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    };
+    put().map_err(|error| SecretError::Io { path: path.into(), error })
+}
+
+/// A secret, or a name that nobody guesses, by the system's random numbers.
+///
+/// # Errors
+/// When the system has none.
+pub(crate) fn random_text() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; SECRET_BYTES];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+}

@@ -1,0 +1,226 @@
+//! What the serving thread measures, and what of the venue is shown at `/metrics`.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tiercel_host::Clock;
+use tiercel_telemetry::{
+    Counter, Gauge, Histogram, Recorder, Registry, RegistryError, Stage, usage,
+};
+use tiercel_types::{DenialReason, Timestamp};
+
+use crate::pipeline::{Health, LATENCY, LATENCY_HELP, Status};
+
+/// The latency that autoscaling looks at is of this long, and told anew as often.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// What the serving thread measures.
+pub(super) struct Metrics {
+    registry: Registry,
+    pub(super) accepted: Counter,
+    pub(super) filled: Counter,
+    pub(super) trades: Counter,
+    pub(super) slow_consumers: Counter,
+    denied: HashMap<DenialReason, Counter>,
+    /// From a request's head to its hand-in, and from its last event to its answer.
+    pub(super) decode: Stage,
+    pub(super) encode: Stage,
+    /// From the hand-in to the last durable event.
+    order: Recorder,
+    clock: Clock,
+    window: Window,
+    subscriptions: Gauge,
+    streams: Gauge,
+}
+
+/// What autoscaling looks at.
+struct Window {
+    latency: Histogram,
+    since: Instant,
+    p99_us: Gauge,
+    throughput: Gauge,
+    counted: (Instant, u64),
+}
+
+impl Metrics {
+    /// Registers all of them.
+    ///
+    /// # Errors
+    /// When a name is taken.
+    pub(super) fn new(registry: &Registry, status: &Status) -> io::Result<Self> {
+        Self::register(registry, status).map_err(io::Error::other)
+    }
+
+    fn register(registry: &Registry, status: &Status) -> Result<Self, RegistryError> {
+        observe(registry, status)?;
+        usage::register(registry)?;
+        let counter = |name, help| registry.counter(name, help, &[]);
+        let gauge = |name, help| registry.gauge(name, help, &[]);
+        let clock = Clock::new();
+        let recorder = |stage| registry.histogram(LATENCY, LATENCY_HELP, &[("stage", stage)]);
+        let now = Instant::now();
+        let window = Window {
+            latency: Histogram::new(),
+            since: now,
+            p99_us: gauge(
+                "trading_latency_p99_microseconds",
+                "99th percentile of stage order, of the last ten seconds.",
+            )?,
+            throughput: gauge(
+                "trading_throughput_messages_per_second",
+                "Commands that the engine took, in the last second.",
+            )?,
+            counted: (now, status.sequence()),
+        };
+        Ok(Self {
+            registry: registry.clone(),
+            accepted: counter("orders_accepted_total", "Orders that the engine took.")?,
+            filled: counter("orders_filled_total", "Orders that were filled in full.")?,
+            trades: counter("trades_total", "Trades.")?,
+            slow_consumers: counter(
+                "slow_consumers_cut_off_total",
+                "Stream connections that were ended because their client did not read.",
+            )?,
+            denied: HashMap::new(),
+            decode: Stage::new(recorder("decode")?, clock.clone()),
+            encode: Stage::new(recorder("encode")?, clock.clone()),
+            order: recorder("order")?,
+            clock,
+            window,
+            subscriptions: gauge("stream_subscriptions", "Streams that clients are told of.")?,
+            streams: gauge("stream_connections", "Connections that are told of streams.")?,
+        })
+    }
+
+    /// The engine has denied a command.
+    pub(super) fn denied(&mut self, reason: DenialReason) {
+        if !self.denied.contains_key(&reason) {
+            let counter = self.registry.counter(
+                "commands_denied_total",
+                "Commands that the engine denied, by reason.",
+                &[("reason", reason.as_str())],
+            );
+            // The name is this one's alone, and well formed.
+            let Ok(counter) = counter else { return };
+            self.denied.insert(reason, counter);
+        }
+        if let Some(counter) = self.denied.get(&reason) {
+            counter.increment();
+        }
+    }
+
+    /// The counter now: when a submission is handed in.
+    pub(super) fn now(&self) -> u64 {
+        self.clock.ticks()
+    }
+
+    /// A submission is answered that was handed in at `start`.
+    pub(super) fn answered(&mut self, start: u64) {
+        let ns = self.clock.ns_since(start);
+        self.order.record(ns);
+        self.window.latency.record(ns);
+    }
+
+    /// To be called about once a second.
+    pub(super) fn beat(&mut self, status: &Status, (streams, subscriptions): (usize, usize)) {
+        self.streams.set(streams as f64);
+        self.subscriptions.set(subscriptions as f64);
+        let Window { latency, since, p99_us, throughput, counted } = &mut self.window;
+        let (now, sequence) = (Instant::now(), status.sequence());
+        let (then, before) = *counted;
+        let seconds = now.saturating_duration_since(then).as_secs_f64();
+        if seconds > 0.0 {
+            throughput.set(sequence.saturating_sub(before) as f64 / seconds);
+            *counted = (now, sequence);
+        }
+        if now.saturating_duration_since(*since) >= WINDOW {
+            p99_us.set(latency.distribution().p99_ns as f64 / 1e3);
+            latency.clear();
+            *since = now;
+        }
+    }
+}
+
+/// What is asked of the pipeline whenever metrics are.
+fn observe(registry: &Registry, status: &Status) -> Result<(), RegistryError> {
+    let gauge = |name, help, read: fn(&Status) -> f64| {
+        let status = status.clone();
+        registry.observe(name, help, &[], move || read(&status))
+    };
+    gauge("command_queue_depth", "Commands that wait for the engine.", |status| {
+        status.queues().commands as f64
+    })?;
+    gauge("outbox_depth", "Events that wait for the disk, or for the slowest reader.", |status| {
+        status.queues().events as f64
+    })?;
+    gauge("journal_lag_commands", "Commands of the log that are not on the disk.", |status| {
+        status.queues().not_durable as f64
+    })?;
+    gauge("command_sequence", "The last command of the log.", |status| status.sequence() as f64)?;
+    gauge("venue_takes_orders", "One while the venue takes commands.", |status| {
+        f64::from(u8::from(status.health() == Health::Running))
+    })?;
+    gauge(
+        "snapshot_age_seconds",
+        "Since the last snapshot of this run; -1 before the first.",
+        |status| status.snapshot().map_or(-1.0, |taken| seconds_since(taken.at)),
+    )?;
+    gauge("snapshot_sequence", "The last command of that snapshot; 0 without one.", |status| {
+        status.snapshot().map_or(0.0, |taken| taken.sequence as f64)
+    })?;
+    gauge("snapshot_bytes", "The size of that snapshot.", |status| {
+        status.snapshot().map_or(0.0, |taken| taken.bytes as f64)
+    })?;
+    let build = [("version", env!("CARGO_PKG_VERSION"))];
+    registry.gauge("build_info", "One; which build this is.", &build)?.set(1.0);
+    Ok(())
+}
+
+fn seconds_since(at: Timestamp) -> f64 {
+    super::now_ms() as f64 / 1e3 - at.0 as f64 / 1e9
+}
+
+/// What a door counts. Clones count together.
+#[derive(Clone, Debug)]
+pub(super) struct DoorMetrics {
+    open: Arc<AtomicU64>,
+    turned_away: Arc<Mutex<Counter>>,
+}
+
+impl DoorMetrics {
+    /// Registers those of the door of that name.
+    ///
+    /// # Errors
+    /// When a name is taken.
+    pub(super) fn new(registry: &Registry, door: &str) -> io::Result<Self> {
+        let open = Arc::new(AtomicU64::new(0));
+        let observed = Arc::clone(&open);
+        registry
+            .observe("connections", "Connections that are open.", &[("door", door)], move || {
+                observed.load(Ordering::Relaxed) as f64
+            })
+            .map_err(io::Error::other)?;
+        let turned_away = registry.counter(
+            "connections_refused_total",
+            "Connections that were closed because their address had as many as it may.",
+            &[("door", door)],
+        );
+        let turned_away = Arc::new(Mutex::new(turned_away.map_err(io::Error::other)?));
+        Ok(Self { open, turned_away })
+    }
+
+    pub(super) fn opened(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn closed(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn turned_away(&self) {
+        self.turned_away.lock().unwrap_or_else(PoisonError::into_inner).increment();
+    }
+}
