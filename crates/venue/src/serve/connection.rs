@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message as Frame, Utf8Bytes, WebSocket, close_code};
+use futures_util::SinkExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, interval, timeout};
 
@@ -16,6 +17,8 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PONG_TIMEOUT: Duration = Duration::from_mins(1);
 /// A client that takes nothing for so long is gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// Messages that are written at once, if they wait already: a burst costs one system call.
+const BURST: u32 = 64;
 /// How long a client may take to answer a goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -29,6 +32,8 @@ pub(super) struct Connection {
     lifetime: Duration,
     /// When the client last answered a ping.
     answered: Instant,
+    /// Messages that are written and not yet on their way.
+    written: u32,
 }
 
 /// What there is to do next.
@@ -60,7 +65,7 @@ impl Connection {
     ) -> Self {
         let begun = Instant::now();
         let pings = interval(PING_INTERVAL.min(lifetime));
-        Self { socket, messages, status, pings, begun, lifetime, answered: begun }
+        Self { socket, messages, status, pings, begun, lifetime, answered: begun, written: 0 }
     }
 
     /// When it began.
@@ -73,6 +78,12 @@ impl Connection {
     /// # Errors
     /// [`End`].
     pub(super) async fn next(&mut self, hears: bool) -> Result<Next, End> {
+        if (1..BURST).contains(&self.written)
+            && let Ok(message) = self.messages.try_recv()
+        {
+            return Ok(Next::Message(message));
+        }
+        self.flush().await?;
         loop {
             tokio::select! {
                 message = self.messages.recv() => {
@@ -113,19 +124,28 @@ impl Connection {
         }
     }
 
-    /// Sends a text.
+    /// Writes a text. It is sent no later than with the next call of [`next`](Self::next) that finds
+    /// nothing more to write.
     ///
     /// # Errors
     /// [`End::Gone`] if the client does not take it.
     pub(super) async fn tell(&mut self, text: Utf8Bytes) -> Result<(), End> {
-        self.send(Frame::Text(text)).await
+        self.written += 1;
+        taken(self.socket.feed(Frame::Text(text))).await
+    }
+
+    /// Sends what is written.
+    async fn flush(&mut self) -> Result<(), End> {
+        if self.written == 0 {
+            return Ok(());
+        }
+        self.written = 0;
+        taken(self.socket.flush()).await
     }
 
     async fn send(&mut self, frame: Frame) -> Result<(), End> {
-        match timeout(SEND_TIMEOUT, self.socket.send(frame)).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(End::Gone),
-        }
+        self.written = 0;
+        taken(self.socket.send(frame)).await
     }
 
     /// Says goodbye, if there is somebody to say it to, and waits a little for an answer: a socket
@@ -138,5 +158,13 @@ impl Connection {
             let over = async { while let Some(Ok(_)) = self.socket.recv().await {} };
             let _silent = timeout(GOODBYE_TIMEOUT, over).await;
         }
+    }
+}
+
+/// Waits until the client takes what is sent.
+async fn taken<E>(sending: impl Future<Output = Result<(), E>>) -> Result<(), End> {
+    match timeout(SEND_TIMEOUT, sending).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(End::Gone),
     }
 }

@@ -76,8 +76,9 @@ use listen::{Door, Peer};
 use metrics::{DoorMetrics, Metrics};
 pub use tls::{Tls, TlsOptions};
 
-/// Events folded before connections have their turn.
-const EVENTS_A_TURN: usize = 512;
+/// Events folded before connections have their turn: fewer than a connection writes in its own, so
+/// that no queue fills because the venue itself has no time to write.
+const EVENTS_A_TURN: usize = 64;
 /// Between two diffs of a fast depth stream.
 const DEPTH_BEAT: Duration = Duration::from_millis(100);
 /// How many of them there are between two diffs of a slow one.
