@@ -58,7 +58,7 @@ def streams(venue):
         buy = one.new_order(SYMBOL, "BUY", "LIMIT", timeInForce="GTC", quantity="1", price="58000")
         accepted = heard.until(lambda message: message.get("e") == "executionReport")
         assert (accepted["i"], accepted["x"]) == (buy["orderId"], "NEW"), accepted
-        heard.until(lambda message: message.get("b") == [["58000.00000000", "1.00000000"]])
+        heard.until(lambda message: ["58000.00000000", "1.00000000"] in message.get("b", []))
         two.new_order(SYMBOL, "SELL", "MARKET", quantity="0.25")
         fill = heard.until(lambda message: message.get("e") == "executionReport")
         assert (fill["x"], fill["X"], fill["l"]) == ("TRADE", "PARTIALLY_FILLED", "0.25000000"), fill

@@ -17,6 +17,7 @@ from binance_sdk_spot.rest_api.models import (
 )
 from binance_sdk_spot.spot import Spot
 from binance_sdk_spot.websocket_api.models import (
+    ExecutionReport,
     OrderPlaceSideEnum,
     OrderPlaceTimeInForceEnum,
     OrderPlaceTypeEnum,
@@ -108,13 +109,13 @@ async def hear(venue):
     )
     buy = (await asyncio.wait_for(place, PATIENCE_S)).data().result
     assert buy.status == "NEW", buy
-    await until(diffs, lambda diff: diff.b == [["58000.00000000", "1.00000000"]])
+    await until(diffs, lambda diff: ["58000.00000000", "1.00000000"] in diff.b)
     loop = asyncio.get_running_loop()
     await loop.run_in_executor(None, limit, two, "SELL", 0.25, 58000)
     cancelled = await api.order_cancel(symbol=SYMBOL, order_id=buy.order_id)
     assert cancelled.data().result.status == "CANCELED", cancelled
     for state, filled in [("NEW", "0.00000000"), ("PARTIALLY_FILLED", "0.25000000"), ("CANCELED", "0.25000000")]:
-        told = await until(own, lambda event: event.actual_instance.e == "executionReport")
+        told = await until(own, lambda event: isinstance(event.actual_instance, ExecutionReport))
         report = told.actual_instance
         assert (report.X, report.z, report.i) == (state, filled, buy.order_id), report
     await streams.close_connection(close_session=True)

@@ -49,35 +49,39 @@ class Trader(Strategy):
             self.instrument.make_price(Decimal("59000")),
             time_in_force=TimeInForce.GTC,
         )
-        self.after("give up", PATIENCE_S)
-        self.submit_order(self.order)
+        self.after("give up", PATIENCE_S, self.end)
+        # The subscriptions stand by then: what happens from there on is told.
+        self.after("trade", 2, lambda _: self.submit_order(self.order))
 
     def on_order_book_deltas(self, deltas):
         asks = self.cache.order_book(INSTRUMENT).asks()
         self.asks = [(float(level.price), level.size()) for level in asks]
 
     def on_trade_tick(self, tick):
-        self.seen.append(("trade", str(tick.price), str(tick.size)))
+        self.seen.append(("trade", tick.price.as_decimal(), tick.size.as_decimal()))
 
     def on_order_accepted(self, event):
         self.seen.append("accepted")
         self.other.create_market_sell_order(PAIR, 0.5)
 
     def on_order_filled(self, event):
-        self.seen.append(("filled", str(event.last_qty), str(event.commission)))
+        self.seen.append(("filled", event.last_qty.as_decimal(), str(event.commission)))
         self.cancel_order(self.order)
 
     def on_order_canceled(self, event):
         self.seen.append("canceled")
         # What the book has yet to tell comes within its next beats.
-        self.after("end", 3)
+        self.after("end", 3, self.end)
 
     def on_order_rejected(self, event):
         self.seen.append(("rejected", event.reason))
         self.end(event)
 
-    def after(self, name, seconds):
-        self.clock.set_time_alert(name, self.clock.utc_now() + timedelta(seconds=seconds), self.end)
+    def on_stop(self):
+        """What it bought it keeps."""
+
+    def after(self, name, seconds, what):
+        self.clock.set_time_alert(name, self.clock.utc_now() + timedelta(seconds=seconds), what)
 
     def end(self, _):
         self.done()
@@ -102,6 +106,7 @@ def trading(venue):
         data_clients={BINANCE: BinanceDataClientConfig(**common)},
         exec_clients={BINANCE: BinanceExecClientConfig(**common)},
         timeout_connection=PATIENCE_S,
+        timeout_post_stop=1,
     )
     node = TradingNode(config=config)
     trader = Trader(other, node.stop)
@@ -114,8 +119,9 @@ def trading(venue):
     finally:
         node.dispose()
     own = [what for what in trader.seen if what[0] != "trade"]
-    assert own == ["accepted", ("filled", "0.50000", "0.00050000 BTC"), "canceled"], trader.seen
-    assert ("trade", "59000.00", "0.50000") in trader.seen, trader.seen
+    filled = ("filled", Decimal("0.5"), "0.00050000 BTC")
+    assert own == ["accepted", filled, "canceled"], trader.seen
+    assert ("trade", Decimal(59000), Decimal("0.5")) in trader.seen, trader.seen
     assert trader.asks == [(61000.0, 3.0)], trader.asks
 
 
