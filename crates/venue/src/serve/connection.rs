@@ -9,8 +9,6 @@ use tokio::time::{Instant, Interval, interval, timeout};
 
 use crate::pipeline::{Health, Status};
 
-use super::queues::Message;
-
 /// Between two pings of the venue.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// A client that has not answered a ping for so long is gone.
@@ -22,10 +20,10 @@ const BURST: u32 = 64;
 /// How long a client may take to answer a goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A connection, from its upgrade to its end.
-pub(super) struct Connection {
+/// A connection, from its upgrade to its end. Messages for its client wait in a queue of `M`.
+pub(super) struct Connection<M> {
     socket: WebSocket,
-    messages: mpsc::Receiver<Message>,
+    messages: mpsc::Receiver<M>,
     status: Status,
     pings: Interval,
     begun: Instant,
@@ -37,9 +35,9 @@ pub(super) struct Connection {
 }
 
 /// What there is to do next.
-pub(super) enum Next {
+pub(super) enum Next<M> {
     /// To be sent to the client.
-    Message(Message),
+    Message(M),
     /// The client said so.
     Text(Utf8Bytes),
     /// The client pinged, and was answered.
@@ -55,11 +53,11 @@ pub(super) enum End {
     Closed(u16, &'static str),
 }
 
-impl Connection {
+impl<M> Connection<M> {
     /// A connection that lives no longer than `lifetime` (looked at with each ping).
     pub(super) fn new(
         socket: WebSocket,
-        messages: mpsc::Receiver<Message>,
+        messages: mpsc::Receiver<M>,
         status: Status,
         lifetime: Duration,
     ) -> Self {
@@ -77,7 +75,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`End`].
-    pub(super) async fn next(&mut self, hears: bool) -> Result<Next, End> {
+    pub(super) async fn next(&mut self, hears: bool) -> Result<Next<M>, End> {
         if (1..BURST).contains(&self.written)
             && let Ok(message) = self.messages.try_recv()
         {

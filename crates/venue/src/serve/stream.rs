@@ -96,7 +96,7 @@ struct Client {
 }
 
 impl Client {
-    async fn run(&mut self, mut connection: Connection) {
+    async fn run(&mut self, mut connection: Connection<Message>) {
         let end = loop {
             if let Err(end) = self.turn(&mut connection).await {
                 break end;
@@ -105,7 +105,7 @@ impl Client {
         connection.end(end).await;
     }
 
-    async fn turn(&mut self, connection: &mut Connection) -> Result<(), End> {
+    async fn turn(&mut self, connection: &mut Connection<Message>) -> Result<(), End> {
         match connection.next(true).await? {
             Next::Message(Message::Stream { raw, wrapped }) => {
                 connection.tell(if self.combined { wrapped } else { raw }).await
@@ -126,7 +126,7 @@ impl Client {
     }
 
     /// Counts a message of the client.
-    fn count(&mut self, connection: &Connection) -> Result<(), End> {
+    fn count(&mut self, connection: &Connection<Message>) -> Result<(), End> {
         let second = connection.begun().elapsed().as_secs();
         let (last, count) = self.heard;
         self.heard = (second, if second == last { count + 1 } else { 1 });

@@ -119,7 +119,7 @@ struct Asked {
 }
 
 impl Client {
-    async fn run(&mut self, mut connection: Connection) {
+    async fn run(&mut self, mut connection: Connection<Message>) {
         let end = loop {
             if let Err(end) = self.turn(&mut connection).await {
                 break end;
@@ -128,7 +128,7 @@ impl Client {
         connection.end(end).await;
     }
 
-    async fn turn(&mut self, connection: &mut Connection) -> Result<(), End> {
+    async fn turn(&mut self, connection: &mut Connection<Message>) -> Result<(), End> {
         match connection.next(self.under_way < UNDER_WAY_MAX).await? {
             Next::Message(Message::Answer(text)) => {
                 self.under_way -= 1;

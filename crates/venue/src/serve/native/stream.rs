@@ -1,18 +1,13 @@
 //! `/api/v1/stream`: everything that the native interface tells, over one `WebSocket`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State as Extracted;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{
-    CloseFrame, Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code,
-};
+use axum::extract::ws::{Utf8Bytes, WebSocketUpgrade, close_code};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use tokio::sync::mpsc::Receiver;
-use tokio::time::{Instant, interval, timeout};
 
 use crate::accounts::Key;
 use crate::native::auth::{self, Credentials, Signed};
@@ -21,8 +16,8 @@ use crate::native::stream::{
     CHANNELS_MAX, Channel, ChannelName, StreamRequest, TARGET, done, refused,
 };
 use crate::native::{Code, Problem};
-use crate::pipeline::Health;
 
+use super::super::connection::{Connection, End, Next};
 use super::super::gateway::Shared;
 use super::super::{Peer, now_ms};
 use super::{credentials, problem_response};
@@ -31,12 +26,6 @@ use super::{credentials, problem_response};
 const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
 /// The most messages of a client in a second.
 const MESSAGES_A_SECOND: u32 = 50;
-/// Between two pings of the venue.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// A client that has not answered a ping for so long is gone.
-const PONG_TIMEOUT: Duration = Duration::from_mins(1);
-/// A client that takes nothing for so long is gone.
-const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens a connection, for the owner of a key if its headers are signed.
 pub(super) async fn open(
@@ -61,9 +50,10 @@ pub(super) async fn open(
     upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX).on_upgrade(
         async move |socket| {
             let (number, messages) = shared.gateway().native.fanout.connect();
-            let mut client =
-                Client { shared, socket, number, key, channels: Vec::new(), heard: (0, 0) };
-            client.run(messages).await;
+            let lifetime = shared.options.connection_lifetime;
+            let connection = Connection::new(socket, messages, shared.status.clone(), lifetime);
+            let mut client = Client { shared, number, key, channels: Vec::new(), heard: (0, 0) };
+            client.run(connection).await;
             client.shared.gateway().native.fanout.disconnect(number);
             drop(peer);
         },
@@ -83,7 +73,6 @@ fn authenticate(shared: &Shared, credentials: &Credentials<'_>) -> Result<Arc<Ke
 /// One connection.
 struct Client {
     shared: Arc<Shared>,
-    socket: WebSocket,
     number: u64,
     /// Whose it is.
     key: Option<Arc<Key>>,
@@ -92,84 +81,42 @@ struct Client {
     heard: (u64, u32),
 }
 
-/// Why a connection ends.
-enum End {
-    /// It is gone, or said goodbye.
-    Gone,
-    /// The venue ends it.
-    Closed(u16, &'static str),
-}
-
 impl Client {
-    async fn run(&mut self, mut messages: Receiver<Utf8Bytes>) {
-        let begun = Instant::now();
-        let mut pings = interval(PING_INTERVAL);
-        let mut answered = begun;
+    async fn run(&mut self, mut connection: Connection<Utf8Bytes>) {
         let end = loop {
-            let ended = tokio::select! {
-                message = messages.recv() => match message {
-                    Some(_) if self.is_revoked() => {
-                        Err(End::Closed(close_code::POLICY, "the key was taken back"))
-                    }
-                    Some(message) => self.send(Frame::Text(message)).await,
-                    None => Err(self.cut_off()),
-                },
-                frame = self.socket.recv() => match frame {
-                    Some(Ok(Frame::Text(text))) => self.hear(&text, begun).await,
-                    Some(Ok(Frame::Pong(_))) => {
-                        answered = Instant::now();
-                        Ok(())
-                    }
-                    // Pings are answered by the socket.
-                    Some(Ok(Frame::Ping(_))) => self.count(begun),
-                    Some(Ok(Frame::Binary(_))) => {
-                        Err(End::Closed(close_code::UNSUPPORTED, "text is expected"))
-                    }
-                    Some(Ok(Frame::Close(_)) | Err(_)) | None => Err(End::Gone),
-                },
-                _ = pings.tick() => {
-                    if answered.elapsed() > PONG_TIMEOUT {
-                        Err(End::Closed(close_code::POLICY, "no pong"))
-                    } else {
-                        self.send(Frame::Ping(Vec::new().into())).await
-                    }
-                }
-            };
-            if let Err(end) = ended {
+            if let Err(end) = self.turn(&mut connection).await {
                 break end;
             }
         };
-        if let End::Closed(code, reason) = end {
-            let goodbye = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
-            // It may be gone, or not read: that is its own end of it.
-            let _unheard = self.send(goodbye).await;
+        connection.end(end).await;
+    }
+
+    async fn turn(&mut self, connection: &mut Connection<Utf8Bytes>) -> Result<(), End> {
+        match connection.next(true).await? {
+            Next::Message(message) => {
+                self.check_key()?;
+                connection.tell(message).await
+            }
+            Next::Text(text) => {
+                self.count(connection)?;
+                self.check_key()?;
+                connection.tell(self.answer(&text).into()).await
+            }
+            Next::Ping => self.count(connection),
         }
     }
 
-    /// What its key was good for is over.
-    fn is_revoked(&self) -> bool {
-        self.key.as_ref().is_some_and(|key| key.is_revoked())
-    }
-
-    /// Its queue has ended.
-    fn cut_off(&self) -> End {
-        if self.shared.status.health() == Health::Running {
-            End::Closed(close_code::POLICY, "too slow")
-        } else {
-            End::Closed(close_code::AWAY, "the venue stops")
+    /// Ends the connection if what its key was good for is over.
+    fn check_key(&self) -> Result<(), End> {
+        if self.key.as_ref().is_some_and(|key| key.is_revoked()) {
+            return Err(End::Closed(close_code::POLICY, "the key was taken back"));
         }
-    }
-
-    async fn send(&mut self, frame: Frame) -> Result<(), End> {
-        match timeout(SEND_TIMEOUT, self.socket.send(frame)).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(End::Gone),
-        }
+        Ok(())
     }
 
     /// Counts a message of the client.
-    fn count(&mut self, begun: Instant) -> Result<(), End> {
-        let second = begun.elapsed().as_secs();
+    fn count(&mut self, connection: &Connection<Utf8Bytes>) -> Result<(), End> {
+        let second = connection.begun().elapsed().as_secs();
         let (last, count) = self.heard;
         self.heard = (second, if second == last { count + 1 } else { 1 });
         if self.heard.1 > MESSAGES_A_SECOND {
@@ -178,19 +125,14 @@ impl Client {
         Ok(())
     }
 
-    async fn hear(&mut self, text: &str, begun: Instant) -> Result<(), End> {
-        self.count(begun)?;
-        if self.is_revoked() {
-            return Err(End::Closed(close_code::POLICY, "the key was taken back"));
-        }
-        let answer = match StreamRequest::read(text) {
+    fn answer(&mut self, text: &str) -> String {
+        match StreamRequest::read(text) {
             Ok(request) => match self.act(&request) {
                 Ok(channels) => done(&request, channels),
                 Err(problem) => refused(request.id, &problem),
             },
             Err(problem) => refused(None, &problem),
-        };
-        self.send(Frame::Text(answer.into())).await
+        }
     }
 
     /// Does what is asked, all of it or nothing; the channels that the connection is told of then.
