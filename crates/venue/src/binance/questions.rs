@@ -462,6 +462,28 @@ pub fn commission(models: &Models, params: &Params<'_>) -> Result<String, ApiErr
     .to_string())
 }
 
+/// `GET /sapi/v1/asset/tradeFee`: of one symbol, or of all.
+///
+/// # Errors
+/// For parameters that are wrong, and symbols that there are not.
+pub fn trade_fees(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
+    let one = params.has("symbol").then(|| instrument(models, params)).transpose()?;
+    params.finish()?;
+    let fees: Vec<_> = models
+        .instruments()
+        .iter()
+        .filter(|spec| one.is_none_or(|one| one.instrument == spec.instrument))
+        .map(|spec| {
+            json!({
+                "symbol": spec.symbol.as_str(),
+                "makerCommission": rate(spec.maker_fee_ppm),
+                "takerCommission": rate(spec.taker_fee_ppm),
+            })
+        })
+        .collect();
+    Ok(serde_json::Value::from(fees).to_string())
+}
+
 /// The answer to `POST order/test` that asks for the rates of the order.
 pub fn test_commission(spec: &InstrumentSpec) -> String {
     json!({

@@ -1,4 +1,4 @@
-//! `/api/v3`: calls over HTTP.
+//! `/api/v3`, and what is served of `/sapi`: calls over HTTP.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::calls::{Access, CALLS, Call, Tell, Work};
 use super::gateway::{Gateway, Replied, Shared};
 use super::{Peer, json_response, now_ms, refusal};
 
-/// Serves a request of `/api/v3`.
+/// Serves a request.
 pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response {
     let mut counts = Counts::default();
     let answer = timeout(shared.options.request_timeout, answer(&shared, request, &mut counts));
@@ -68,7 +68,8 @@ async fn answer(
         .map_err(|_too_long_or_broken_off| ApiError::too_large())?;
     let body = std::str::from_utf8(&body)
         .map_err(|_| ApiError::new(-1100, "Illegal characters found in a parameter."))?;
-    let path = head.uri.path().strip_prefix("/api/v3/").unwrap_or_default();
+    let path = head.uri.path();
+    let path = path.strip_prefix("/api/v3/").unwrap_or(path);
     let query = head.uri.query().unwrap_or_default();
     let peer = head.extensions.get::<Peer>().ok_or_else(ApiError::internal)?;
     let address = peer.address.ip();

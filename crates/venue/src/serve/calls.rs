@@ -29,7 +29,7 @@ use super::gateway::{Events, Gateway, Shared, Ticket};
 
 /// Which call, and what it needs.
 pub(super) struct Calling {
-    /// Method and path over HTTP, behind `/api/v3/`.
+    /// Method and path over HTTP: behind `/api/v3/`, or whole with the slash that it begins with.
     pub(super) http: (Method, &'static str),
     /// Its name over the `WebSocket` interface; empty: it is not there.
     pub(super) name: &'static str,
@@ -193,6 +193,8 @@ calls! {
     GET "account/commission", "account.commission", Read, |_| 20, |call| call.ask(|call| {
         questions::commission(&call.gateway.models, call.params)
     });
+    GET "/sapi/v1/asset/tradeFee", "", Read, one,
+        |call| call.ask(|call| questions::trade_fees(&call.gateway.models, call.params));
     GET "rateLimit/order", "account.rateLimits.orders", Read, |_| 40, |call| call.ask(|call| {
         call.params.finish()?;
         let count = call.gateway.orders.count(call.account, call.now_ms);

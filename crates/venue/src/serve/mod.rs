@@ -260,6 +260,7 @@ fn router(shared: &Arc<Shared>) -> Router {
     let mut router = Router::new()
         .merge(native::routes())
         .route("/api/v3/{*path}", any(binance::handle))
+        .route("/sapi/v1/asset/tradeFee", any(binance::handle))
         .route("/ws-api/v3", get(ws_api::open))
         .route("/ws", get(stream::bare))
         .route("/ws/{*names}", get(stream::named))

@@ -162,11 +162,12 @@ impl Client {
         self.raw("GET", &format!("/api/v3/{path}"), "")
     }
 
-    /// Signed, at a time of the client's own choice.
+    /// Signed, at a time of the client's own choice. A path that begins with a slash is whole.
     pub(super) fn signed_at(&self, method: &str, path: &str, query: &str, at_ms: u64) -> Answer {
         let query = format!("{query}&timestamp={at_ms}");
         let signature = self.signature(&query);
-        self.raw(method, &format!("/api/v3/{path}?{query}&signature={signature}"), "")
+        let base = if path.starts_with('/') { "" } else { "/api/v3/" };
+        self.raw(method, &format!("{base}{path}?{query}&signature={signature}"), "")
     }
 
     pub(super) fn signed(&self, method: &str, path: &str, query: &str) -> Answer {

@@ -177,6 +177,16 @@ fn an_account_asks_for_its_rates_and_counts() {
     assert_eq!(rates["standardCommission"]["maker"], "0.00100000");
     assert_eq!(rates["taxCommission"]["taker"], "0.00000000");
     assert_eq!(rates["discount"]["enabledForAccount"], false);
+    let fees = venue.one.signed("GET", "/sapi/v1/asset/tradeFee", "").good();
+    assert_eq!(fees.as_array().unwrap().len(), 2);
+    let fees = venue.one.signed("GET", "/sapi/v1/asset/tradeFee", "symbol=ETHUSDT").good();
+    let fee = json!({
+        "symbol": "ETHUSDT", "makerCommission": "0.00100000", "takerCommission": "0.00100000",
+    });
+    assert_eq!(fees, json!([fee]));
+    venue.one.signed("GET", "/sapi/v1/asset/tradeFee", "symbol=DOGEUSDT").refused(400, -1121);
+    venue.one.raw("GET", "/sapi/v1/asset/tradeFee", "").refused(400, -1102);
+    venue.one.signed("GET", "/sapi/v1/asset/assetDetail", "").refused(404, -1020);
     let counts = venue.one.signed("GET", "rateLimit/order", "").good();
     assert_eq!(counts.as_array().unwrap().len(), 2);
     assert_eq!(
