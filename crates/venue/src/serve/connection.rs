@@ -47,8 +47,10 @@ pub(super) enum Next<M> {
 /// Why a connection ends.
 #[derive(Debug)]
 pub(super) enum End {
-    /// It is gone, or said goodbye.
+    /// It is gone.
     Gone,
+    /// It said goodbye, and has yet to be answered.
+    Left,
     /// The venue ends it.
     Closed(u16, &'static str),
 }
@@ -95,7 +97,8 @@ impl<M> Connection<M> {
                     Some(Ok(Frame::Binary(_))) => {
                         return Err(End::Closed(close_code::UNSUPPORTED, "text is expected"));
                     }
-                    Some(Ok(Frame::Close(_)) | Err(_)) | None => return Err(End::Gone),
+                    Some(Ok(Frame::Close(_))) => return Err(End::Left),
+                    Some(Err(_)) | None => return Err(End::Gone),
                 },
                 _ = self.pings.tick() => self.ping(hears).await?,
             }
@@ -147,15 +150,22 @@ impl<M> Connection<M> {
     }
 
     /// Says goodbye, if there is somebody to say it to, and waits a little for an answer: a socket
-    /// that is closed over unread words may take the goodbye with it.
+    /// that is closed over unread words may take the goodbye with it. The answer to a client's own
+    /// is sent by reading on.
     pub(super) async fn end(mut self, end: End) {
-        let End::Closed(code, reason) = end else { return };
-        let goodbye = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
-        // It may be gone, or not read: that is its own end of it.
-        if self.send(goodbye).await.is_ok() {
-            let over = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-            let _silent = timeout(GOODBYE_TIMEOUT, over).await;
+        match end {
+            End::Gone => return,
+            End::Left => {}
+            End::Closed(code, reason) => {
+                let goodbye = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
+                // It may be gone, or not read: that is its own end of it.
+                if self.send(goodbye).await.is_err() {
+                    return;
+                }
+            }
         }
+        let over = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        let _silent = timeout(GOODBYE_TIMEOUT, over).await;
     }
 }
 

@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 
 use super::http::Venue;
@@ -44,6 +46,17 @@ impl Listener {
                 Err(_) => return None,
             }
         }
+    }
+}
+
+#[test]
+fn a_client_that_says_goodbye_is_answered() {
+    let venue = Venue::start();
+    for path in ["/ws", "/stream?streams=btcusdt@trade", "/ws-api/v3", "/api/v1/stream"] {
+        let mut listener = Listener::open(&venue, path);
+        let goodbye = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+        listener.0.close(Some(goodbye)).unwrap();
+        assert_eq!(listener.closed(), Some(1000), "{path}");
     }
 }
 
