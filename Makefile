@@ -55,8 +55,9 @@ dist: ## Build the binary that is measured and shipped, for TARGET_CPU (native):
 	RUSTFLAGS="-C target-cpu=$(TARGET_CPU)" $(CARGO) build --profile dist -p tiercel-cli $(WITH_FEATURES)
 
 .PHONY: test
-test: ## All tests; set TIERCEL_DATA to a folder of real market data to include those on it
+test: ## All tests, two clients from PyPI included; TIERCEL_DATA=a folder of real market data includes those on it
 	$(CARGO) test --workspace --locked
+	$(MAKE) --no-print-directory quick-clients
 	$(CARGO) test -p tiercel-matching --locked --release --test it -- recorded determinism
 	$(MAKE) --no-print-directory loom
 
@@ -111,8 +112,9 @@ else
 endif
 
 .PHONY: integration-test
-integration-test: ## The tests that run the built binary, and each crate's integration tests
+integration-test: ## The tests that run the built binary, each crate's integration tests, all clients from PyPI
 	$(CARGO) test --workspace --locked --test '*'
+	$(MAKE) --no-print-directory quick-clients more-clients
 
 .PHONY: quick-clients more-clients
 quick-clients: ## python-binance and ccxt, from PyPI, trade on the venue that the tests were built with

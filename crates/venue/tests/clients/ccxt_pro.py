@@ -4,7 +4,7 @@ import asyncio
 
 import ccxt.pro
 
-from ccxt_sync import SYMBOL, exchange
+from ccxt_sync import OCO, SYMBOL, exchange
 from venue import PATIENCE_S, main
 
 
@@ -42,6 +42,12 @@ async def trade(venue):
         assert (fill["order"], fill["amount"], fill["takerOrMaker"]) == (buy["id"], 0.5, "maker"), fill
         while book["bids"] or book["asks"] != [[61000.0, 3.0]]:
             book = await soon(one.watch_order_book(SYMBOL))
+
+        oco = await one.private_post_orderlist_oco(OCO)
+        orders = [order["id"] for order in await soon(one.fetch_open_orders_ws(SYMBOL))]
+        assert sorted(orders) == sorted(str(order["orderId"]) for order in oco["orders"]), (orders, oco)
+        await soon(one.cancel_all_orders_ws(SYMBOL))
+        assert await one.fetch_open_orders(SYMBOL) == []
     finally:
         await one.close()
         await two.close()

@@ -5,6 +5,16 @@ import ccxt
 from venue import main
 
 SYMBOL = "BTC/USDT"
+# A pair to sell by, as the venue's own request has it: the unified interface has none.
+OCO = {
+    "symbol": "BTCUSDT",
+    "side": "SELL",
+    "quantity": "0.1",
+    "aboveType": "LIMIT_MAKER",
+    "abovePrice": "70000",
+    "belowType": "STOP_LOSS",
+    "belowStopPrice": "50000",
+}
 
 
 def exchange(kind, venue, keys):
@@ -59,21 +69,15 @@ def market_data(venue):
     assert one.fetch_ohlcv(SYMBOL, "1m")[-1][1:] == [59000.0, 59000.0, 59000.0, 59000.0, 0.5]
     assert one.fetch_ticker(SYMBOL)["last"] == 59000.0
     assert SYMBOL in one.fetch_bids_asks()
+    fee = one.fetch_trading_fee(SYMBOL)
+    assert (fee["maker"], fee["taker"]) == (0.001, 0.001), fee
 
 
 def order_list(venue):
     """An OCO, by the request under the unified interface; the list is cancelled as a whole."""
     one = exchange(ccxt.binance, venue, venue.one)
     one.load_markets()
-    oco = one.private_post_orderlist_oco({
-        "symbol": "BTCUSDT",
-        "side": "SELL",
-        "quantity": "0.1",
-        "aboveType": "LIMIT_MAKER",
-        "abovePrice": "70000",
-        "belowType": "STOP_LOSS",
-        "belowStopPrice": "50000",
-    })
+    oco = one.private_post_orderlist_oco(OCO)
     assert len(oco["orderReports"]) == 2, oco
     assert len(one.fetch_open_orders(SYMBOL)) == 2
     one.private_delete_orderlist({"symbol": "BTCUSDT", "orderListId": oco["orderListId"]})

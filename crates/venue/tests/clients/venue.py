@@ -8,6 +8,7 @@ import os
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,8 @@ class Venue:
 @contextlib.contextmanager
 def venue():
     """Starts the binary that the first argument names."""
+    # A script that is told to end ends its venue first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     folder = tempfile.mkdtemp(prefix="tiercel-client-")
     arguments = ["venue", "--dev", "--store", os.path.join(folder, "store"), "--address", "127.0.0.1:0"]
     process = subprocess.Popen([sys.argv[1], *arguments], stdout=subprocess.PIPE, text=True)
