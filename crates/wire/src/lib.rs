@@ -6,4 +6,5 @@
 #![forbid(unsafe_code)]
 
 pub mod binance;
+pub mod fix;
 pub mod itch;
