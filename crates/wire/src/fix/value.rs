@@ -101,6 +101,33 @@ pub fn utc_timestamp(text: &[u8]) -> Option<Timestamp> {
     seconds.checked_mul(SECOND_NS)?.checked_add(fraction_ns).map(Timestamp)
 }
 
+/// Whether it is a `UTCTimestamp`, of any year.
+pub fn is_utc_timestamp(text: &[u8]) -> bool {
+    let [date @ .., b'-'] = text.get(..9).unwrap_or_default() else { return false };
+    is_date(date) && is_utc_time(&text[9..])
+}
+
+/// Whether it is a `UTCTimeOnly`: `HH:MM:SS`, and perhaps a fraction.
+pub fn is_utc_time(text: &[u8]) -> bool {
+    let Some((clock, fraction)) = text.split_first_chunk::<8>() else { return false };
+    let fraction_fits = match fraction {
+        [] => true,
+        [b'.', digits @ ..] => matches!(digits.len(), 3 | 6 | 9) && unsigned(digits).is_some(),
+        _ => false,
+    };
+    time_of_day(clock).is_some() && fraction_fits
+}
+
+/// Whether it is a date of any year: `YYYYMMDD`.
+pub fn is_date(text: &[u8]) -> bool {
+    let [year @ .., m1, m2, d1, d2] = text else { return false };
+    let (month, day) = (unsigned(&[*m1, *m2]), unsigned(&[*d1, *d2]));
+    year.len() == 4
+        && unsigned(year).is_some()
+        && month.is_some_and(|month| (1..=12).contains(&month))
+        && day.is_some_and(|day| (1..=31).contains(&day))
+}
+
 /// `HH:MM:SS` in seconds.
 #[inline]
 fn time_of_day(text: &[u8; 8]) -> Option<u64> {
