@@ -21,6 +21,7 @@ pub mod dictionary;
 pub mod encode;
 pub mod frame;
 pub mod message;
+pub mod session;
 pub mod tag;
 pub mod value;
 

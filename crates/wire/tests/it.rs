@@ -4,6 +4,8 @@
 
 mod it {
     mod binance;
+    mod fix_definitions;
+    mod fix_session;
     mod itch;
     mod itch_peer;
 }

@@ -70,6 +70,13 @@ impl Encoder {
         self.bytes.push(SOH);
     }
 
+    /// A field as it stood in another message.
+    pub(super) fn raw(&mut self, tag: Tag, value: &[u8]) {
+        self.tag(tag);
+        self.bytes.extend_from_slice(value);
+        self.bytes.push(SOH);
+    }
+
     /// A field of free bytes, behind the field of its length.
     pub fn data(&mut self, length: Tag, data: Tag, bytes: &[u8]) {
         self.unsigned(length, bytes.len() as u64);
