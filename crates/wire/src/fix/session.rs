@@ -43,10 +43,10 @@ use std::sync::Arc;
 
 use tiercel_types::Timestamp;
 
+use super::Encoder;
 use super::dictionary::Dictionary;
 use super::message::{Decoder, Message};
 use super::value::TimeWriter;
-use super::Encoder;
 
 /// Messages that came before their turn, at most. Those beyond are asked for again.
 const EARLY_MESSAGES_MAX: usize = 1_024;

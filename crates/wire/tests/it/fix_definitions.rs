@@ -214,9 +214,9 @@ fn play(text: &str, dictionary: Arc<Dictionary>) -> Result<(), String> {
             continue;
         }
         let (kind, rest) = line.split_at(1);
-        let named = rest.split_once(',').and_then(|(number, rest)| {
-            number.parse().ok().map(|number| (number, rest))
-        });
+        let named = rest
+            .split_once(',')
+            .and_then(|(number, rest)| number.parse().ok().map(|number| (number, rest)));
         let (number, rest) = named.unwrap_or((1, rest));
         let result = match (kind, rest.trim()) {
             ("i", "CONNECT") => Ok(server.connect(number)),
@@ -243,7 +243,8 @@ fn every_session_definition_passes_with_the_dictionary_it_comes_with() {
     assert!(names.len() >= 30, "{} definitions", names.len());
     let mut failed = Vec::new();
     for built_in in [false, true] {
-        let dictionary = if built_in { Arc::new(Dictionary::fix44()) } else { Arc::clone(&dictionary) };
+        let dictionary =
+            if built_in { Arc::new(Dictionary::fix44()) } else { Arc::clone(&dictionary) };
         for name in &names {
             let bytes = std::fs::read(name).unwrap();
             let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();

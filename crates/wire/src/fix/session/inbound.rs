@@ -36,12 +36,7 @@ impl Session {
     }
 
     /// Takes messages that came before their turn, while it is their turn.
-    fn take_early(
-        &mut self,
-        now: Timestamp,
-        store: &mut impl Store,
-        app: &mut impl Application,
-    ) {
+    fn take_early(&mut self, now: Timestamp, store: &mut impl Store, app: &mut impl Application) {
         while !self.wants_close
             && let Some(bytes) = self.early.remove(&store.next_incoming())
         {
@@ -155,9 +150,8 @@ impl Session {
         numbers: Numbers,
     ) -> bool {
         let sent = message.get(tag::SENDING_TIME).and_then(value::utc_timestamp);
-        let is_near = |sent: Timestamp| {
-            sent.0.abs_diff(now.0) <= self.config.sending_time_tolerance_ns
-        };
+        let is_near =
+            |sent: Timestamp| sent.0.abs_diff(now.0) <= self.config.sending_time_tolerance_ns;
         if !sent.is_some_and(is_near) {
             self.reject_and_leave(now, message, store, RejectReason::SendingTimeAccuracyProblem);
             return false;
@@ -235,8 +229,12 @@ impl Session {
             self.early_bytes += bytes.len();
             self.early.insert(number, bytes.into());
         }
-        if self.asked.is_none_or(|(first, _)| number < first) {
-            let first = store.next_incoming();
+        // What was asked for comes as one, before anything newer: something newer behind the first
+        // of it means that they sent less than was asked for.
+        let first = store.next_incoming();
+        let came_short =
+            |(asked, _)| number < asked || (asked < first && !is_possible_duplicate(message));
+        if self.asked.is_none_or(came_short) {
             self.send_resend_request(now, store, first);
             self.asked = Some((first, number - 1));
         }
