@@ -1,7 +1,7 @@
 //! What a version's messages are made of, and whether a message is made so.
 //!
 //! A [`Dictionary`] is [built in](Dictionary::fix44) for what the venue speaks, or is read from a
-//! file in QuickFIX's XML format ([`Dictionary::from_xml`]). It tells of a message the first thing
+//! file in `QuickFIX`'s XML format ([`Dictionary::from_xml`]). It tells of a message the first thing
 //! that is wrong, as the session-level reject that the standard has for it.
 //!
 //! What wins if several things are wrong: the order of sections, the message type, a required
@@ -133,9 +133,12 @@ impl DataType {
 /// Whether it is a decimal, of whatever precision: what a field can hold is for its reader.
 fn is_decimal(text: &[u8]) -> bool {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
-    let points = digits.iter().filter(|byte| **byte == b'.').count();
-    let is_number = digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    is_number && points <= 1 && digits.len() > points
+    let (whole, places) = match digits.iter().position(|byte| *byte == b'.') {
+        Some(point) => (&digits[..point], &digits[point + 1..]),
+        None => (digits, &[][..]),
+    };
+    let are_digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
+    are_digits(whole) && are_digits(places) && !(whole.is_empty() && places.is_empty())
 }
 
 /// A field that a dictionary knows.
@@ -215,7 +218,7 @@ impl Dictionary {
         builtin::fix44()
     }
 
-    /// A dictionary in QuickFIX's XML format.
+    /// A dictionary in `QuickFIX`'s XML format.
     ///
     /// # Errors
     /// [`XmlError`] names what is missing or twice, and the line.

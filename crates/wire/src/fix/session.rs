@@ -10,7 +10,7 @@
 //!        +------> Application: on_logon, on_message (in sequence, once each), on_logout
 //! ```
 //!
-//! What is refused, and how, follows what the acceptance tests of QuickFIX expect; each line is told
+//! What is refused, and how, follows what the acceptance tests of `QuickFIX` expect; each line is told
 //! in the table below.
 //!
 //! | what comes | what happens |
@@ -133,8 +133,7 @@ pub trait Application {
     ///
     /// # Errors
     /// The text of the logout that refuses it.
-    fn may_log_on(&mut self, logon: &Message<'_>) -> Result<(), String> {
-        let _all = logon;
+    fn may_log_on(&mut self, _logon: &Message<'_>) -> Result<(), String> {
         Ok(())
     }
 

@@ -86,7 +86,7 @@ pub fn utc_timestamp(text: &[u8]) -> Option<Timestamp> {
     let [date @ .., b'-'] = date else { return None };
     let day_s = utc_date(date)?.checked_mul(DAY_S)?;
     let (clock, fraction) = time.split_first_chunk::<8>()?;
-    let seconds = time_of_day(clock)?;
+    let seconds = time_of_day(*clock)?;
     let fraction_ns = match fraction {
         [] => 0,
         [b'.', digits @ ..] => match digits.len() {
@@ -115,7 +115,7 @@ pub fn is_utc_time(text: &[u8]) -> bool {
         [b'.', digits @ ..] => matches!(digits.len(), 3 | 6 | 9) && unsigned(digits).is_some(),
         _ => false,
     };
-    time_of_day(clock).is_some() && fraction_fits
+    time_of_day(*clock).is_some() && fraction_fits
 }
 
 /// Whether it is a date of any year: `YYYYMMDD`.
@@ -130,9 +130,9 @@ pub fn is_date(text: &[u8]) -> bool {
 
 /// `HH:MM:SS` in seconds.
 #[inline]
-fn time_of_day(text: &[u8; 8]) -> Option<u64> {
+fn time_of_day(text: [u8; 8]) -> Option<u64> {
     let [h1, h2, b':', m1, m2, b':', s1, s2] = text else { return None };
-    let two = |tens: &u8, ones: &u8| unsigned(&[*tens, *ones]);
+    let two = |tens, ones| unsigned(&[tens, ones]);
     let (hours, minutes, seconds) = (two(h1, h2)?, two(m1, m2)?, two(s1, s2)?);
     let fits = hours < 24 && minutes < 60 && seconds <= 60;
     fits.then_some(hours * 3_600 + minutes * 60 + seconds)

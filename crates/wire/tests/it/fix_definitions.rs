@@ -1,4 +1,4 @@
-//! The acceptance definitions of QuickFIX (FIX 4.4, server side), played against the session in
+//! The acceptance definitions of `QuickFIX` (FIX 4.4, server side), played against the session in
 //! this process, in its own time: what takes the sockets' runner minutes takes no time here.
 //!
 //! Lines: `I` is sent, `E` is expected, `iCONNECT`, `iDISCONNECT` and `eDISCONNECT` are the
@@ -219,10 +219,15 @@ fn play(text: &str, dictionary: Arc<Dictionary>) -> Result<(), String> {
             .and_then(|(number, rest)| number.parse().ok().map(|number| (number, rest)));
         let (number, rest) = named.unwrap_or((1, rest));
         let result = match (kind, rest.trim()) {
-            ("i", "CONNECT") => Ok(server.connect(number)),
-            ("i", "DISCONNECT") => Ok(server.disconnect(number)),
+            ("i" | "I", _) => {
+                match rest.trim() {
+                    "CONNECT" => server.connect(number),
+                    "DISCONNECT" => server.disconnect(number),
+                    _ => server.send(number, &message(rest, server.now)),
+                }
+                Ok(())
+            }
             ("e", "DISCONNECT") => server.expect_closed(number),
-            ("I", _) => Ok(server.send(number, &message(rest, server.now))),
             ("E", _) => server.expect(number, &message(rest, server.now)),
             _ => Err("no such line".to_owned()),
         };

@@ -1,4 +1,4 @@
-//! Dictionaries in QuickFIX's XML format: `fix`, and in it `header`, `trailer`, `messages`,
+//! Dictionaries in `QuickFIX`'s XML format: `fix`, and in it `header`, `trailer`, `messages`,
 //! `components`, `fields`.
 
 use std::collections::BTreeMap;
@@ -235,7 +235,7 @@ mod tests {
             told("number='73' name='NoThings'", "number='73' name='Side'"),
             "line 12: a second field Side"
         );
-        assert_eq!(told("<fix major", "<fax major").contains("expected"), true);
+        assert!(told("<fix major", "<fax major").contains("expected"));
         assert!(read("<fix/>").unwrap_err().to_string().contains("there is no `fields`"));
         assert!(read("<html/>").unwrap_err().to_string().contains("not `fix`"));
     }
