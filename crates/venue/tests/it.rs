@@ -8,6 +8,8 @@ mod it {
     mod admin_requests;
     mod agree;
     mod allocation;
+    mod apart;
+    mod bad_input;
     mod faults;
     mod http;
     mod kill;
@@ -23,6 +25,7 @@ mod it {
     mod native_stream;
     mod pipeline;
     mod place;
+    mod raw_ws;
     mod refusals;
     mod replace;
     mod replicated;

@@ -6,6 +6,8 @@ use axum::extract::ws::{CloseFrame, Message as Frame, Utf8Bytes, WebSocket, clos
 use futures_util::SinkExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, interval, timeout};
+use tungstenite::Error;
+use tungstenite::error::ProtocolError;
 
 use crate::pipeline::{Health, Status};
 
@@ -98,7 +100,8 @@ impl<M> Connection<M> {
                         return Err(End::Closed(close_code::UNSUPPORTED, "text is expected"));
                     }
                     Some(Ok(Frame::Close(_))) => return Err(End::Left),
-                    Some(Err(_)) | None => return Err(End::Gone),
+                    Some(Err(error)) => return Err(broken(error)),
+                    None => return Err(End::Gone),
                 },
                 _ = self.pings.tick() => self.ping(hears).await?,
             }
@@ -166,6 +169,18 @@ impl<M> Connection<M> {
         }
         let over = async { while let Some(Ok(_)) = self.socket.recv().await {} };
         let _silent = timeout(GOODBYE_TIMEOUT, over).await;
+    }
+}
+
+/// How a connection ends over what its client sent: the codes of RFC 6455, section 7.4.1.
+fn broken(error: axum::Error) -> End {
+    let Ok(error) = error.into_inner().downcast::<Error>() else { return End::Gone };
+    match *error {
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
+        Error::Protocol(_) => End::Closed(close_code::PROTOCOL, "no such frame is allowed"),
+        Error::Utf8(_) => End::Closed(close_code::INVALID, "UTF-8 is expected"),
+        Error::Capacity(_) => End::Closed(close_code::SIZE, "the message is too large"),
+        _ => End::Gone,
     }
 }
 

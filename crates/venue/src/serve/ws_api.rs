@@ -14,7 +14,7 @@
 //! | bound | what happens there |
 //! |---|---|
 //! | [`UNDER_WAY_MAX`] requests under way | the client's next words wait in its socket |
-//! | [`MESSAGE_BYTES_MAX`] | the connection ends |
+//! | [`MESSAGE_BYTES_MAX`] | the connection ends with 1009 |
 //! | the queue | the client is cut off, and told so |
 
 use std::sync::Arc;

@@ -15,11 +15,11 @@ use tiercel_venue::store;
 use super::http::{Answer, Client, Venue, send};
 use super::place::{Place, SMALL_PIPELINE, store_options};
 
-const TOKEN: &str = "the-administrator-of-this-test-venue";
+pub(super) const TOKEN: &str = "the-administrator-of-this-test-venue";
 
 /// An administrator of a venue.
 pub(super) struct Office {
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     token: &'static str,
 }
 

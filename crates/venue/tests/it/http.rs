@@ -97,9 +97,14 @@ pub(super) fn send(request: ureq::http::Request<String>) -> Answer {
 impl Client {
     /// A key that an administrator made.
     pub(super) fn made(venue: &Venue, key: &Value) -> Self {
+        Self::at(venue.address, key)
+    }
+
+    /// A key, and where it is good.
+    pub(super) fn at(address: SocketAddr, key: &Value) -> Self {
         let text = |name: &str| key[name].as_str().unwrap().to_owned();
         let signs = Signs::Hmac(text("secret"));
-        Self { address: venue.address, api_key: text("api_key"), signs }
+        Self { address, api_key: text("api_key"), signs }
     }
 
     /// What it signs with.
