@@ -37,3 +37,12 @@ pub const SOH: u8 = 0x01;
 pub fn checksum(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte))
 }
+
+/// A message of that version and body, with bars for the ends of the body's fields.
+#[cfg(test)]
+fn whole(begin_string: &str, body: &str) -> Vec<u8> {
+    let body = body.replace('|', "\x01");
+    let text = format!("8={begin_string}\x019={}\x01{body}", body.len());
+    let sum = checksum(text.as_bytes());
+    format!("{text}10={sum:03}\x01").into_bytes()
+}

@@ -87,6 +87,11 @@ impl Refusal {
     pub(super) const fn of(reason: RejectReason, tag: Tag) -> Self {
         Self { reason, tag: Some(tag) }
     }
+
+    /// Of the message as a whole.
+    pub(super) const fn whole(reason: RejectReason) -> Self {
+        Self { reason, tag: None }
+    }
 }
 
 /// How the value of a field is written.
@@ -150,12 +155,19 @@ struct FieldDefinition {
     values: Vec<Box<[u8]>>,
 }
 
-/// The fields of a message, a header, or an entry of a group.
-#[derive(Clone, Debug, Default)]
-struct Members {
-    /// Sorted. Of each, whether it has to be there, and its group's entries if it counts them.
-    fields: Vec<(Tag, bool, Option<Group>)>,
+/// A field of a message, a header, or an entry of a group.
+#[derive(Clone, Debug)]
+struct Member {
+    tag: Tag,
+    /// It has to be there.
+    required: bool,
+    /// The entries that it counts, if it counts some.
+    group: Option<Group>,
 }
+
+/// The fields of a message, a header, or an entry of a group, sorted by tag.
+#[derive(Clone, Debug, Default)]
+struct Members(Vec<Member>);
 
 /// The entries of a group.
 #[derive(Clone, Debug)]
@@ -170,16 +182,16 @@ const MEMBERS_MAX: usize = 1_024;
 
 impl Members {
     fn sort(&mut self) {
-        self.fields.sort_by_key(|(tag, ..)| *tag);
-        self.fields.dedup_by_key(|(tag, ..)| *tag);
+        self.0.sort_by_key(|member| member.tag);
+        self.0.dedup_by_key(|member| member.tag);
     }
 
     fn position(&self, tag: Tag) -> Option<usize> {
-        self.fields.binary_search_by_key(&tag, |(tag, ..)| *tag).ok()
+        self.0.binary_search_by_key(&tag, |member| member.tag).ok()
     }
 
-    fn group(&self, tag: Tag) -> Option<&Group> {
-        self.position(tag).and_then(|at| self.fields[at].2.as_ref())
+    fn group(&self, at: usize) -> Option<&Group> {
+        self.0[at].group.as_ref()
     }
 }
 
@@ -259,14 +271,14 @@ impl Dictionary {
             .map_or(fields.len(), |at| head + at);
         self.check_sections(&fields[head..body], &fields[body..])?;
         let members = self.message(message.message_type());
-        let members =
-            members.ok_or(Refusal { reason: RejectReason::InvalidMessageType, tag: None })?;
+        let members = members.ok_or(Refusal::whole(RejectReason::InvalidMessageType))?;
         let header = self.check_members(message, &self.header, &fields[..head]);
         let inside = self.check_members(message, members, &fields[head..body]);
         let trailer = self.check_members(message, &self.trailer, &fields[body..]);
         let all = [header, inside, trailer];
-        let missing = |result: &&Result<(), Refusal>| matches!(result, Err(refusal) if refusal.reason == RejectReason::RequiredTagMissing);
-        *all.iter().find(missing).or(all.iter().find(|result| result.is_err())).unwrap_or(&Ok(()))
+        let refusals = || all.iter().filter_map(|result| result.err());
+        let is_missing = |refusal: &Refusal| refusal.reason == RejectReason::RequiredTagMissing;
+        refusals().find(is_missing).or_else(|| refusals().next()).map_or(Ok(()), Err)
     }
 
     /// No field of the header behind it, nothing but the trailer behind the trailer.
@@ -298,7 +310,7 @@ impl Dictionary {
                     result = result.and(Err(twice));
                 }
                 Some(at) => {
-                    if let Some(group) = &members.fields[at].2 {
+                    if let Some(group) = members.group(at) {
                         let length = extent(group, rest);
                         let (entries, behind) = rest.split_at(length);
                         rest = behind;
@@ -318,13 +330,9 @@ impl Dictionary {
             }
             first = first.and(result);
         }
-        let missing = members
-            .fields
-            .iter()
-            .enumerate()
-            .find(|(at, (_, required, _))| *required && !seen.has(*at));
-        match missing {
-            Some((_, (tag, ..))) => Err(Refusal::of(RejectReason::RequiredTagMissing, *tag)),
+        let is_missing = |(at, member): &(usize, &Member)| member.required && !seen.has(*at);
+        match members.0.iter().enumerate().find(is_missing) {
+            Some((_, member)) => Err(Refusal::of(RejectReason::RequiredTagMissing, member.tag)),
             None => first,
         }
     }
@@ -380,7 +388,7 @@ fn leading(fields: &[Field], members: &Members) -> usize {
     while let Some(field) = fields.get(at) {
         let Some(found) = members.position(field.tag) else { break };
         at += 1;
-        if let Some(group) = &members.fields[found].2 {
+        if let Some(group) = members.group(found) {
             at += extent(group, &fields[at..]);
         }
     }
@@ -403,7 +411,7 @@ fn entry_length(group: &Group, fields: &[Field]) -> usize {
             break;
         }
         at += 1;
-        if let Some(inner) = group.members.group(field.tag) {
+        if let Some(inner) = group.members.group(found) {
             at += extent(inner, &fields[at..]);
         }
     }

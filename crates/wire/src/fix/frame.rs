@@ -150,14 +150,7 @@ fn next_begin(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// `text` with bars for the ends of fields, its length and sum filled in.
-    fn whole(begin: &str, body: &str) -> Vec<u8> {
-        let body = body.replace('|', "\x01");
-        let text = format!("8={begin}\x019={}\x01{body}", body.len());
-        let sum = checksum(text.as_bytes());
-        format!("{text}10={sum:03}\x01").into_bytes()
-    }
+    use crate::fix::whole;
 
     fn garbled(bytes: &[u8]) -> Option<(usize, Garble)> {
         match frame(bytes) {

@@ -270,17 +270,10 @@ pub fn decode<'m>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fix::checksum;
-
-    fn whole(body: &str) -> Vec<u8> {
-        let body = body.replace('|', "\x01");
-        let text = format!("8=FIX.4.4\x019={}\x01{body}", body.len());
-        let sum = checksum(text.as_bytes());
-        format!("{text}10={sum:03}\x01").into_bytes()
-    }
+    use crate::fix::whole;
 
     fn listed(body: &str) -> Result<Vec<(i32, String)>, IndexError> {
-        let bytes = whole(body);
+        let bytes = whole("FIX.4.4", body);
         let mut decoder = Decoder::with_limit(8);
         let message = decode(&mut decoder, &bytes)?.expect("a whole message");
         let text = |value: &[u8]| String::from_utf8_lossy(value).replace('\x01', "|");
@@ -341,7 +334,7 @@ mod tests {
 
     #[test]
     fn groups_are_cut_at_their_first_field() {
-        let bytes = whole("35=W|268=2|269=0|270=5|269=1|270=6|271=7|58=end|");
+        let bytes = whole("FIX.4.4", "35=W|268=2|269=0|270=5|269=1|270=6|271=7|58=end|");
         let mut decoder = Decoder::default();
         let message = decode(&mut decoder, &bytes).unwrap().unwrap();
         let of_group = |tag: Tag| (269..=271).contains(&tag.0);

@@ -46,15 +46,15 @@ use tiercel_types::Timestamp;
 use super::Encoder;
 use super::dictionary::Dictionary;
 use super::message::{Decoder, Message};
-use super::value::TimeWriter;
+use super::value::{SECOND_NS, TimeWriter};
 
 /// Messages that came before their turn, at most. Those beyond are asked for again.
 const EARLY_MESSAGES_MAX: usize = 1_024;
 /// And their bytes.
 const EARLY_BYTES_MAX: usize = 1 << 20;
 /// How long the answer to a logon or a logout may take.
-const ANSWER_TIMEOUT_NS: u64 = 10_000_000_000;
-const LOGOUT_TIMEOUT_NS: u64 = 2_000_000_000;
+const ANSWER_TIMEOUT_NS: u64 = 10 * SECOND_NS;
+const LOGOUT_TIMEOUT_NS: u64 = 2 * SECOND_NS;
 
 /// Which side of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl SessionConfig {
             reset_on_logon: false,
             reset_on_logout: false,
             reset_on_disconnect: false,
-            sending_time_tolerance_ns: 120_000_000_000,
+            sending_time_tolerance_ns: 120 * SECOND_NS,
             schedule: None,
             dictionary: Arc::new(Dictionary::fix44()),
         }
@@ -251,7 +251,7 @@ impl Session {
                 self.reset(now, store);
                 self.reset_sent = true;
             }
-            self.heartbeat_ns = u64::from(heartbeat_interval_s) * 1_000_000_000;
+            self.heartbeat_ns = u64::from(heartbeat_interval_s) * SECOND_NS;
             self.send_logon(now, store, self.reset_sent);
         }
     }

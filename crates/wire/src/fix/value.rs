@@ -3,9 +3,9 @@
 use tiercel_types::{Price, Qty, Timestamp, decimal};
 
 /// Nanoseconds of a second.
-const SECOND_NS: u64 = 1_000_000_000;
+pub(super) const SECOND_NS: u64 = 1_000_000_000;
 /// Seconds of a day.
-const DAY_S: u64 = 86_400;
+pub(super) const DAY_S: u64 = 86_400;
 
 /// `int`: an optional minus sign and digits; leading zeros mean nothing.
 #[inline]

@@ -114,6 +114,22 @@ impl Pair {
         Self { now: START, initiator, acceptor }
     }
 
+    /// The same, logged on.
+    fn logged_on(change: impl Fn(&mut SessionConfig)) -> Self {
+        let mut pair = Self::new(change);
+        pair.connect();
+        pair.carry(usize::MAX);
+        pair
+    }
+
+    /// The connection is gone, and the acceptor sends so many orders all the same.
+    fn miss(&mut self, orders: usize) {
+        self.disconnect();
+        for _ in 0..orders {
+            self.acceptor.order(self.now);
+        }
+    }
+
     fn connect(&mut self) {
         let Self { now, initiator, acceptor } = self;
         for side in [initiator, acceptor] {
@@ -135,12 +151,8 @@ impl Pair {
         let Self { now, initiator, acceptor } = self;
         let (mut there, mut back) = (Vec::new(), Vec::new());
         loop {
-            let moved = [(&mut *initiator, &mut *acceptor, &mut there)].into_iter();
-            let mut count = 0;
-            for (from, to, types) in moved {
-                count += carry_one(from, to, most);
-                types.append(&mut to.read(*now));
-            }
+            let mut count = carry_one(initiator, acceptor, most);
+            there.append(&mut acceptor.read(*now));
             count += carry_one(acceptor, initiator, most);
             back.append(&mut initiator.read(*now));
             if count == 0 || most < usize::MAX {
@@ -198,9 +210,7 @@ fn both_log_on_trade_beat_and_say_goodbye() {
 
 #[test]
 fn silence_is_asked_about_and_then_ends_the_connection() {
-    let mut pair = Pair::new(|_| {});
-    pair.connect();
-    pair.carry(usize::MAX);
+    let mut pair = Pair::logged_on(|_| {});
     // The acceptor hears nothing more.
     let mut sent = Vec::new();
     for _ in 0..24 {
@@ -217,13 +227,8 @@ fn silence_is_asked_about_and_then_ends_the_connection() {
 
 #[test]
 fn what_was_sent_while_nobody_listened_is_asked_for() {
-    let mut pair = Pair::new(|_| {});
-    pair.connect();
-    pair.carry(usize::MAX);
-    pair.disconnect();
-    for _ in 0..3 {
-        pair.acceptor.order(pair.now);
-    }
+    let mut pair = Pair::logged_on(|_| {});
+    pair.miss(3);
     assert!(pair.acceptor.session.output().is_empty());
     pair.connect();
     pair.carry(usize::MAX);
@@ -233,13 +238,8 @@ fn what_was_sent_while_nobody_listened_is_asked_for() {
 
 #[test]
 fn more_than_one_request_brings_is_asked_for_again() {
-    let mut pair = Pair::new(|_| {});
-    pair.connect();
-    pair.carry(usize::MAX);
-    pair.disconnect();
-    for _ in 0..10_000 {
-        pair.acceptor.order(pair.now);
-    }
+    let mut pair = Pair::logged_on(|_| {});
+    pair.miss(10_000);
     pair.connect();
     for _ in 0..20 {
         pair.carry(usize::MAX);
@@ -261,9 +261,7 @@ fn a_logon_may_be_refused_with_words() {
 
 #[test]
 fn what_an_application_does_not_take_is_told() {
-    let mut pair = Pair::new(|_| {});
-    pair.connect();
-    pair.carry(usize::MAX);
+    let mut pair = Pair::logged_on(|_| {});
     let Pair { now, initiator, .. } = &mut pair;
     initiator.session.send(*now, &mut initiator.store, b"V", |encoder| {
         encoder.constant(b"262=r\x01263=1\x01264=0\x01267=1\x01269=0\x01146=1\x0155=BTCUSDT\x01");
@@ -275,9 +273,7 @@ fn what_an_application_does_not_take_is_told() {
 #[test]
 fn a_session_begins_anew_when_its_hours_do() {
     let hours = Schedule::Daily(Window { start_s: 0, end_s: 20 * 3_600 });
-    let mut pair = Pair::new(|config| config.schedule = Some(hours));
-    pair.connect();
-    pair.carry(usize::MAX);
+    let mut pair = Pair::logged_on(|config| config.schedule = Some(hours));
     pair.initiator.order(pair.now);
     pair.carry(usize::MAX);
     // The end of the day: both say goodbye. Nobody can log on in the pause.

@@ -8,7 +8,7 @@
 //! volume 1. Of each message the fields are listed that an order or a quote of a spot venue can have
 //! a use for, and those that other engines send along.
 
-use super::{DataType, Dictionary, FieldDefinition, Group, Members};
+use super::{DataType, Dictionary, FieldDefinition, Group, Member, Members};
 use crate::fix::tag::Tag;
 
 use DataType::{
@@ -198,7 +198,7 @@ fn members(text: &mut &str) -> Members {
         *text = text.trim_start();
         if let Some(rest) = text.strip_prefix('{') {
             let (name, rest) = rest.split_once('}').unwrap_or((rest, ""));
-            members.fields.extend(self::members(&mut block(name)).fields);
+            members.0.extend(self::members(&mut block(name)).0);
             *text = rest;
             continue;
         }
@@ -213,7 +213,7 @@ fn members(text: &mut &str) -> Members {
             *text = text.trim_start().strip_prefix(')').unwrap_or(text);
             Group { first, members }
         });
-        members.fields.push((Tag(tag), required, group));
+        members.0.push(Member { tag: Tag(tag), required, group });
     }
     members.sort();
     members
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     fn visit(members: &Members, seen: &mut dyn FnMut(Tag)) {
-        for (tag, _, group) in &members.fields {
+        for Member { tag, group, .. } in &members.0 {
             seen(*tag);
             if let Some(group) = group {
                 assert!(group.members.position(group.first).is_some(), "{tag}: {}", group.first);

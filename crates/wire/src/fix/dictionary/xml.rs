@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use roxmltree::{Document, Node};
 use thiserror::Error;
 
-use super::{DataType, Dictionary, FieldDefinition, Group, MEMBERS_MAX, Members};
+use super::{DataType, Dictionary, FieldDefinition, Group, MEMBERS_MAX, Member, Members};
 use crate::fix::tag::{self, Tag};
 
 /// How deep components and groups may lie in each other: one that holds itself has no end.
@@ -124,7 +124,7 @@ impl<'a> Names<'a> {
         let mut members = Members::default();
         self.add(node, true, depth, &mut members)?;
         members.sort();
-        if members.fields.len() > MEMBERS_MAX {
+        if members.0.len() > MEMBERS_MAX {
             return Err(error(node, format!("more than {MEMBERS_MAX} fields")));
         }
         Ok(members)
@@ -148,14 +148,14 @@ impl<'a> Names<'a> {
                     let tag = self.tag(part)?;
                     // Those frame the message, and are none of its fields here.
                     if ![tag::BEGIN_STRING, tag::BODY_LENGTH, tag::CHECK_SUM].contains(&tag) {
-                        members.fields.push((tag, required, None));
+                        members.0.push(Member { tag, required, group: None });
                     }
                 }
                 "group" => {
                     let inside = self.members(part, depth + 1)?;
                     let first = self.first(part, depth)?;
-                    let group = Group { first, members: inside };
-                    members.fields.push((self.tag(part)?, required, Some(group)));
+                    let group = Some(Group { first, members: inside });
+                    members.0.push(Member { tag: self.tag(part)?, required, group });
                 }
                 "component" => {
                     let name = attribute(part, "name")?;
@@ -208,16 +208,13 @@ mod tests {
     #[test]
     fn components_and_groups_become_members() {
         let dictionary = read(GOOD).unwrap();
-        assert_eq!(dictionary.trailer.fields.len(), 0);
+        assert_eq!(dictionary.trailer.0.len(), 0);
         let members = dictionary.message(b"M").unwrap();
-        let listed: Vec<_> = members
-            .fields
-            .iter()
-            .map(|(tag, required, group)| (tag.0, *required, group.is_some()))
-            .collect();
+        let listed = |member: &Member| (member.tag.0, member.required, member.group.is_some());
+        let listed: Vec<_> = members.0.iter().map(listed).collect();
         assert_eq!(listed, [(54, false, false), (73, false, true)]);
-        let group = members.group(Tag(73)).unwrap();
-        assert_eq!((group.first, group.members.fields[0].1), (Tag(6000), true));
+        let group = members.group(1).unwrap();
+        assert_eq!((group.first, group.members.0[0].required), (Tag(6000), true));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{Application, EARLY_BYTES_MAX, EARLY_MESSAGES_MAX, Phase, Role, Sessi
 use crate::fix::dictionary::{Refusal, RejectReason};
 use crate::fix::message::{Message, decode};
 use crate::fix::tag::{self, Tag};
-use crate::fix::value;
+use crate::fix::value::{self, SECOND_NS};
 
 /// Which numbers a message is refused for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,7 +136,7 @@ impl Session {
         store: &mut impl Store,
         reason: RejectReason,
     ) {
-        self.reject(now, message, store, Refusal { reason, tag: None });
+        self.reject(now, message, store, Refusal::whole(reason));
         self.log_out(now, store, "");
     }
 
@@ -149,10 +149,8 @@ impl Session {
         store: &mut impl Store,
         numbers: Numbers,
     ) -> bool {
-        let sent = message.get(tag::SENDING_TIME).and_then(value::utc_timestamp);
-        let is_near =
-            |sent: Timestamp| sent.0.abs_diff(now.0) <= self.config.sending_time_tolerance_ns;
-        if !sent.is_some_and(is_near) {
+        let sent = sent_at(message);
+        if !self.is_near(now, sent) {
             self.reject_and_leave(now, message, store, RejectReason::SendingTimeAccuracyProblem);
             return false;
         }
@@ -209,6 +207,12 @@ impl Session {
         true
     }
 
+    /// Whether a message was sent about now.
+    fn is_near(&self, now: Timestamp, sent: Option<Timestamp>) -> bool {
+        let tolerance_ns = self.config.sending_time_tolerance_ns;
+        sent.is_some_and(|sent| sent.0.abs_diff(now.0) <= tolerance_ns)
+    }
+
     fn is_theirs(&self, message: &Message<'_>) -> bool {
         message.get(tag::SENDER_COMP_ID) == Some(&*self.config.target_comp_id)
             && message.get(tag::TARGET_COMP_ID) == Some(&*self.config.sender_comp_id)
@@ -256,9 +260,7 @@ impl Session {
     ) {
         let wants_reset = message.get(tag::RESET_SEQ_NUM_FLAG) == Some(b"Y");
         let is_waiting = matches!(self.phase, Phase::Waiting { .. });
-        let sent = message.get(tag::SENDING_TIME).and_then(value::utc_timestamp);
-        let tolerance_ns = self.config.sending_time_tolerance_ns;
-        let is_good = sent.is_some_and(|sent| sent.0.abs_diff(now.0) <= tolerance_ns)
+        let is_good = self.is_near(now, sent_at(message))
             && self.is_theirs(message)
             && (is_waiting || wants_reset);
         let interval_s = message.get(tag::HEART_BT_INT).and_then(value::unsigned);
@@ -281,7 +283,7 @@ impl Session {
             return;
         }
         if is_acceptor {
-            self.heartbeat_ns = interval_s.saturating_mul(1_000_000_000);
+            self.heartbeat_ns = interval_s.saturating_mul(SECOND_NS);
         }
         if is_acceptor || (wants_reset && !self.reset_sent) {
             self.send_logon(now, store, wants_reset);
@@ -350,7 +352,7 @@ impl Session {
                 self.forget_before(next);
             }
             _ => {
-                let refusal = Refusal { reason: RejectReason::ValueIncorrect, tag: None };
+                let refusal = Refusal::whole(RejectReason::ValueIncorrect);
                 self.reject(now, message, store, refusal);
             }
         }
@@ -368,7 +370,11 @@ fn advance(store: &mut impl Store) {
     store.set_next_incoming(store.next_incoming() + 1);
 }
 
-fn number_of(message: &Message<'_>) -> Option<u64> {
+fn sent_at(message: &Message<'_>) -> Option<Timestamp> {
+    message.get(tag::SENDING_TIME).and_then(value::utc_timestamp)
+}
+
+pub(super) fn number_of(message: &Message<'_>) -> Option<u64> {
     message.get(tag::MSG_SEQ_NUM).and_then(value::unsigned)
 }
 

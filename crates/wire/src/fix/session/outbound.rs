@@ -2,11 +2,13 @@
 
 use tiercel_types::Timestamp;
 
-use super::{Role, Session, Store};
+use super::inbound::number_of;
+use super::{BusinessReject, Phase, Role, Session, Store};
 use crate::fix::dictionary::Refusal;
 use crate::fix::message::{Message, decode};
 use crate::fix::tag::{self, Tag};
-use crate::fix::{Decoder, Encoder, value};
+use crate::fix::value::SECOND_NS;
+use crate::fix::{Decoder, Encoder};
 
 /// The fields of a body, written behind the header.
 pub trait Body: FnOnce(&mut Encoder) {}
@@ -41,7 +43,7 @@ impl Session {
         body(&mut self.encoder);
         let bytes = self.encoder.finish();
         store.sent(Some(bytes));
-        if self.phase == super::Phase::LoggedOn {
+        if self.phase == Phase::LoggedOn {
             self.output.extend_from_slice(bytes);
             self.last_sent = now;
         }
@@ -81,7 +83,7 @@ impl Session {
     pub(super) fn send_logon(&mut self, now: Timestamp, store: &mut impl Store, reset: bool) {
         let interval_s = match self.config.role {
             Role::Initiator { heartbeat_interval_s } => u64::from(heartbeat_interval_s),
-            Role::Acceptor => self.heartbeat_ns / 1_000_000_000,
+            Role::Acceptor => self.heartbeat_ns / SECOND_NS,
         };
         self.send_own(now, store, b"A", |encoder| {
             encoder.unsigned(tag::ENCRYPT_METHOD, 0);
@@ -137,7 +139,7 @@ impl Session {
         message: &Message<'_>,
         refusal: Refusal,
     ) {
-        let number = message.get(tag::MSG_SEQ_NUM).and_then(value::unsigned).unwrap_or(0);
+        let number = number_of(message).unwrap_or(0);
         self.send_own(now, store, b"3", |encoder| {
             encoder.unsigned(tag::REF_SEQ_NUM, number);
             encoder.text(tag::TEXT, refusal.reason.text().as_bytes());
@@ -154,9 +156,9 @@ impl Session {
         now: Timestamp,
         store: &mut impl Store,
         message: &Message<'_>,
-        reject: &super::BusinessReject,
+        reject: &BusinessReject,
     ) {
-        let number = message.get(tag::MSG_SEQ_NUM).and_then(value::unsigned).unwrap_or(0);
+        let number = number_of(message).unwrap_or(0);
         let (message_type, reason) = (message.message_type(), reject.reason);
         self.send_own(now, store, b"j", |encoder| {
             encoder.unsigned(tag::REF_SEQ_NUM, number);

@@ -2,8 +2,8 @@
 
 use tiercel_types::Timestamp;
 
-const SECOND_NS: u64 = 1_000_000_000;
-const DAY_S: u64 = 86_400;
+use crate::fix::value::{DAY_S, SECOND_NS};
+
 const WEEK_S: u64 = 7 * DAY_S;
 /// 1970-01-01 was a Thursday: seconds from the Monday before it.
 const EPOCH_S: u64 = 3 * DAY_S;
