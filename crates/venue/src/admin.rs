@@ -9,22 +9,27 @@
 //! docs/admin-api.md describes it. Whatever changes the engine's state is a command, and goes
 //! through the log; secrets never do.
 
+mod body;
 mod problem;
 mod request;
 mod text;
 mod token;
 mod view;
 
-pub use problem::Problem;
+pub use problem::{Problem, no_such_call, unauthorized};
 pub use token::{Token, TokenError};
 
 use serde_json::{Value, json};
-use tiercel_types::{AccountId, AssetId, Command, Event, EventHeader, InstrumentId};
+use tiercel_types::event::{Denied, FundingRepeated, KillSwitchSet, MassCancelDone};
+use tiercel_types::{AccountId, AssetId, Command, InstrumentId};
 
+use crate::events::{Events, first};
 use crate::models::Models;
 
 /// In front of every path.
 pub const PREFIX: &str = "/admin/v1/";
+/// Times are told in milliseconds.
+const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -107,7 +112,7 @@ impl Act {
             ("GET", ["digest"]) => Ok(Self::Digest),
             ("GET", ["log-levels"]) => Ok(Self::LogLevels),
             ("PUT", ["log-levels"]) => request::log_levels(body),
-            _ => Err(Problem::no_such_call()),
+            _ => Err(no_such_call()),
         }
     }
 }
@@ -117,49 +122,28 @@ impl Shown {
     ///
     /// # Errors
     /// The engine's denial.
-    pub fn answer(
-        self,
-        events: &[(EventHeader, Event)],
-        models: &Models,
-    ) -> Result<Value, Problem> {
-        let denied = events.iter().find_map(|(_, event)| match event {
-            Event::Denied(denied) => Some(denied.reason),
-            _ => None,
-        });
-        if let Some(reason) = denied {
-            return Err(Problem::denied(reason));
+    pub fn answer(self, events: &Events, models: &Models) -> Result<Value, Problem> {
+        if let Some(denied) = first::<Denied>(events) {
+            return Err(problem::denied(denied.reason));
         }
-        let gone = Problem::internal;
-        match self {
-            Self::Asset(asset) => view::asset(models, asset).ok_or_else(gone),
-            Self::Instrument(instrument) => models
-                .instruments()
-                .get(instrument)
-                .map(|it| view::instrument(models, it))
-                .ok_or_else(gone),
-            Self::Account(account) => view::account(models, account).ok_or_else(gone),
-            Self::Funds(account) => {
-                let repeated =
-                    events.iter().any(|(_, event)| matches!(event, Event::FundingRepeated(_)));
-                let mut shown = view::account(models, account).ok_or_else(gone)?;
-                shown["repeated"] = json!(repeated);
-                Ok(shown)
+        let answer = match self {
+            Self::Asset(asset) => view::asset(models, asset),
+            Self::Instrument(instrument) => {
+                let spec = models.instruments().get(instrument);
+                spec.map(|spec| view::instrument(models, spec))
             }
-            Self::KillSwitch => {
-                let set = events.iter().find_map(|(_, event)| match event {
-                    Event::KillSwitchSet(set) => Some(set),
-                    _ => None,
-                });
-                let set = set.ok_or_else(gone)?;
-                Ok(json!({ "on": set.on == 1, "orders_ended": set.orders }))
-            }
+            Self::Account(account) => view::account(models, account),
+            Self::Funds(account) => view::account(models, account).map(|mut shown| {
+                shown["repeated"] = first::<FundingRepeated>(events).is_some().into();
+                shown
+            }),
+            Self::KillSwitch => first::<KillSwitchSet>(events)
+                .map(|set| json!({ "on": set.on == 1, "orders_ended": set.orders })),
             Self::Cancelled => {
-                let done = events.iter().find_map(|(_, event)| match event {
-                    Event::MassCancelDone(done) => Some(done),
-                    _ => None,
-                });
-                Ok(json!({ "orders_ended": done.ok_or_else(gone)?.orders }))
+                first::<MassCancelDone>(events).map(|done| json!({ "orders_ended": done.orders }))
             }
-        }
+        };
+        // What the command did is in its events, and what it is about is in the read models.
+        answer.ok_or_else(Problem::internal)
     }
 }

@@ -75,6 +75,9 @@ mod sealed {
 pub trait EventBody: IntoBytes + Immutable + Copy + sealed::Sealed {
     /// Which event it is.
     const KIND: Kind;
+
+    /// The body of `event`, if it is of this kind.
+    fn of(event: &Event) -> Option<&Self>;
 }
 
 /// Defines the event enum, its kinds and its byte form.
@@ -99,6 +102,13 @@ macro_rules! events {
 
             impl EventBody for $name {
                 const KIND: Kind = Kind::$name;
+
+                fn of(event: &Event) -> Option<&Self> {
+                    match event {
+                        Event::$name(body) => Some(body),
+                        _ => None,
+                    }
+                }
             }
 
             impl From<$name> for Event {

@@ -1,8 +1,8 @@
-//! Paths and bodies, read into commands.
+//! Requests, read into commands.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use tiercel_types::auction::{AuctionKind, AuctionReference, Pressure, TieBreak};
+use std::borrow::Cow;
+
+use tiercel_types::auction::AuctionKind;
 use tiercel_types::command::{
     AccountState, AddAsset, AddInstrument, Deposit, MassCancel, ScheduleAction, SchedulePhase,
     SetAccount, SetAuctionRules, SetInstrumentState, SetKillSwitch, SetProtections, StartCall,
@@ -10,41 +10,24 @@ use tiercel_types::command::{
 };
 use tiercel_types::order::SideScope;
 use tiercel_types::{
-    AccountId, AssetCode, AssetId, Command, InstrumentId, InstrumentSpec, InstrumentState, Price,
-    Qty, Symbol, Timestamp,
+    AccountId, AssetCode, AssetId, Command, InstrumentId, InstrumentSpec, InstrumentState, Money,
+    Timestamp,
 };
 
 use crate::models::Models;
+use crate::percent::decode;
 
-use super::text::{Amount, Text, Word};
-use super::{Act, Problem, Shown, view};
-
-const NANOS_PER_MILLI: u64 = 1_000_000;
+use super::body::{
+    AccountTerms, AuctionRules, Call, Levels, Movement, NewAsset, NewKey, Permission, Phase,
+    Protections, Switch, Terms, ToState, body,
+};
+use super::text::{Text, Word};
+use super::{Act, NANOS_PER_MILLI, Problem, Shown, no_such_call, problem, view};
 
 /// The segments of a path, decoded.
 pub(super) fn segments(path: &str) -> Result<Vec<String>, Problem> {
-    path.split('/').map(|segment| decoded(segment).ok_or_else(Problem::no_such_call)).collect()
-}
-
-/// A segment without its percent signs.
-fn decoded(segment: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let [first, behind @ ..] = rest {
-        if *first == b'%' {
-            let digits = std::str::from_utf8(behind.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))?);
-            rest = &behind[2..];
-        } else {
-            bytes.push(*first);
-            rest = behind;
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| Problem::body(error.to_string()))
+    let decoded = |segment| decode(segment, false).map(Cow::into_owned);
+    path.split('/').map(|segment| decoded(segment).ok_or_else(no_such_call)).collect()
 }
 
 fn command(command: impl Into<Command>, shown: Shown) -> Act {
@@ -54,27 +37,22 @@ fn command(command: impl Into<Command>, shown: Shown) -> Act {
 /// The instrument of that symbol.
 pub(super) fn instrument(symbol: &str, models: &Models) -> Result<InstrumentSpec, Problem> {
     let known = symbol.parse().ok().and_then(|symbol| models.instruments().by_symbol(&symbol));
-    let unknown = || Problem::new(404, "UNKNOWN_INSTRUMENT", "no such instrument").of("instrument");
+    let unknown =
+        || Problem::with(404, "UNKNOWN_INSTRUMENT", "no such instrument").of_field("instrument");
     known.copied().ok_or_else(unknown)
 }
 
 /// The account of that number, which the operator has made.
 pub(super) fn account(number: &str, models: &Models) -> Result<AccountId, Problem> {
     let known = number.parse().ok().and_then(|number| models.accounts().get(AccountId(number)));
-    let unknown = || Problem::new(404, "UNKNOWN_ACCOUNT", "no such account").of("account");
+    let unknown = || Problem::with(404, "UNKNOWN_ACCOUNT", "no such account").of_field("account");
     known.map(|view| view.account).ok_or_else(unknown)
 }
 
 fn asset(code: &AssetCode, models: &Models) -> Result<AssetId, Problem> {
     let known = models.instruments().assets().find(|view| view.code == *code);
-    let unknown = || Problem::new(404, "UNKNOWN_ASSET", "no such asset").of("asset");
+    let unknown = || Problem::with(404, "UNKNOWN_ASSET", "no such asset").of_field("asset");
     known.map(|view| view.asset).ok_or_else(unknown)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewAsset {
-    code: Text<AssetCode>,
 }
 
 pub(super) fn add_asset(bytes: &[u8], models: &Models) -> Result<Act, Problem> {
@@ -82,31 +60,6 @@ pub(super) fn add_asset(bytes: &[u8], models: &Models) -> Result<Act, Problem> {
     let last = models.instruments().assets().map(|view| view.asset.0).max();
     let asset = AssetId(last.unwrap_or(0) + 1);
     Ok(command(AddAsset { asset, code: code.0 }, Shown::Asset(asset)))
-}
-
-/// Terms of an instrument: all that may be left out stays as it is.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Terms {
-    symbol: Option<Text<Symbol>>,
-    base: Option<Text<AssetCode>>,
-    quote: Option<Text<AssetCode>>,
-    state: Option<Word<InstrumentState>>,
-    tick: Option<Text<Price>>,
-    lot: Option<Text<Qty>>,
-    min_price: Option<Text<Price>>,
-    max_price: Option<Text<Price>>,
-    min_qty: Option<Text<Qty>>,
-    max_qty: Option<Text<Qty>>,
-    min_notional: Option<Text<Qty>>,
-    max_notional: Option<Text<Qty>>,
-    reference_price: Option<Text<Price>>,
-    band_ppm: Option<u32>,
-    maker_fee_ppm: Option<i32>,
-    taker_fee_ppm: Option<i32>,
-    market_protection_ppm: Option<u32>,
-    max_iceberg_parts: Option<u32>,
-    tracks_volume: Option<bool>,
 }
 
 impl Terms {
@@ -133,7 +86,7 @@ impl Terms {
 
 pub(super) fn add_instrument(bytes: &[u8], models: &Models) -> Result<Act, Problem> {
     let terms: Terms = body(bytes)?;
-    let missing = |field| Problem::body(format!("missing field `{field}`")).of(field);
+    let missing = |field| problem::body(format!("missing field `{field}`")).of_field(field);
     let Text(base) = terms.base.ok_or_else(|| missing("base"))?;
     let Text(quote) = terms.quote.ok_or_else(|| missing("quote"))?;
     let Text(tick) = terms.tick.ok_or_else(|| missing("tick"))?;
@@ -150,53 +103,6 @@ pub(super) fn add_instrument(bytes: &[u8], models: &Models) -> Result<Act, Probl
     }
     terms.put(&mut spec);
     Ok(command(AddInstrument { spec }, Shown::Instrument(instrument)))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ToState {
-    state: Word<InstrumentState>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Call {
-    auction: Word<AuctionKind>,
-    then: Option<Word<InstrumentState>>,
-    ends_at_ms: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Phase {
-    at_ms: u64,
-    state: Word<InstrumentState>,
-    auction: Option<Word<AuctionKind>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AuctionRules {
-    minimum_surplus: Option<bool>,
-    pressure: Option<Word<Pressure>>,
-    tie_break: Option<Word<TieBreak>>,
-    reference: Option<Word<AuctionReference>>,
-    bound: Option<Text<Price>>,
-    bound_ppm: Option<u32>,
-    indication_interval_ms: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[derive(Default)]
-struct Protections {
-    dynamic_ppm: u32,
-    static_ppm: u32,
-    limit_ppm: u32,
-    call_ms: u64,
-    window_ms: u64,
-    limit_state_ms: u64,
-    pause_ms: u64,
 }
 
 /// Milliseconds of a request as nanoseconds; those of the year 2554 and later are as far as it goes.
@@ -238,7 +144,7 @@ pub(super) fn of_instrument(
             Ok(command(phase(instrument, at_ms, state.0, auction, ScheduleAction::Add), shown))
         }
         ("DELETE", ["phases", at_ms]) => {
-            let at_ms = at_ms.parse().map_err(|_| Problem::no_such_call())?;
+            let at_ms = at_ms.parse().map_err(|_| no_such_call())?;
             // The engine finds it by its time alone.
             let known = models.accounts().phases(instrument, models.checkpoint().time);
             let known = known.copied().find(|phase| phase.at.0 == nanos(at_ms));
@@ -265,7 +171,7 @@ pub(super) fn of_instrument(
         ("DELETE", ["orders"]) => {
             Ok(command(mass_cancel(AccountId::ALL, instrument), Shown::Cancelled))
         }
-        _ => Err(Problem::no_such_call()),
+        _ => Err(no_such_call()),
     }
 }
 
@@ -273,11 +179,11 @@ fn update(mut spec: InstrumentSpec, bytes: &[u8]) -> Result<Act, Problem> {
     let terms: Terms = body(bytes)?;
     for (given, field) in [(terms.base.is_some(), "base"), (terms.quote.is_some(), "quote")] {
         if given {
-            return Err(Problem::body("assets never change").of(field));
+            return Err(problem::body("assets never change").of_field(field));
         }
     }
     if terms.state.is_some() {
-        return Err(Problem::body("the state is set by a call of its own").of("state"));
+        return Err(problem::body("the state is set by a call of its own").of_field("state"));
     }
     terms.put(&mut spec);
     Ok(command(UpdateInstrument { spec }, Shown::Instrument(spec.instrument)))
@@ -314,25 +220,16 @@ const fn mass_cancel(account: AccountId, instrument: InstrumentId) -> MassCancel
     MassCancel { account, instrument, sides: SideScope::Both, reserved: [0; 7] }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AccountTerms {
-    account: Option<u32>,
-    trade_group: Option<u32>,
-    max_open_orders: Option<u32>,
-    state: Option<Word<AccountState>>,
-}
-
 pub(super) fn add_account(bytes: &[u8], models: &Models) -> Result<Act, Problem> {
     let terms: AccountTerms = body(bytes)?;
     let last = models.accounts().iter().map(|view| view.account.0).max();
     let account = AccountId(terms.account.unwrap_or(last.unwrap_or(0) + 1));
     if models.accounts().get(account).is_some() {
         let detail = "there is such an account; PATCH changes it";
-        return Err(Problem::new(409, "DUPLICATE_ACCOUNT", detail).of("account"));
+        return Err(Problem::with(409, "DUPLICATE_ACCOUNT", detail).of_field("account"));
     }
     if account == AccountId::VENUE {
-        return Err(Problem::body("account 0 is the venue's own").of("account"));
+        return Err(problem::body("account 0 is the venue's own").of_field("account"));
     }
     let set = SetAccount {
         account,
@@ -344,12 +241,9 @@ pub(super) fn add_account(bytes: &[u8], models: &Models) -> Result<Act, Problem>
     Ok(command(set, Shown::Account(account)))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Movement {
-    funding_id: u64,
-    asset: Text<AssetCode>,
-    amount: Text<Amount>,
+fn movement(bytes: &[u8], models: &Models) -> Result<(u64, AssetId, Money), Problem> {
+    let Movement { funding_id, asset: code, amount } = body(bytes)?;
+    Ok((funding_id, asset(&code.0, models)?, amount.0.0))
 }
 
 /// What is asked of one account.
@@ -367,7 +261,7 @@ pub(super) fn of_account(
             let terms: AccountTerms = body(bytes)?;
             let known = models.accounts().get(account).ok_or_else(Problem::internal)?;
             if terms.account.is_some() {
-                return Err(Problem::body("an account's number never changes").of("account"));
+                return Err(problem::body("an account's number never changes").of_field("account"));
             }
             let set = SetAccount {
                 account,
@@ -379,29 +273,19 @@ pub(super) fn of_account(
             Ok(command(set, shown))
         }
         ("POST", ["deposits"]) => {
-            let Movement { funding_id, asset: code, amount } = body(bytes)?;
-            let (asset, amount) = (asset(&code.0, models)?, amount.0.0);
-            let shown = Shown::Funds(account);
-            Ok(command(Deposit { funding_id, account, asset, amount }, shown))
+            let (funding_id, asset, amount) = movement(bytes, models)?;
+            Ok(command(Deposit { funding_id, account, asset, amount }, Shown::Funds(account)))
         }
         ("POST", ["withdrawals"]) => {
-            let Movement { funding_id, asset: code, amount } = body(bytes)?;
-            let (asset, amount) = (asset(&code.0, models)?, amount.0.0);
-            let shown = Shown::Funds(account);
-            Ok(command(Withdraw { funding_id, account, asset, amount }, shown))
+            let (funding_id, asset, amount) = movement(bytes, models)?;
+            Ok(command(Withdraw { funding_id, account, asset, amount }, Shown::Funds(account)))
         }
         ("POST", ["kill-switch"]) => kill_switch(account, bytes),
         ("DELETE", ["orders"]) => {
             Ok(command(mass_cancel(account, InstrumentId::ALL), Shown::Cancelled))
         }
-        _ => Err(Problem::no_such_call()),
+        _ => Err(no_such_call()),
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Switch {
-    on: bool,
 }
 
 pub(super) fn kill_switch(account: AccountId, bytes: &[u8]) -> Result<Act, Problem> {
@@ -410,33 +294,12 @@ pub(super) fn kill_switch(account: AccountId, bytes: &[u8]) -> Result<Act, Probl
     Ok(command(set, Shown::KillSwitch))
 }
 
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-enum Permission {
-    Read,
-    Trade,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewKey {
-    account: u32,
-    permissions: Vec<Permission>,
-    ed25519_public_key: Option<String>,
-}
-
 pub(super) fn create_key(bytes: &[u8], models: &Models) -> Result<Act, Problem> {
     let NewKey { account: number, permissions, ed25519_public_key } = body(bytes)?;
     let account = account(&number.to_string(), models)?;
     let may = |permission| permissions.contains(&permission);
     let may = (may(Permission::Read), may(Permission::Trade));
     Ok(Act::CreateKey { account, may, ed25519_public_key })
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Levels {
-    levels: String,
 }
 
 pub(super) fn log_levels(bytes: &[u8]) -> Result<Act, Problem> {

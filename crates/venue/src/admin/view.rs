@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 use tiercel_types::auction::AuctionKind;
 use tiercel_types::{AccountId, AssetId, InstrumentSpec};
 
+use super::NANOS_PER_MILLI;
 use crate::models::{AssetView, Models};
-
-const NANOS_PER_MILLI: u64 = 1_000_000;
 
 pub(super) fn assets(models: &Models) -> Value {
     models.instruments().assets().map(asset_view).collect()

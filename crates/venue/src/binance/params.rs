@@ -7,6 +7,7 @@ use tiercel_types::decimal::{DecimalError, parse_units};
 use tiercel_types::{ClientOrderId, Price, Qty};
 
 use super::error::ApiError;
+use crate::percent;
 
 /// The most parameters of a request: each has a bit that says whether it was read.
 pub const PARAMETERS_MAX: usize = u64::BITS as usize;
@@ -245,26 +246,8 @@ fn decimal_units(name: &str, text: &str) -> Result<u64, ApiError> {
 
 /// Undoes percent-encoding; a plus sign is a blank, as forms write it.
 fn decode(text: &str) -> Result<Cow<'_, str>, ApiError> {
-    if !text.bytes().any(|byte| byte == b'%' || byte == b'+') {
-        return Ok(Cow::Borrowed(text));
-    }
     let illegal = || ApiError::new(-1100, "Illegal characters found in a parameter.");
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, behind @ ..] = rest {
-        rest = behind;
-        match first {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let [high, low, behind @ ..] = rest else { return Err(illegal()) };
-                let digit = |byte: u8| char::from(byte).to_digit(16).ok_or_else(illegal);
-                bytes.push((digit(*high)? << 4 | digit(*low)?) as u8);
-                rest = behind;
-            }
-            other => bytes.push(*other),
-        }
-    }
-    String::from_utf8(bytes).map(Cow::Owned).map_err(|_| illegal())
+    percent::decode(text, true).ok_or_else(illegal)
 }
 
 #[cfg(test)]

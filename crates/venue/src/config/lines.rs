@@ -20,13 +20,20 @@ use super::{
     SnapshotsTable, ThreadConfig, ThreadsTable, TlsTable, TokenSource, VenueConfig,
 };
 
-/// What was given for a key, if anything was.
-type Ref<'a, T> = Option<&'a Spanned<T>>;
+/// What was given for a key, if anything was, and the name of the key.
+type Ref<'a, T> = (Option<&'a Spanned<T>>, &'a str);
 
 /// Numbers that are at least one.
 const COUNT: RangeInclusive<u64> = 1..=1_000_000_000;
 const SECONDS: RangeInclusive<u64> = 1..=3_600;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+/// What was given for a key of a table, and the name of both.
+macro_rules! given {
+    ($table:ident.$key:ident as $name:literal) => {
+        ($table.$key.as_ref(), concat!($name, ".", stringify!($key)))
+    };
+}
 
 /// The text, for the lines of its mistakes.
 pub(super) struct Lines<'t>(pub(super) &'t str);
@@ -44,8 +51,7 @@ impl Lines<'_> {
 
     fn number<T: TryFrom<u64>>(
         &self,
-        given: Ref<'_, u64>,
-        key: &str,
+        (given, key): Ref<'_, u64>,
         range: RangeInclusive<u64>,
         default: T,
     ) -> Result<T, ConfigError> {
@@ -56,13 +62,8 @@ impl Lines<'_> {
         })
     }
 
-    fn seconds(
-        &self,
-        given: Ref<'_, u64>,
-        key: &str,
-        default: Duration,
-    ) -> Result<Duration, ConfigError> {
-        self.number(given, key, SECONDS, default.as_secs()).map(Duration::from_secs)
+    fn seconds(&self, given: Ref<'_, u64>, default: Duration) -> Result<Duration, ConfigError> {
+        self.number(given, SECONDS, default.as_secs()).map(Duration::from_secs)
     }
 
     pub(super) fn path(
@@ -96,16 +97,10 @@ impl Lines<'_> {
         let SnapshotPolicy { commands, interval_ns } = SnapshotPolicy::default();
         let interval_s = interval_ns / NANOS_PER_SECOND;
         let policy = SnapshotPolicy {
-            commands: self.number(
-                table.commands.as_ref(),
-                "snapshots.commands",
-                COUNT,
-                commands,
-            )?,
+            commands: self.number(given!(table.commands as "snapshots"), COUNT, commands)?,
             interval_ns: NANOS_PER_SECOND
                 * self.number(
-                    table.interval_s.as_ref(),
-                    "snapshots.interval_s",
+                    given!(table.interval_s as "snapshots"),
                     1..=86_400 * 365,
                     interval_s,
                 )?,
@@ -119,47 +114,40 @@ impl Lines<'_> {
         limits: &LimitsTable,
     ) -> Result<ServeOptions, ConfigError> {
         let defaults = ServeOptions::default();
-        let places = |given, key, default| self.number(given, key, 1..=65_536, default);
-        let header =
-            (table.header_timeout_s.as_ref(), "http.header_timeout_s", defaults.header_timeout);
-        let request =
-            (table.request_timeout_s.as_ref(), "http.request_timeout_s", defaults.request_timeout);
-        let send = (table.send_timeout_s.as_ref(), "http.send_timeout_s", defaults.send_timeout);
-        let [header_timeout, request_timeout, send_timeout] =
-            [header, request, send].map(|(given, key, default)| self.seconds(given, key, default));
+        let places = 1..=65_536;
         Ok(ServeOptions {
-            connections_max: places(
-                table.connections_max.as_ref(),
-                "http.connections_max",
+            connections_max: self.number(
+                given!(table.connections_max as "http"),
+                places.clone(),
                 defaults.connections_max,
             )?,
-            connections_per_address: places(
-                table.connections_per_address.as_ref(),
-                "http.connections_per_address",
+            connections_per_address: self.number(
+                given!(table.connections_per_address as "http"),
+                places.clone(),
                 defaults.connections_per_address,
             )?,
             body_bytes_max: self.number(
-                table.body_bytes_max.as_ref(),
-                "http.body_bytes_max",
+                given!(table.body_bytes_max as "http"),
                 1_024..=16_777_216,
                 defaults.body_bytes_max,
             )?,
-            header_timeout: header_timeout?,
-            request_timeout: request_timeout?,
-            send_timeout: send_timeout?,
+            header_timeout: self
+                .seconds(given!(table.header_timeout_s as "http"), defaults.header_timeout)?,
+            request_timeout: self
+                .seconds(given!(table.request_timeout_s as "http"), defaults.request_timeout)?,
+            send_timeout: self
+                .seconds(given!(table.send_timeout_s as "http"), defaults.send_timeout)?,
             connection_lifetime: defaults.connection_lifetime,
-            cors_origins: self.origins(table.cors_origins.as_ref())?,
+            cors_origins: self.origins(given!(table.cors_origins as "http"))?,
             metrics: table.metrics.unwrap_or(defaults.metrics),
             limits: self.limits(limits)?,
             streams_max: self.number(
-                limits.streams_per_connection.as_ref(),
-                "limits.streams_per_connection",
-                1..=65_536,
+                given!(limits.streams_per_connection as "limits"),
+                places,
                 defaults.streams_max,
             )?,
             stream_messages_1s: self.number(
-                limits.stream_messages_1s.as_ref(),
-                "limits.stream_messages_1s",
+                given!(limits.stream_messages_1s as "limits"),
                 1..=1_000_000,
                 defaults.stream_messages_1s,
             )?,
@@ -168,27 +156,25 @@ impl Lines<'_> {
 
     fn limits(&self, table: &LimitsTable) -> Result<RateLimits, ConfigError> {
         let RateLimits { weight_1m, orders_10s, orders_1d, refusals_1m } = RateLimits::default();
-        let number = |given, key, default| self.number(given, key, COUNT, default);
         Ok(RateLimits {
-            weight_1m: number(table.weight_1m.as_ref(), "limits.weight_1m", weight_1m)?,
-            orders_10s: number(table.orders_10s.as_ref(), "limits.orders_10s", orders_10s)?,
-            orders_1d: number(table.orders_1d.as_ref(), "limits.orders_1d", orders_1d)?,
+            weight_1m: self.number(given!(table.weight_1m as "limits"), COUNT, weight_1m)?,
+            orders_10s: self.number(given!(table.orders_10s as "limits"), COUNT, orders_10s)?,
+            orders_1d: self.number(given!(table.orders_1d as "limits"), COUNT, orders_1d)?,
             refusals_1m: self.number(
-                table.refusals_1m.as_ref(),
-                "limits.refusals_1m",
+                given!(table.refusals_1m as "limits"),
                 0..=*COUNT.end(),
                 refusals_1m,
             )?,
         })
     }
 
-    fn origins(&self, given: Ref<'_, Vec<String>>) -> Result<Vec<String>, ConfigError> {
+    fn origins(&self, (given, key): Ref<'_, Vec<String>>) -> Result<Vec<String>, ConfigError> {
         let Some(given) = given else { return Ok(Vec::new()) };
         if given.as_ref().iter().all(|origin| is_origin(origin)) {
             return Ok(given.as_ref().clone());
         }
         let what = "is a list of origins, such as \"https://desk.example\", or of \"*\"";
-        Err(self.refuse(given, "http.cors_origins", what))
+        Err(self.refuse(given, key, what))
     }
 
     /// Where REST and streams are served; beyond this machine with TLS, or with the word for
@@ -287,9 +273,8 @@ impl Lines<'_> {
     }
 
     pub(super) fn threads(&self, table: &ThreadsTable) -> Result<ThreadConfig, ConfigError> {
-        let cpu = |given: Ref<'_, u64>, key| {
-            self.number(given, key, 0..=4_095, 0).map(|cpu| given.map(|_| cpu))
-        };
+        let cpu =
+            |given: Ref<'_, u64>| self.number(given, 0..=4_095, 0).map(|cpu| given.0.map(|_| cpu));
         let wait = match &table.wait {
             None => WaitKind::default(),
             Some(given) => {
@@ -299,9 +284,9 @@ impl Lines<'_> {
             }
         };
         Ok(ThreadConfig {
-            core_cpu: cpu(table.core_cpu.as_ref(), "threads.core_cpu")?,
-            serve_cpu: cpu(table.serve_cpu.as_ref(), "threads.serve_cpu")?,
-            follower_cpu: cpu(table.follower_cpu.as_ref(), "threads.follower_cpu")?,
+            core_cpu: cpu(given!(table.core_cpu as "threads"))?,
+            serve_cpu: cpu(given!(table.serve_cpu as "threads"))?,
+            follower_cpu: cpu(given!(table.follower_cpu as "threads"))?,
             wait,
         })
     }

@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 use tiercel_types::{
-    AccountId, ClientOrderId, Command, Event, EventHeader, InstrumentSpec, OrderId, Timestamp,
+    AccountId, ClientOrderId, Command, DenialReason, InstrumentSpec, OrderId, Timestamp,
 };
 
 use super::order::instrument;
 use super::problem::{Code, Problem};
 use super::scalar::SymbolText;
 use super::signals::Signals;
+use crate::events::Events;
 use crate::models::{Models, OrderView};
 
 /// What a request may look at.
@@ -51,9 +52,6 @@ pub struct Submit<A> {
 /// See [`Submit::tell`].
 pub type Tell<A> = dyn FnOnce(&Models, &Events) -> Result<A, Problem> + Send;
 
-/// The durable events of a submission that its account may see.
-pub type Events = [(EventHeader, Event)];
-
 /// The client's name for what it enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Name {
@@ -61,6 +59,18 @@ pub enum Name {
     Order(ClientOrderId),
     /// Of a list.
     List(ClientOrderId),
+}
+
+impl Name {
+    /// That of an order; none if it is empty.
+    pub fn of_order(name: ClientOrderId) -> Option<Self> {
+        (!name.is_empty()).then_some(Self::Order(name))
+    }
+
+    /// That of a list; none if it is empty.
+    pub fn of_list(name: ClientOrderId) -> Option<Self> {
+        (!name.is_empty()).then_some(Self::List(name))
+    }
 }
 
 impl<A: Serialize + 'static> Work<A> {
@@ -95,7 +105,17 @@ impl<A> Submit<A> {
         commands: Vec<Command>,
         tell: impl FnOnce(&Models, &Events) -> Result<A, Problem> + Send + 'static,
     ) -> Work<A> {
-        Work::Submit(Self { commands, orders: 0, name: None, tell: Box::new(tell) })
+        Self::entering(commands, 0, None, tell)
+    }
+
+    /// Commands that enter so many orders, under a client's name for them if there is one.
+    pub fn entering(
+        commands: Vec<Command>,
+        orders: u32,
+        name: Option<Name>,
+        tell: impl FnOnce(&Models, &Events) -> Result<A, Problem> + Send + 'static,
+    ) -> Work<A> {
+        Work::Submit(Self { commands, orders, name, tell: Box::new(tell) })
     }
 }
 
@@ -126,6 +146,27 @@ impl OrderName {
             }
         }
     }
+
+    /// The order that it means, if the account has it.
+    pub fn find(self, models: &Models, account: AccountId) -> Option<&OrderView> {
+        let orders = models.orders();
+        if self.order_id.is_none() {
+            orders.by_client_id(account, &self.client_order_id)
+        } else {
+            orders.get(account, self.order_id)
+        }
+    }
+
+    /// A denial of what was to be done with it: an order that the venue knows has ended.
+    pub fn denied(self, models: &Models, account: AccountId, reason: DenialReason) -> Problem {
+        if reason != DenialReason::UnknownOrder {
+            return Problem::denied(reason, "");
+        }
+        match self.find(models, account) {
+            Some(_) => Problem::order_not_live(),
+            None => Problem::unknown_order(),
+        }
+    }
 }
 
 impl<'c> Call<'c> {
@@ -143,12 +184,16 @@ impl<'c> Call<'c> {
         instrument(self.models, symbol, "symbol")
     }
 
-    /// The instrument of a symbol in the query, if one is there.
+    /// The instrument of a symbol, if one was given; it stands at `field`.
     ///
     /// # Errors
-    /// When there is none.
-    pub fn of_symbol(&self, symbol: Option<SymbolText>) -> Result<Option<InstrumentSpec>, Problem> {
-        symbol.map(|symbol| instrument(self.models, symbol, "symbol")).transpose()
+    /// When there is none of that symbol.
+    pub fn of_symbol(
+        &self,
+        symbol: Option<SymbolText>,
+        field: &'static str,
+    ) -> Result<Option<InstrumentSpec>, Problem> {
+        symbol.map(|symbol| instrument(self.models, symbol, field)).transpose()
     }
 
     /// The number that is the path's place.
@@ -169,16 +214,6 @@ impl<'c> Call<'c> {
         OrderName::read(self.place(1))
     }
 
-    /// The order that a name means, if the account has it.
-    pub fn order(&self, name: OrderName) -> Option<&'c OrderView> {
-        let orders = self.models.orders();
-        if name.order_id.is_none() {
-            orders.by_client_id(self.account, &name.client_order_id)
-        } else {
-            orders.get(self.account, name.order_id)
-        }
-    }
-
     /// The instrument and the name of the path's order, which may live: one that is known is of that
     /// instrument.
     ///
@@ -187,14 +222,12 @@ impl<'c> Call<'c> {
     pub fn target(&self) -> Result<(InstrumentSpec, OrderName), Problem> {
         let spec = self.instrument()?;
         let name = self.order_name()?;
-        let known = self.order(name);
+        let known = name.find(self.models, self.account);
         if known.is_some_and(|order| order.instrument != spec.instrument) {
             return Err(Problem::unknown_order());
         }
         if known.is_some_and(|order| !order.stage.is_live()) {
-            return Err(
-                Problem::new(Code::OrderNotLive, "the order has ended").of_field("order_id")
-            );
+            return Err(Problem::order_not_live());
         }
         Ok((spec, name))
     }

@@ -14,6 +14,7 @@ use serde::de::{
 use serde::{Deserialize, forward_to_deserialize_any};
 
 use super::problem::{Code, Problem};
+use crate::percent::decode;
 
 /// Reads a body. One that is empty counts as an object without fields.
 ///
@@ -37,30 +38,14 @@ pub fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let pairs: Option<Vec<(String, Json)>> = pairs
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((decode(name, true)?, Json::Parameter(decode(value, true)?)))
+            let (name, value) = (decode(name, true)?, decode(value, true)?);
+            Some((name.into_owned(), Json::Parameter(value.into_owned())))
         })
         .collect();
     let pairs = pairs.ok_or_else(|| {
         Problem::new(Code::InvalidQuery, "the query is not percent-encoded UTF-8")
     })?;
     from_tree(&Json::Object(pairs), "")
-}
-
-/// Undoes percent-encoding, and where it is a query's, `+` for a blank. `None`: it is none.
-pub fn decode(text: &str, plus: bool) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes().iter();
-    while let Some(&byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(*rest.next()?).to_digit(16);
-                (digit()? << 4 | digit()?) as u8
-            }
-            b'+' if plus => b' ',
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn from_tree<T: DeserializeOwned>(tree: &Json, slash: &str) -> Result<T, Problem> {

@@ -32,6 +32,35 @@ macro_rules! answer {
     };
 }
 
+/// Defines a query. What it does not have is refused.
+macro_rules! query {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, serde::Deserialize, utoipa::IntoParams)]
+        #[serde(deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+    };
+}
+
+/// Defines a request's body, or a part of it. What it does not have is refused.
+macro_rules! body {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, serde::Deserialize, utoipa::ToSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+    };
+}
+
 pub mod actions;
 pub mod auth;
 pub mod call;
@@ -48,7 +77,7 @@ pub mod stream;
 pub mod table;
 pub mod view;
 
-pub use call::{Call, Events, Name, Submit, Work};
+pub use call::{Call, Name, Submit, Work};
 pub use openapi::openapi_json;
 pub use problem::{Code, Problem};
 pub use signals::Signals;

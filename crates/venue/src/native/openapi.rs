@@ -14,11 +14,11 @@ use utoipa::openapi::{InfoBuilder, OpenApiBuilder, Ref, RefOr, Required};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::auth;
-use super::problem::ProblemAnswer;
 use super::scalar::{
     IntervalText, ListIdText, OrderIdText, OrderScopeText, SideScopeText, SymbolText, TimeText,
 };
 use super::table::{Access, ENDPOINTS, Endpoint, Schemas, Shape};
+use crate::problem::ProblemAnswer;
 
 /// What every refusal is told as.
 const PROBLEM_JSON: &str = "application/problem+json";

@@ -184,6 +184,18 @@ impl Draft {
         Ok(self)
     }
 
+    /// The same, which says nothing beyond what every order does. It stands at `place`.
+    ///
+    /// # Errors
+    /// When it does.
+    pub fn plain(self, place: &str) -> Result<Self, Problem> {
+        if self.terms == OrderTerms::NONE {
+            return Ok(self);
+        }
+        let detail = "no trigger, peg, minimum or other term goes with this order";
+        Err(Problem::new(Code::InvalidField, detail).of_field(place))
+    }
+
     /// Whether `order`, which has the same client order id, is what this asks for. What the engine
     /// works out itself (the price of a market order) is not looked at.
     pub fn asked_for(&self, order: &OrderView) -> bool {

@@ -1,12 +1,11 @@
 //! What is asked: orders, trades, balances, markets, signals, auctions.
 
+#![expect(clippy::missing_errors_doc, reason = "all refuse alike, with a `Problem`: see `Asking`")]
+
 use std::ops::RangeInclusive;
 
-use serde::Deserialize;
 use tiercel_types::{InstrumentId, ListId, OrderId, Timestamp, TradeId};
-use utoipa::IntoParams;
 
-use super::actions::unknown_list;
 use super::call::{Call, Work};
 use super::market::{
     AuctionAnswer, CandleAnswer, Imbalance, Instrument, Instruments, MicroPrice, OrderBook,
@@ -20,7 +19,7 @@ use super::scalar::{
 use super::table::{NoBody, NoQuery};
 use super::view::{Fill, List, Order, asset};
 
-/// What a question becomes.
+/// What a question becomes: its answer, or a refusal.
 pub type Asking<A> = Result<Work<A>, Problem>;
 
 /// The most orders, trades or candles of an answer.
@@ -84,18 +83,12 @@ answer! {
 }
 
 /// `GET time`.
-///
-/// # Errors
-/// A [`Problem`], as of all that follow.
 pub fn time(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<Time> {
     let sequence = call.models.checkpoint().sequence;
     Ok(Work::Done(Time { time_ns: TimeText(call.now), sequence }))
 }
 
 /// `GET instruments`.
-///
-/// # Errors
-/// See [`time`].
 pub fn instruments(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<Instruments> {
     let all = call.models.instruments().iter();
     let instruments = all.map(|spec| Instrument::of(call.models, spec)).collect();
@@ -103,27 +96,20 @@ pub fn instruments(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<Instrumen
 }
 
 /// `GET instruments/{symbol}`.
-///
-/// # Errors
-/// See [`time`].
 pub fn instrument(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<Instrument> {
     Ok(Work::Done(Instrument::of(call.models, &call.instrument()?)))
 }
 
-/// `GET orderbook/{symbol}`.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct DepthQuery {
-    /// How many levels of each side; 100 unless said.
-    #[param(minimum = 1, maximum = 5000)]
-    pub depth: Option<u16>,
+query! {
+    /// `GET orderbook/{symbol}`.
+    DepthQuery {
+        /// How many levels of each side; 100 unless said.
+        #[param(minimum = 1, maximum = 5000)]
+        depth: Option<u16>,
+    }
 }
 
 /// `GET orderbook/{symbol}`.
-///
-/// # Errors
-/// See [`time`].
 pub fn order_book(call: &Call<'_>, query: &DepthQuery, _: &NoBody) -> Asking<OrderBook> {
     let spec = call.instrument()?;
     let depth = bounded(query.depth, 1..=DEPTH_MAX, DEPTH_DEFAULT, "depth")?;
@@ -133,27 +119,20 @@ pub fn order_book(call: &Call<'_>, query: &DepthQuery, _: &NoBody) -> Asking<Ord
 }
 
 /// `GET orderbook/{symbol}/microprice`.
-///
-/// # Errors
-/// See [`time`].
 pub fn micro_price(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<MicroPrice> {
     Ok(Work::Done(MicroPrice::of(call.models, &call.instrument()?)))
 }
 
-/// `GET orderbook/{symbol}/imbalance`.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct LevelsQuery {
-    /// How many levels of each side; 1 unless said.
-    #[param(minimum = 1, maximum = 5000)]
-    pub levels: Option<u16>,
+query! {
+    /// `GET orderbook/{symbol}/imbalance`.
+    LevelsQuery {
+        /// How many levels of each side; 1 unless said.
+        #[param(minimum = 1, maximum = 5000)]
+        levels: Option<u16>,
+    }
 }
 
 /// `GET orderbook/{symbol}/imbalance`.
-///
-/// # Errors
-/// See [`time`].
 pub fn imbalance(call: &Call<'_>, query: &LevelsQuery, _: &NoBody) -> Asking<Imbalance> {
     let spec = call.instrument()?;
     let levels = bounded(query.levels, 1..=DEPTH_MAX, 1, "levels")?;
@@ -161,23 +140,19 @@ pub fn imbalance(call: &Call<'_>, query: &LevelsQuery, _: &NoBody) -> Asking<Imb
 }
 
 /// `GET vpin/{symbol}`.
-///
-/// # Errors
-/// See [`time`].
 pub fn vpin(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<VpinAnswer> {
     Ok(Work::Done(VpinAnswer::of(call.models, call.signals, &call.instrument()?)))
 }
 
-/// `GET trades/{symbol}`.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct TradesQuery {
-    /// From this trade on; left out: the newest.
-    pub from_trade_id: Option<u64>,
-    /// How many; 500 unless said.
-    #[param(minimum = 1, maximum = 1000)]
-    pub limit: Option<u16>,
+query! {
+    /// `GET trades/{symbol}`.
+    TradesQuery {
+        /// From this trade on; left out: the newest.
+        from_trade_id: Option<u64>,
+        /// How many; 500 unless said.
+        #[param(minimum = 1, maximum = 1000)]
+        limit: Option<u16>,
+    }
 }
 
 answer! {
@@ -189,9 +164,6 @@ answer! {
 }
 
 /// `GET trades/{symbol}`.
-///
-/// # Errors
-/// See [`time`].
 pub fn trades(call: &Call<'_>, query: &TradesQuery, _: &NoBody) -> Asking<Trades> {
     let spec = call.instrument()?;
     let limit = limit(query.limit)?;
@@ -201,20 +173,19 @@ pub fn trades(call: &Call<'_>, query: &TradesQuery, _: &NoBody) -> Asking<Trades
     Ok(Work::Done(Trades { trades: page.into_iter().map(PublicTrade::of).collect() }))
 }
 
-/// `GET candles/{symbol}`.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct CandlesQuery {
-    /// How long each is.
-    pub interval: IntervalText,
-    /// Those that begin then or later; left out: the newest.
-    pub from_ns: Option<TimeText>,
-    /// Those that begin then or before; left out: now.
-    pub to_ns: Option<TimeText>,
-    /// How many; 500 unless said.
-    #[param(minimum = 1, maximum = 1000)]
-    pub limit: Option<u16>,
+query! {
+    /// `GET candles/{symbol}`.
+    CandlesQuery {
+        /// How long each is.
+        interval: IntervalText,
+        /// Those that begin then or later; left out: the newest.
+        from_ns: Option<TimeText>,
+        /// Those that begin then or before; left out: now.
+        to_ns: Option<TimeText>,
+        /// How many; 500 unless said.
+        #[param(minimum = 1, maximum = 1000)]
+        limit: Option<u16>,
+    }
 }
 
 answer! {
@@ -226,9 +197,6 @@ answer! {
 }
 
 /// `GET candles/{symbol}`.
-///
-/// # Errors
-/// See [`time`].
 pub fn candles(call: &Call<'_>, query: &CandlesQuery, _: &NoBody) -> Asking<Candles> {
     let spec = call.instrument()?;
     let limit = limit(query.limit)?;
@@ -249,9 +217,6 @@ answer! {
 }
 
 /// `GET ticker`.
-///
-/// # Errors
-/// See [`time`].
 pub fn tickers(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<Tickers> {
     let all = call.models.instruments().iter();
     let tickers = all.map(|spec| TickerAnswer::of(call.models, spec, call.now)).collect();
@@ -259,17 +224,11 @@ pub fn tickers(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<Tickers> {
 }
 
 /// `GET ticker/{symbol}`.
-///
-/// # Errors
-/// See [`time`].
 pub fn ticker(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<TickerAnswer> {
     Ok(Work::Done(TickerAnswer::of(call.models, &call.instrument()?, call.now)))
 }
 
 /// `GET auction/{symbol}`.
-///
-/// # Errors
-/// See [`time`].
 pub fn auction(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<AuctionAnswer> {
     Ok(Work::Done(AuctionAnswer::of(call.models, &call.instrument()?)))
 }
@@ -301,9 +260,6 @@ answer! {
 }
 
 /// `GET account`.
-///
-/// # Errors
-/// See [`time`].
 pub fn account(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<Account> {
     let balances = call.models.balances(call.account).into_iter().map(|balance| Balance {
         asset: asset(call.models, balance.asset),
@@ -318,20 +274,19 @@ pub fn account(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<Account> {
     }))
 }
 
-/// `GET account/trades`.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct FillsQuery {
-    /// Of this instrument.
-    pub symbol: SymbolText,
-    /// Of this order alone.
-    pub order_id: Option<OrderIdText>,
-    /// From this trade on; left out: the newest.
-    pub from_trade_id: Option<u64>,
-    /// How many; 500 unless said.
-    #[param(minimum = 1, maximum = 1000)]
-    pub limit: Option<u16>,
+query! {
+    /// `GET account/trades`.
+    FillsQuery {
+        /// Of this instrument.
+        symbol: SymbolText,
+        /// Of this order alone.
+        order_id: Option<OrderIdText>,
+        /// From this trade on; left out: the newest.
+        from_trade_id: Option<u64>,
+        /// How many; 500 unless said.
+        #[param(minimum = 1, maximum = 1000)]
+        limit: Option<u16>,
+    }
 }
 
 answer! {
@@ -343,9 +298,6 @@ answer! {
 }
 
 /// `GET account/trades`.
-///
-/// # Errors
-/// See [`time`].
 pub fn fills(call: &Call<'_>, query: &FillsQuery, _: &NoBody) -> Asking<Fills> {
     let spec = super::order::instrument(call.models, query.symbol, "symbol")?;
     let limit = limit(query.limit)?;
@@ -361,13 +313,12 @@ pub fn fills(call: &Call<'_>, query: &FillsQuery, _: &NoBody) -> Asking<Fills> {
     Ok(Work::Done(Fills { fills: wanted.collect() }))
 }
 
-/// `GET orders/open`.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct OpenOrdersQuery {
-    /// Of this instrument alone.
-    pub symbol: Option<SymbolText>,
+query! {
+    /// `GET orders/open`.
+    OpenOrdersQuery {
+        /// Of this instrument alone.
+        symbol: Option<SymbolText>,
+    }
 }
 
 answer! {
@@ -383,39 +334,32 @@ fn is_of(instrument: Option<InstrumentId>) -> impl Fn(&&crate::models::OrderView
 }
 
 /// `GET orders/open`.
-///
-/// # Errors
-/// See [`time`].
 pub fn open_orders(call: &Call<'_>, query: &OpenOrdersQuery, _: &NoBody) -> Asking<OrdersAnswer> {
-    let spec = call.of_symbol(query.symbol)?;
+    let spec = call.of_symbol(query.symbol, "symbol")?;
     let live = call.models.orders().live(call.account);
     let live = live.filter(is_of(spec.map(|spec| spec.instrument)));
     let orders = live.map(|order| Order::of(call.models, order)).collect();
     Ok(Work::Done(OrdersAnswer { orders }))
 }
 
-/// `GET orders`.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct OrdersQuery {
-    /// Of this instrument alone.
-    pub symbol: Option<SymbolText>,
-    /// Which of them; all unless said.
-    pub scope: Option<OrderScopeText>,
-    /// From this order on; left out: the newest.
-    pub from_order_id: Option<OrderIdText>,
-    /// How many; 500 unless said.
-    #[param(minimum = 1, maximum = 1000)]
-    pub limit: Option<u16>,
+query! {
+    /// `GET orders`.
+    OrdersQuery {
+        /// Of this instrument alone.
+        symbol: Option<SymbolText>,
+        /// Which of them; all unless said.
+        scope: Option<OrderScopeText>,
+        /// From this order on; left out: the newest.
+        from_order_id: Option<OrderIdText>,
+        /// How many; 500 unless said.
+        #[param(minimum = 1, maximum = 1000)]
+        limit: Option<u16>,
+    }
 }
 
 /// `GET orders`: those that live, and those that ended as far as the venue remembers them.
-///
-/// # Errors
-/// See [`time`].
 pub fn orders(call: &Call<'_>, query: &OrdersQuery, _: &NoBody) -> Asking<OrdersAnswer> {
-    let spec = call.of_symbol(query.symbol)?;
+    let spec = call.of_symbol(query.symbol, "symbol")?;
     let limit = limit(query.limit)?;
     let from = query.from_order_id.map_or(OrderId::NONE, |order_id| order_id.0);
     let scope = query.scope.map_or(OrderScope::All, |scope| scope.0);
@@ -429,12 +373,9 @@ pub fn orders(call: &Call<'_>, query: &OrdersQuery, _: &NoBody) -> Asking<Orders
 }
 
 /// `GET orders/{symbol}/{order_id}`.
-///
-/// # Errors
-/// See [`time`].
 pub fn order(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<Order> {
     let spec = call.instrument()?;
-    let order = call.order(call.order_name()?);
+    let order = call.order_name()?.find(call.models, call.account);
     let order = order.filter(|order| order.instrument == spec.instrument);
     order.map(|order| Work::Done(Order::of(call.models, order))).ok_or_else(Problem::unknown_order)
 }
@@ -448,11 +389,8 @@ answer! {
 }
 
 /// `GET lists`.
-///
-/// # Errors
-/// See [`time`].
 pub fn lists(call: &Call<'_>, query: &OpenOrdersQuery, _: &NoBody) -> Asking<Lists> {
-    let spec = call.of_symbol(query.symbol)?;
+    let spec = call.of_symbol(query.symbol, "symbol")?;
     let orders = call.models.orders();
     let all = orders.lists(call.account);
     let all = all.filter(|list| spec.is_none_or(|spec| spec.instrument == list.instrument));
@@ -461,12 +399,9 @@ pub fn lists(call: &Call<'_>, query: &OpenOrdersQuery, _: &NoBody) -> Asking<Lis
 }
 
 /// `GET lists/{list_id}`.
-///
-/// # Errors
-/// See [`time`].
 pub fn list(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Asking<List> {
     let list_id = ListId(call.number(0, "list_id")?);
     let orders = call.models.orders();
-    let list = orders.list(call.account, list_id).ok_or_else(unknown_list)?;
+    let list = orders.list(call.account, list_id).ok_or_else(Problem::unknown_list)?;
     Ok(Work::Done(List::of(call.models, list, |id| orders.get(call.account, id))))
 }

@@ -21,35 +21,9 @@ use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::models::Interval;
+use crate::words::words;
 
-/// Defines words of this interface's own.
-macro_rules! own_words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident => $text:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name {
-            $($(#[$word_doc])* $word),+
-        }
-
-        impl $name {
-            /// Every word.
-            pub const ALL: &'static [Self] = &[$(Self::$word),+];
-
-            /// Its stable text.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$word => $text),+
-                }
-            }
-
-            fn from_text(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|word| word.as_str() == text)
-            }
-        }
-    };
-}
-
-own_words! {
+words! {
     /// Which orders.
     OrderScope {
         /// All that are kept.
@@ -72,7 +46,7 @@ impl OrderScope {
     }
 }
 
-own_words! {
+words! {
     /// What a client asks of a stream's connection.
     OpWord {
         /// To be told of channels.
@@ -88,7 +62,7 @@ own_words! {
     }
 }
 
-own_words! {
+words! {
     /// What a stream tells.
     ChannelWord {
         /// Each trade.
@@ -108,7 +82,7 @@ own_words! {
     }
 }
 
-own_words! {
+words! {
     /// How long a candle is.
     CandleInterval {
         /// One minute.
@@ -299,7 +273,7 @@ json! {
 }
 
 /// The engine's words, in their stable texts.
-macro_rules! words {
+macro_rules! scalar_words {
     ($($name:ident($inner:ty), $description:literal;)+) => {$(
         impl Scalar for $name {
             const EXPECTED: &'static str = $description;
@@ -323,7 +297,7 @@ macro_rules! words {
     )+};
 }
 
-words! {
+scalar_words! {
     SideText(Side), "a side of the market";
     OrderKindText(OrderKind), "how an order meets the book";
     TimeInForceText(TimeInForce), "how long an order lives";

@@ -10,10 +10,11 @@ use utoipa::openapi::schema::Schema;
 use utoipa::{IntoParams, ToSchema};
 
 use super::call::{Call, Work};
-use super::json::{decode, read_body, read_query};
+use super::json::{read_body, read_query};
 use super::openapi;
 use super::problem::{Code, Problem};
 use super::{actions, questions};
+use crate::percent::decode;
 
 /// A request without a query.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -236,7 +237,8 @@ fn places(template: &str, path: &str) -> Option<Vec<String>> {
     for expected in template.split('/') {
         let segment = segments.next()?;
         if expected.starts_with('{') {
-            places.push(decode(segment, false).filter(|place| !place.is_empty())?);
+            let place = decode(segment, false).filter(|place| !place.is_empty())?;
+            places.push(place.into_owned());
         } else if segment != expected {
             return None;
         }

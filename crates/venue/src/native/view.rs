@@ -243,6 +243,18 @@ impl Fill {
         [taker, maker].into_iter().flatten().map(|role| Self::side_of(models, trade, role))
     }
 
+    /// All that are kept of an account's orders, oldest first.
+    pub fn known(
+        models: &Models,
+        instrument: InstrumentId,
+        account: AccountId,
+        orders: &[OrderId],
+    ) -> Vec<Self> {
+        let trades = models.trades().of(instrument);
+        let fills = trades.flat_map(|trade| Self::of(models, trade, account));
+        fills.filter(|fill| orders.contains(&fill.order_id.0)).collect()
+    }
+
     fn side_of(models: &Models, trade: &TradeView, role: Role) -> Self {
         let (side, order_id, fee) = match role {
             Role::Taker => (trade.taker_side, trade.taker_order_id, trade.taker_fee),

@@ -19,12 +19,13 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::accounts::KeysError;
-use crate::admin::{Act, PREFIX, Problem, Token};
-use crate::pipeline::{Busy, FollowerAsk, Health};
+use crate::admin::{Act, PREFIX, Problem, Token, no_such_call, unauthorized};
+use crate::pipeline::{FollowerAsk, Health};
 
 use super::gateway::Shared;
 use super::listen::{Door, Peer};
 use super::metrics::DoorMetrics;
+use super::native::problem_response;
 use super::tls::Tls;
 use super::{json_response, monitor, now_ms};
 
@@ -80,7 +81,7 @@ impl Admin {
             .with_state(Arc::clone(shared));
         let router = Router::new()
             .route(&format!("{PREFIX}{{*path}}"), any(handle))
-            .fallback(async || refusal(&Problem::no_such_call()))
+            .fallback(async || refusal(&no_such_call()))
             .with_state(Arc::new(office))
             .merge(monitored);
         info!(address = %listener.local_addr()?, tls = tls.is_some(), "administered");
@@ -97,9 +98,7 @@ struct Office {
 }
 
 fn refusal(problem: &Problem) -> Response {
-    let mut response = json_response(problem.status, problem.to_json());
-    let kind = HeaderValue::from_static("application/problem+json");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    let mut response = problem_response(problem);
     if problem.status == 401 {
         let scheme = HeaderValue::from_static("Bearer");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
@@ -117,7 +116,7 @@ async fn handle(State(office): State<Arc<Office>>, request: Request<Body>) -> Re
     let call = call.split('/').next().unwrap_or_default();
     if !shown.is_some_and(|shown| office.token.is_shown(shown.as_bytes())) {
         warn!(?address, method, call, "administration without the token: refused");
-        return refusal(&Problem::unauthorized());
+        return refusal(&unauthorized());
     }
     let answer = timeout(office.shared.options.request_timeout, office.answer(method, path, body));
     let answer = answer.await.unwrap_or_else(|_late| Err(unknown_outcome()));
@@ -133,29 +132,19 @@ async fn handle(State(office): State<Arc<Office>>, request: Request<Body>) -> Re
 
 fn unknown_outcome() -> Problem {
     let detail = "no answer came in time; what became of the request is unknown";
-    Problem::new(504, "UNKNOWN_OUTCOME", detail)
-}
-
-fn not_taken(busy: Busy) -> Problem {
-    match busy {
-        Busy::Full => Problem::new(503, "BUSY", "the command ring is full: nothing was taken"),
-        Busy::Stopped => {
-            Problem::new(503, "STOPPED", "the venue takes no commands any more: nothing was taken")
-        }
-        Busy::Parts => Problem::internal(),
-    }
+    Problem::with(504, "UNKNOWN_OUTCOME", detail)
 }
 
 fn keys_problem(error: &KeysError) -> Problem {
     match error {
-        KeysError::Key(what) => Problem::new(400, "INVALID_KEY", *what),
-        error => Problem::new(500, "KEYS_NOT_STORED", error.to_string()),
+        KeysError::Key(what) => Problem::with(400, "INVALID_KEY", *what),
+        error => Problem::with(500, "KEYS_NOT_STORED", error.to_string()),
     }
 }
 
 impl Office {
     async fn answer(&self, method: &str, path: &str, body: Body) -> Result<Value, Problem> {
-        let too_large = |_| Problem::new(413, "BODY_TOO_LARGE", "the body is longer than 64 KiB");
+        let too_large = |_| Problem::with(413, "BODY_TOO_LARGE", "the body is longer than 64 KiB");
         let body = to_bytes(body, BODY_BYTES_MAX).await.map_err(too_large)?;
         let path = path.strip_prefix(PREFIX).unwrap_or_default();
         let act = Act::read(method, path, &body, &self.shared.gateway().models)?;
@@ -164,7 +153,7 @@ impl Office {
             Act::Command(command, shown) => {
                 let replied = {
                     let mut gateway = self.shared.gateway();
-                    let ticket = gateway.submit(AccountId::ALL, &[*command]).map_err(not_taken)?;
+                    let ticket = gateway.submit(AccountId::ALL, &[*command])?;
                     gateway.reply_to(ticket)
                 };
                 // The venue failed before the answer came: its outcome is unknown.
@@ -188,7 +177,7 @@ impl Office {
                 if revoked.map_err(|error| keys_problem(&error))? {
                     Ok(json!({ "revoked": api_key }))
                 } else {
-                    Err(Problem::new(404, "UNKNOWN_KEY", "no such key").of("api_key"))
+                    Err(Problem::with(404, "UNKNOWN_KEY", "no such key").of_field("api_key"))
                 }
             }
             Act::Snapshot => self.follower(FollowerAsk::Snapshot).await,
@@ -196,8 +185,9 @@ impl Office {
             Act::LogLevels => Ok(json!({ "levels": self.levels()?.now() })),
             Act::SetLogLevels(wanted) => {
                 let levels = self.levels()?;
-                (levels.set)(&wanted)
-                    .map_err(|error| Problem::new(400, "INVALID_LEVELS", error).of("levels"))?;
+                (levels.set)(&wanted).map_err(|error| {
+                    Problem::with(400, "INVALID_LEVELS", error).of_field("levels")
+                })?;
                 *levels.lock() = wanted;
                 Ok(json!({ "levels": levels.now() }))
             }
@@ -206,7 +196,7 @@ impl Office {
 
     fn levels(&self) -> Result<&Levels, Problem> {
         let detail = "what this venue logs cannot be changed";
-        self.levels.as_ref().ok_or_else(|| Problem::new(409, "NO_LOG", detail))
+        self.levels.as_ref().ok_or_else(|| Problem::with(409, "NO_LOG", detail))
     }
 
     fn keys(&self) -> Value {
@@ -228,14 +218,14 @@ impl Office {
 
     async fn follower(&self, ask: FollowerAsk) -> Result<Value, Problem> {
         let (reply, answer) = oneshot::channel();
-        let refused = |why: &str| Problem::new(409, "NO_FOLLOWER", why);
+        let refused = |why: &'static str| Problem::with(409, "NO_FOLLOWER", why);
         let told = move |report| {
             // Whoever asked may be gone.
             let _unheard = reply.send(report);
         };
         self.shared.status.ask_follower(ask, told).map_err(refused)?;
         let report = answer.await.map_err(|_| Problem::internal())?;
-        let report = report.map_err(|why| Problem::new(500, "SNAPSHOT_FAILED", why))?;
+        let report = report.map_err(|why| Problem::with(500, "SNAPSHOT_FAILED", why))?;
         let digest = format!("{:032x}", report.digest);
         Ok(json!({ "sequence": report.sequence, "digest": digest }))
     }

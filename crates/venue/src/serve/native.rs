@@ -51,7 +51,7 @@ async fn handle(Extracted(shared): Extracted<Arc<Shared>>, request: Request<Body
 }
 
 /// A refusal, as clients read it.
-fn problem_response(problem: &Problem) -> Response {
+pub(super) fn problem_response(problem: &Problem) -> Response {
     let mut response = json_response(problem.status, problem.to_json());
     let kind = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
