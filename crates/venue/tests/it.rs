@@ -11,6 +11,7 @@ mod it {
     mod apart;
     mod bad_input;
     mod faults;
+    mod history;
     mod http;
     mod kill;
     mod limits;
@@ -32,6 +33,7 @@ mod it {
     mod request_check;
     mod requests;
     mod separation;
+    mod sides;
     mod signatures;
     mod store;
     mod streams;

@@ -7,7 +7,7 @@ from binance.spot import Spot
 from binance.websocket.spot.websocket_api import SpotWebsocketAPIClient
 from binance.websocket.spot.websocket_stream import SpotWebsocketStreamClient
 
-from venue import SYMBOL, Heard, main
+from venue import OCO, SYMBOL, Heard, main, refused
 
 
 def client(venue, keys):
@@ -27,11 +27,8 @@ def orders(venue):
     assert one.my_trades(SYMBOL)[0]["commission"] == "0.00050000"
     balances = {balance["asset"]: balance["free"] for balance in one.account()["balances"]}
     assert balances["BTC"] == "100.49950000", balances
-    try:
-        one.cancel_order(SYMBOL, orderId=buy["orderId"])
-        raise AssertionError("cancelled twice")
-    except ClientError as error:
-        assert (error.status_code, error.error_code) == (400, -2011), error
+    error = refused(ClientError, one.cancel_order, SYMBOL, orderId=buy["orderId"])
+    assert (error.status_code, error.error_code) == (400, -2011), error
 
 
 def market_data(venue):
@@ -94,17 +91,7 @@ def websocket_api(venue):
 def order_list(venue):
     """An OCO, cancelled as a list."""
     one = client(venue, venue.one)
-    oco = one.new_oco_order(
-        SYMBOL,
-        "SELL",
-        quantity="0.1",
-        aboveType="LIMIT_MAKER",
-        abovePrice="70000",
-        belowType="STOP_LOSS_LIMIT",
-        belowStopPrice="50000",
-        belowPrice="49990",
-        belowTimeInForce="GTC",
-    )
+    oco = one.new_oco_order(SYMBOL, "SELL", **OCO)
     assert len(one.get_open_orders(SYMBOL)) == 2
     assert [known["orderListId"] for known in one.get_oco_open_orders()] == [oco["orderListId"]]
     one.cancel_oco_order(SYMBOL, orderListId=oco["orderListId"])

@@ -2,19 +2,12 @@
 
 import ccxt
 
-from venue import main
+from venue import OCO as LEGS
+from venue import main, refused
 
 SYMBOL = "BTC/USDT"
-# A pair to sell by, as the venue's own request has it: the unified interface has none.
-OCO = {
-    "symbol": "BTCUSDT",
-    "side": "SELL",
-    "quantity": "0.1",
-    "aboveType": "LIMIT_MAKER",
-    "abovePrice": "70000",
-    "belowType": "STOP_LOSS",
-    "belowStopPrice": "50000",
-}
+# The unified interface has no pairs.
+OCO = {"symbol": "BTCUSDT", "side": "SELL", **LEGS}
 
 
 def exchange(kind, venue, keys):
@@ -26,15 +19,6 @@ def exchange(kind, venue, keys):
     client.urls["api"]["sapi"] = f"{venue.http}/sapi/v1"
     client.urls["api"]["ws"] = {"spot": f"{venue.ws}/ws", "ws-api": {"spot": f"{venue.ws}/ws-api/v3"}}
     return client
-
-
-def refused(kind, call, *parameters):
-    """Expects an error of this kind."""
-    try:
-        call(*parameters)
-    except kind:
-        return
-    raise AssertionError(f"{call.__name__} was not refused")
 
 
 def orders(venue):

@@ -6,7 +6,7 @@ from binance import AsyncClient, BinanceSocketManager, Client, DepthCacheManager
 from binance.exceptions import BinanceAPIException
 from binance.ws.reconnecting_websocket import ReconnectingWebsocket
 
-from venue import PATIENCE_S, SYMBOL, main
+from venue import OCO, PATIENCE_S, SYMBOL, main, refused
 
 
 def redirect(venue):
@@ -17,16 +17,6 @@ def redirect(venue):
     BinanceSocketManager.STREAM_URL = f"{venue.ws}/"
     # How long an answer may take, and how long a closed socket is read first, in seconds.
     ReconnectingWebsocket.TIMEOUT = 3
-
-
-def refused(code, call, **parameters):
-    """Expects a refusal with this code."""
-    try:
-        call(**parameters)
-    except BinanceAPIException as error:
-        assert error.code == code, (error.code, error.message)
-        return error.message
-    raise AssertionError(f"{call.__name__} was not refused")
 
 
 def orders(venue):
@@ -59,10 +49,16 @@ def orders(venue):
 def refusals(venue):
     """Errors come with the documented codes."""
     one = Client(*venue.one)
-    assert "Unknown order" in refused(-2011, one.cancel_order, symbol=SYMBOL, orderId=1 << 40)
-    refused(-1121, one.order_market_buy, symbol="DOGEUSDT", quantity="1")
-    refused(-1013, one.order_limit_buy, symbol=SYMBOL, quantity="1", price="59000.001")
-    refused(-2010, one.order_limit_sell, symbol=SYMBOL, quantity="101", price="60000")
+
+    def check(code, call, **parameters):
+        error = refused(BinanceAPIException, call, **parameters)
+        assert error.code == code, (error.code, error.message)
+        return error.message
+
+    assert "Unknown order" in check(-2011, one.cancel_order, symbol=SYMBOL, orderId=1 << 40)
+    check(-1121, one.order_market_buy, symbol="DOGEUSDT", quantity="1")
+    check(-1013, one.order_limit_buy, symbol=SYMBOL, quantity="1", price="59000.001")
+    check(-2010, one.order_limit_sell, symbol=SYMBOL, quantity="101", price="60000")
     one.create_test_order(symbol=SYMBOL, side="BUY", type="MARKET", quantity="1")
 
 
@@ -136,16 +132,7 @@ async def own(venue):
 def order_list(venue):
     """An OCO: both legs are there, and cancelling one cancels the list."""
     one = Client(*venue.one)
-    oco = one.order_oco_sell(
-        symbol=SYMBOL,
-        quantity="0.1",
-        aboveType="LIMIT_MAKER",
-        abovePrice="70000",
-        belowType="STOP_LOSS_LIMIT",
-        belowStopPrice="50000",
-        belowPrice="49990",
-        belowTimeInForce="GTC",
-    )
+    oco = one.order_oco_sell(symbol=SYMBOL, **OCO)
     assert oco["contingencyType"] == "OCO" and len(oco["orderReports"]) == 2, oco
     legs = {order["orderId"] for order in one.get_open_orders(symbol=SYMBOL)}
     assert legs == {order["orderId"] for order in oco["orders"]}, (legs, oco)

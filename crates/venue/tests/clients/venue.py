@@ -16,6 +16,16 @@ import threading
 import time
 
 SYMBOL = "BTCUSDT"
+# A pair to sell by, as the venue's own request has it.
+OCO = {
+    "quantity": "0.1",
+    "aboveType": "LIMIT_MAKER",
+    "abovePrice": "70000",
+    "belowType": "STOP_LOSS_LIMIT",
+    "belowStopPrice": "50000",
+    "belowPrice": "49990",
+    "belowTimeInForce": "GTC",
+}
 # How long anything may take that should come at once: the machine may be busy.
 PATIENCE_S = 30
 
@@ -89,6 +99,15 @@ class Heard:
             if wanted(message):
                 return message
             passed.append(message)
+
+
+def refused(kind, call, *parameters, **named):
+    """The error of this kind that a call is refused with."""
+    try:
+        call(*parameters, **named)
+    except kind as error:
+        return error
+    raise AssertionError(f"{call.__name__} was not refused")
 
 
 def main(name, *steps):

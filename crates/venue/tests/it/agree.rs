@@ -14,7 +14,8 @@ use tiercel_venue::models::{ModelLimits, Models, OrderView};
 use tiercel_venue::serve::ServeOptions;
 
 use super::http::{Client, Venue};
-use super::streams::{Levels, Listener, set};
+use super::sides::Sides;
+use super::streams::Listener;
 
 const MARKET: InstrumentId = InstrumentId(1);
 /// Orders and cancels of a run.
@@ -231,19 +232,15 @@ fn run(seed: u64) {
 
 /// The diffs from an empty book on lead to the last one, without a gap.
 fn check_diffs(diffs: &mut Listener, depth: &Value) {
-    let (mut bids, mut asks) = (Levels::new(), Levels::new());
+    let mut sides = Sides::default();
     let mut at = 0;
     while at < depth["lastUpdateId"].as_u64().unwrap() {
         let diff = diffs.next();
         assert_eq!(diff["U"], at + 1, "a gap");
-        set(&mut bids, &diff["b"]);
-        set(&mut asks, &diff["a"]);
+        sides.set(&diff["b"], &diff["a"]);
         at = diff["u"].as_u64().unwrap();
     }
-    let (mut last_bids, mut last_asks) = (Levels::new(), Levels::new());
-    set(&mut last_bids, &depth["bids"]);
-    set(&mut last_asks, &depth["asks"]);
-    assert_eq!((bids, asks), (last_bids, last_asks));
+    assert_eq!(sides, Sides::of(&depth["bids"], &depth["asks"]));
 }
 
 #[test]

@@ -156,6 +156,11 @@ fn models_that_were_saved_go_on_as_those_that_were_not() {
             }
         }
         beside.check();
+        let accounts: Vec<AccountId> =
+            beside.models.accounts().iter().map(|view| view.account).collect();
+        let of_all = |account: &AccountId| beside.models.prevented_trades().of(*account).count();
+        let prevented: usize = accounts.iter().map(of_all).sum();
+        assert!(prevented > 0, "{}: nothing was prevented", profile.name);
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
-use super::http::{Answer, Client, agent, now_ms};
+use super::http::{Answer, Client, now_ms, send};
 
 /// A timestamp that no request before had: the same signed bytes are taken once.
 pub(super) fn fresh_ms() -> u64 {
@@ -30,15 +30,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut response = agent().run(request.body(body.to_owned()).unwrap()).unwrap();
-        let headers = response.headers().iter();
-        let headers = headers
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-            .collect();
-        let status = response.status().as_u16();
-        let text = response.body_mut().read_to_string().unwrap();
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Answer { status, headers, body }
+        send(request.body(body.to_owned()).unwrap())
     }
 
     /// Signed at a time of the client's own choice.

@@ -1,6 +1,5 @@
 //! The stream of the native interface: what is told is what happened, and what REST says.
 
-use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use tungstenite::{Message, WebSocket};
 
 use super::http::{Client, Venue};
 use super::native_client::{fresh_ms, with};
+use super::sides::Sides;
 
 struct Listener(WebSocket<TcpStream>);
 
@@ -85,19 +85,6 @@ fn limit(side: &str, price: &str, qty: &str) -> Value {
     json!({ "symbol": "BTCUSDT", "side": side, "kind": "limit", "price": price, "qty": qty })
 }
 
-type Side = BTreeMap<String, String>;
-
-fn set(side: &mut Side, levels: &Value) {
-    for level in levels.as_array().unwrap() {
-        let (price, qty) = (level["price"].as_str().unwrap(), level["qty"].as_str().unwrap());
-        if qty == "0" {
-            side.remove(price);
-        } else {
-            side.insert(price.to_owned(), qty.to_owned());
-        }
-    }
-}
-
 #[test]
 fn a_book_is_kept_from_the_stream_alone_and_is_what_rest_says() {
     let venue = Venue::start();
@@ -116,24 +103,18 @@ fn a_book_is_kept_from_the_stream_alone_and_is_what_rest_says() {
     venue.one.v1("DELETE", "orders", &Value::Null).good();
     (25..40).for_each(trade);
     let last = venue.one.v1_public("orderbook/BTCUSDT?depth=5000").good();
-    let (mut bids, mut asks) = (Side::new(), Side::new());
-    set(&mut bids, &snapshot["bids"]);
-    set(&mut asks, &snapshot["asks"]);
+    let mut sides = Sides::of(&snapshot["bids"], &snapshot["asks"]);
     let (mut at, mut sequence) = (snapshot["update_id"].as_u64().unwrap(), 0);
     while at < last["update_id"].as_u64().unwrap() {
         let diff = listener.next();
         assert_eq!(diff["type"], "diff");
         assert_eq!(diff["first_update_id"].as_u64(), Some(at + 1), "a gap");
         assert!(diff["sequence"].as_u64().unwrap() > sequence, "one diff of a command");
-        set(&mut bids, &diff["bids"]);
-        set(&mut asks, &diff["asks"]);
+        sides.set(&diff["bids"], &diff["asks"]);
         at = diff["update_id"].as_u64().unwrap();
         sequence = diff["sequence"].as_u64().unwrap();
     }
-    let (mut last_bids, mut last_asks) = (Side::new(), Side::new());
-    set(&mut last_bids, &last["bids"]);
-    set(&mut last_asks, &last["asks"]);
-    assert_eq!((bids, asks), (last_bids, last_asks));
+    assert_eq!(sides, Sides::of(&last["bids"], &last["asks"]));
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Market data over `WebSocket`: what is told is what happened, in its order.
 
-use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 
 use super::http::Venue;
+use super::sides::Sides;
 
 pub(super) struct Listener(WebSocket<TcpStream>);
 
@@ -112,20 +112,6 @@ fn clients_subscribe_and_unsubscribe_and_are_refused_by_code() {
     assert_eq!(listener.closed(), Some(1008));
 }
 
-/// A side of a book: prices in their text, for eight places are always there.
-pub(super) type Levels = BTreeMap<String, String>;
-
-pub(super) fn set(side: &mut Levels, levels: &Value) {
-    for level in levels.as_array().unwrap() {
-        let (price, qty) = (level[0].as_str().unwrap(), level[1].as_str().unwrap());
-        if qty == "0.00000000" {
-            side.remove(price);
-        } else {
-            side.insert(price.to_owned(), qty.to_owned());
-        }
-    }
-}
-
 #[test]
 fn a_book_is_rebuilt_from_a_snapshot_and_the_diffs_behind_it_without_a_gap() {
     let venue = Venue::start();
@@ -139,9 +125,7 @@ fn a_book_is_rebuilt_from_a_snapshot_and_the_diffs_behind_it_without_a_gap() {
     let snapshot = venue.one.public("depth?symbol=BTCUSDT&limit=5000").good();
     (20..60).for_each(trade);
     let last = venue.one.public("depth?symbol=BTCUSDT&limit=5000").good();
-    let (mut bids, mut asks) = (Levels::new(), Levels::new());
-    set(&mut bids, &snapshot["bids"]);
-    set(&mut asks, &snapshot["asks"]);
+    let mut sides = Sides::of(&snapshot["bids"], &snapshot["asks"]);
     let mut at = snapshot["lastUpdateId"].as_u64().unwrap();
     let until = last["lastUpdateId"].as_u64().unwrap();
     let from = Instant::now();
@@ -156,17 +140,13 @@ fn a_book_is_rebuilt_from_a_snapshot_and_the_diffs_behind_it_without_a_gap() {
         }
         // Stricter than the documented rule: the snapshot falls on the end of a diff.
         assert_eq!(first, at + 1, "a gap");
-        set(&mut bids, &diff["b"]);
-        set(&mut asks, &diff["a"]);
+        sides.set(&diff["b"], &diff["a"]);
         at = end;
         diffs += 1;
     }
     assert_eq!(at, until, "no diff goes beyond a snapshot that was taken before it");
     assert!(diffs > 0);
-    let (mut last_bids, mut last_asks) = (Levels::new(), Levels::new());
-    set(&mut last_bids, &last["bids"]);
-    set(&mut last_asks, &last["asks"]);
-    assert_eq!((bids, asks), (last_bids, last_asks));
+    assert_eq!(sides, Sides::of(&last["bids"], &last["asks"]));
 }
 
 #[test]
