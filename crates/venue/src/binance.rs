@@ -19,6 +19,7 @@ pub mod error;
 pub mod exchange_info;
 pub mod execution_report;
 pub mod filters;
+pub mod history;
 pub mod klines;
 pub mod list_view;
 pub mod listen_keys;

@@ -1,7 +1,6 @@
 //! `executionReport`: what happened to an order, told to its owner.
 
 use serde::Serialize;
-use tiercel_types::event::SelfTradePrevented;
 use tiercel_types::order::Trigger;
 use tiercel_types::{
     AssetCode, ClientOrderId, DenialReason, EndReason, EventHeader, InstrumentSpec, Money, OrderId,
@@ -10,10 +9,11 @@ use tiercel_types::{
 
 use super::answer::{Decimal, NANOS_PER_MILLI, write};
 use super::error::ApiError;
+use super::history::trade_group_id;
 use super::list_view;
 use super::view::{order_status, price_given};
 use super::words::{self, ExecutionType, OrderStatus, OrderType};
-use crate::models::{OrderStage, OrderView, Orders};
+use crate::models::{OrderStage, OrderView, Orders, PreventedView};
 
 /// Bits of an execution id that are the event's place in its command.
 const INDEX_BITS: u32 = 20;
@@ -38,6 +38,10 @@ pub struct ReportedFill {
 /// A trade of an account with itself that was prevented, as one of its orders sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct ReportedPrevention {
+    /// Its id.
+    pub match_id: u64,
+    /// The group of the accounts; zero: none.
+    pub trade_group: u32,
     /// The order on the other side.
     pub counter_order: OrderId,
     /// What was taken off this order.
@@ -49,17 +53,18 @@ pub struct ReportedPrevention {
 }
 
 impl ReportedPrevention {
-    /// Of an order of that event, which ended with `unfilled` if it did.
-    pub fn of(event: &SelfTradePrevented, order: OrderId, unfilled: Option<Qty>) -> Option<Self> {
+    /// Of an order of that trade, which ended with `unfilled` if it did.
+    pub fn of(view: &PreventedView, order: OrderId, unfilled: Option<Qty>) -> Option<Self> {
         let counter_order = match order {
-            _ if order == event.taker_order_id => event.maker_order_id,
-            _ if order == event.maker_order_id => event.taker_order_id,
+            _ if order == view.taker_order_id => view.maker_order_id,
+            _ if order == view.maker_order_id => view.taker_order_id,
             _ => return None,
         };
         let shrinks =
-            matches!(event.action, SelfTradePrevention::Decrement | SelfTradePrevention::Transfer);
-        let taken_qty = if shrinks { event.qty } else { unfilled.unwrap_or_default() };
-        Some(Self { counter_order, taken_qty, qty: event.qty, price: event.price })
+            matches!(view.action, SelfTradePrevention::Decrement | SelfTradePrevention::Transfer);
+        let taken_qty = if shrinks { view.qty } else { unfilled.unwrap_or_default() };
+        let PreventedView { match_id, trade_group, qty, price, .. } = *view;
+        Some(Self { match_id, trade_group, counter_order, taken_qty, qty, price })
     }
 }
 
@@ -162,10 +167,14 @@ struct Report<'a> {
 /// What is said of a prevented trade.
 #[derive(Serialize)]
 struct Prevention<'a> {
+    #[serde(rename = "v")]
+    match_id: u64,
     #[serde(rename = "A")]
     prevented_qty: Decimal<Qty>,
     #[serde(rename = "B")]
     last_prevented_qty: Decimal<Qty>,
+    #[serde(rename = "u")]
+    trade_group: i64,
     #[serde(rename = "U")]
     counter_order: u64,
     #[serde(rename = "Cs")]
@@ -243,6 +252,8 @@ fn prevention<'a>(
     let ended = order.stage == OrderStage::Ended && order.prevented_qty.is_zero();
     let taken = if ended { prevented.taken_qty } else { order.prevented_qty };
     Prevention {
+        match_id: prevented.match_id,
+        trade_group: trade_group_id(prevented.trade_group),
         prevented_qty: Decimal(taken),
         last_prevented_qty: Decimal(prevented.taken_qty),
         counter_order: prevented.counter_order.0,

@@ -32,7 +32,7 @@ use super::execution_report::{
 };
 use super::list_view;
 use super::words::{ExecutionType, OrderStatus};
-use crate::models::{ListView, Models, OrderStage, OrderView, Orders};
+use crate::models::{ListView, Models, OrderStage, OrderView, Orders, PreventedView};
 
 /// A message, and whose it is.
 pub type Told = (AccountId, String);
@@ -49,7 +49,7 @@ pub struct UserData {
     /// A fill of an order by amount: what follows says whether it was its last.
     held: Option<(OrderView, Execution)>,
     /// The last prevented trade.
-    prevented: Option<SelfTradePrevented>,
+    prevented: Option<PreventedView>,
     /// What may have changed.
     touched: Vec<(AccountId, AssetId)>,
 }
@@ -220,7 +220,7 @@ impl UserData {
         let prevention = self
             .prevented
             .filter(|_| kind == ExecutionType::TradePrevention)
-            .and_then(|event| ReportedPrevention::of(&event, order.order_id, Some(unfilled_qty)));
+            .and_then(|view| ReportedPrevention::of(&view, order.order_id, Some(unfilled_qty)));
         Execution {
             former_name: Some(order.client_order_id).filter(|_| kind == ExecutionType::Canceled),
             prevention,
@@ -276,7 +276,9 @@ impl UserData {
         event: &SelfTradePrevented,
         wanted: &impl Fn(AccountId) -> bool,
     ) {
-        self.prevented = Some(*event);
+        // The models have it by now.
+        let told = telling.models.prevented_trades().of(telling.header.account).next_back();
+        self.prevented = told.copied();
         let shrinks =
             matches!(event.action, SelfTradePrevention::Decrement | SelfTradePrevention::Transfer);
         let sides = [
@@ -294,7 +296,7 @@ impl UserData {
             }
             if let Some(order) = telling.models.orders().get(account, order_id) {
                 let execution = Execution {
-                    prevention: ReportedPrevention::of(event, order_id, None),
+                    prevention: told.and_then(|view| ReportedPrevention::of(view, order_id, None)),
                     ..Execution::new(ExecutionType::TradePrevention, *telling.header)
                 };
                 telling.report(order, &execution);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   durable events --> Models::apply --> instruments, depth, trades, orders, balances, candles,
-//!                            |           auctions
+//!                            |           auctions, amendments, prevented trades
 //!                            |
 //!                            +--> checkpoint: the last command that is wholly in them
 //! ```
@@ -15,6 +15,7 @@
 //! equal bytes of them.
 
 mod accounts;
+mod amendments;
 mod auctions;
 mod balances;
 mod candles;
@@ -22,10 +23,13 @@ mod depth;
 mod image;
 mod instruments;
 mod lists;
+mod newest;
 mod orders;
+mod prevented;
 mod trades;
 
 pub use accounts::{AccountView, Accounts, PhaseView};
+pub use amendments::{AmendmentView, Amendments};
 pub use auctions::{AuctionPrice, AuctionView, Auctions};
 pub use balances::BalanceView;
 pub use candles::{Candle, Candles, Interval, Ticker};
@@ -34,6 +38,7 @@ pub use image::ImageError;
 pub use instruments::{AssetView, Instruments};
 pub use lists::ListView;
 pub use orders::{OrderStage, OrderView, Orders};
+pub use prevented::{Prevented, PreventedView};
 pub use trades::{TradeView, Trades};
 
 use std::collections::BTreeMap;
@@ -41,16 +46,19 @@ use std::collections::BTreeMap;
 use balances::Totals;
 use image::ImageReader;
 use tiercel_matching::TRADE_HISTORY;
-use tiercel_types::event::{TradeBusted, TradeCorrected};
+use tiercel_types::event::{
+    EventBody, OrderAmended, SelfTradePrevented, TradeBusted, TradeCorrected,
+};
 use tiercel_types::{
-    AccountId, AssetId, Event, EventHeader, InstrumentId, Money, SelfTradePrevention, Timestamp,
+    AccountId, AssetId, Event, EventHeader, InstrumentId, Money, Qty, SelfTradePrevention,
+    Timestamp,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// How far read models look back. What is older is forgotten, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelLimits {
-    /// Orders, and lists, of each account that ended.
+    /// Of each account: orders that ended, lists that ended, amendments, prevented trades.
     pub ended_orders: usize,
 }
 
@@ -84,6 +92,8 @@ pub struct Models {
     totals: Totals,
     candles: Candles,
     auctions: Auctions,
+    amendments: Amendments,
+    prevented: Prevented,
     limits: ModelLimits,
 }
 
@@ -100,6 +110,8 @@ impl Models {
             totals: Totals::default(),
             candles: Candles::default(),
             auctions: Auctions::default(),
+            amendments: Amendments::new(limits.ended_orders),
+            prevented: Prevented::new(limits.ended_orders),
             limits,
         }
     }
@@ -119,7 +131,7 @@ impl Models {
     ) {
         self.instruments.apply(header, event);
         self.accounts.apply(header, event);
-        self.orders.apply(header, event);
+        self.fold_orders(header, event);
         self.auctions.apply(header, event);
         self.settle(header, event);
         self.depth.apply(header, event, told);
@@ -127,6 +139,30 @@ impl Models {
             self.checkpoint =
                 Checkpoint { sequence: header.sequence, time: Timestamp(header.time_ns) };
         }
+    }
+
+    /// Orders, and what is kept of what they were before.
+    fn fold_orders(&mut self, header: &EventHeader, event: &Event) {
+        if let Some(prevented) = SelfTradePrevented::of(event) {
+            self.add_prevented(header, prevented);
+        }
+        let amended = OrderAmended::of(event);
+        let known = |orders: &Orders, amended: &OrderAmended| {
+            orders.get(header.account, amended.order_id).copied()
+        };
+        let before = amended.and_then(|amended| known(&self.orders, amended));
+        self.orders.apply(header, event);
+        let behind = amended.and_then(|amended| known(&self.orders, amended));
+        if let (Some(before), Some(behind)) = (before, behind) {
+            self.amendments.add(header, &before, &behind);
+        }
+    }
+
+    fn add_prevented(&mut self, header: &EventHeader, event: &SelfTradePrevented) {
+        let group = self.accounts.get(header.account).map_or(0, |view| view.trade_group);
+        let maker = self.orders.get(event.maker_account, event.maker_order_id);
+        let maker_open_qty = maker.map_or(Qty::ZERO, |order| order.open_qty);
+        self.prevented.add(header, event, group, maker_open_qty);
     }
 
     fn settle(&mut self, header: &EventHeader, event: &Event) {
@@ -211,6 +247,16 @@ impl Models {
         &self.auctions
     }
 
+    /// Amendments of orders.
+    pub const fn amendments(&self) -> &Amendments {
+        &self.amendments
+    }
+
+    /// Trades that self-trade prevention prevented.
+    pub const fn prevented_trades(&self) -> &Prevented {
+        &self.prevented
+    }
+
     /// The candles of an interval, by clocks that are `zone_ns` ahead of UTC, oldest first. Seconds
     /// are put together from the trades that are kept.
     pub fn candles_of(
@@ -266,6 +312,8 @@ impl Models {
         self.totals.save(out);
         self.candles.save(out);
         self.auctions.save(out);
+        self.amendments.save(out);
+        self.prevented.save(out);
     }
 
     /// The models that were [saved](Self::save).
@@ -286,6 +334,8 @@ impl Models {
             totals: Totals::load(&mut reader)?,
             candles: Candles::load(&mut reader)?,
             auctions: Auctions::load(&mut reader)?,
+            amendments: Amendments::load(&mut reader, limits.ended_orders)?,
+            prevented: Prevented::load(&mut reader, limits.ended_orders)?,
             limits,
         };
         reader.end()?;

@@ -23,7 +23,7 @@ use crate::accounts::Key;
 use crate::binance::answer::NANOS_PER_MILLI;
 use crate::binance::order_list::PlaceList;
 use crate::binance::rate_limit::{OrderCount, order_counts};
-use crate::binance::{ApiError, Params, klines, market, questions};
+use crate::binance::{ApiError, Params, history, klines, market, questions};
 
 use super::gateway::{Events, Gateway, Shared, Ticket};
 
@@ -189,6 +189,13 @@ calls! {
     });
     GET "myTrades", "myTrades", Read, questions::my_trades_weight, |call| call.ask(|call| {
         questions::my_trades(&call.gateway.models, call.params, call.account)
+    });
+    GET "myPreventedMatches", "myPreventedMatches", Read, history::prevented_weight,
+        |call| call.ask(|call| {
+            history::prevented_matches(&call.gateway.models, call.params, call.account)
+        });
+    GET "order/amendments", "order.amendments", Read, |_| 4, |call| call.ask(|call| {
+        history::amendments(&call.gateway.models, call.params, call.account)
     });
     GET "account/commission", "account.commission", Read, |_| 20, |call| call.ask(|call| {
         questions::commission(&call.gateway.models, call.params)
