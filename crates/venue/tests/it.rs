@@ -30,6 +30,7 @@ mod it {
     mod refusals;
     mod replace;
     mod replicated;
+    mod reports;
     mod request_check;
     mod requests;
     mod separation;

@@ -34,6 +34,10 @@ pub(super) struct UserStreams {
 impl UserStreams {
     /// Tells a connection of an account from now on; again does nothing.
     pub(super) fn subscribe(&mut self, account: AccountId, connection: ConnectionId, form: Form) {
+        if self.told.is_empty() {
+            // What was left amid a command when the last one went.
+            self.data = UserData::default();
+        }
         let told = self.told.entry(account).or_default();
         if !told.iter().any(|(one, known)| *one == connection && *known == form) {
             told.push((connection, form));
