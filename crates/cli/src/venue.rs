@@ -149,10 +149,7 @@ fn serve_until_stopped(
             demo::open(&mut handle, &mut models)?;
         }
     }
-    let mut out = io::stdout().lock();
-    out.write_all(venue_hints::told(address, tls.is_some(), &demo_keys).as_bytes())?;
-    out.flush()?;
-    drop(out);
+    tell(&venue_hints::told(address, tls.is_some(), &demo_keys))?;
 
     let status = running.status().clone();
     let server =
@@ -171,7 +168,7 @@ fn serve_until_stopped(
     let ended = ended?;
     served?;
     let left = Left { sequence: ended.sequence, digest: digest_text(ended.digest) };
-    println!("{}", serde_json::to_string(&left)?);
+    tell(&format!("{}\n", serde_json::to_string(&left)?))?;
     Ok(Exit::Ok)
 }
 
@@ -247,9 +244,16 @@ fn tell_found(config: &VenueConfig, opened: &Opened<FileStorage>) -> anyhow::Res
         torn: report.log.torn.is_some(),
         passed_over: &report.passed_over,
     };
+    Ok(tell(&format!("{}\n", serde_json::to_string(&found)?))?)
+}
+
+/// Prints a text. A reader that is gone, as `head` is, has read what it wanted: the venue goes on.
+fn tell(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{}", serde_json::to_string(&found)?)?;
-    Ok(out.flush()?)
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        told => told,
+    }
 }
 
 /// Whether the store itself is not as it was written.

@@ -23,6 +23,7 @@ ccxt, ccxt.pro
   client = ccxt.binance({"apiKey": "{key}", "secret": "{secret}", "options": {
       "fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False}})
   for name in ("public", "private"): client.urls["api"][name] = "http://{address}/api/v3"
+  client.urls["api"]["sapi"] = "http://{address}/sapi/v1"
   client.urls["api"]["ws"] = {"spot": "ws://{address}/ws", "ws-api": {"spot": "ws://{address}/ws-api/v3"}}
 
 binance-connector
@@ -89,6 +90,8 @@ mod tests {
             }
         }
         assert!(text.contains("-H 'X-MBX-APIKEY: the-key'"), "{text}");
+        let sapi = r#"["sapi"] = "http://127.0.0.1:4321/sapi/v1""#;
+        assert!(text.contains(sapi), "where ccxt asks for its rates: {text}");
         let secure = told(address, true, &[key]);
         assert!(secure.contains("wss://") && !secure.contains("ws://127"), "{secure}");
         assert!(!told(address, false, &[]).contains("python-binance"));

@@ -4,28 +4,17 @@ use std::io;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Keeps the current thread on core `cpu`.
+/// Keeps the current thread, and those that it will start, on core `cpu`.
 ///
 /// # Errors
 /// The system's refusal: above all a core that does not exist or is not ours to use.
 pub fn pin_current_thread(cpu: usize) -> io::Result<()> {
-    allow_current_thread(&[cpu])
-}
-
-/// Lets the current thread, and those that it will start, run on these cores alone: what a pinned
-/// thread calls in a thread that it has started, to set it free again.
-///
-/// # Errors
-/// The system's refusal: above all of a core that does not exist or is not ours to use.
-pub fn allow_current_thread(cpus: &[usize]) -> io::Result<()> {
-    let mut set = CpuSet::new();
-    for &cpu in cpus {
-        if cpu >= CpuSet::MAX_CPU {
-            let message = format!("no such core: {cpu}");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        }
-        set.set(cpu);
+    if cpu >= CpuSet::MAX_CPU {
+        let message = format!("no such core: {cpu}");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
+    let mut set = CpuSet::new();
+    set.set(cpu);
     Ok(sched_setaffinity(None, &set)?)
 }
 
@@ -43,19 +32,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pinned_thread_may_run_on_one_core_alone_until_it_is_set_free() {
+    fn a_pinned_thread_and_those_that_it_starts_may_run_on_one_core_alone() {
+        let all = allowed_cpus().unwrap();
+        let last = *all.last().unwrap();
         // In a thread of its own: the others stay free.
-        let pinned = std::thread::spawn(|| {
-            let all = allowed_cpus().unwrap();
-            let last = *all.last().unwrap();
+        let pinned = std::thread::spawn(move || {
             pin_current_thread(last).unwrap();
-            let pinned = allowed_cpus().unwrap();
-            allow_current_thread(&all).unwrap();
-            (pinned, last, allowed_cpus().unwrap(), all)
+            let started = std::thread::spawn(|| allowed_cpus().unwrap());
+            (allowed_cpus().unwrap(), started.join().unwrap())
         });
-        let (pinned, last, freed, all) = pinned.join().unwrap();
-        assert_eq!(pinned, [last]);
-        assert_eq!(freed, all);
+        assert_eq!(pinned.join().unwrap(), (vec![last], vec![last]));
+        assert_eq!(allowed_cpus().unwrap(), all);
     }
 
     #[test]

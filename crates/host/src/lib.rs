@@ -46,7 +46,7 @@ pub mod numa;
 pub mod realtime;
 pub mod region;
 
-pub use affinity::{allow_current_thread, allowed_cpus, pin_current_thread};
+pub use affinity::{allowed_cpus, pin_current_thread};
 pub use clock::{Clock, Counter};
 pub use cycles::{CycleClock, cycles};
 pub use huge_pages::HugePages;

@@ -20,7 +20,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tracing::Dispatch;
 use tracing::dispatcher::set_global_default;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
@@ -45,7 +45,8 @@ pub enum LogFormat {
 /// What is logged and how.
 #[derive(Clone, Debug)]
 pub struct LogOptions {
-    /// Which levels: `info`, or `warn,tiercel_venue=debug`.
+    /// Which levels: `info`, or `warn,tiercel_venue=debug`. Each is a level, or a target and its
+    /// level: a word alone that is no level is refused.
     pub levels: String,
     /// How lines are written.
     pub format: LogFormat,
@@ -179,8 +180,25 @@ pub fn check_levels(levels: &str) -> Result<(), LogError> {
 }
 
 fn targets(levels: &str) -> Result<Targets, LogError> {
-    Targets::from_str(levels)
-        .map_err(|error| LogError::Levels { levels: levels.to_owned(), reason: error.to_string() })
+    let refuse = |reason: String| LogError::Levels { levels: levels.to_owned(), reason };
+    // `Targets` takes a word that it does not know for a target of which everything is logged.
+    if let Some(unknown) = levels.split(',').find(|one| !is_level_or_pair(one)) {
+        let reason = format!("{unknown:?} is neither a level nor TARGET=LEVEL");
+        return Err(refuse(reason));
+    }
+    Targets::from_str(levels).map_err(|error| refuse(error.to_string()))
+}
+
+/// Whether that is a level, or has the form of a target and a level.
+fn is_level_or_pair(one: &str) -> bool {
+    let is_target = |text: &str| {
+        let of_path = |byte: u8| byte.is_ascii_alphanumeric() || b"_:-.".contains(&byte);
+        !text.is_empty() && text.bytes().all(of_path)
+    };
+    match one.split_once('=') {
+        Some((target, level)) => is_target(target) && !level.is_empty(),
+        None => !one.is_empty() && LevelFilter::from_str(one).is_ok(),
+    }
 }
 
 /// The end of the queue that lines are put into.

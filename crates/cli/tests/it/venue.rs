@@ -71,6 +71,21 @@ fn a_venue_starts_serves_stops_and_is_the_same_when_it_starts_again() {
 }
 
 #[test]
+fn a_venue_whose_reader_has_gone_serves_on_and_stops_without_a_failure() {
+    let store = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("venue-unread-{}", std::process::id()));
+    let mut child = start(argument(&store));
+    let (address, _) = up(&mut child);
+    drop(child.stdout.take());
+    assert!(get(&address, "/api/v3/ping").ends_with("{}"));
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().expect("a signal").success());
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    fs::remove_dir_all(store).expect("its store");
+}
+
+#[test]
 fn the_printed_configuration_is_taken_and_mistakes_are_named() {
     let printed = run(&["venue", "--print-config"]);
     assert_eq!(printed.code, Some(0));

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
-use tiercel_telemetry::log::LogError;
+use tiercel_telemetry::log::{LogError, check_levels};
 use tiercel_telemetry::{Log, LogFormat, LogOptions};
 use tracing::dispatcher::with_default;
 use tracing::{debug, error, info};
@@ -138,6 +138,14 @@ fn lines_that_cannot_be_written_are_counted() {
 
 #[test]
 fn levels_that_make_no_sense_do_not_start() {
-    let options = LogOptions { levels: "a=b=c".to_owned(), ..LogOptions::default() };
-    assert!(matches!(Log::dispatch(io::sink(), &options), Err(LogError::Levels { .. })));
+    for levels in
+        ["a=b=c", "loud", "info,tiercel_venue", "info, a=debug", "", "info,", "a=", "=info"]
+    {
+        let options = LogOptions { levels: levels.to_owned(), ..LogOptions::default() };
+        let started = Log::dispatch(io::sink(), &options);
+        assert!(matches!(started, Err(LogError::Levels { .. })), "{levels:?}");
+    }
+    for levels in ["off", "INFO", "warn,tiercel_venue::serve=debug,it=off"] {
+        assert!(check_levels(levels).is_ok(), "{levels:?}");
+    }
 }
