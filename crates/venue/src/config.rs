@@ -165,6 +165,8 @@ tables! {
         orders_1d: Given<u64>,
         streams_per_connection: Given<u64>,
         stream_messages_1s: Given<u64>,
+        native_channels_per_connection: Given<u64>,
+        native_messages_1s: Given<u64>,
     }
     KeysTable { file: Given<PathBuf> }
     AdminTable {

@@ -33,9 +33,11 @@ mod it {
     mod reports;
     mod request_check;
     mod requests;
+    mod revoked;
     mod separation;
     mod sides;
     mod signatures;
+    mod slow;
     mod store;
     mod streams;
     mod threads;

@@ -5,8 +5,9 @@ use tiercel_types::{AccountId, InstrumentSpec, OrderId, Price, Qty};
 
 use super::answer::{Decimal, NANOS_PER_MILLI, write};
 use super::error::ApiError;
+use super::page::{ROWS_DEFAULT, ROWS_MAX, limit};
 use super::params::Params;
-use super::questions::{ROWS_DEFAULT, ROWS_MAX, instrument, limit};
+use super::questions::instrument;
 use super::words::self_trade_prevention;
 use crate::models::{AmendmentView, Models, PreventedView};
 

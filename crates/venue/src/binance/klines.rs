@@ -5,8 +5,10 @@ use tiercel_types::{InstrumentSpec, Money, Price, Timestamp};
 
 use super::answer::{Decimal, NANOS_PER_MILLI, write};
 use super::error::ApiError;
+use super::page::{ROWS_DEFAULT, ROWS_MAX, Span, limit};
 use super::params::Params;
-use super::questions::{ROWS_DEFAULT, ROWS_MAX, Span, instrument, limit};
+use super::questions::instrument;
+use super::stream;
 use crate::models::{Candle, Interval, Models};
 
 /// The intervals, by their names.
@@ -184,10 +186,6 @@ pub fn klines(models: &Models, params: &Params<'_>, now: Timestamp) -> Result<St
 /// A candle of a stream.
 #[derive(Debug, Serialize)]
 struct KlineMessage<'a> {
-    e: &'static str,
-    #[serde(rename = "E")]
-    event_time: u64,
-    s: &'a str,
     k: Kline<'a>,
 }
 
@@ -234,10 +232,7 @@ pub fn message(
     now_ms: u64,
 ) -> Result<String, ApiError> {
     let clock = Clock { interval, zone_ns: 0 };
-    write(&KlineMessage {
-        e: "kline",
-        event_time: now_ms,
-        s: spec.symbol.as_str(),
+    let body = KlineMessage {
         k: Kline {
             t: candle.start.0 / NANOS_PER_MILLI,
             close_time: clock.close_ms(candle.start),
@@ -257,7 +252,8 @@ pub fn message(
             taker_bought_quote: Decimal(candle.taker_bought_quote),
             ignored: "0",
         },
-    })
+    };
+    stream::message("kline", now_ms, spec, body)
 }
 
 #[cfg(test)]

@@ -1,14 +1,11 @@
 //! Order lists as the interface tells them: where they stand, and with which orders.
 
 use serde::Serialize;
-use serde_json::Value;
 use tiercel_types::order::ListKind;
-use tiercel_types::{AccountId, EndReason, Event, EventHeader, InstrumentSpec, ListId, OrderId};
+use tiercel_types::{EndReason, InstrumentSpec, ListId};
 
-use super::answer::{NANOS_PER_MILLI, NO_LIST, value, write};
-use super::denial::denial;
+use super::answer::{NANOS_PER_MILLI, NO_LIST, write};
 use super::error::ApiError;
-use super::view::{CancelledAnswer, cancelled_answer};
 use super::words::OrderStatus;
 use crate::models::{ListView, Models, OrderStage, OrderView, Orders};
 
@@ -85,7 +82,7 @@ pub(super) struct ListAnswer<'a, R> {
 }
 
 /// A list as it stands. Orders that are forgotten, each older than the list's end, are left out.
-fn list_answer<'a, R>(
+pub(super) fn list_answer<'a, R>(
     orders: &'a Orders,
     list: &'a ListView,
     spec: &'a InstrumentSpec,
@@ -132,123 +129,6 @@ pub fn lists<'a>(
         .collect();
     let answer = |(list, spec)| list_answer::<()>(models.orders(), list, spec, None);
     write(&known.iter().map(|(list, spec)| answer((list, spec))).collect::<Vec<_>>())
-}
-
-/// An order that was cancelled, or a list with all of its orders that were.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Cancelled<'a> {
-    Order(CancelledAnswer<'a>),
-    List(ListAnswer<'a, CancelledAnswer<'a>>),
-}
-
-/// The orders that a request has cancelled, by their ids: each list once, at the place of its first
-/// order.
-fn cancelled<'a>(
-    models: &'a Models,
-    account: AccountId,
-    ended: &[OrderId],
-    spec: &'a InstrumentSpec,
-    cancel_id: &'a str,
-) -> Vec<Cancelled<'a>> {
-    let orders = models.orders();
-    let of_list = |list_id: ListId| {
-        let ended = ended.iter().filter_map(|order_id| orders.get(account, *order_id));
-        ended.filter(move |order| order.list_id == list_id)
-    };
-    let mut told = Vec::new();
-    let mut lists: Vec<ListId> = Vec::new();
-    for order in ended.iter().filter_map(|order_id| orders.get(account, *order_id)) {
-        match orders.list(account, order.list_id) {
-            None => told.push(Cancelled::Order(cancelled_answer(models, order, spec, cancel_id))),
-            Some(list) if !lists.contains(&list.list_id) => {
-                lists.push(list.list_id);
-                let report = |order| cancelled_answer(models, order, spec, cancel_id);
-                let reports = of_list(list.list_id).map(report).collect();
-                told.push(Cancelled::List(list_answer(orders, list, spec, Some(reports))));
-            }
-            Some(_) => {}
-        }
-    }
-    told
-}
-
-/// The answer to `DELETE order` and `DELETE orderList`: the order as it ended, under the name of the
-/// request to cancel, or if it is one of a list the list.
-///
-/// # Errors
-/// [`ApiError::internal`] if nothing of it is known, or it cannot be written.
-pub fn one_cancelled(
-    models: &Models,
-    account: AccountId,
-    ended: &[OrderId],
-    spec: &InstrumentSpec,
-    cancel_id: &str,
-) -> Result<String, ApiError> {
-    let told = cancelled(models, account, ended, spec, cancel_id);
-    write(told.first().ok_or_else(ApiError::internal)?)
-}
-
-/// As [`one_cancelled`], as a part of a larger answer.
-///
-/// # Errors
-/// As [`one_cancelled`].
-pub fn cancelled_value(
-    models: &Models,
-    account: AccountId,
-    ended: &[OrderId],
-    spec: &InstrumentSpec,
-    cancel_id: &str,
-) -> Result<Value, ApiError> {
-    let told = cancelled(models, account, ended, spec, cancel_id);
-    value(told.first().ok_or_else(ApiError::internal)?)
-}
-
-/// The answer to `DELETE openOrders`.
-///
-/// # Errors
-/// [`ApiError::internal`] if it cannot be written.
-pub fn all_cancelled(
-    models: &Models,
-    account: AccountId,
-    ended: &[OrderId],
-    spec: &InstrumentSpec,
-    cancel_id: &str,
-) -> Result<String, ApiError> {
-    write(&cancelled(models, account, ended, spec, cancel_id))
-}
-
-/// The orders of the account that cancels have ended, in their order. Others, that happened to expire
-/// at the same moment, are passed over.
-///
-/// # Errors
-/// The engine's denial, if none of the cancels ended anything.
-pub fn ended<'e>(
-    models: &Models,
-    account: AccountId,
-    events: impl IntoIterator<Item = &'e (EventHeader, Event)>,
-) -> Result<Vec<OrderId>, ApiError> {
-    let orders = models.orders();
-    let cancelled = |order_id: &OrderId| {
-        let order = orders.get(account, *order_id);
-        order.is_some_and(|order| {
-            OrderStatus::of_end(end_reason(orders, order), false) == OrderStatus::Canceled
-        })
-    };
-    let mut ended = Vec::new();
-    let mut denied = None;
-    for (header, event) in events {
-        match event {
-            Event::Denied(event) => denied = denied.or(Some(event)),
-            Event::OrderEnded(order) if header.account == account => ended.push(order.order_id),
-            _ => {}
-        }
-    }
-    ended.retain(cancelled);
-    match denied {
-        Some(event) if ended.is_empty() => Err(denial(event.reason, event.command)),
-        _ => Ok(ended),
-    }
 }
 
 /// Why an order ended. One that its list took with it was cancelled if the order was whose end

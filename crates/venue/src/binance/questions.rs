@@ -1,15 +1,13 @@
 //! Questions: which parameters each takes, and its answer from the read models.
 
-use tiercel_types::{AccountId, AssetCode, InstrumentSpec, OrderId, Symbol, Timestamp, TradeId};
+use tiercel_types::{AccountId, AssetCode, InstrumentSpec, OrderId, Symbol, TradeId};
 
-use serde_json::json;
-
-use super::answer::NANOS_PER_MILLI;
 use super::error::ApiError;
 use super::exchange_info::{self, SymbolInfo};
 use super::list_view;
 use super::order::OrderName;
 use super::order_list::ListName;
+use super::page::{Page, limit};
 use super::params::{Params, well_formed_symbol};
 use super::rate_limit::RateLimits;
 use super::view;
@@ -19,10 +17,6 @@ use crate::models::{ListView, Models, OrderView};
 const DEPTH_MAX: usize = 5_000;
 /// Levels of a book where none are asked for.
 const DEPTH_DEFAULT: usize = 100;
-/// The most orders or trades of an answer.
-pub(super) const ROWS_MAX: usize = 1_000;
-/// How many where none are asked for.
-pub(super) const ROWS_DEFAULT: usize = 500;
 
 /// A symbol's terms.
 ///
@@ -67,15 +61,6 @@ pub fn find(
             Some(order) if order.client_order_id != id => Err(ApiError::other_name()),
             found => Ok(found),
         },
-    }
-}
-
-/// How many rows: more than the most is the most.
-pub(super) fn limit(params: &Params<'_>, default: usize, most: usize) -> Result<usize, ApiError> {
-    match params.integer("limit")? {
-        None => Ok(default),
-        Some(0) => Err(ApiError::invalid("limit")),
-        Some(limit) => Ok(usize::try_from(limit).unwrap_or(most).min(most)),
     }
 }
 
@@ -180,17 +165,6 @@ pub fn depth(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
     view::depth(book, limit)
 }
 
-/// `GET trades`.
-///
-/// # Errors
-/// For parameters that are wrong.
-pub fn trades(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
-    let spec = instrument(models, params)?;
-    let limit = limit(params, ROWS_DEFAULT, ROWS_MAX)?;
-    params.finish()?;
-    view::trades(models.trades().of(spec.instrument), limit)
-}
-
 /// One value of the symbol that was named, or a list of all.
 pub(super) fn answer_one_or_all(
     models: &Models,
@@ -265,28 +239,6 @@ pub fn open_orders(
     view::orders(models, live.filter(|order| only.is_none_or(|one| order.instrument == one)))
 }
 
-/// A span of time, both ends included.
-pub(super) struct Span {
-    pub(super) from_ms: u64,
-    pub(super) to_ms: u64,
-}
-
-impl Span {
-    pub(super) fn read(params: &Params<'_>) -> Result<Self, ApiError> {
-        let from_ms = params.integer("startTime")?.unwrap_or(0);
-        let to_ms = params.integer("endTime")?.unwrap_or(u64::MAX);
-        Ok(Self { from_ms, to_ms })
-    }
-
-    pub(super) fn holds(&self, time: Timestamp) -> bool {
-        (self.from_ms..=self.to_ms).contains(&(time.0 / NANOS_PER_MILLI))
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.from_ms == 0 && self.to_ms == u64::MAX
-    }
-}
-
 /// `GET allOrders`: live ones, and those that ended and are remembered. With `orderId` or a start
 /// the oldest from there on, else the newest.
 ///
@@ -298,18 +250,12 @@ pub fn all_orders(
     account: AccountId,
 ) -> Result<String, ApiError> {
     let spec = instrument(models, params)?;
-    let from = params.integer("orderId")?;
-    let span = Span::read(params)?;
-    let limit = limit(params, ROWS_DEFAULT, ROWS_MAX)?;
+    let page = Page::read(params, "orderId")?;
     params.finish()?;
     let wanted =
-        |order: &&OrderView| order.instrument == spec.instrument && span.holds(order.created);
-    let orders = models.orders().of(account, OrderId(from.unwrap_or(0))).filter(wanted);
-    if from.is_some() || span.from_ms > 0 {
-        return view::orders(models, orders.take(limit));
-    }
-    let newest: Vec<_> = orders.rev().take(limit).collect();
-    view::orders(models, newest.into_iter().rev())
+        |order: &&OrderView| order.instrument == spec.instrument && page.span.holds(order.created);
+    let orders = models.orders().of(account, OrderId(page.from.unwrap_or(0)));
+    view::orders(models, page.of(orders.filter(wanted)).into_iter())
 }
 
 /// `GET orderList`.
@@ -350,20 +296,13 @@ pub fn all_order_lists(
     params: &Params<'_>,
     account: AccountId,
 ) -> Result<String, ApiError> {
-    let from = params.integer("fromId")?;
-    let span = Span::read(params)?;
-    let limit = limit(params, ROWS_DEFAULT, ROWS_MAX)?;
+    let page = Page::read(params, "fromId")?;
     params.finish()?;
-    if from.is_some() && !span.is_open() {
-        return Err(ApiError::combination());
-    }
-    let wanted = |list: &&ListView| list.list_id.0 >= from.unwrap_or(0) && span.holds(list.created);
+    page.check_either()?;
+    let first = page.from.unwrap_or(0);
+    let wanted = |list: &&ListView| list.list_id.0 >= first && page.span.holds(list.created);
     let lists = models.orders().lists(account).filter(wanted);
-    if from.is_some() || span.from_ms > 0 {
-        return list_view::lists(models, lists.take(limit));
-    }
-    let newest: Vec<_> = lists.rev().take(limit).collect();
-    list_view::lists(models, newest.into_iter().rev())
+    list_view::lists(models, page.of(lists).into_iter())
 }
 
 /// `GET myTrades`: those of the venue's newest trades that are the account's. With `fromId` or a
@@ -379,28 +318,17 @@ pub fn my_trades(
     let spec = instrument(models, params)?;
     let codes = assets(models, &spec)?;
     let order_id = params.integer("orderId")?;
-    let from = params.integer("fromId")?;
-    let span = Span::read(params)?;
-    let limit = limit(params, ROWS_DEFAULT, ROWS_MAX)?;
+    let page = Page::read(params, "fromId")?;
     params.finish()?;
-    if from.is_some() && !span.is_open() {
-        return Err(ApiError::combination());
-    }
+    page.check_either()?;
     let wanted = |id: u64| order_id.is_none_or(|one| one == id);
     let own = models
         .trades()
-        .from(spec.instrument, TradeId(from.unwrap_or(0)))
-        .filter(|trade| trade.is_of(account) && span.holds(trade.time));
+        .from(spec.instrument, TradeId(page.from.unwrap_or(0)))
+        .filter(|trade| trade.is_of(account) && page.span.holds(trade.time));
     let own = own.filter(|trade| wanted(trade.taker_order_id.0) || wanted(trade.maker_order_id.0));
-    let from_the_oldest = from.is_some() || span.from_ms > 0;
-    let rows: Vec<_> = if from_the_oldest {
-        own.take(limit).collect()
-    } else {
-        let mut newest: Vec<_> = own.rev().take(limit).collect();
-        newest.reverse();
-        newest
-    };
-    view::own_trades(models.orders(), account, &spec, codes, rows.into_iter(), wanted, limit)
+    let rows = page.of(own).into_iter();
+    view::own_trades(models.orders(), account, &spec, codes, rows, wanted, page.limit)
 }
 
 /// `GET account`.
@@ -419,93 +347,14 @@ pub fn account(
     Ok(view::account(models, account, can_trade, omit_zero, now_ms).to_string())
 }
 
-/// The rates that trades of a symbol are charged at: `0.00100000`, negative of a rebate.
-fn rate(ppm: i32) -> String {
-    let size = ppm.unsigned_abs();
-    format!("{}0.{size:06}00", if ppm < 0 { "-" } else { "" })
-}
-
-/// Rates for both ways to trade, and for both sides where the answer has them.
-fn rates(maker: i32, taker: i32, sides: bool) -> serde_json::Value {
-    let mut rates = json!({ "maker": rate(maker), "taker": rate(taker) });
-    if sides {
-        rates["buyer"] = rate(0).into();
-        rates["seller"] = rate(0).into();
-    }
-    rates
-}
-
-/// Nothing is paid in another asset than what is received.
-fn no_discount() -> serde_json::Value {
-    json!({
-        "enabledForAccount": false,
-        "enabledForSymbol": false,
-        "discountAsset": "BNB",
-        "discount": "0.00000000",
-    })
-}
-
-/// `GET account/commission`.
-///
-/// # Errors
-/// For parameters that are wrong.
-pub fn commission(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
-    let spec = instrument(models, params)?;
-    params.finish()?;
-    Ok(json!({
-        "symbol": spec.symbol.as_str(),
-        "standardCommission": rates(spec.maker_fee_ppm, spec.taker_fee_ppm, true),
-        "specialCommission": rates(0, 0, true),
-        "taxCommission": rates(0, 0, true),
-        "discount": no_discount(),
-    })
-    .to_string())
-}
-
-/// `GET /sapi/v1/asset/tradeFee`: of one symbol, or of all.
-///
-/// # Errors
-/// For parameters that are wrong, and symbols that there are not.
-pub fn trade_fees(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
-    let one = params.has("symbol").then(|| instrument(models, params)).transpose()?;
-    params.finish()?;
-    let fees: Vec<_> = models
-        .instruments()
-        .iter()
-        .filter(|spec| one.is_none_or(|one| one.instrument == spec.instrument))
-        .map(|spec| {
-            json!({
-                "symbol": spec.symbol.as_str(),
-                "makerCommission": rate(spec.maker_fee_ppm),
-                "takerCommission": rate(spec.taker_fee_ppm),
-            })
-        })
-        .collect();
-    Ok(serde_json::Value::from(fees).to_string())
-}
-
-/// The answer to `POST order/test` that asks for the rates of the order.
-pub fn test_commission(spec: &InstrumentSpec) -> String {
-    json!({
-        "standardCommissionForOrder": rates(spec.maker_fee_ppm, spec.taker_fee_ppm, false),
-        "specialCommissionForOrder": rates(0, 0, false),
-        "taxCommissionForOrder": rates(0, 0, false),
-        "discount": no_discount(),
-    })
-    .to_string()
-}
-
 /// `GET myAllocations`: there are none without smart order routing.
 ///
 /// # Errors
 /// For parameters that are wrong.
 pub fn allocations(models: &Models, params: &Params<'_>) -> Result<String, ApiError> {
     instrument(models, params)?;
-    Span::read(params)?;
-    for name in ["fromAllocationId", "orderId"] {
-        params.integer(name)?;
-    }
-    limit(params, ROWS_DEFAULT, ROWS_MAX)?;
+    Page::read(params, "fromAllocationId")?;
+    params.integer("orderId")?;
     params.finish()?;
     Ok("[]".to_owned())
 }

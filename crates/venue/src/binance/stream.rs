@@ -2,13 +2,12 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tiercel_types::event::Trade;
-use tiercel_types::{InstrumentId, InstrumentSpec, Price, Qty, Side, Symbol};
+use tiercel_types::{InstrumentId, InstrumentSpec, Price, Qty, Symbol};
 
-use super::answer::{Decimal, NANOS_PER_MILLI, write};
+use super::answer::{Decimal, write};
 use super::error::ApiError;
 use super::klines;
-use super::market::window_ns;
+use super::statistics::window_ns;
 use crate::models::{Book, DepthChanges, Instruments, Interval};
 
 /// The most streams of a connection.
@@ -17,7 +16,7 @@ pub const STREAMS_MAX: usize = 1_024;
 const ID_CHARACTERS_MAX: usize = 36;
 
 /// How often a depth stream tells what has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cadence {
     /// Ten times a second.
     Fast,
@@ -26,7 +25,7 @@ pub enum Cadence {
 }
 
 /// The windows of tickers that are none of 24 hours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TickerWindow {
     /// An hour.
     Hour,
@@ -55,7 +54,7 @@ impl TickerWindow {
 }
 
 /// What a stream tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StreamKind {
     /// Each trade.
     Trade,
@@ -138,7 +137,7 @@ impl StreamKind {
 }
 
 /// A stream: what it tells, and of which instrument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Stream {
     /// Of which; [`InstrumentId::ALL`]: of all.
     pub instrument: InstrumentId,
@@ -273,40 +272,28 @@ pub fn wrapped(name: &str, message: &str) -> String {
     format!("{{\"stream\":\"{name}\",\"data\":{message}}}")
 }
 
-/// A trade.
+/// A message of one market: what it is, when it was made, of which symbol, and what it says.
 #[derive(Debug, Serialize)]
-struct TradeMessage<'a> {
-    e: &'static str,
+struct MarketMessage<'a, T> {
+    e: &'a str,
     #[serde(rename = "E")]
     event_time: u64,
     s: &'a str,
-    t: u64,
-    p: Decimal<Price>,
-    q: Decimal<Qty>,
-    #[serde(rename = "T")]
-    trade_time: u64,
-    m: bool,
-    #[serde(rename = "M")]
-    ignored: bool,
+    #[serde(flatten)]
+    body: T,
 }
 
-/// The message of a trade.
+/// Writes a message of one market.
 ///
 /// # Errors
 /// [`ApiError::internal`] if it cannot be written.
-pub fn trade(spec: &InstrumentSpec, trade: &Trade, time_ns: u64) -> Result<String, ApiError> {
-    let time = time_ns / NANOS_PER_MILLI;
-    write(&TradeMessage {
-        e: "trade",
-        event_time: time,
-        s: spec.symbol.as_str(),
-        t: trade.trade_id.0,
-        p: Decimal(trade.price),
-        q: Decimal(trade.qty),
-        trade_time: time,
-        m: trade.taker_side == Side::Sell,
-        ignored: true,
-    })
+pub(super) fn message(
+    event: &str,
+    time_ms: u64,
+    spec: &InstrumentSpec,
+    body: impl Serialize,
+) -> Result<String, ApiError> {
+    write(&MarketMessage { e: event, event_time: time_ms, s: spec.symbol.as_str(), body })
 }
 
 /// The best bid and ask.
@@ -348,11 +335,7 @@ pub fn best(book: &Book) -> Best {
 
 /// What has changed of a book.
 #[derive(Debug, Serialize)]
-struct DepthMessage<'a> {
-    e: &'static str,
-    #[serde(rename = "E")]
-    event_time: u64,
-    s: &'a str,
+struct DepthMessage {
     #[serde(rename = "U")]
     first: u64,
     u: u64,
@@ -370,15 +353,13 @@ pub fn depth(
     time_ms: u64,
 ) -> Result<String, ApiError> {
     let level = |(price, qty)| (Decimal(price), Decimal(qty));
-    write(&DepthMessage {
-        e: "depthUpdate",
-        event_time: time_ms,
-        s: spec.symbol.as_str(),
+    let body = DepthMessage {
         first: changes.first_update_id(),
         u: changes.last_update_id(),
         b: changes.bids().map(level).collect(),
         a: changes.asks().map(level).collect(),
-    })
+    };
+    message("depthUpdate", time_ms, spec, body)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use tiercel_types::{AccountId, AssetCode, InstrumentSpec, Money, OrderKind, Pric
 use super::answer::{Decimal, NANOS_PER_MILLI, NO_LIST, OrderSummary, write};
 use super::error::ApiError;
 use super::list_view;
+use super::stream::best;
 use super::words::{self, OrderStatus, OrderType};
 use crate::models::{Book, Models, OrderStage, OrderView, Orders, TradeView};
 
@@ -330,8 +331,7 @@ pub fn account(
 
 /// The best bid and ask of a symbol; a side that is empty shows zeros.
 pub fn book_ticker(spec: &InstrumentSpec, book: &Book) -> Value {
-    let (bid, ask) = (book.bids().next(), book.asks().next());
-    let (bid, ask) = (bid.unwrap_or_default(), ask.unwrap_or_default());
+    let (bid, ask) = best(book);
     json!({
         "symbol": spec.symbol.as_str(),
         "bidPrice": format!("{:.8}", bid.0),

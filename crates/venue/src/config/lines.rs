@@ -143,13 +143,23 @@ impl Lines<'_> {
             limits: self.limits(limits)?,
             streams_max: self.number(
                 given!(limits.streams_per_connection as "limits"),
-                places,
+                places.clone(),
                 defaults.streams_max,
             )?,
             stream_messages_1s: self.number(
                 given!(limits.stream_messages_1s as "limits"),
                 1..=1_000_000,
                 defaults.stream_messages_1s,
+            )?,
+            native_channels_max: self.number(
+                given!(limits.native_channels_per_connection as "limits"),
+                places,
+                defaults.native_channels_max,
+            )?,
+            native_messages_1s: self.number(
+                given!(limits.native_messages_1s as "limits"),
+                1..=1_000_000,
+                defaults.native_messages_1s,
             )?,
         })
     }

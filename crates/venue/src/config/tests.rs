@@ -42,7 +42,8 @@ fn values_reach_their_places() {
          connections_per_address = 1\nbody_bytes_max = 2048\nheader_timeout_s = 3\n\
          request_timeout_s = 4\nsend_timeout_s = 5\ncors_origins = [\"http://a\"]\n\
          metrics = false\n[limits]\nweight_1m = 5\norders_10s = 6\norders_1d = 7\n\
-         refusals_1m = 0\nstreams_per_connection = 8\nstream_messages_1s = 9\n[admin]\n\
+         refusals_1m = 0\nstreams_per_connection = 8\nstream_messages_1s = 9\n\
+         native_channels_per_connection = 10\nnative_messages_1s = 11\n[admin]\n\
          address = \"127.0.0.1:9\"\ntoken_env = \"TOKEN\"\n[log]\nlevels = \"warn\"\n\
          format = \"json\"\n[threads]\ncore_cpu = 0\nwait = \"busy-spin\"\n",
     );
@@ -59,6 +60,8 @@ fn values_reach_their_places() {
         limits: RateLimits { weight_1m: 5, orders_10s: 6, orders_1d: 7, refusals_1m: 0 },
         streams_max: 8,
         stream_messages_1s: 9,
+        native_channels_max: 10,
+        native_messages_1s: 11,
     };
     let expected = VenueConfig {
         store_path: "a".into(),
@@ -105,6 +108,9 @@ fn each_mistake_names_its_line_and_key() {
         ("[admin]\naddress = \"127.0.0.1:8080\"", 2, "`admin.address` is `http.address`"),
         ("[admin]\naddress = \"0.0.0.0:1\"\nallow_remote = true", 2, "TLS (`tls.certificate`)"),
         ("[log]\nlevels = \"info=loud\"", 2, "`log.levels` is not a list of levels"),
+        ("[log]\n\nlevels = \"loud\"", 3, "`log.levels` is not a list of levels"),
+        ("[log]\nlevels = \"info,tiercel_venue\"", 2, "neither a level nor TARGET=LEVEL"),
+        ("[log]\nlevels = \"\"", 2, "`log.levels` is not a list of levels"),
         ("[log]\nformat = \"xml\"", 2, "`log.format` is"),
         ("[threads]\nwait = \"sleep\"", 2, "`threads.wait` is"),
         ("[threads]\ncore_cpu = 5000", 2, "`threads.core_cpu` is 0 to 4095"),

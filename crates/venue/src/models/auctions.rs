@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tiercel_types::auction::AuctionKind;
-use tiercel_types::event::{AuctionEnded, AuctionIndication, InstrumentStateChanged};
+use tiercel_types::event::InstrumentStateChanged;
 use tiercel_types::{
     Event, EventHeader, InstrumentId, InstrumentState, Price, Qty, Side, Timestamp,
 };
@@ -44,32 +44,22 @@ impl AuctionPrice {
         auction: AuctionKind::None,
         reserved: [0; 5],
     };
+}
 
-    fn indicated(header: &EventHeader, said: &AuctionIndication) -> Self {
-        Self {
-            time: Timestamp(header.time_ns),
-            price: said.price,
-            executed_qty: said.executed_qty,
-            surplus_qty: said.surplus_qty,
-            surplus_side: said.surplus_side,
-            has_price: said.has_price,
-            auction: said.auction,
+/// What an indication or the end of an auction says: both have the same fields.
+macro_rules! price_of {
+    ($header:expr, $said:expr) => {
+        AuctionPrice {
+            time: Timestamp($header.time_ns),
+            price: $said.price,
+            executed_qty: $said.executed_qty,
+            surplus_qty: $said.surplus_qty,
+            surplus_side: $said.surplus_side,
+            has_price: $said.has_price,
+            auction: $said.auction,
             reserved: [0; 5],
         }
-    }
-
-    fn ended(header: &EventHeader, ended: &AuctionEnded) -> Self {
-        Self {
-            time: Timestamp(header.time_ns),
-            price: ended.price,
-            executed_qty: ended.executed_qty,
-            surplus_qty: ended.surplus_qty,
-            surplus_side: ended.surplus_side,
-            has_price: ended.has_price,
-            auction: ended.auction,
-            reserved: [0; 5],
-        }
-    }
+    };
 }
 
 /// The call of an instrument, and its last auction.
@@ -138,10 +128,10 @@ impl Auctions {
                 self.view(header).state_changed(header, changed);
             }
             Event::AuctionIndication(said) => {
-                self.view(header).indication = AuctionPrice::indicated(header, said);
+                self.view(header).indication = price_of!(header, said);
             }
             Event::AuctionEnded(ended) => {
-                self.view(header).last = AuctionPrice::ended(header, ended);
+                self.view(header).last = price_of!(header, ended);
             }
             _ => {}
         }

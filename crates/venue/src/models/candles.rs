@@ -25,7 +25,7 @@ const WEEK_OFFSET_NS: u64 = 3 * DAY_NS;
 const KEPT: [(u64, usize); 3] = [(MINUTE_NS, 2_000), (HOUR_NS, 1_000), (DAY_NS, 1_000)];
 
 /// How long a candle is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Interval {
     /// A second: none is kept; see [`Models::candles_of`](super::Models::candles_of).
     Second,
@@ -143,11 +143,6 @@ impl Candle {
         let (base, quote) = (Money::from_qty(qty), Money::of(price, qty));
         let bought = side == Side::Buy;
         Self {
-            start,
-            open: price,
-            high: price,
-            low: price,
-            close: price,
             base,
             quote,
             taker_bought_base: if bought { base } else { Money::ZERO },
@@ -155,6 +150,7 @@ impl Candle {
             trades: 1,
             first_trade_id: trade_id,
             last_trade_id: trade_id,
+            ..Self::flat(start, price)
         }
     }
 

@@ -73,6 +73,12 @@ impl TradeView {
     }
 }
 
+/// Where a trade is among an instrument's, whose ids have no gaps.
+fn place(trades: &VecDeque<TradeView>, trade_id: TradeId) -> Option<usize> {
+    let first = trades.front()?.trade_id.0;
+    usize::try_from(trade_id.0.checked_sub(first)?).ok()
+}
+
 /// The newest trades of all instruments together: as many as the engine remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trades {
@@ -112,15 +118,18 @@ impl Trades {
         trade_id: TradeId,
     ) -> Option<&mut TradeView> {
         let trades = self.of.get_mut(&instrument)?;
-        let first = trades.front()?.trade_id.0;
-        trades.get_mut(usize::try_from(trade_id.0.checked_sub(first)?).ok()?)
+        trades.get_mut(place(trades, trade_id)?)
     }
 
     /// A trade that is kept.
     pub fn get(&self, instrument: InstrumentId, trade_id: TradeId) -> Option<&TradeView> {
         let trades = self.of.get(&instrument)?;
-        let first = trades.front()?.trade_id.0;
-        trades.get(usize::try_from(trade_id.0.checked_sub(first)?).ok()?)
+        trades.get(place(trades, trade_id)?)
+    }
+
+    /// The trades of an instrument that are kept, oldest first.
+    pub fn of(&self, instrument: InstrumentId) -> impl DoubleEndedIterator<Item = &TradeView> {
+        self.of.get(&instrument).into_iter().flatten()
     }
 
     /// The trades from a time on, oldest first.
@@ -129,15 +138,7 @@ impl Trades {
         instrument: InstrumentId,
         time: Timestamp,
     ) -> impl DoubleEndedIterator<Item = &TradeView> {
-        self.of.get(&instrument).into_iter().flat_map(move |trades| {
-            let at = trades.partition_point(|trade| trade.time < time);
-            trades.range(at..)
-        })
-    }
-
-    /// The trades of an instrument that are kept, oldest first.
-    pub fn of(&self, instrument: InstrumentId) -> impl DoubleEndedIterator<Item = &TradeView> {
-        self.of.get(&instrument).into_iter().flatten()
+        self.behind(instrument, move |trade| trade.time < time)
     }
 
     /// The trades from `trade_id` on, oldest first.
@@ -146,8 +147,17 @@ impl Trades {
         instrument: InstrumentId,
         trade_id: TradeId,
     ) -> impl DoubleEndedIterator<Item = &TradeView> {
+        self.behind(instrument, move |trade| trade.trade_id < trade_id)
+    }
+
+    /// The trades behind the last that is `before`: what that asks of rises with trades.
+    fn behind(
+        &self,
+        instrument: InstrumentId,
+        before: impl Fn(&TradeView) -> bool,
+    ) -> impl DoubleEndedIterator<Item = &TradeView> {
         self.of.get(&instrument).into_iter().flat_map(move |trades| {
-            let at = trades.partition_point(|trade| trade.trade_id < trade_id);
+            let at = trades.partition_point(&before);
             trades.range(at..)
         })
     }

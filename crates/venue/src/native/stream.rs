@@ -24,7 +24,7 @@ use super::signals::Signals;
 use super::view::{Fill, List, Order};
 use crate::models::{Book, DepthChanges, Models, TradeView};
 
-/// The most channels of a connection.
+/// The most channels of a connection, unless the configuration says another number.
 pub const CHANNELS_MAX: usize = 1_024;
 /// What an `authenticate` request signs, beside its timestamp and window.
 pub const TARGET: &str = "/api/v1/stream";

@@ -175,6 +175,7 @@ impl Office {
             Act::RevokeKey(api_key) => {
                 let revoked = self.shared.keys.revoke(&api_key);
                 if revoked.map_err(|error| keys_problem(&error))? {
+                    self.shared.gateway().end_revoked();
                     Ok(json!({ "revoked": api_key }))
                 } else {
                     Err(Problem::with(404, "UNKNOWN_KEY", "no such key").of_field("api_key"))
@@ -248,7 +249,7 @@ impl Office {
         });
         let gateway = self.shared.gateway();
         let models = &gateway.models;
-        let (stream_connections, subscriptions) = gateway.hub.size();
+        let (of_binance, of_native) = (gateway.hub.fanout.size(), gateway.native.fanout.size());
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptime_s": self.started.elapsed().as_secs(),
@@ -266,8 +267,8 @@ impl Office {
             "instruments": models.instruments().iter().len(),
             "accounts": models.accounts().iter().count(),
             "keys": self.shared.keys.len(),
-            "stream_connections": stream_connections,
-            "subscriptions": subscriptions,
+            "stream_connections": of_binance.0 + of_native.0,
+            "subscriptions": of_binance.1 + of_native.1,
             "banned_addresses": gateway.weights.banned(now_ms()),
         })
     }

@@ -128,7 +128,7 @@ fn look(
         access => Some(signer(shared, access, headers, (query, body), &params, now_ms)?),
     };
     gateway.request_began = Some(began);
-    let mut call = Call::new(shared, &mut gateway, &params, key.as_deref(), now_ms);
+    let mut call = Call::new(shared, &mut gateway, &params, key.as_ref(), now_ms);
     let work = (calling.begin)(&mut call);
     counts.orders = call.order_count;
     gateway.request_began = None;

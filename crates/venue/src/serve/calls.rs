@@ -15,6 +15,8 @@ mod orders;
 mod replace;
 mod user_stream;
 
+use std::sync::Arc;
+
 use axum::http::Method;
 use serde_json::json;
 use tiercel_types::{AccountId, Command, Timestamp};
@@ -23,7 +25,9 @@ use crate::accounts::Key;
 use crate::binance::answer::NANOS_PER_MILLI;
 use crate::binance::order_list::PlaceList;
 use crate::binance::rate_limit::{OrderCount, order_counts};
-use crate::binance::{ApiError, Params, history, klines, market, questions};
+use crate::binance::{
+    ApiError, Params, average_price, fees, history, klines, questions, tickers, trades,
+};
 
 use super::gateway::{Events, Gateway, Shared, Ticket};
 
@@ -85,7 +89,8 @@ pub(super) struct Call<'c> {
     pub(super) params: &'c Params<'c>,
     /// Whose request it is; the venue's own for those that anybody may make.
     pub(super) account: AccountId,
-    pub(super) may_trade: bool,
+    /// The key that asks; `None`: anybody.
+    pub(super) key: Option<&'c Arc<Key>>,
     pub(super) now_ms: u64,
     /// Set by calls that place orders.
     pub(super) order_count: Option<OrderCount>,
@@ -124,15 +129,15 @@ calls! {
         questions::depth(&call.gateway.models, call.params)
     });
     GET "trades", "trades.recent", Public, |_| 25,
-        |call| call.ask(|call| questions::trades(&call.gateway.models, call.params));
+        |call| call.ask(|call| trades::trades(&call.gateway.models, call.params));
     GET "ticker/bookTicker", "ticker.book", Public, questions::ticker_weight,
         |call| call.ask(|call| questions::book_ticker(&call.gateway.models, call.params));
     GET "ticker/price", "ticker.price", Public, questions::ticker_weight,
         |call| call.ask(|call| questions::price_ticker(&call.gateway.models, call.params));
     GET "historicalTrades", "trades.historical", Public, |_| 25,
-        |call| call.ask(|call| market::historical_trades(&call.gateway.models, call.params));
+        |call| call.ask(|call| trades::historical_trades(&call.gateway.models, call.params));
     GET "aggTrades", "trades.aggregate", Public, |_| 4,
-        |call| call.ask(|call| market::aggregate_trades(&call.gateway.models, call.params));
+        |call| call.ask(|call| trades::aggregate_trades(&call.gateway.models, call.params));
     GET "klines", "klines", Public, |_| 2, |call| call.ask(|call| {
         klines::klines(&call.gateway.models, call.params, call.now())
     });
@@ -140,17 +145,17 @@ calls! {
         klines::klines(&call.gateway.models, call.params, call.now())
     });
     GET "avgPrice", "avgPrice", Public, |_| 2, |call| call.ask(|call| {
-        market::average_price(&call.gateway.models, call.params, call.now())
+        average_price::average_price(&call.gateway.models, call.params, call.now())
     });
     GET "ticker/24hr", "ticker.24hr", Public, questions::day_ticker_weight, |call| call.ask(|call| {
-        market::day_tickers(&call.gateway.models, call.params, call.now())
+        tickers::day_tickers(&call.gateway.models, call.params, call.now())
     });
     GET "ticker/tradingDay", "ticker.tradingDay", Public, questions::window_ticker_weight,
         |call| call.ask(|call| {
-            market::trading_day_tickers(&call.gateway.models, call.params, call.now())
+            tickers::trading_day_tickers(&call.gateway.models, call.params, call.now())
         });
     GET "ticker", "ticker", Public, questions::window_ticker_weight, |call| call.ask(|call| {
-        market::window_tickers(&call.gateway.models, call.params, call.now())
+        tickers::window_tickers(&call.gateway.models, call.params, call.now())
     });
     POST "order", "order.place", Trade, one, |call| call.place();
     POST "order/test", "order.test", Trade,
@@ -198,10 +203,10 @@ calls! {
         history::amendments(&call.gateway.models, call.params, call.account)
     });
     GET "account/commission", "account.commission", Read, |_| 20, |call| call.ask(|call| {
-        questions::commission(&call.gateway.models, call.params)
+        fees::commission(&call.gateway.models, call.params)
     });
     GET "/sapi/v1/asset/tradeFee", "", Read, one,
-        |call| call.ask(|call| questions::trade_fees(&call.gateway.models, call.params));
+        |call| call.ask(|call| fees::trade_fees(&call.gateway.models, call.params));
     GET "rateLimit/order", "account.rateLimits.orders", Read, |_| 40, |call| call.ask(|call| {
         call.params.finish()?;
         let count = call.gateway.orders.count(call.account, call.now_ms);
@@ -210,7 +215,7 @@ calls! {
     GET "myAllocations", "myAllocations", Read, |_| 20,
         |call| call.ask(|call| questions::allocations(&call.gateway.models, call.params));
     GET "account", "account.status", Read, |_| 20, |call| call.ask(|call| {
-        let (account, may_trade) = (call.account, call.may_trade);
+        let (account, may_trade) = (call.account, call.key.is_some_and(|key| key.may_trade));
         questions::account(&call.gateway.models, call.params, account, may_trade, call.now_ms)
     });
     POST "userDataStream", "userDataStream.start", Key, |_| 2, |call| call.open_listen_key();
@@ -224,7 +229,7 @@ impl<'c> Call<'c> {
         shared: &'c Shared,
         gateway: &'c mut Gateway,
         params: &'c Params<'c>,
-        key: Option<&Key>,
+        key: Option<&'c Arc<Key>>,
         now_ms: u64,
     ) -> Self {
         Self {
@@ -232,7 +237,7 @@ impl<'c> Call<'c> {
             gateway,
             params,
             account: key.map_or(AccountId::VENUE, |key| key.account),
-            may_trade: key.is_some_and(|key| key.may_trade),
+            key,
             now_ms,
             order_count: None,
         }

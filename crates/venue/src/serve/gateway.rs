@@ -20,7 +20,7 @@ use crate::pipeline::{Busy, Delivery, Status, Submission, Submitter};
 use super::calls::{Tell, Work};
 use super::hub::Hub;
 use super::metrics::Metrics;
-use super::queues::{ConnectionId, Message};
+use super::queues::{ConnectionId, Inbox, Message, Speaks};
 use super::{ServeOptions, native, now_ms};
 
 /// Events of a submission, as its client may see them.
@@ -189,7 +189,7 @@ impl Gateway {
         outcome: Result<&str, &ApiError>,
     ) {
         let text = ws_request::answer(id, outcome, &self.limits, usage, now_ms());
-        self.hub.queues.push(connection, Message::Answer(text.into()));
+        self.hub.queues().push(connection, Message::Answer(text.into()));
     }
 
     fn finish(&mut self, answering: Answering, events: &Events) {
@@ -219,8 +219,31 @@ impl Gateway {
                 self.answer(late.connection, &late.id, late.usage, Err(&ApiError::timeout()));
             }
         }
-        let Hub { users, queues, .. } = &mut self.hub;
-        users.expire(now_ms(), queues);
+        let Hub { users, fanout, .. } = &mut self.hub;
+        users.expire(now_ms(), &mut fanout.queues);
+    }
+
+    /// Ends what keys were good for that are taken back.
+    pub(super) fn end_revoked(&mut self) {
+        let Hub { users, fanout, .. } = &mut self.hub;
+        users.end_revoked(now_ms(), &mut fanout.queues);
+        self.native.end_revoked();
+    }
+
+    /// A new connection: its number, and its end of its queue.
+    pub(super) fn connect(&mut self, speaks: Speaks) -> (ConnectionId, Inbox) {
+        match speaks {
+            Speaks::Streams | Speaks::WsApi => self.hub.fanout.connect(speaks),
+            Speaks::Native => self.native.fanout.connect(speaks),
+        }
+    }
+
+    /// A connection that is gone.
+    pub(super) fn disconnect(&mut self, speaks: Speaks, connection: ConnectionId) {
+        match speaks {
+            Speaks::Streams | Speaks::WsApi => self.hub.disconnect(connection),
+            Speaks::Native => self.native.disconnect(connection),
+        }
     }
 
     /// Folds an event, and answers its submission with its last.
@@ -303,10 +326,10 @@ impl Gateway {
 
     /// To be called about once a second.
     pub(super) fn beat(&mut self, status: &Status) {
-        for _ in 0..self.hub.take_cut_off() {
-            self.metrics.slow_consumers.increment();
-        }
-        self.metrics.beat(status, self.hub.size());
+        let Self { hub, native, metrics, .. } = self;
+        metrics.binance_streams.beat(&mut hub.fanout);
+        metrics.native_streams.beat(&mut native.fanout);
+        metrics.beat(status);
     }
 
     /// No event will come any more: what waits has an unknown outcome, and is told so.
@@ -316,8 +339,8 @@ impl Gateway {
                 self.answer(lost.connection, &lost.id, lost.usage, Err(&ApiError::timeout()));
             }
         }
-        self.hub.close(now_ms());
-        self.native.close();
+        self.hub.fanout.close(now_ms());
+        self.native.fanout.close(now_ms());
     }
 }
 

@@ -1,7 +1,8 @@
 //! Who is told what: the subscriptions of all connections, and what each stream has yet to send.
 //!
 //! ```text
-//!   events --> Hub: market streams, UserStreams --> Queues --> connections
+//!   events --> Hub: market streams --> Fanout --> Queues --> connections
+//!                \-> UserStreams -----------------/
 //! ```
 //!
 //! A message is encoded once, however many are told of it.
@@ -13,19 +14,21 @@ use std::collections::HashMap;
 use tiercel_types::{Event, EventHeader, InstrumentId};
 
 use crate::binance::stream::{self, Best, Cadence, Stream, StreamKind};
+use crate::binance::trades::trade_message;
 use crate::models::{DepthChanges, LevelChange, Models};
 
-use super::queues::{ConnectionId, Message, Queues};
+use super::fanout::{Fanout, Topic};
+use super::queues::{ConnectionId, Message, Queues, Rule};
 use super::user_streams::UserStreams;
 use market::Told;
 
 /// All subscriptions.
 #[derive(Default)]
 pub(super) struct Hub {
-    pub(super) queues: Queues,
+    pub(super) fanout: Fanout<Stream>,
     pub(super) users: UserStreams,
-    /// Which connections are told, under the name by which the stream is known.
-    streams: HashMap<Stream, (String, Vec<ConnectionId>)>,
+    /// The names of the streams that are told.
+    names: HashMap<Stream, String>,
     /// What depth streams have yet to send.
     changes: HashMap<(InstrumentId, Cadence), DepthChanges>,
     /// What book tickers have sent last.
@@ -39,49 +42,29 @@ pub(super) struct Hub {
 /// All cadences.
 const CADENCES: [Cadence; 2] = [Cadence::Fast, Cadence::Slow];
 
+/// The interface documents no stream that leaves steps out.
+impl Topic for Stream {
+    fn rule(self) -> Rule {
+        Rule::CutOff
+    }
+}
+
 impl Hub {
     /// A connection that is gone.
     pub(super) fn disconnect(&mut self, connection: ConnectionId) {
-        self.queues.disconnect(connection);
+        self.fanout.disconnect(connection);
         self.users.disconnect(connection);
-        self.streams.retain(|_, (_, told)| {
-            told.retain(|one| *one != connection);
-            !told.is_empty()
-        });
     }
 
     /// Tells a connection of a stream from now on; again does nothing.
     pub(super) fn subscribe(&mut self, connection: ConnectionId, stream: Stream, name: &str) {
-        let (_, told) = self.streams.entry(stream).or_insert_with(|| (name.to_owned(), Vec::new()));
-        if !told.contains(&connection) {
-            told.push(connection);
-        }
+        self.names.entry(stream).or_insert_with(|| name.to_owned());
+        self.fanout.subscribe(connection, stream, None);
     }
 
-    /// No longer tells it.
-    pub(super) fn unsubscribe(&mut self, connection: ConnectionId, stream: Stream) {
-        if let Some((_, told)) = self.streams.get_mut(&stream) {
-            told.retain(|one| *one != connection);
-            if told.is_empty() {
-                self.streams.remove(&stream);
-            }
-        }
-    }
-
-    /// How many were cut off since the last time.
-    pub(super) fn take_cut_off(&mut self) -> usize {
-        self.queues.take_cut_off()
-    }
-
-    /// Connections, and subscriptions of all of them.
-    pub(super) fn size(&self) -> (usize, usize) {
-        (self.queues.len(), self.streams.values().map(|(_, told)| told.len()).sum())
-    }
-
-    /// Ends all connections.
-    pub(super) fn close(&mut self, now_ms: u64) {
-        self.queues.close(now_ms);
-        self.streams.clear();
+    /// The queues of all its connections.
+    pub(super) const fn queues(&mut self) -> &mut Queues {
+        &mut self.fanout.queues
     }
 
     /// An event is about to be folded into `models`.
@@ -101,12 +84,12 @@ impl Hub {
 
     /// An event was folded into `models`.
     pub(super) fn tell(&mut self, models: &Models, header: &EventHeader, event: &Event) {
-        self.users.after(models, header, event, &mut self.queues);
+        self.users.after(models, header, event, &mut self.fanout.queues);
         if let Event::Trade(trade) = event {
             let stream = Stream { instrument: header.instrument, kind: StreamKind::Trade };
             self.send(stream, || {
                 let spec = models.instruments().get(header.instrument)?;
-                stream::trade(spec, trade, header.time_ns).ok()
+                trade_message(spec, trade, header.time_ns).ok()
             });
         }
         self.tell_aggregates(models, header, event);
@@ -160,47 +143,33 @@ impl Hub {
         self.changes.insert((instrument, cadence), changes);
     }
 
-    /// Encodes a message once, if anybody is told of it, and queues it for each.
+    /// Encodes a message, if anybody is told of it, and queues it for each.
     fn send(&mut self, stream: Stream, message: impl FnOnce() -> Option<String>) {
-        let Some((name, told)) = self.streams.get(&stream) else { return };
-        let Some(raw) = message() else { return };
-        let wrapped = stream::wrapped(name, &raw);
-        let message = Message::Stream { raw: raw.into(), wrapped: wrapped.into() };
-        for connection in told {
-            self.queues.push(*connection, message.clone());
-        }
+        let Some(name) = self.names.get(&stream) else { return };
+        self.fanout.tell(stream, || {
+            let raw = message()?;
+            let wrapped = stream::wrapped(name, &raw);
+            Some(Message::Stream { raw: raw.into(), wrapped: wrapped.into() })
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::mpsc::error::TryRecvError;
-
-    use super::super::queues::{QUEUE, Speaks};
+    use super::super::queues::Speaks;
     use super::*;
 
     #[test]
-    fn a_queue_that_is_full_is_cut_off_and_others_hear_on() {
+    fn a_message_is_told_with_and_without_the_streams_name() {
         let mut hub = Hub::default();
         let stream = Stream { instrument: InstrumentId(1), kind: StreamKind::Trade };
-        let (deaf, mut unread) = hub.queues.connect(Speaks::Streams);
-        let (reader, mut read) = hub.queues.connect(Speaks::Streams);
-        hub.subscribe(deaf, stream, "a@trade");
+        let (reader, mut inbox) = hub.fanout.connect(Speaks::Streams);
+        hub.send(stream, || unreachable!("nobody is told"));
         hub.subscribe(reader, stream, "a@trade");
-        let mut encoded = 0;
-        for _ in 0..=QUEUE {
-            hub.send(stream, || {
-                encoded += 1;
-                Some("{}".to_owned())
-            });
-            let Message::Stream { wrapped, .. } = read.try_recv().unwrap() else { panic!() };
-            assert_eq!(wrapped.as_str(), "{\"stream\":\"a@trade\",\"data\":{}}");
-        }
-        assert_eq!(encoded, QUEUE + 1, "once, however many are told");
-        let waiting = std::iter::from_fn(|| unread.try_recv().ok()).count();
-        assert_eq!(waiting, QUEUE);
-        assert_eq!(unread.try_recv().unwrap_err(), TryRecvError::Disconnected);
-        hub.disconnect(deaf);
+        hub.send(stream, || Some("{}".to_owned()));
+        let Some(Message::Stream { raw, wrapped }) = inbox.try_next() else { panic!() };
+        assert_eq!(raw.as_str(), "{}");
+        assert_eq!(wrapped.as_str(), "{\"stream\":\"a@trade\",\"data\":{}}");
         hub.disconnect(reader);
         hub.send(stream, || unreachable!("nobody is told"));
     }

@@ -14,6 +14,8 @@ use tiercel_types::{DenialReason, Timestamp};
 
 use crate::pipeline::{Health, LATENCY, LATENCY_HELP, Status};
 
+use super::fanout::{Fanout, Topic};
+
 /// The latency that autoscaling looks at is of this long, and told anew as often.
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -23,7 +25,6 @@ pub(super) struct Metrics {
     pub(super) accepted: Counter,
     pub(super) filled: Counter,
     pub(super) trades: Counter,
-    pub(super) slow_consumers: Counter,
     denied: HashMap<DenialReason, Counter>,
     /// From a request's head to its hand-in, and from its last event to its answer.
     pub(super) decode: Stage,
@@ -32,8 +33,41 @@ pub(super) struct Metrics {
     order: Recorder,
     clock: Clock,
     window: Window,
+    pub(super) binance_streams: StreamMetrics,
+    pub(super) native_streams: StreamMetrics,
+}
+
+/// What the connections of an interface are told.
+pub(super) struct StreamMetrics {
+    connections: Gauge,
     subscriptions: Gauge,
-    streams: Gauge,
+    slow_consumers: Counter,
+}
+
+impl StreamMetrics {
+    fn register(registry: &Registry, interface: &str) -> Result<Self, RegistryError> {
+        let labels = [("interface", interface)];
+        let gauge = |name, help| registry.gauge(name, help, &labels);
+        Ok(Self {
+            connections: gauge("stream_connections", "WebSocket connections that are open.")?,
+            subscriptions: gauge("stream_subscriptions", "Streams that clients are told of.")?,
+            slow_consumers: registry.counter(
+                "slow_consumers_cut_off_total",
+                "WebSocket connections that were ended because their client did not read.",
+                &labels,
+            )?,
+        })
+    }
+
+    /// To be called about once a second.
+    pub(super) fn beat<T: Topic>(&mut self, fanout: &mut Fanout<T>) {
+        let (connections, subscriptions) = fanout.size();
+        self.connections.set(connections as f64);
+        self.subscriptions.set(subscriptions as f64);
+        for _ in 0..fanout.queues.take_cut_off() {
+            self.slow_consumers.increment();
+        }
+    }
 }
 
 /// What autoscaling looks at.
@@ -80,18 +114,14 @@ impl Metrics {
             accepted: counter("orders_accepted_total", "Orders that the engine took.")?,
             filled: counter("orders_filled_total", "Orders that were filled in full.")?,
             trades: counter("trades_total", "Trades.")?,
-            slow_consumers: counter(
-                "slow_consumers_cut_off_total",
-                "Stream connections that were ended because their client did not read.",
-            )?,
             denied: HashMap::new(),
             decode: Stage::new(recorder("decode")?, clock.clone()),
             encode: Stage::new(recorder("encode")?, clock.clone()),
             order: recorder("order")?,
             clock,
             window,
-            subscriptions: gauge("stream_subscriptions", "Streams that clients are told of.")?,
-            streams: gauge("stream_connections", "Connections that are told of streams.")?,
+            binance_streams: StreamMetrics::register(registry, "binance")?,
+            native_streams: StreamMetrics::register(registry, "native")?,
         })
     }
 
@@ -125,9 +155,7 @@ impl Metrics {
     }
 
     /// To be called about once a second.
-    pub(super) fn beat(&mut self, status: &Status, (streams, subscriptions): (usize, usize)) {
-        self.streams.set(streams as f64);
-        self.subscriptions.set(subscriptions as f64);
+    pub(super) fn beat(&mut self, status: &Status) {
         let Window { latency, since, p99_us, throughput, counted } = &mut self.window;
         let (now, sequence) = (Instant::now(), status.sequence());
         let (then, before) = *counted;

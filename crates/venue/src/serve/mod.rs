@@ -67,6 +67,7 @@ use crate::binance::ApiError;
 use crate::binance::rate_limit::RateLimits;
 use crate::binance::stream::{Cadence, STREAMS_MAX};
 use crate::models::Models;
+use crate::native::stream::CHANNELS_MAX;
 use crate::pipeline::{Deliveries, Handle};
 
 pub use admin::Admin;
@@ -114,6 +115,10 @@ pub struct ServeOptions {
     pub streams_max: usize,
     /// Messages of a client on a stream connection in a second.
     pub stream_messages_1s: u32,
+    /// Channels that a connection of the native stream may be told of.
+    pub native_channels_max: usize,
+    /// Messages of a client on such a connection in a second.
+    pub native_messages_1s: u32,
 }
 
 impl Default for ServeOptions {
@@ -131,6 +136,8 @@ impl Default for ServeOptions {
             limits: RateLimits::default(),
             streams_max: STREAMS_MAX,
             stream_messages_1s: 5,
+            native_channels_max: CHANNELS_MAX,
+            native_messages_1s: 50,
         }
     }
 }

@@ -1,17 +1,36 @@
-//! The queues of all WebSocket connections: what waits until their clients read it.
+//! The queues of `WebSocket` connections: what waits until their clients read it.
 //!
-//! Each has room for [`QUEUE`] messages. One that is full belongs to a client that does not read: it
-//! is cut off, told so if it still reads, and harms nobody else.
+//! Each has room for [`QUEUE`] messages. A client that does not read harms nobody else; what becomes of
+//! it is said by the [`Rule`] of what it is told:
+//!
+//! | rule | told by it | at the bound |
+//! |---|---|---|
+//! | [`Rule::CutOff`] | answers, own orders, trades: whatever must not be left out | a full queue ends the connection, and its client is told so if it still reads |
+//! | [`Rule::Conflate`] | how something stands | half a queue is kept for the above: messages are left out, and the client is told how things stand once it has caught up |
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
-use axum::extract::ws::Utf8Bytes;
+use axum::extract::ws::{Utf8Bytes, close_code};
 use tokio::sync::mpsc;
 
 /// Messages that wait for a client, at most.
 pub(super) const QUEUE: usize = 1_024;
+/// Places that are kept for what must not be left out.
+const KEPT: usize = QUEUE / 2;
+/// So many places are free again in the queue of whom has caught up.
+const CAUGHT_UP: usize = QUEUE - QUEUE / 8;
 
-/// A connection's number: no two of a venue's run have the same.
+/// What happens where a client does not read: see the [module's page](self).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Everything is told, or the connection ends.
+    CutOff,
+    /// Steps are left out.
+    Conflate,
+}
+
+/// A connection's number: no two of these queues have the same.
 pub(super) type ConnectionId = u64;
 
 /// One message. Its text is shared by all that wait for it.
@@ -32,39 +51,111 @@ pub(super) enum Speaks {
     Streams,
     /// `/ws-api/v3`.
     WsApi,
+    /// `/api/v1/stream`.
+    Native,
 }
 
 impl Speaks {
-    /// The documented event that says that the venue stops.
-    fn shutdown(self, now_ms: u64) -> Message {
+    /// The documented event that says that the venue stops; the native stream's close says it.
+    fn shutdown(self, now_ms: u64) -> Option<Message> {
         let event = format!("{{\"e\":\"serverShutdown\",\"E\":{now_ms}}}");
         match self {
-            Self::Streams => Message::Stream {
+            Self::Streams => Some(Message::Stream {
                 wrapped: format!("{{\"stream\":\"!serverShutdown\",\"data\":{event}}}").into(),
                 raw: event.into(),
-            },
-            Self::WsApi => Message::Text(format!("{{\"event\":{event}}}").into()),
+            }),
+            Self::WsApi => Some(Message::Text(format!("{{\"event\":{event}}}").into())),
+            Self::Native => None,
         }
     }
 }
 
-/// All queues.
+/// Why the venue ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Its queue was full.
+    TooSlow,
+    /// The key that it was opened with was taken back.
+    KeyRevoked,
+    /// All connections end.
+    Stops,
+}
+
+impl Ending {
+    /// The code and the words that its client is told.
+    pub(super) const fn close(self) -> (u16, &'static str) {
+        match self {
+            Self::TooSlow => (close_code::POLICY, "too slow"),
+            Self::KeyRevoked => (close_code::POLICY, "the key was taken back"),
+            Self::Stops => (close_code::AWAY, "the venue stops"),
+        }
+    }
+}
+
+/// A connection's end of its queue.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    messages: mpsc::Receiver<Message>,
+    ending: Arc<OnceLock<Ending>>,
+}
+
+impl Inbox {
+    /// The next message, once there is one.
+    ///
+    /// # Errors
+    /// Why there will be none any more.
+    pub(super) async fn next(&mut self) -> Result<Message, Ending> {
+        let message = self.messages.recv().await;
+        message.ok_or_else(|| *self.ending.get().unwrap_or(&Ending::Stops))
+    }
+
+    /// The next message, if it waits already.
+    pub(super) fn try_next(&mut self) -> Option<Message> {
+        self.messages.try_recv().ok()
+    }
+
+    /// # Errors
+    /// [`Ending::KeyRevoked`]: what waits is not told any more, and what is asked not answered.
+    pub(super) fn check(&self) -> Result<(), Ending> {
+        match self.ending.get() {
+            Some(Ending::KeyRevoked) => Err(Ending::KeyRevoked),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The venue's end of a queue.
+struct Queue {
+    speaks: Speaks,
+    messages: mpsc::Sender<Message>,
+    ending: Arc<OnceLock<Ending>>,
+}
+
+impl Queue {
+    fn end(self, ending: Ending) {
+        // It has ended for another reason before: that one counts.
+        let _ended = self.ending.set(ending);
+    }
+}
+
+/// The queues of an interface.
 #[derive(Default)]
 pub(super) struct Queues {
     last: ConnectionId,
-    open: HashMap<ConnectionId, (Speaks, mpsc::Sender<Message>)>,
+    open: HashMap<ConnectionId, Queue>,
     /// Clients that were cut off since somebody asked.
     cut_off: usize,
 }
 
 impl Queues {
-    /// A new connection: its number, and the other end of its queue. That end closes when the
-    /// client is cut off, or the venue stops.
-    pub(super) fn connect(&mut self, speaks: Speaks) -> (ConnectionId, mpsc::Receiver<Message>) {
-        let (queue, messages) = mpsc::channel(QUEUE);
+    /// A new connection: its number, and its end of its queue.
+    pub(super) fn connect(&mut self, speaks: Speaks) -> (ConnectionId, Inbox) {
+        let (sender, messages) = mpsc::channel(QUEUE);
+        let ending = Arc::new(OnceLock::new());
         self.last += 1;
-        self.open.insert(self.last, (speaks, queue));
-        (self.last, messages)
+        let queue = Queue { speaks, messages: sender, ending: Arc::clone(&ending) };
+        self.open.insert(self.last, queue);
+        (self.last, Inbox { messages, ending })
     }
 
     /// A connection that is gone.
@@ -75,12 +166,38 @@ impl Queues {
     /// Puts a message into a connection's queue; cuts the client off if it is full. What is for a
     /// connection that is gone is dropped.
     pub(super) fn push(&mut self, connection: ConnectionId, message: Message) {
-        if let Some((_, queue)) = self.open.get(&connection)
-            && queue.try_send(message).is_err()
+        if let Some(queue) = self.open.get(&connection)
+            && queue.messages.try_send(message).is_err()
         {
-            self.open.remove(&connection);
             self.cut_off += 1;
+            self.end(connection, Ending::TooSlow);
         }
+    }
+
+    /// Ends a connection.
+    pub(super) fn end(&mut self, connection: ConnectionId, ending: Ending) {
+        if let Some(queue) = self.open.remove(&connection) {
+            queue.end(ending);
+        }
+    }
+
+    /// Whether there is room for what may be left out. Of a connection that is gone there is.
+    pub(super) fn has_room(&self, connection: ConnectionId) -> bool {
+        self.free(connection) > KEPT
+    }
+
+    /// Whether the next message ends it.
+    pub(super) fn is_full(&self, connection: ConnectionId) -> bool {
+        self.free(connection) == 0
+    }
+
+    /// Whether its client reads again.
+    pub(super) fn has_caught_up(&self, connection: ConnectionId) -> bool {
+        self.free(connection) >= CAUGHT_UP
+    }
+
+    fn free(&self, connection: ConnectionId) -> usize {
+        self.open.get(&connection).map_or(QUEUE, |queue| queue.messages.capacity())
     }
 
     /// How many clients were cut off since the last time.
@@ -95,9 +212,12 @@ impl Queues {
 
     /// Ends all connections, each with its goodbye.
     pub(super) fn close(&mut self, now_ms: u64) {
-        for (speaks, queue) in std::mem::take(&mut self.open).into_values() {
-            // One that is full goes without it.
-            let _full = queue.try_send(speaks.shutdown(now_ms));
+        for queue in std::mem::take(&mut self.open).into_values() {
+            if let Some(goodbye) = queue.speaks.shutdown(now_ms) {
+                // One that is full goes without it.
+                let _full = queue.messages.try_send(goodbye);
+            }
+            queue.end(Ending::Stops);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::ws::{WebSocketUpgrade, close_code};
+use axum::extract::ws::{Utf8Bytes, WebSocketUpgrade};
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -12,13 +12,10 @@ use tiercel_types::AccountId;
 use crate::binance::stream::{Stream, StreamMethod, StreamRequest, done, invalid_streams};
 
 use super::Peer;
-use super::connection::{Connection, End, Next};
+use super::connection::{self, Speaker};
 use super::gateway::Shared;
 use super::queues::{ConnectionId, Message, Speaks};
 use super::user_streams::Form;
-
-/// The largest message of a client.
-const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
 
 /// `/ws`: no stream yet.
 pub(super) async fn bare(
@@ -59,21 +56,15 @@ fn open(
     names: String,
     combined: bool,
 ) -> Response {
-    upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX).on_upgrade(
-        async move |socket| {
-            let (number, messages) = shared.gateway().hub.queues.connect(Speaks::Streams);
-            let lifetime = shared.options.connection_lifetime;
-            let connection = Connection::new(socket, messages, shared.status.clone(), lifetime);
-            let mut client = Client { shared, number, combined, told: Vec::new(), heard: (0, 0) };
-            // Names in an address that are no streams are passed over: some clients number their
-            // connections there.
-            let names: Vec<_> = names.split('/').map(str::to_owned).collect();
-            client.subscribe_known(&names);
-            client.run(connection).await;
-            client.shared.gateway().hub.disconnect(number);
-            drop(peer);
-        },
-    )
+    connection::open(shared, peer, upgrade, Speaks::Streams, move |shared, number| {
+        let shared = Arc::clone(shared);
+        let mut client = Client { shared, number, combined, told: Vec::new() };
+        // Names in an address that are no streams are passed over: some clients number their
+        // connections there.
+        let names: Vec<_> = names.split('/').map(str::to_owned).collect();
+        client.subscribe_known(&names);
+        client
+    })
 }
 
 /// What a connection is told of.
@@ -81,7 +72,7 @@ fn open(
 enum Of {
     Market(Stream),
     /// By a listen key.
-    Account(AccountId, Form),
+    Account(AccountId, Arc<str>),
 }
 
 /// One connection.
@@ -91,51 +82,26 @@ struct Client {
     combined: bool,
     /// What it is told of, under the names that it gave.
     told: Vec<(String, Of)>,
-    /// The second of the connection that it last spoke in, and how often.
-    heard: (u64, u32),
+}
+
+impl Speaker for Client {
+    fn tell(&mut self, message: Message) -> Utf8Bytes {
+        match message {
+            Message::Stream { wrapped, .. } if self.combined => wrapped,
+            Message::Stream { raw: text, .. } | Message::Text(text) | Message::Answer(text) => text,
+        }
+    }
+
+    fn hear(&mut self, text: &str) -> Option<Utf8Bytes> {
+        let answer = match StreamRequest::read(text) {
+            Ok(request) => self.answer(request),
+            Err(refusal) => refusal,
+        };
+        Some(answer.into())
+    }
 }
 
 impl Client {
-    async fn run(&mut self, mut connection: Connection<Message>) {
-        let end = loop {
-            if let Err(end) = self.turn(&mut connection).await {
-                break end;
-            }
-        };
-        connection.end(end).await;
-    }
-
-    async fn turn(&mut self, connection: &mut Connection<Message>) -> Result<(), End> {
-        match connection.next(true).await? {
-            Next::Message(Message::Stream { raw, wrapped }) => {
-                connection.tell(if self.combined { wrapped } else { raw }).await
-            }
-            Next::Message(Message::Text(text) | Message::Answer(text)) => {
-                connection.tell(text).await
-            }
-            Next::Text(text) => {
-                self.count(connection)?;
-                let answer = match StreamRequest::read(&text) {
-                    Ok(request) => self.answer(request),
-                    Err(refusal) => refusal,
-                };
-                connection.tell(answer.into()).await
-            }
-            Next::Ping => self.count(connection),
-        }
-    }
-
-    /// Counts a message of the client.
-    fn count(&mut self, connection: &Connection<Message>) -> Result<(), End> {
-        let second = connection.begun().elapsed().as_secs();
-        let (last, count) = self.heard;
-        self.heard = (second, if second == last { count + 1 } else { 1 });
-        if self.heard.1 > self.shared.options.stream_messages_1s {
-            return Err(End::Closed(close_code::POLICY, "too many requests"));
-        }
-        Ok(())
-    }
-
     fn answer(&mut self, request: StreamRequest) -> String {
         let StreamRequest { method, id } = request;
         let result = match method {
@@ -174,7 +140,7 @@ impl Client {
                 return Some(Of::Market(stream));
             }
             let account = gateway.hub.users.listen_keys.account(name)?;
-            Some(Of::Account(account, Form::ListenKey(name.into())))
+            Some(Of::Account(account, name.into()))
         };
         names.iter().filter_map(|name| Some((name.clone(), of(name)?))).collect()
     }
@@ -185,8 +151,8 @@ impl Client {
         for (name, of) in known.into_iter().take(self.shared.options.streams_max) {
             match &of {
                 Of::Market(stream) => gateway.hub.subscribe(self.number, *stream, &name),
-                Of::Account(account, form) => {
-                    gateway.hub.users.subscribe(*account, self.number, form.clone());
+                Of::Account(account, key) => {
+                    gateway.hub.users.listen(*account, self.number, key);
                 }
             }
             if !self.told.iter().any(|(_, known)| *known == of) {
@@ -200,9 +166,10 @@ impl Client {
         self.told.retain(|(name, of)| {
             let gone = names.contains(name);
             match of {
-                Of::Market(stream) if gone => gateway.hub.unsubscribe(self.number, *stream),
-                Of::Account(account, form) if gone => {
-                    gateway.hub.users.unsubscribe(*account, self.number, form);
+                Of::Market(stream) if gone => gateway.hub.fanout.unsubscribe(self.number, *stream),
+                Of::Account(account, key) if gone => {
+                    let form = Form::ListenKey(Arc::clone(key));
+                    gateway.hub.users.unsubscribe(*account, self.number, &form);
                 }
                 _ => {}
             }

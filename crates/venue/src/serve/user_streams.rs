@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use tiercel_types::{AccountId, Event, EventHeader};
 
+use crate::accounts::Key;
 use crate::binance::listen_keys::ListenKeys;
 use crate::binance::stream::wrapped;
-use crate::binance::user_data::{Told, UserData, listen_key_expired, subscribed};
+use crate::binance::user_data::{
+    Told, UserData, event_stream_terminated, listen_key_expired, subscribed,
+};
 use crate::models::Models;
 
 use super::queues::{ConnectionId, Message, Queues};
@@ -21,26 +24,47 @@ pub(super) enum Form {
     ListenKey(Arc<str>),
 }
 
+/// Who is told of an account.
+struct Subscriber {
+    connection: ConnectionId,
+    form: Form,
+    /// Told as long as it is good; `None`: as long as the listen key is.
+    key: Option<Arc<Key>>,
+}
+
 /// All subscriptions to accounts, and what they have yet to be told.
 #[derive(Default)]
 pub(super) struct UserStreams {
     pub(super) listen_keys: ListenKeys,
-    told: HashMap<AccountId, Vec<(ConnectionId, Form)>>,
+    told: HashMap<AccountId, Vec<Subscriber>>,
     data: UserData,
     /// Messages of the present event; empty between two.
     messages: Vec<Told>,
 }
 
 impl UserStreams {
-    /// Tells a connection of an account from now on; again does nothing.
-    pub(super) fn subscribe(&mut self, account: AccountId, connection: ConnectionId, form: Form) {
+    /// Tells a connection of the account of `key`, from now on and as long as the key is good, under
+    /// the number of a subscription.
+    pub(super) fn subscribe(&mut self, key: &Arc<Key>, connection: ConnectionId, id: u32) {
+        let (form, key) = (Form::Subscription(id), Arc::clone(key));
+        self.add(key.account, Subscriber { connection, form, key: Some(key) });
+    }
+
+    /// Tells a connection of an account from now on, under a listen key.
+    pub(super) fn listen(&mut self, account: AccountId, connection: ConnectionId, key: &Arc<str>) {
+        let form = Form::ListenKey(Arc::clone(key));
+        self.add(account, Subscriber { connection, form, key: None });
+    }
+
+    /// Again does nothing.
+    fn add(&mut self, account: AccountId, new: Subscriber) {
         if self.told.is_empty() {
             // What was left amid a command when the last one went.
             self.data = UserData::default();
         }
         let told = self.told.entry(account).or_default();
-        if !told.iter().any(|(one, known)| *one == connection && *known == form) {
-            told.push((connection, form));
+        if !told.iter().any(|one| one.connection == new.connection && one.form == new.form) {
+            told.push(new);
         }
     }
 
@@ -51,24 +75,25 @@ impl UserStreams {
         connection: ConnectionId,
         form: &Form,
     ) {
-        self.retain(account, |one, known| one != connection || known != form);
-    }
-
-    fn retain(&mut self, account: AccountId, keep: impl Fn(ConnectionId, &Form) -> bool) {
         if let Some(told) = self.told.get_mut(&account) {
-            told.retain(|(one, form)| keep(*one, form));
+            told.retain(|one| one.connection != connection || one.form != *form);
             if told.is_empty() {
                 self.told.remove(&account);
             }
         }
     }
 
-    /// A connection that is gone.
-    pub(super) fn disconnect(&mut self, connection: ConnectionId) {
+    /// Keeps the subscribers for which `keep` says so.
+    fn retain(&mut self, mut keep: impl FnMut(&Subscriber) -> bool) {
         self.told.retain(|_, told| {
-            told.retain(|(one, _)| *one != connection);
+            told.retain(&mut keep);
             !told.is_empty()
         });
+    }
+
+    /// A connection that is gone.
+    pub(super) fn disconnect(&mut self, connection: ConnectionId) {
+        self.retain(|one| one.connection != connection);
     }
 
     /// An event is about to be folded.
@@ -92,34 +117,44 @@ impl UserStreams {
         let Self { told, data, messages, .. } = self;
         data.after(models, header, event, |account| told.contains_key(&account), messages);
         for (account, message) in messages.drain(..) {
-            for (connection, form) in told.get(&account).into_iter().flatten() {
-                queues.push(*connection, form.message(&message));
+            for one in told.get(&account).into_iter().flatten() {
+                queues.push(one.connection, one.form.message(&message));
             }
         }
     }
 
     /// Ends the listen keys whose hour is over, and tells their streams.
     pub(super) fn expire(&mut self, now_ms: u64, queues: &mut Queues) {
-        for (account, key) in self.listen_keys.expire(now_ms) {
-            self.end_key(account, &key, now_ms, queues);
+        for key in self.listen_keys.expire(now_ms) {
+            self.end_key(&key, now_ms, queues);
         }
     }
 
-    /// Tells the streams of a listen key that it is over.
-    pub(super) fn end_key(
-        &mut self,
-        account: AccountId,
-        key: &str,
-        now_ms: u64,
-        queues: &mut Queues,
-    ) {
-        let is_its = |form: &Form| matches!(form, Form::ListenKey(one) if **one == *key);
-        for (connection, form) in self.told.get(&account).into_iter().flatten() {
-            if is_its(form) {
-                queues.push(*connection, form.message(&listen_key_expired(key, now_ms)));
-            }
+    /// Ends what keys were good for that are taken back, and tells whom it was told to.
+    pub(super) fn end_revoked(&mut self, now_ms: u64, queues: &mut Queues) {
+        for key in self.listen_keys.end_revoked() {
+            self.end_key(&key, now_ms, queues);
         }
-        self.retain(account, |_, form| !is_its(form));
+        let over = |one: &Subscriber| one.key.as_ref().is_some_and(|key| key.is_revoked());
+        self.end_where(over, &event_stream_terminated(now_ms), queues);
+    }
+
+    /// Tells the streams of a listen key that it is over.
+    pub(super) fn end_key(&mut self, key: &str, now_ms: u64, queues: &mut Queues) {
+        let over =
+            |one: &Subscriber| matches!(&one.form, Form::ListenKey(known) if **known == *key);
+        self.end_where(over, &listen_key_expired(key, now_ms), queues);
+    }
+
+    /// Ends these subscriptions: each hears that last.
+    fn end_where(&mut self, over: impl Fn(&Subscriber) -> bool, last: &str, queues: &mut Queues) {
+        self.retain(|one| {
+            let over = over(one);
+            if over {
+                queues.push(one.connection, one.form.message(last));
+            }
+            !over
+        });
     }
 }
 

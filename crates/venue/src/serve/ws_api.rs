@@ -14,18 +14,17 @@
 //! | bound | what happens there |
 //! |---|---|
 //! | [`UNDER_WAY_MAX`] requests under way | the client's next words wait in its socket |
-//! | [`MESSAGE_BYTES_MAX`] | the connection ends with 1009 |
+//! | 64 KiB of a message | the connection ends with 1009 |
 //! | the queue | the client is cut off, and told so |
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Extension;
-use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::{Utf8Bytes, WebSocketUpgrade};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use serde_json::{Value, json};
-use tiercel_types::AccountId;
 
 use crate::accounts::Key;
 use crate::binance::signature::{Deadline, Verifier, check_sorted_signature};
@@ -34,14 +33,12 @@ use crate::binance::ws_request::{Usage, WsRequest};
 use crate::binance::{ApiError, Params};
 
 use super::calls::{Access, CALLS, Call, Calling, Work};
-use super::connection::{Connection, End, Next};
+use super::connection::{self, Speaker};
 use super::gateway::{Answering, Gateway, Shared};
 use super::queues::{ConnectionId, Message, Speaks};
 use super::user_streams::Form;
 use super::{Peer, now_ms, refusal};
 
-/// The largest message of a client.
-const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
 /// Requests of a connection that are under way at once, at most.
 const UNDER_WAY_MAX: usize = 256;
 /// The weight of a new connection.
@@ -62,38 +59,31 @@ pub(super) async fn open(
     }
     let hides = |query: &str| query.split('&').any(|pair| pair == "returnRateLimits=false");
     let shows_limits = !query.as_deref().is_some_and(hides);
-    upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX).on_upgrade(
-        async move |socket| {
-            let (number, messages) = shared.gateway().hub.queues.connect(Speaks::WsApi);
-            let lifetime = shared.options.connection_lifetime;
-            let connection = Connection::new(socket, messages, shared.status.clone(), lifetime);
-            let mut client = Client {
-                shared,
-                peer,
-                number,
-                shows_limits,
-                connected_ms: now_ms(),
-                session: None,
-                subscriptions: Vec::new(),
-                next_subscription: 0,
-                under_way: 0,
-            };
-            client.run(connection).await;
-            client.shared.gateway().hub.disconnect(number);
-        },
-    )
+    connection::open(shared, peer.clone(), upgrade, Speaks::WsApi, move |shared, number| Client {
+        shared: Arc::clone(shared),
+        peer,
+        number,
+        shows_limits,
+        connected_ms: now_ms(),
+        session: None,
+        subscriptions: Vec::new(),
+        next_subscription: 0,
+        under_way: 0,
+    })
 }
 
-/// Who has logged on.
+/// Who has logged on. Once the key is taken back nothing is asked by it any more.
 struct Session {
     api_key: Box<str>,
+    key: Arc<Key>,
     since_ms: u64,
 }
 
 /// An account that the connection is told of.
 struct Subscription {
     id: u32,
-    account: AccountId,
+    /// Whose, and as long as it is good.
+    key: Arc<Key>,
     /// It ends with the session.
     of_session: bool,
 }
@@ -118,35 +108,32 @@ struct Asked {
     usage: Usage,
 }
 
-impl Client {
-    async fn run(&mut self, mut connection: Connection<Message>) {
-        let end = loop {
-            if let Err(end) = self.turn(&mut connection).await {
-                break end;
-            }
-        };
-        connection.end(end).await;
+impl Speaker for Client {
+    fn hears(&self) -> bool {
+        self.under_way < UNDER_WAY_MAX
     }
 
-    async fn turn(&mut self, connection: &mut Connection<Message>) -> Result<(), End> {
-        match connection.next(self.under_way < UNDER_WAY_MAX).await? {
-            Next::Message(Message::Answer(text)) => {
+    fn tell(&mut self, message: Message) -> Utf8Bytes {
+        match message {
+            Message::Answer(text) => {
                 self.under_way -= 1;
-                connection.tell(text).await
+                text
             }
-            Next::Message(Message::Text(text) | Message::Stream { raw: text, .. }) => {
-                connection.tell(text).await
-            }
-            Next::Text(text) => {
-                self.hear(&text);
-                Ok(())
-            }
-            Next::Ping => Ok(()),
+            Message::Text(text) | Message::Stream { raw: text, .. } => text,
         }
     }
 
-    /// Answers a request, or has it answered later.
-    fn hear(&mut self, text: &str) {
+    /// Answers a request, or has it answered later: both through the queue.
+    fn hear(&mut self, text: &str) -> Option<Utf8Bytes> {
+        // What of them was told that it is over.
+        self.subscriptions.retain(|one| !one.key.is_revoked());
+        self.request(text);
+        None
+    }
+}
+
+impl Client {
+    fn request(&mut self, text: &str) {
         self.under_way += 1;
         let now_ms = now_ms();
         let shared = Arc::clone(&self.shared);
@@ -236,7 +223,7 @@ impl Client {
             }
             access => Some(self.signer(shared, access, params, now_ms)?),
         };
-        let mut call = Call::new(shared, gateway, params, key.as_deref(), now_ms);
+        let mut call = Call::new(shared, gateway, params, key.as_ref(), now_ms);
         let work = (calling.begin)(&mut call);
         asked.usage.orders = call.order_count;
         work
@@ -259,7 +246,8 @@ impl Client {
         }
         let deadline = Deadline::read(params)?;
         let key = shared.keys.get(api_key).ok_or_else(ApiError::key_rejected)?;
-        if own != Some(api_key) || params.has("signature") {
+        let of_session = self.session.as_ref().is_some_and(|own| Arc::ptr_eq(&own.key, &key));
+        if !of_session || params.has("signature") {
             check_sorted_signature(&key.verifier, params)?;
         }
         deadline.check(now_ms)?;
@@ -297,11 +285,12 @@ impl Client {
             "userDataStream.subscribe" => {
                 params.finish()?;
                 let session = self.session.as_ref().ok_or_else(ApiError::unauthorized)?;
-                let key = self.shared.keys.get(&session.api_key);
-                let key = key.ok_or_else(ApiError::key_rejected)?;
+                let key = Arc::clone(&session.key);
+                if key.is_revoked() {
+                    return Err(ApiError::key_rejected());
+                }
                 Access::Key.check(&key)?;
-                let account = key.account;
-                self.subscribe(gateway, account, true)
+                self.subscribe(gateway, key, true)
             }
             "userDataStream.subscribe.signature" => {
                 params.mandatory("apiKey")?;
@@ -309,7 +298,7 @@ impl Client {
                 let shared = Arc::clone(&self.shared);
                 let key = self.signer(&shared, Access::Read, params, now_ms)?;
                 params.finish()?;
-                self.subscribe(gateway, key.account, false)
+                self.subscribe(gateway, key, false)
             }
             "userDataStream.unsubscribe" => {
                 let id = params.integer("subscriptionId")?;
@@ -335,12 +324,12 @@ impl Client {
         check_sorted_signature(&key.verifier, params)?;
         deadline.check(now_ms)?;
         params.finish()?;
-        self.session = Some(Session { api_key: api_key.into(), since_ms: now_ms });
+        self.session = Some(Session { api_key: api_key.into(), key, since_ms: now_ms });
         Ok(())
     }
 
     fn session_status(&self, now_ms: u64) -> Value {
-        let session = self.session.as_ref();
+        let session = self.session.as_ref().filter(|session| !session.key.is_revoked());
         json!({
             "apiKey": session.map(|session| &*session.api_key),
             "authorizedSince": session.map(|session| session.since_ms),
@@ -354,16 +343,16 @@ impl Client {
     fn subscribe(
         &mut self,
         gateway: &mut Gateway,
-        account: AccountId,
+        key: Arc<Key>,
         of_session: bool,
     ) -> Result<Value, ApiError> {
-        if self.subscriptions.iter().any(|one| one.account == account) {
+        if self.subscriptions.iter().any(|one| one.key.account == key.account) {
             return Err(ApiError::subscription_active());
         }
         let id = self.next_subscription;
         self.next_subscription += 1;
-        self.subscriptions.push(Subscription { id, account, of_session });
-        gateway.hub.users.subscribe(account, self.number, Form::Subscription(id));
+        gateway.hub.users.subscribe(&key, self.number, id);
+        self.subscriptions.push(Subscription { id, key, of_session });
         Ok(json!({ "subscriptionId": id }))
     }
 
@@ -376,9 +365,9 @@ impl Client {
     ) {
         for one in self.subscriptions.extract_if(.., |one| is_it(one)) {
             let form = Form::Subscription(one.id);
-            gateway.hub.users.unsubscribe(one.account, self.number, &form);
+            gateway.hub.users.unsubscribe(one.key.account, self.number, &form);
             let end = form.message(&event_stream_terminated(now_ms));
-            gateway.hub.queues.push(self.number, end);
+            gateway.hub.queues().push(self.number, end);
         }
     }
 }

@@ -9,7 +9,7 @@ use super::admin::Office;
 use super::http::{Client, Venue};
 
 /// All samples by name and labels; panics where the text breaks a rule of the format.
-fn scrape(venue: &Venue) -> BTreeMap<String, f64> {
+pub(super) fn scrape(venue: &Venue) -> BTreeMap<String, f64> {
     let answer = Client::stranger(venue).raw("GET", "/metrics", "");
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let text = answer.body.as_str().unwrap();
@@ -57,7 +57,8 @@ fn what_happened_is_counted_and_measured() {
         ("orders_filled_total", 2.0),
         ("trades_total", 1.0),
         ("commands_denied_total{reason=\"INSUFFICIENT_FUNDS\"}", 1.0),
-        ("slow_consumers_cut_off_total", 0.0),
+        ("slow_consumers_cut_off_total{interface=\"binance\"}", 0.0),
+        ("slow_consumers_cut_off_total{interface=\"native\"}", 0.0),
         ("connections_refused_total{door=\"public\"}", 0.0),
         ("connections_refused_total{door=\"admin\"}", 0.0),
         ("command_queue_depth", 0.0),
@@ -77,8 +78,8 @@ fn what_happened_is_counted_and_measured() {
         "process_resident_memory_bytes",
         "trading_throughput_messages_per_second",
         "trading_latency_p99_microseconds",
-        "stream_connections",
-        "stream_subscriptions",
+        "stream_connections{interface=\"binance\"}",
+        "stream_subscriptions{interface=\"binance\"}",
         "snapshot_sequence",
         "journal_lag_commands",
         "connections{door=\"admin\"}",

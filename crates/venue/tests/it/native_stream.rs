@@ -15,7 +15,7 @@ use super::http::{Client, Venue};
 use super::native_client::{fresh_ms, with};
 use super::sides::Sides;
 
-struct Listener(WebSocket<TcpStream>);
+pub(super) struct Listener(WebSocket<TcpStream>);
 
 impl Listener {
     fn open(client: &Client) -> Self {
@@ -25,7 +25,7 @@ impl Listener {
     }
 
     /// Known by its key from the start.
-    fn signed(client: &Client, key: &str) -> Result<Self, u16> {
+    pub(super) fn signed(client: &Client, key: &str) -> Result<Self, u16> {
         let stamp = fresh_ms().to_string();
         let signature = client.plain_signature(&format!("{stamp}\n\nGET\n/api/v1/stream\n"));
         let url = format!("ws://{}/api/v1/stream", client.address);
@@ -45,7 +45,7 @@ impl Listener {
     }
 
     #[track_caller]
-    fn next(&mut self) -> Value {
+    pub(super) fn next(&mut self) -> Value {
         loop {
             match self.0.read().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
@@ -62,7 +62,7 @@ impl Listener {
     }
 
     #[track_caller]
-    fn subscribe(&mut self, channels: &Value) {
+    pub(super) fn subscribe(&mut self, channels: &Value) {
         let answer = self.ask(&json!({ "op": "subscribe", "id": 1, "channels": channels }));
         assert!(answer.get("problem").is_none(), "{answer}");
     }
@@ -321,7 +321,7 @@ fn requests_are_refused_by_code_and_field_and_nothing_of_them_is_done() {
 }
 
 /// The code with which the venue closes the connection.
-fn closed(listener: &mut Listener) -> Option<u16> {
+pub(super) fn closed(listener: &mut Listener) -> Option<u16> {
     let from = Instant::now();
     while from.elapsed() < Duration::from_secs(10) {
         match listener.0.read() {

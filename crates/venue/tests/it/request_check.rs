@@ -8,7 +8,7 @@ use tiercel_venue::binance::order::{OrderName, PlaceOrder};
 use tiercel_venue::binance::order_list::{PlaceList, Placing};
 use tiercel_venue::binance::rate_limit::RateLimits;
 use tiercel_venue::binance::signature::{Deadline, Verifier, check_signature};
-use tiercel_venue::binance::{ApiError, Params, klines, market, questions};
+use tiercel_venue::binance::{ApiError, Params, klines, questions, tickers, trades};
 use tiercel_venue::models::{ModelLimits, Models};
 
 /// A spec with a tick of a cent and a lot of a thousandth.
@@ -58,7 +58,7 @@ pub(crate) fn check(bytes: &[u8]) {
     let answers = [
         params().map(|params| questions::exchange_info(&models, &params, &limits, 0)),
         params().map(|params| questions::depth(&models, &params)),
-        params().map(|params| questions::trades(&models, &params)),
+        params().map(|params| trades::trades(&models, &params)),
         params().map(|params| questions::book_ticker(&models, &params)),
         params().map(|params| questions::order(&models, &params, account)),
         params().map(|params| questions::open_orders(&models, &params, account)),
@@ -68,10 +68,10 @@ pub(crate) fn check(bytes: &[u8]) {
         params().map(|params| questions::order_list(&models, &params, account)),
         params().map(|params| questions::all_order_lists(&models, &params, account)),
         params().map(|params| klines::klines(&models, &params, Timestamp(1))),
-        params().map(|params| market::aggregate_trades(&models, &params)),
-        params().map(|params| market::day_tickers(&models, &params, Timestamp(1))),
-        params().map(|params| market::window_tickers(&models, &params, Timestamp(1))),
-        params().map(|params| market::trading_day_tickers(&models, &params, Timestamp(1))),
+        params().map(|params| trades::aggregate_trades(&models, &params)),
+        params().map(|params| tickers::day_tickers(&models, &params, Timestamp(1))),
+        params().map(|params| tickers::window_tickers(&models, &params, Timestamp(1))),
+        params().map(|params| tickers::trading_day_tickers(&models, &params, Timestamp(1))),
     ];
     for answer in answers.into_iter().flatten() {
         match answer {

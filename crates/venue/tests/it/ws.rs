@@ -22,14 +22,18 @@ impl<'c> Ws<'c> {
     }
 
     pub(super) fn at(client: &'c Client, path: &str) -> Self {
-        let stream = client.connect();
+        Self::over(client, client.connect(), path)
+    }
+
+    /// Over this connection.
+    pub(super) fn over(client: &'c Client, stream: TcpStream, path: &str) -> Self {
         let url = format!("ws://{}{path}", stream.peer_addr().unwrap());
         let (socket, _) = tungstenite::client(url, stream).unwrap();
         Self { socket, client, last_id: 0, events: VecDeque::new() }
     }
 
     /// The next text, as JSON; pings are passed over. `None`: the venue has closed, for that reason.
-    fn read(&mut self) -> Result<Value, Option<u16>> {
+    pub(super) fn read(&mut self) -> Result<Value, Option<u16>> {
         loop {
             match self.socket.read() {
                 Ok(Message::Text(text)) => return Ok(serde_json::from_str(&text).unwrap()),
@@ -116,10 +120,14 @@ impl<'c> Ws<'c> {
 
     /// A connection that is told of the client's account.
     pub(super) fn told(client: &'c Client) -> Self {
-        let mut ws = Self::open(client);
-        let subscribed = ws.good("userDataStream.subscribe.signature", &json!({}));
+        Self::open(client).and_told()
+    }
+
+    /// The same, told of the client's account.
+    pub(super) fn and_told(mut self) -> Self {
+        let subscribed = self.good("userDataStream.subscribe.signature", &json!({}));
         assert_eq!(subscribed, json!({ "subscriptionId": 0 }));
-        ws
+        self
     }
 
     /// The next event, as it is wrapped.

@@ -2,8 +2,9 @@
 
 use super::{Call, Work};
 use crate::binance::answer::PlacedList;
+use crate::binance::cancelled::Cancels;
 use crate::binance::order_list::{ListName, PlaceList, Placing, cancel_list};
-use crate::binance::{ApiError, Params, list_view, questions};
+use crate::binance::{ApiError, Params, questions};
 
 /// Reads one of the kinds of lists.
 pub(super) type ReadList = fn(&Params<'_>, &mut Placing<'_>) -> Result<PlaceList, ApiError>;
@@ -39,9 +40,7 @@ impl Call<'_> {
         if commands.is_empty() {
             return Err(ApiError::unknown_order());
         }
-        self.submit(&commands, move |gateway, events| {
-            let ended = list_view::ended(&gateway.models, account, events)?;
-            list_view::one_cancelled(&gateway.models, account, &ended, &spec, &cancel_id)
-        })
+        let cancels = Cancels { account, spec, cancel_id };
+        self.submit(&commands, move |gateway, events| cancels.one(&gateway.models, events))
     }
 }

@@ -4,8 +4,9 @@ use tiercel_types::{Command, InstrumentSpec};
 
 use super::{Call, Work};
 use crate::binance::answer::Placed;
+use crate::binance::cancelled::Cancels;
 use crate::binance::order::{CancelRestriction, OrderName, PlaceOrder, cancel_all};
-use crate::binance::{ApiError, list_view, questions, view};
+use crate::binance::{ApiError, fees, questions, view};
 
 impl Call<'_> {
     pub(super) fn read_order(&mut self) -> Result<(PlaceOrder, InstrumentSpec), ApiError> {
@@ -27,7 +28,7 @@ impl Call<'_> {
     pub(super) fn test(&mut self) -> Result<Work, ApiError> {
         let rates = self.params.boolean("computeCommissionRates")?.unwrap_or(false);
         let (_, spec) = self.read_order()?;
-        let answer = if rates { questions::test_commission(&spec) } else { "{}".to_owned() };
+        let answer = if rates { fees::test_commission(&spec) } else { "{}".to_owned() };
         Ok(Work::Done(answer))
     }
 
@@ -37,12 +38,9 @@ impl Call<'_> {
         let restriction = CancelRestriction::read(self.params)?;
         let cancel_id = self.cancel_id("newClientOrderId")?;
         self.params.finish()?;
-        let account = self.account;
         let command = self.cancel_command(name, restriction, &spec)?;
-        self.submit(&[command], move |gateway, events| {
-            let ended = list_view::ended(&gateway.models, account, events)?;
-            list_view::one_cancelled(&gateway.models, account, &ended, &spec, &cancel_id)
-        })
+        let cancels = Cancels { account: self.account, spec, cancel_id };
+        self.submit(&[command], move |gateway, events| cancels.one(&gateway.models, events))
     }
 
     /// The command that cancels an order, if it is one of the symbol and may be cancelled as it
@@ -68,14 +66,9 @@ impl Call<'_> {
         let spec = questions::instrument(&self.gateway.models, self.params)?;
         self.params.finish()?;
         let cancel_id = self.gateway.generate_name().to_string();
-        let account = self.account;
-        self.submit(&[cancel_all(account, &spec)], move |gateway, events| {
-            let ended = list_view::ended(&gateway.models, account, events)?;
-            if ended.is_empty() {
-                return Err(ApiError::unknown_order());
-            }
-            list_view::all_cancelled(&gateway.models, account, &ended, &spec, &cancel_id)
-        })
+        let command = cancel_all(self.account, &spec);
+        let cancels = Cancels { account: self.account, spec, cancel_id };
+        self.submit(&[command], move |gateway, events| cancels.all(&gateway.models, events))
     }
 
     /// The name of the request to cancel, which its answer repeats.

@@ -1,14 +1,14 @@
 //! Calls that put an order in another's stead, or change it in place.
 
-use serde_json::Value;
 use tiercel_types::{AssetCode, InstrumentSpec};
 
 use super::{Call, Tell, Work};
 use crate::binance::amend::{Amend, Amended};
 use crate::binance::answer::Placed;
 use crate::binance::cancel_replace::{CancelReplace, Part, outcome};
+use crate::binance::cancelled::Cancels;
 use crate::binance::order::PlaceOrder;
-use crate::binance::{ApiError, list_view, questions};
+use crate::binance::{ApiError, questions};
 use crate::serve::gateway::{Events, Gateway};
 
 /// A new order, and what its answer needs.
@@ -24,9 +24,6 @@ impl New {
         placed.and_then(|placed| placed.to_value(&self.order, &self.spec, &self.assets)).into()
     }
 }
-
-/// What became of a cancel, by its events.
-type TellCancel = Box<dyn Fn(&Gateway, &Events) -> Result<Value, ApiError> + Send>;
 
 impl Call<'_> {
     pub(super) fn cancel_replace(&mut self) -> Result<Work, ApiError> {
@@ -44,10 +41,7 @@ impl Call<'_> {
             Err(limited) if request.cancel_beyond_limit => Some(limited),
             Err(limited) => return Err(limited),
         };
-        let tell_cancel: TellCancel = Box::new(move |gateway, events| {
-            let ended = list_view::ended(&gateway.models, account, events)?;
-            list_view::cancelled_value(&gateway.models, account, &ended, &spec, &cancel_id)
-        });
+        let cancels = Cancels { account, spec, cancel_id };
         let cancel = self.cancel_command(request.name, request.restriction, &spec);
         let command = match cancel {
             Ok(command) => command,
@@ -64,7 +58,7 @@ impl Call<'_> {
         if request.stop_on_failure || limited.is_some() {
             let ticket = self.gateway.submit(account, &[command])?;
             let then: Tell = Box::new(move |gateway, events| {
-                let cancel = tell_cancel(gateway, events).into();
+                let cancel = cancels.one_value(&gateway.models, events).into();
                 place_behind(gateway, cancel, new, limited)
             });
             return Ok(Work::Wait(ticket, then));
@@ -75,7 +69,8 @@ impl Call<'_> {
             let of_first = events.partition_point(|(header, _)| header.sequence == first);
             let mut of_cancel = events.clone();
             let of_new = of_cancel.split_off(of_first);
-            outcome(&tell_cancel(gateway, &of_cancel).into(), &new.tell(&of_new), None)
+            let cancel = cancels.one_value(&gateway.models, &of_cancel).into();
+            outcome(&cancel, &new.tell(&of_new), None)
         })
     }
 

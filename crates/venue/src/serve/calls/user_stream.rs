@@ -4,13 +4,15 @@ use serde_json::json;
 
 use super::{Call, Work};
 use crate::binance::ApiError;
+use crate::serve::hub::Hub;
 
 impl Call<'_> {
     pub(super) fn open_listen_key(&mut self) -> Result<Work, ApiError> {
         self.params.finish()?;
         let generated = generate()?;
+        let holder = self.key.ok_or_else(ApiError::internal)?;
         let keys = &mut self.gateway.hub.users.listen_keys;
-        let key = keys.open(self.account, generated, self.now_ms);
+        let key = keys.open(holder, generated, self.now_ms);
         Ok(Work::Done(json!({ "listenKey": key }).to_string()))
     }
 
@@ -24,9 +26,9 @@ impl Call<'_> {
     pub(super) fn close_listen_key(&mut self) -> Result<Work, ApiError> {
         let key = self.params.mandatory("listenKey")?;
         self.params.finish()?;
-        let hub = &mut self.gateway.hub;
-        hub.users.listen_keys.close(self.account, key)?;
-        hub.users.end_key(self.account, key, self.now_ms, &mut hub.queues);
+        let Hub { users, fanout, .. } = &mut self.gateway.hub;
+        users.listen_keys.close(self.account, key)?;
+        users.end_key(key, self.now_ms, &mut fanout.queues);
         Ok(Work::Done("{}".to_owned()))
     }
 }

@@ -13,10 +13,12 @@ use tiercel_types::{Event, EventHeader, InstrumentId, InstrumentSpec, Price, Tim
 
 use super::Hub;
 use crate::binance::answer::NANOS_PER_MILLI;
+use crate::binance::average_price::average_message;
 use crate::binance::klines::{self, Clock};
-use crate::binance::market::{self, Aggregate, Statistics};
+use crate::binance::statistics::Statistics;
 use crate::binance::stream::{self, Best, Cadence, Stream, StreamKind};
-use crate::binance::view;
+use crate::binance::trades::Aggregate;
+use crate::binance::{tickers, view};
 use crate::models::{Candle, Interval, Models};
 
 /// Beats in a second.
@@ -71,16 +73,17 @@ impl Hub {
     /// Tells what is due at a beat; there are ten of them in a second.
     pub(in crate::serve) fn tell_beat(&mut self, models: &Models, beat: u32, now_ms: u64) {
         let second = beat.is_multiple_of(BEATS_A_SECOND);
-        let due = |stream: &&Stream| match stream.kind {
+        let due = |stream: &Stream| match stream.kind {
             // Candles are looked at each time: they close when their time has come.
             StreamKind::PartialDepth { cadence: Cadence::Fast, .. } | StreamKind::Kline(_) => true,
             _ => second,
         };
-        let due: Vec<Stream> = self.streams.keys().filter(due).copied().collect();
+        let due: Vec<Stream> = self.fanout.topics().filter(due).collect();
         if second {
-            let Self { streams, told, .. } = self;
-            told.books.retain(|stream, _| streams.contains_key(stream));
-            told.intervals.retain(|stream, _| streams.contains_key(stream));
+            let Self { fanout, told, names, .. } = self;
+            names.retain(|stream, _| fanout.is_told(*stream));
+            told.books.retain(|stream, _| fanout.is_told(*stream));
+            told.intervals.retain(|stream, _| fanout.is_told(*stream));
         }
         let even = beat.is_multiple_of(2 * BEATS_A_SECOND);
         let mut of_all = Vec::new();
@@ -158,17 +161,17 @@ impl Hub {
         let day = || Statistics::day(models, spec, now);
         match kind {
             StreamKind::Ticker => {
-                self.send(stream, || market::day_ticker_message(models, spec, &day()).ok());
+                self.send(stream, || tickers::day_ticker_message(models, spec, &day()).ok());
             }
             StreamKind::MiniTicker => {
-                self.send(stream, || market::mini_ticker_message(spec, &day(), now_ms).ok());
+                self.send(stream, || tickers::mini_ticker_message(spec, &day(), now_ms).ok());
             }
             StreamKind::WindowTicker(window) => self.send(stream, || {
                 let told = Statistics::window(models, spec, now, window.length_ns());
-                market::window_ticker_message(window.as_str(), spec, &told).ok()
+                tickers::window_ticker_message(window.as_str(), spec, &told).ok()
             }),
             StreamKind::AveragePrice => {
-                self.send(stream, || market::average_message(models, spec, now).ok());
+                self.send(stream, || average_message(models, spec, now).ok());
             }
             _ => {}
         }
@@ -185,8 +188,8 @@ impl Hub {
             if self.told.tickers.insert(spec.instrument, state) == Some(state) {
                 continue;
             }
-            long.extend(market::day_ticker_message(models, spec, &told));
-            short.extend(market::mini_ticker_message(spec, &told, now_ms));
+            long.extend(tickers::day_ticker_message(models, spec, &told));
+            short.extend(tickers::mini_ticker_message(spec, &told, now_ms));
         }
         for stream in streams {
             let told = if stream.kind == StreamKind::AllTickers { &long } else { &short };

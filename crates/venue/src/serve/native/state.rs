@@ -2,16 +2,18 @@
 //! harmless.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use axum::extract::ws::Utf8Bytes;
 use tiercel_types::{AccountId, Event, EventHeader, InstrumentId};
 
+use crate::accounts::Key;
 use crate::models::{DepthChanges, LevelChange, Models, TradeView};
 use crate::native::auth::Replays;
 use crate::native::scalar::ChannelWord;
 use crate::native::stream::{self, Channel};
 use crate::native::{Name, Signals};
-use crate::serve::fanout::Fanout;
+use crate::serve::fanout::{Fanout, Topic};
+use crate::serve::queues::{ConnectionId, Ending, Message, Rule};
 
 /// A name of an account.
 type OwnName = (AccountId, Name);
@@ -20,7 +22,9 @@ type OwnName = (AccountId, Name);
 pub(crate) struct State {
     pub(super) signals: Signals,
     pub(super) replays: Replays,
-    pub(super) fanout: Fanout<Channel, Utf8Bytes>,
+    pub(crate) fanout: Fanout<Channel>,
+    /// Whose connections are, of those that have said so.
+    signed: HashMap<ConnectionId, Arc<Key>>,
     /// Names of what is on its way to the engine, by their submissions: bounded by the command ring
     /// and the outbox.
     submitted: HashMap<u64, OwnName>,
@@ -34,6 +38,12 @@ pub(crate) struct State {
     auctions: Vec<InstrumentId>,
 }
 
+impl Topic for Channel {
+    fn rule(self) -> Rule {
+        if self.is_state() { Rule::Conflate } else { Rule::CutOff }
+    }
+}
+
 impl State {
     /// Beside these models.
     pub(crate) fn new(models: &Models) -> Self {
@@ -41,6 +51,7 @@ impl State {
             signals: Signals::new(models),
             replays: Replays::default(),
             fanout: Fanout::default(),
+            signed: HashMap::new(),
             submitted: HashMap::new(),
             names: HashSet::new(),
             changes: HashMap::new(),
@@ -68,9 +79,30 @@ impl State {
         }
     }
 
-    /// No event will come any more.
-    pub(crate) fn close(&mut self) {
-        self.fanout.close();
+    /// A connection that is gone.
+    pub(crate) fn disconnect(&mut self, connection: ConnectionId) {
+        self.fanout.disconnect(connection);
+        self.signed.remove(&connection);
+    }
+
+    /// The key that a connection was signed with.
+    pub(super) fn key_of(&self, connection: ConnectionId) -> Option<&Arc<Key>> {
+        self.signed.get(&connection)
+    }
+
+    /// A connection belongs to the owner of `key`, as long as the key is good.
+    pub(super) fn sign(&mut self, connection: ConnectionId, key: Arc<Key>) {
+        if key.is_revoked() {
+            self.fanout.queues.end(connection, Ending::KeyRevoked);
+        }
+        self.signed.insert(connection, key);
+    }
+
+    /// Ends the connections whose keys are taken back.
+    pub(crate) fn end_revoked(&mut self) {
+        for (connection, _) in self.signed.iter().filter(|(_, key)| key.is_revoked()) {
+            self.fanout.queues.end(*connection, Ending::KeyRevoked);
+        }
     }
 
     /// A level has changed.
@@ -90,7 +122,7 @@ impl State {
                 note(&mut self.traded, instrument);
                 self.fanout.tell(Channel::Trades(instrument), || {
                     let spec = models.instruments().get(instrument)?;
-                    Some(stream::trade(spec, header, &TradeView::of(header, trade)).into())
+                    Some(message(stream::trade(spec, header, &TradeView::of(header, trade))))
                 });
             }
             Event::InstrumentStateChanged(_)
@@ -108,7 +140,7 @@ impl State {
         let waits = matches!(event, Event::OrderWaiting(_) | Event::OrderTriggered(_));
         for (account, order_id) in stream::concerned(header, event).into_iter().flatten() {
             let whose = (account, order_id);
-            let own = |word| stream::own_order(models, word, whose, header, event).map(Into::into);
+            let own = |word| stream::own_order(models, word, whose, header, event).map(message);
             self.fanout.tell(Channel::Orders(account), || own(ChannelWord::Orders));
             if waits {
                 self.fanout.tell(Channel::Triggers(account), || own(ChannelWord::Triggers));
@@ -116,7 +148,7 @@ impl State {
         }
         if matches!(event, Event::ListAccepted(_) | Event::ListEnded(_)) {
             self.fanout.tell(Channel::Orders(header.account), || {
-                stream::own_list(models, header, event).map(Into::into)
+                stream::own_list(models, header, event).map(message)
             });
         }
     }
@@ -126,9 +158,9 @@ impl State {
         let Self { signals, fanout, changes, touched, traded, auctions, .. } = self;
         for instrument in touched.drain(..) {
             if let Some(changes) = changes.get_mut(&instrument) {
-                fanout.tell_state(Channel::Depth(instrument), || {
+                fanout.tell(Channel::Depth(instrument), || {
                     let spec = models.instruments().get(instrument)?;
-                    Some(stream::diff(models, spec, changes).into())
+                    Some(message(stream::diff(models, spec, changes)))
                 });
                 changes.clear();
             }
@@ -139,7 +171,7 @@ impl State {
         for instrument in traded.drain(..) {
             tell_signals(fanout, models, signals, instrument);
             for channel in candle_channels(instrument) {
-                fanout.tell_state(channel, || standing(models, signals, channel, false));
+                fanout.tell(channel, || standing(models, signals, channel, false));
             }
         }
         for instrument in auctions.drain(..) {
@@ -149,7 +181,12 @@ impl State {
     }
 
     /// Tells a connection of a channel: how it stands, and all that follows.
-    pub(super) fn subscribe(&mut self, models: &Models, connection: u64, channel: Channel) {
+    pub(super) fn subscribe(
+        &mut self,
+        models: &Models,
+        connection: ConnectionId,
+        channel: Channel,
+    ) {
         let first = standing(models, &self.signals, channel, false);
         self.fanout.subscribe(connection, channel, first);
     }
@@ -166,18 +203,22 @@ fn standing(
     signals: &Signals,
     channel: Channel,
     conflated: bool,
-) -> Option<Utf8Bytes> {
-    stream::standing(models, signals, channel, conflated).map(Into::into)
+) -> Option<Message> {
+    stream::standing(models, signals, channel, conflated).map(message)
+}
+
+fn message(text: String) -> Message {
+    Message::Text(text.into())
 }
 
 fn tell_signals(
-    fanout: &mut Fanout<Channel, Utf8Bytes>,
+    fanout: &mut Fanout<Channel>,
     models: &Models,
     signals: &Signals,
     instrument: InstrumentId,
 ) {
     let channel = Channel::Signals(instrument);
-    fanout.tell_state(channel, || standing(models, signals, channel, false));
+    fanout.tell(channel, || standing(models, signals, channel, false));
 }
 
 fn candle_channels(instrument: InstrumentId) -> impl Iterator<Item = Channel> {
