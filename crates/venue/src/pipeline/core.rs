@@ -1,10 +1,14 @@
 //! The core: commands in, events out, one thread.
 //!
 //! ```text
-//!   ring --> sequence, time --> log.append --> engine.apply --> outbox
-//!                                  |                              |
-//!                    group commit  +-- acknowledged sequence --> release
+//!   ring --> sequence, time --> log.append ==> engine.apply --> outbox
+//!                                  |                               |
+//!                    group commit  +--- acknowledged sequence --> release
 //! ```
+//!
+//! A turn appends all that is there and starts its write (`==>`); only then it matches, while the
+//! disk works: a command waits for the disk and for nobody's matching. Both stages read the same
+//! ring, one behind the other, on one thread.
 //!
 //! Hot path: [`Core::poll`]. Budget: 500 ns a command with durability on disk. It must not allocate
 //! after warm-up, take a lock, or wait for anything but room: in the log (the disk is behind) or in
@@ -61,10 +65,14 @@ pub enum CoreError {
     },
 }
 
+/// The commands, in their order, as one stage gets them.
+pub(crate) type Stream = Consumer<Entry, Multi, BusySpin>;
+
 /// The core stage. It owns no thread: whoever does calls [`poll`](Self::poll), and
 /// [`idle`](Self::idle) when that found nothing to do.
 pub struct Core<L: EventLog> {
-    commands: Consumer<Entry, Multi, BusySpin>,
+    to_append: Stream,
+    to_match: Stream,
     stage: Stage<L>,
     sleeper: Option<Sleeper>,
 }
@@ -79,6 +87,8 @@ struct Stage<L: EventLog> {
     outbox: Outbox,
     shared: Arc<Shared>,
     failure: Option<CoreError>,
+    /// The last command that was matched.
+    matched: u64,
     /// The last command was not its submission's last: nothing may come between.
     within_submission: bool,
     /// Commands that were taken from the ring.
@@ -88,7 +98,7 @@ struct Stage<L: EventLog> {
 
 impl<L: EventLog> Core<L> {
     pub(crate) fn new(
-        commands: Consumer<Entry, Multi, BusySpin>,
+        [to_append, to_match]: [Stream; 2],
         log: L,
         durability: Durability,
         engine: FullEngine,
@@ -101,6 +111,7 @@ impl<L: EventLog> Core<L> {
             durability,
             engine,
             events: EventBuffer::with_capacity(EVENT_RECORDS),
+            matched: sequencer.last().sequence,
             sequencer,
             outbox,
             shared,
@@ -109,7 +120,7 @@ impl<L: EventLog> Core<L> {
             taken: 0,
             probe: None,
         };
-        Self { commands, stage, sleeper: None }
+        Self { to_append, to_match, stage, sleeper: None }
     }
 
     /// One turn, at the time `now`: takes what gateways handed in, lets time pass if something is
@@ -120,28 +131,31 @@ impl<L: EventLog> Core<L> {
     /// [`CoreError`], from the first time on. Gateways are told.
     #[inline]
     pub fn poll(&mut self, now: Timestamp) -> Result<usize, CoreError> {
-        let Self { commands, stage, .. } = self;
+        let Self { to_append, to_match, stage, .. } = self;
         stage.check()?;
         let mut work = stage.drive_log()?;
-        let taken = commands.poll_max(TURN, |entry, _, _| {
-            if stage.failure.is_none() {
-                stage.take(entry.origin, &entry.command, now);
-            }
+        let taken = to_append.poll_max(TURN, |entry, _, _| {
+            stage.append(entry.origin, &entry.command, now);
         });
         // All gateways are gone: nothing was there, and nothing will be.
-        let taken = taken.unwrap_or(0);
-        stage.taken += taken as u64;
-        if taken == 0 && !stage.within_submission && stage.is_due(now) {
-            stage.take(Origin::venue(), &AdvanceTime::default().into(), now);
+        let taken = taken.unwrap_or(0) as u64;
+        stage.taken += taken;
+        if taken > 0 {
+            stage.drive_log()?;
+            let matched = to_match.poll_max(taken, |entry, _, _| {
+                stage.match_next(entry.origin, &entry.command, now);
+            });
+            debug_assert_eq!(matched, Ok(taken as usize), "nobody else takes from the ring");
+        } else if !stage.within_submission && stage.is_due(now) {
+            let (origin, command) = (Origin::venue(), AdvanceTime::default().into());
+            stage.append(origin, &command, now);
+            stage.match_next(origin, &command, now);
+            stage.drive_log()?;
             work += 1;
         }
         stage.check()?;
-        if taken > 0 {
-            // What was just taken is on its way to the disk before the next turn.
-            stage.drive_log()?;
-        }
         stage.release();
-        Ok(work + taken)
+        Ok(work + taken as usize)
     }
 
     /// Waits while there is nothing to do: for the disk, if something is on its way there (what
@@ -154,7 +168,7 @@ impl<L: EventLog> Core<L> {
         if self.waits_for_log() {
             return self.stage.wait_for_log();
         }
-        let Self { commands, stage, sleeper } = self;
+        let Self { to_append, stage, sleeper, .. } = self;
         let due = stage.engine.next_due().map(|due| due.0.saturating_sub(now.0));
         let longest = due.map_or(longest, |ns| longest.min(Duration::from_nanos(ns)));
         let sleeper = match sleeper {
@@ -164,7 +178,7 @@ impl<L: EventLog> Core<L> {
         let shared = &stage.shared;
         shared
             .core
-            .sleep(sleeper, longest, || commands.is_ready() || shared.health() != Health::Running);
+            .sleep(sleeper, longest, || to_append.is_ready() || shared.health() != Health::Running);
         Ok(())
     }
 
@@ -177,7 +191,7 @@ impl<L: EventLog> Core<L> {
     /// Whether all that was taken is done and acknowledged, after gateways were told to stop.
     pub fn is_drained(&self) -> bool {
         self.stage.shared.health() != Health::Running
-            && !self.commands.is_ready()
+            && !self.to_append.is_ready()
             && !self.waits_for_log()
     }
 
@@ -257,20 +271,44 @@ impl<L: EventLog> Stage<L> {
         Ok(())
     }
 
-    /// One command, from the log to the outbox. A failure is kept, for the turn's end.
+    /// Gives a command its sequence and its time, and appends it. A failure is kept: nothing is
+    /// appended or matched any more.
     #[inline]
-    fn take(&mut self, origin: Origin, command: &Command, now: Timestamp) {
+    fn append(&mut self, origin: Origin, command: &Command, now: Timestamp) {
+        if self.failure.is_some() {
+            return;
+        }
         self.within_submission = !origin.is_last_part();
         let time = self.sequencer.time_at(now);
         let probe = self.probe.as_ref().filter(|probe| probe.is_free() && origin.gateway > 0);
         let taken = probe.map(|probe| probe.taken(origin.handed_in));
-        if self.append(command, time).is_err() {
+        let entry = LogEntry::command(time, command);
+        loop {
+            match self.log.append(self.sequencer.last(), &[entry], self.durability) {
+                Ok(_) => break,
+                Err(AppendError::Full) => {
+                    if self.wait_for_log().is_err() {
+                        return;
+                    }
+                }
+                Err(AppendError::Failed(failure)) => return drop(self.fail(failure.into())),
+                Err(error) => return drop(self.fail(CoreError::Append(error))),
+            }
+        }
+        self.sequencer.advance(time);
+        if let (Some(taken), Some(probe)) = (taken, &mut self.probe) {
+            probe.appended(self.sequencer.last().sequence, taken);
+        }
+    }
+
+    /// The next command that is in the log, from the engine to the outbox. Its time is that of the
+    /// turn, as it was when it was appended.
+    #[inline]
+    fn match_next(&mut self, origin: Origin, command: &Command, now: Timestamp) {
+        if self.failure.is_some() {
             return;
         }
-        let probe = self.probe.as_ref();
-        let appended = taken.zip(probe).map(|(taken, probe)| probe.appended(taken));
-        self.sequencer.advance(time);
-        let sequence = self.sequencer.last().sequence;
+        let (sequence, time) = (self.matched + 1, self.sequencer.time_at(now));
         self.outbox.begin(sequence);
         let mut progress = self.engine.apply(sequence, time, command, &mut self.events);
         loop {
@@ -283,21 +321,9 @@ impl<L: EventLog> Stage<L> {
             progress = self.engine.resume(&mut self.events);
         }
         self.outbox.end();
-        if let (Some(appended), Some(probe)) = (appended, &mut self.probe) {
-            probe.matched(sequence, appended);
-        }
-    }
-
-    #[inline]
-    fn append(&mut self, command: &Command, time: Timestamp) -> Result<(), CoreError> {
-        loop {
-            let entry = LogEntry::command(time, command);
-            match self.log.append(self.sequencer.last(), &[entry], self.durability) {
-                Ok(_) => return Ok(()),
-                Err(AppendError::Full) => self.wait_for_log()?,
-                Err(AppendError::Failed(failure)) => return Err(self.fail(failure.into())),
-                Err(error) => return Err(self.fail(CoreError::Append(error))),
-            }
+        self.matched = sequence;
+        if let Some(probe) = &mut self.probe {
+            probe.matched(sequence);
         }
     }
 

@@ -93,7 +93,9 @@ pub fn pipeline<L: EventLog>(
     let sequence = log.position().sequence;
     assert_eq!(engine.sequence(), sequence, "the engine is where the log is");
     let shared = Shared::new(usize::from(gateways), sequence);
-    let (graph, [commands]) = multi_with(options.commands, Entry::default, BusySpin).consumers();
+    let ring = multi_with(options.commands, Entry::default, BusySpin);
+    let (mut graph, [to_append]) = ring.consumers();
+    let [to_match] = graph.after(&[&to_append]);
     let ring = graph.build();
     let (outbox, readers) =
         outbox::outbox(options.events, usize::from(gateways), sequence, &shared);
@@ -115,5 +117,5 @@ pub fn pipeline<L: EventLog>(
         Handle { submitter, deliveries }
     });
     let handles = handles.collect();
-    (Core::new(commands, log, options.durability, engine, outbox, shared), handles)
+    (Core::new([to_append, to_match], log, options.durability, engine, outbox, shared), handles)
 }

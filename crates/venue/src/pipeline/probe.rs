@@ -41,6 +41,15 @@ impl Moment {
     }
 }
 
+/// The command that is followed.
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    sequence: u64,
+    /// The counter when it was in the log.
+    appended: u64,
+    is_matched: bool,
+}
+
 /// Measures one command at a time on its way through the core.
 #[derive(Debug)]
 pub struct Probe {
@@ -49,8 +58,7 @@ pub struct Probe {
     append: Recorder,
     matching: Recorder,
     release: Recorder,
-    /// The command that is followed: its sequence, and the counter when it was appended.
-    followed: Option<(u64, u64)>,
+    followed: Option<Followed>,
 }
 
 impl Probe {
@@ -83,23 +91,28 @@ impl Probe {
         self.clock.ticks()
     }
 
-    /// It is in the log. Returns the counter.
+    /// It is in the log, as `sequence`: until its events are released it is followed.
     #[inline]
-    pub(crate) fn appended(&self, taken: u64) -> u64 {
-        record(&self.append, &self.clock, taken)
+    pub(crate) fn appended(&mut self, sequence: u64, taken: u64) {
+        let appended = record(&self.append, &self.clock, taken);
+        self.followed = Some(Followed { sequence, appended, is_matched: false });
     }
 
-    /// Its events are written: until they are released it is followed.
+    /// The events of command `sequence` are written.
     #[inline]
-    pub(crate) fn matched(&mut self, sequence: u64, appended: u64) {
-        record(&self.matching, &self.clock, appended);
-        self.followed = Some((sequence, appended));
+    pub(crate) fn matched(&mut self, sequence: u64) {
+        if let Some(followed) = &mut self.followed
+            && followed.sequence == sequence
+        {
+            followed.is_matched = true;
+            record(&self.matching, &self.clock, followed.appended);
+        }
     }
 
-    /// Everything up to `acknowledged` may be seen.
+    /// Everything up to `acknowledged` may be seen, as far as it is matched.
     #[inline]
     pub(crate) fn released(&mut self, acknowledged: u64) {
-        if let Some((sequence, appended)) = self.followed
+        if let Some(Followed { sequence, appended, is_matched: true }) = self.followed
             && sequence <= acknowledged
         {
             record(&self.release, &self.clock, appended);
@@ -126,8 +139,10 @@ mod tests {
         for sequence in [1, 2] {
             assert!(probe.is_free());
             let taken = probe.taken(Moment::now(&probe.clock));
-            let appended = probe.appended(taken);
-            probe.matched(sequence, appended);
+            probe.appended(sequence, taken);
+            probe.released(sequence);
+            assert!(!probe.is_free(), "nobody sees events that are not written");
+            probe.matched(sequence);
             probe.released(sequence - 1);
             assert!(!probe.is_free(), "what is not acknowledged is still under way");
             probe.released(sequence + 5);
