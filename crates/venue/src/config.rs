@@ -133,6 +133,7 @@ tables! {
         http: HttpTable,
         tls: TlsTable,
         limits: LimitsTable,
+        instruments: Vec<Spanned<InstrumentTable>>,
         keys: KeysTable,
         admin: AdminTable,
         log: LogTable,
@@ -167,6 +168,12 @@ tables! {
         stream_messages_1s: Given<u64>,
         native_channels_per_connection: Given<u64>,
         native_messages_1s: Given<u64>,
+    }
+    InstrumentTable {
+        symbol: Given<String>,
+        max_num_orders: Given<u64>,
+        max_num_algo_orders: Given<u64>,
+        max_num_iceberg_orders: Given<u64>,
     }
     KeysTable { file: Given<PathBuf> }
     AdminTable {
@@ -209,7 +216,10 @@ impl VenueConfig {
             durability: lines.durability(file.store.durability.as_ref())?,
             snapshots: lines.snapshots(&file.snapshots)?,
             address,
-            serve: lines.serve(&file.http, &file.limits)?,
+            serve: ServeOptions {
+                open_orders: lines.open_orders(&file.instruments)?,
+                ..lines.serve(&file.http, &file.limits)?
+            },
             admin: lines.admin(file.admin, address, tls.is_some())?,
             tls,
             keys_file: lines.path(file.keys.file, "keys.file")?,

@@ -20,6 +20,7 @@ pub mod demo;
 pub mod events;
 pub mod models;
 pub mod native;
+pub mod open_orders;
 mod percent;
 pub mod pipeline;
 pub mod problem;

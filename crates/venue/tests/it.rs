@@ -24,6 +24,7 @@ mod it {
     mod native_client;
     mod native_orders;
     mod native_stream;
+    mod open_orders;
     mod pipeline;
     mod place;
     mod raw_ws;

@@ -8,6 +8,9 @@ use super::filters::TRAILING_BPS_MAX;
 use super::order::SELF_TRADE_PREVENTION_DEFAULT;
 use super::rate_limit::RateLimits;
 use super::words::{self, OrderType};
+use crate::open_orders::{
+    MAX_NUM_ALGO_ORDERS, MAX_NUM_ICEBERG_ORDERS, MAX_NUM_ORDERS, OpenOrderLimits,
+};
 
 /// Decimal places of everything on this interface.
 const PLACES: u32 = tiercel_types::decimal::DECIMALS;
@@ -26,6 +29,8 @@ pub struct SymbolInfo<'a> {
     pub base: AssetCode,
     /// What it is paid with.
     pub quote: AssetCode,
+    /// How many orders an account may have open.
+    pub open_orders: OpenOrderLimits,
 }
 
 /// The whole answer.
@@ -46,6 +51,8 @@ pub fn exchange_info<'a>(
 /// One symbol.
 fn symbol(info: &SymbolInfo<'_>) -> Value {
     let spec = info.spec;
+    let mut filters = filters(spec);
+    filters.extend(open_order_filters(&info.open_orders));
     let modes: Vec<_> = words::SELF_TRADE_PREVENTION.iter().map(|(_, text)| *text).collect();
     json!({
         "symbol": spec.symbol.as_str(),
@@ -68,7 +75,7 @@ fn symbol(info: &SymbolInfo<'_>) -> Value {
         "amendAllowed": true,
         "isSpotTradingAllowed": true,
         "isMarginTradingAllowed": false,
-        "filters": filters(spec),
+        "filters": filters,
         "permissions": [],
         "permissionSets": [["SPOT"]],
         "defaultSelfTradePreventionMode":
@@ -115,6 +122,19 @@ pub fn filters(spec: &InstrumentSpec) -> Vec<Value> {
         }));
     }
     filters
+}
+
+/// How many orders an account may have open; what has no limit is left out.
+fn open_order_filters(limits: &OpenOrderLimits) -> impl Iterator<Item = Value> {
+    let all = [
+        (MAX_NUM_ORDERS, "maxNumOrders", limits.orders),
+        (MAX_NUM_ALGO_ORDERS, "maxNumAlgoOrders", limits.algo_orders),
+        (MAX_NUM_ICEBERG_ORDERS, "maxNumIcebergOrders", limits.iceberg_orders),
+    ];
+    let filter = |(name, field, limit): (_, &str, Option<u32>)| {
+        Some(json!({ "filterType": name, field: limit? }))
+    };
+    all.into_iter().filter_map(filter)
 }
 
 fn price_filter(spec: &InstrumentSpec) -> Value {

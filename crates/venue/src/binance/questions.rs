@@ -12,6 +12,7 @@ use super::params::{Params, well_formed_symbol};
 use super::rate_limit::RateLimits;
 use super::view;
 use crate::models::{ListView, Models, OrderView};
+use crate::open_orders::OpenOrderRules;
 
 /// The most levels of a book.
 const DEPTH_MAX: usize = 5_000;
@@ -138,7 +139,7 @@ pub(super) fn symbols<'m>(
 pub fn exchange_info(
     models: &Models,
     params: &Params<'_>,
-    limits: &RateLimits,
+    (limits, open_orders): (&RateLimits, &OpenOrderRules),
     now_ms: u64,
 ) -> Result<String, ApiError> {
     let specs = symbols(models, params)?;
@@ -148,7 +149,8 @@ pub fn exchange_info(
     let mut infos = Vec::with_capacity(specs.len());
     for spec in specs {
         let (base, quote) = assets(models, spec)?;
-        infos.push(SymbolInfo { spec, state: spec.state, base, quote });
+        let open_orders = open_orders.get(&spec.symbol).copied().unwrap_or_default();
+        infos.push(SymbolInfo { spec, state: spec.state, base, quote, open_orders });
     }
     Ok(exchange_info::exchange_info(now_ms, limits, infos.into_iter()).to_string())
 }

@@ -9,22 +9,26 @@ use tiercel_journal::Durability;
 use tiercel_sync::wait::WaitKind;
 use tiercel_telemetry::LogFormat;
 use tiercel_telemetry::log::check_levels;
+use tiercel_types::Symbol;
 use toml::Spanned;
 
 use crate::binance::rate_limit::RateLimits;
+use crate::open_orders::{OpenOrderLimits, OpenOrderRules};
 use crate::pipeline::SnapshotPolicy;
 use crate::serve::{ServeOptions, TlsOptions, is_origin};
 
 use super::{
-    AdminConfig, AdminTable, ConfigError, Given, HttpTable, LimitsTable, LogConfig, LogTable,
-    SnapshotsTable, ThreadConfig, ThreadsTable, TlsTable, TokenSource, VenueConfig,
+    AdminConfig, AdminTable, ConfigError, Given, HttpTable, InstrumentTable, LimitsTable,
+    LogConfig, LogTable, SnapshotsTable, ThreadConfig, ThreadsTable, TlsTable, TokenSource,
+    VenueConfig,
 };
 
 /// What was given for a key, if anything was, and the name of the key.
 type Ref<'a, T> = (Option<&'a Spanned<T>>, &'a str);
 
 /// Numbers that are at least one.
-const COUNT: RangeInclusive<u64> = 1..=1_000_000_000;
+const COUNT: RangeInclusive<u64> = 1..=COUNT_MAX;
+const COUNT_MAX: u64 = 1_000_000_000;
 const SECONDS: RangeInclusive<u64> = 1..=3_600;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -141,6 +145,7 @@ impl Lines<'_> {
             cors_origins: self.origins(given!(table.cors_origins as "http"))?,
             metrics: table.metrics.unwrap_or(defaults.metrics),
             limits: self.limits(limits)?,
+            open_orders: defaults.open_orders,
             streams_max: self.number(
                 given!(limits.streams_per_connection as "limits"),
                 places.clone(),
@@ -172,10 +177,39 @@ impl Lines<'_> {
             orders_1d: self.number(given!(table.orders_1d as "limits"), COUNT, orders_1d)?,
             refusals_1m: self.number(
                 given!(table.refusals_1m as "limits"),
-                0..=*COUNT.end(),
+                0..=COUNT_MAX,
                 refusals_1m,
             )?,
         })
+    }
+
+    pub(super) fn open_orders(
+        &self,
+        tables: &[Spanned<InstrumentTable>],
+    ) -> Result<OpenOrderRules, ConfigError> {
+        let mut rules = OpenOrderRules::new();
+        for spanned in tables {
+            let table = spanned.as_ref();
+            let (given, key) = given!(table.symbol as "instruments");
+            let Some(given) = given else {
+                return Err(self.refuse(spanned, key, "has to be there"));
+            };
+            let symbol = given.as_ref().parse().ok().filter(|symbol: &Symbol| !symbol.is_empty());
+            let symbol = symbol.ok_or_else(|| self.refuse(given, key, "is no symbol"))?;
+            let limit = |given: Ref<'_, u64>| {
+                let limit = self.number(given, 0..=COUNT_MAX, 0)?;
+                Ok::<Option<u32>, ConfigError>(given.0.map(|_| limit))
+            };
+            let limits = OpenOrderLimits {
+                orders: limit(given!(table.max_num_orders as "instruments"))?,
+                algo_orders: limit(given!(table.max_num_algo_orders as "instruments"))?,
+                iceberg_orders: limit(given!(table.max_num_iceberg_orders as "instruments"))?,
+            };
+            if rules.insert(symbol, limits).is_some() {
+                return Err(self.refuse(given, key, "is there twice"));
+            }
+        }
+        Ok(rules)
     }
 
     fn origins(&self, (given, key): Ref<'_, Vec<String>>) -> Result<Vec<String>, ConfigError> {

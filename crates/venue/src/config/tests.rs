@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::binance::rate_limit::RateLimits;
+use crate::open_orders::{OpenOrderLimits, OpenOrderRules};
 
 #[test]
 fn the_template_is_the_defaults() {
@@ -15,7 +16,9 @@ fn the_template_names_every_key() {
     let whole: String = TEMPLATE
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(key) if key.split(' ').nth(1) == Some("=") => format!("{key}\n"),
+            Some(key) if key.split(' ').nth(1) == Some("=") || key.starts_with("[[") => {
+                format!("{key}\n")
+            }
             _ => format!("{line}\n"),
         })
         .collect();
@@ -23,6 +26,7 @@ fn the_template_names_every_key() {
     assert_eq!(config.keys_file, Some("keys.toml".into()));
     assert_eq!(config.tls.unwrap().client_ca, Some("clients.pem".into()));
     assert_eq!(config.admin.unwrap().token, TokenSource::File("admin.token".into()));
+    assert_eq!(config.serve.open_orders.len(), 1);
     assert_eq!(config.threads.follower_cpu, Some(3));
     // Every key that is read is in the template.
     let source = include_str!("../config.rs");
@@ -43,7 +47,9 @@ fn values_reach_their_places() {
          request_timeout_s = 4\nsend_timeout_s = 5\ncors_origins = [\"http://a\"]\n\
          metrics = false\n[limits]\nweight_1m = 5\norders_10s = 6\norders_1d = 7\n\
          refusals_1m = 0\nstreams_per_connection = 8\nstream_messages_1s = 9\n\
-         native_channels_per_connection = 10\nnative_messages_1s = 11\n[admin]\n\
+         native_channels_per_connection = 10\nnative_messages_1s = 11\n[[instruments]]\n\
+         symbol = \"A\"\nmax_num_orders = 3\nmax_num_algo_orders = 0\n[[instruments]]\n\
+         symbol = \"B\"\nmax_num_iceberg_orders = 1\n[admin]\n\
          address = \"127.0.0.1:9\"\ntoken_env = \"TOKEN\"\n[log]\nlevels = \"warn\"\n\
          format = \"json\"\n[threads]\ncore_cpu = 0\nwait = \"busy-spin\"\n",
     );
@@ -58,6 +64,16 @@ fn values_reach_their_places() {
         cors_origins: vec!["http://a".to_owned()],
         metrics: false,
         limits: RateLimits { weight_1m: 5, orders_10s: 6, orders_1d: 7, refusals_1m: 0 },
+        open_orders: OpenOrderRules::from([
+            (
+                "A".parse().unwrap(),
+                OpenOrderLimits { orders: Some(3), algo_orders: Some(0), iceberg_orders: None },
+            ),
+            (
+                "B".parse().unwrap(),
+                OpenOrderLimits { iceberg_orders: Some(1), ..OpenOrderLimits::default() },
+            ),
+        ]),
         streams_max: 8,
         stream_messages_1s: 9,
         native_channels_max: 10,
@@ -119,6 +135,14 @@ fn each_mistake_names_its_line_and_key() {
         ("[store]\npath = \"\"", 2, "`store.path` is empty"),
         ("[limits]\nweight_1m = 0\n", 2, "`limits.weight_1m` is"),
         ("[limits]\nweight_1m = 1.5\n", 2, "1.5"),
+        ("[[instruments]]\nmax_num_orders = 1\n", 1, "`instruments.symbol` has to be there"),
+        ("[[instruments]]\nsymbol = \"\"\n", 2, "`instruments.symbol` is no symbol"),
+        ("[[instruments]]\nsymbol = \"A\"\nmax_num_orders = -1\n", 3, "-1"),
+        (
+            "[[instruments]]\nsymbol = \"A\"\n[[instruments]]\nsymbol = \"A\"\n",
+            4,
+            "`instruments.symbol` is there twice",
+        ),
         ("[limits\n", 1, ""),
     ]
     .into_iter()

@@ -29,6 +29,7 @@ use crate::binance::{
     ApiError, Params, average_price, fees, history, klines, questions, tickers, trades,
 };
 
+use super::ServeOptions;
 use super::gateway::{Events, Gateway, Shared, Ticket};
 
 /// Which call, and what it needs.
@@ -120,8 +121,9 @@ calls! {
         call.params.finish().map(|()| json!({ "serverTime": call.now_ms }).to_string())
     });
     GET "exchangeInfo", "exchangeInfo", Public, |_| 20, |call| call.ask(|call| {
-        let limits = &call.shared.options.limits;
-        questions::exchange_info(&call.gateway.models, call.params, limits, call.now_ms)
+        let ServeOptions { limits, open_orders, .. } = &call.shared.options;
+        let models = &call.gateway.models;
+        questions::exchange_info(models, call.params, (limits, open_orders), call.now_ms)
     });
     GET "depth", "depth", Public, questions::depth_weight, |call| call.ask(|call| {
         let spec = questions::instrument(&call.gateway.models, call.params)?;

@@ -15,6 +15,7 @@ use crate::binance::rate_limit::{OrderLimiter, RateLimits, WeightLimiter};
 use crate::binance::stream::Cadence;
 use crate::binance::ws_request::{self, Usage};
 use crate::models::Models;
+use crate::open_orders::{OpenOrderRules, OpenOrders};
 use crate::pipeline::{Busy, Delivery, Status, Submission, Submitter};
 
 use super::calls::{Tell, Work};
@@ -64,6 +65,8 @@ pub(super) type Replied = oneshot::Receiver<Events>;
 /// A submission that is on its way. There are as many as the command ring and the outbox hold.
 struct Pending {
     account: AccountId,
+    /// The orders that it enters, and on which instrument.
+    entering: Option<(InstrumentId, OpenOrders)>,
     events: Events,
     handed_in: u64,
     reply: Reply,
@@ -103,6 +106,7 @@ pub(super) struct Gateway {
     next_token: u64,
     names: Names,
     limits: RateLimits,
+    open_orders: OpenOrderRules,
     /// How long a request waits for the engine.
     timeout: Duration,
     pub(super) metrics: Metrics,
@@ -130,6 +134,7 @@ impl Gateway {
             next_token: 1,
             names: Names::new(now_ms()),
             limits,
+            open_orders: options.open_orders.clone(),
             timeout: options.request_timeout,
             metrics,
             request_began: None,
@@ -139,6 +144,36 @@ impl Gateway {
     /// A client order id for an order that has none.
     pub(super) fn generate_name(&mut self) -> ClientOrderId {
         self.names.next()
+    }
+
+    /// Whether an account may have the orders open that commands enter.
+    ///
+    /// # Errors
+    /// The name of the limit that they go beyond.
+    pub(super) fn check_open_orders(
+        &self,
+        account: AccountId,
+        commands: &[Command],
+    ) -> Result<(), &'static str> {
+        if self.open_orders.is_empty() {
+            return Ok(());
+        }
+        let Some((instrument, mut open)) = OpenOrders::entered_by(commands) else { return Ok(()) };
+        let spec = self.models.instruments().get(instrument);
+        let limits = spec.and_then(|spec| self.open_orders.get(&spec.symbol));
+        let Some(limits) = limits else { return Ok(()) };
+        let live = self.models.orders().live(account);
+        for order in live.filter(|order| order.instrument == instrument) {
+            open += OpenOrders::of(order);
+        }
+        for pending in self.pending.values().filter(|pending| pending.account == account) {
+            if let Some((of, entering)) = pending.entering
+                && of == instrument
+            {
+                open += entering;
+            }
+        }
+        limits.check(open)
     }
 
     /// Hands commands in for an account.
@@ -157,8 +192,14 @@ impl Gateway {
             Some(began) => self.metrics.decode.record_since(began),
             None => self.metrics.now(),
         };
-        let reply = Reply::None;
-        self.pending.insert(token, Pending { account, events: Vec::new(), handed_in, reply });
+        let pending = Pending {
+            account,
+            entering: OpenOrders::entered_by(commands),
+            events: Vec::new(),
+            handed_in,
+            reply: Reply::None,
+        };
+        self.pending.insert(token, pending);
         Ok(Ticket(token))
     }
 

@@ -68,6 +68,7 @@ use crate::binance::rate_limit::RateLimits;
 use crate::binance::stream::{Cadence, STREAMS_MAX};
 use crate::models::Models;
 use crate::native::stream::CHANNELS_MAX;
+use crate::open_orders::OpenOrderRules;
 use crate::pipeline::{Deliveries, Handle};
 
 pub use admin::Admin;
@@ -111,6 +112,8 @@ pub struct ServeOptions {
     pub metrics: bool,
     /// What clients may ask.
     pub limits: RateLimits,
+    /// How many orders an account may have open.
+    pub open_orders: OpenOrderRules,
     /// Streams that a connection may be told of.
     pub streams_max: usize,
     /// Messages of a client on a stream connection in a second.
@@ -134,6 +137,7 @@ impl Default for ServeOptions {
             cors_origins: Vec::new(),
             metrics: true,
             limits: RateLimits::default(),
+            open_orders: OpenOrderRules::new(),
             streams_max: STREAMS_MAX,
             stream_messages_1s: 5,
             native_channels_max: CHANNELS_MAX,

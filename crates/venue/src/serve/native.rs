@@ -13,7 +13,7 @@ use axum::extract::State as Extracted;
 use axum::http::{HeaderMap, HeaderValue, Request, header, request};
 use axum::response::Response;
 use axum::routing::{any, get};
-use tiercel_types::{AccountId, Timestamp};
+use tiercel_types::{AccountId, DenialReason, Timestamp};
 use tokio::time::timeout_at;
 
 use crate::accounts::Key;
@@ -252,6 +252,11 @@ fn submit_it(
         let detail = "a request with this client order id is on its way: ask again";
         return Err(Problem::new(Code::RequestInProgress, detail).after(1));
     }
+    gateway.check_open_orders(account, &commands).map_err(|limit| {
+        let detail =
+            format!("the account has as many orders open on the instrument as {limit} says");
+        Problem::with(422, DenialReason::TooManyOpenOrders.as_str(), detail)
+    })?;
     for _ in 0..orders {
         gateway.orders.place(account, now_ms).map_err(|refused| {
             let detail = "the account has placed as many unfilled orders as it may";

@@ -10,6 +10,7 @@ use tiercel_venue::binance::rate_limit::RateLimits;
 use tiercel_venue::binance::signature::{Deadline, Verifier, check_signature};
 use tiercel_venue::binance::{ApiError, Params, klines, questions, tickers, trades};
 use tiercel_venue::models::{ModelLimits, Models};
+use tiercel_venue::open_orders::OpenOrderRules;
 
 /// A spec with a tick of a cent and a lot of a thousandth.
 pub(crate) fn spec() -> InstrumentSpec {
@@ -54,9 +55,9 @@ pub(crate) fn check(bytes: &[u8]) {
     }
     check_lists(query, body);
     let models = Models::new(ModelLimits::default());
-    let (account, limits) = (AccountId(1), RateLimits::default());
+    let (account, limits) = (AccountId(1), (&RateLimits::default(), &OpenOrderRules::new()));
     let answers = [
-        params().map(|params| questions::exchange_info(&models, &params, &limits, 0)),
+        params().map(|params| questions::exchange_info(&models, &params, limits, 0)),
         params().map(|params| questions::depth(&models, &params)),
         params().map(|params| trades::trades(&models, &params)),
         params().map(|params| questions::book_ticker(&models, &params)),

@@ -20,6 +20,7 @@ impl Call<'_> {
         };
         let request = read(self.params, &mut placing)?;
         request.check(&self.gateway.models)?;
+        self.check_open_orders(&request.commands())?;
         let orders = request.orders.len() as u32;
         let count = self.gateway.orders.place_several(self.account, orders, self.now_ms)?;
         self.order_count = Some(count);

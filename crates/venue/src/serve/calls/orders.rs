@@ -13,7 +13,16 @@ impl Call<'_> {
         let spec = questions::instrument(&self.gateway.models, self.params)?;
         let name = self.gateway.generate_name();
         let request = PlaceOrder::read(self.params, &spec, self.account, name)?;
+        self.check_open_orders(&[request.command()])?;
         Ok((request, spec))
+    }
+
+    /// Whether the account may have these orders open too.
+    ///
+    /// # Errors
+    /// -1013 with the filter's name.
+    pub(super) fn check_open_orders(&self, commands: &[Command]) -> Result<(), ApiError> {
+        self.gateway.check_open_orders(self.account, commands).map_err(ApiError::filter)
     }
 
     pub(super) fn place(&mut self) -> Result<Work, ApiError> {
