@@ -1,6 +1,6 @@
 //! What must hold for FIX on any bytes. Bodies for fuzzers and for fixed seeds.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tiercel_types::Timestamp;
 use tiercel_wire::fix::dictionary::Dictionary;
@@ -115,10 +115,10 @@ impl Application for Anything {
 /// # Panics
 /// When the session is wrong.
 pub fn session(bytes: &[u8]) {
-    let dictionary = Arc::new(Dictionary::fix44());
+    static DICTIONARY: LazyLock<Arc<Dictionary>> = LazyLock::new(|| Arc::new(Dictionary::fix44()));
     for role in [Role::Acceptor, Role::Initiator { heartbeat_interval_s: 30 }] {
         let config = SessionConfig::new(b"US", b"THEM", role);
-        let config = SessionConfig { dictionary: Arc::clone(&dictionary), ..config };
+        let config = SessionConfig { dictionary: Arc::clone(&DICTIONARY), ..config };
         let mut session = Session::new(config);
         let (mut now, mut store) = (START, MemoryStore::new(START));
         let mut decoder = Decoder::default();
