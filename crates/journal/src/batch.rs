@@ -27,6 +27,13 @@ pub(crate) struct Batch {
     pub(crate) begins: Option<SegmentHeader>,
 }
 
+impl Batch {
+    /// Whether it holds more than its mark.
+    pub(crate) const fn has_entries(&self) -> bool {
+        self.last_sequence >= self.first_sequence
+    }
+}
+
 impl<S: Storage> Journal<S> {
     /// Most bytes of entries that a batch may have.
     fn batch_limit(&self) -> usize {

@@ -21,7 +21,7 @@ impl<S: Storage> Journal<S> {
         }
         if self.queue.is_empty() {
             let wanted = self.filling.as_ref().is_some_and(|batch| {
-                batch.last_sequence >= batch.first_sequence
+                batch.has_entries()
                     && (batch.first_disk.is_some() || self.flush_until >= batch.first_sequence)
             });
             if !wanted {
@@ -102,7 +102,7 @@ impl<S: Storage> Journal<S> {
             return Err(self.fail("write", name, offset, length, &error));
         }
         self.free.extend(completion.buffer);
-        if batch.last_sequence >= batch.first_sequence {
+        if batch.has_entries() {
             self.durable_sequence = batch.last_sequence;
             let (offset, sequence) = (batch.offset, batch.first_sequence);
             let previous_time_ns = batch.previous_time_ns;

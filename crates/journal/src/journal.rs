@@ -160,6 +160,12 @@ impl<S: Storage> Journal<S> {
         Ok(self.last_sequence)
     }
 
+    /// The batches that are not on the disk, in their order: no more than there are buffers.
+    #[inline]
+    fn pending(&self) -> impl Iterator<Item = &Batch> {
+        self.under_way.iter().chain(&self.queue).chain(&self.filling)
+    }
+
     /// Checks entries; returns the bytes of their frames.
     #[inline]
     fn check(&self, after: Position, entries: &[Entry<'_>]) -> Result<usize, AppendError> {
@@ -241,11 +247,12 @@ impl<S: Storage> EventLog for Journal<S> {
         self.durable_sequence
     }
 
+    fn pending_bytes(&self) -> u64 {
+        self.pending().filter(|batch| batch.has_entries()).map(|batch| batch.used as u64).sum()
+    }
+
     fn acknowledged_sequence(&self) -> u64 {
-        self.under_way
-            .iter()
-            .chain(&self.queue)
-            .chain(&self.filling)
+        self.pending()
             .find_map(|batch| batch.first_disk)
             .map_or(self.last_sequence, |sequence| sequence - 1)
     }

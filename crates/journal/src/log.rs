@@ -166,6 +166,11 @@ pub trait EventLog {
     /// Everything up to this sequence is on the disk.
     fn durable_sequence(&self) -> u64;
 
+    /// Bytes of the entries that are not on this log's own disk, with what frames them, and pads
+    /// them where that is known: how far the disk is behind. Zero when there are none; what a replica
+    /// lacks is not among them.
+    fn pending_bytes(&self) -> u64;
+
     /// Everything up to this sequence is as safe as it was asked to be.
     fn acknowledged_sequence(&self) -> u64;
 

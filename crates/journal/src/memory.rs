@@ -21,12 +21,26 @@ pub struct MemoryLog {
     first_sequence: u64,
     records: Vec<Bytes>,
     last_time_ns: u64,
-    durable_sequence: u64,
-    last_disk: u64,
-    flush_until: u64,
+    /// Of all records that were ever appended.
+    bytes: u64,
+    durable: End,
+    /// Of the last entry that asked for the disk, and of the last when a flush did.
+    last_disk: End,
+    flush_until: End,
     snapshots: Vec<Snapshot>,
     snapshots_kept: usize,
     limit: usize,
+}
+
+/// The end of an entry: its sequence, and the bytes of all records up to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct End {
+    sequence: u64,
+    bytes: u64,
+}
+
+impl End {
+    const NONE: Self = Self { sequence: 0, bytes: 0 };
 }
 
 impl Default for MemoryLog {
@@ -43,9 +57,10 @@ impl MemoryLog {
             first_sequence: 1,
             records: Vec::new(),
             last_time_ns: 0,
-            durable_sequence: 0,
-            last_disk: 0,
-            flush_until: 0,
+            bytes: 0,
+            durable: End::NONE,
+            last_disk: End::NONE,
+            flush_until: End::NONE,
             snapshots: Vec::new(),
             snapshots_kept: 3,
             limit,
@@ -54,6 +69,10 @@ impl MemoryLog {
 
     const fn last_sequence(&self) -> u64 {
         self.first_sequence + self.records.len() as u64 - 1
+    }
+
+    const fn end(&self) -> End {
+        End { sequence: self.last_sequence(), bytes: self.bytes }
     }
 }
 
@@ -103,7 +122,7 @@ impl EventLog for MemoryLog {
     ) -> Result<u64, AppendError> {
         let last = self.last_sequence();
         log::check(self.position(), self.last_time_ns, after, entries)?;
-        let waiting = (last - self.durable_sequence) as usize;
+        let waiting = (last - self.durable.sequence) as usize;
         if waiting.saturating_add(entries.len()) > self.limit {
             return Err(AppendError::Full);
         }
@@ -117,41 +136,42 @@ impl EventLog for MemoryLog {
                 time_ns: entry.time.0,
             };
             let bytes: Vec<u8> = header.as_bytes().iter().chain(entry.body).copied().collect();
+            self.bytes += bytes.len() as u64;
             self.records.push(bytes.into());
         }
         self.last_time_ns = entries.last().map_or(self.last_time_ns, |entry| entry.time.0);
         if durability == Durability::Disk && !entries.is_empty() {
-            self.last_disk = self.last_sequence();
+            self.last_disk = self.end();
         }
         Ok(self.last_sequence())
     }
 
     fn poll(&mut self) -> Result<usize, LogFailure> {
-        let before = self.durable_sequence;
-        self.durable_sequence = before.max(self.last_disk).max(self.flush_until);
-        Ok((self.durable_sequence - before) as usize)
+        let before = self.durable;
+        self.durable = before.max(self.last_disk).max(self.flush_until);
+        Ok((self.durable.sequence - before.sequence) as usize)
     }
 
     fn flush(&mut self) -> Result<(), LogFailure> {
-        self.flush_until = self.last_sequence();
+        self.flush_until = self.end();
         Ok(())
     }
 
     fn durable_sequence(&self) -> u64 {
-        self.durable_sequence
+        self.durable.sequence
+    }
+
+    fn pending_bytes(&self) -> u64 {
+        self.bytes - self.durable.bytes
     }
 
     fn acknowledged_sequence(&self) -> u64 {
         // Entries in front of one that waits are not told apart: they wait with it.
-        if self.last_disk > self.durable_sequence {
-            self.durable_sequence
-        } else {
-            self.last_sequence()
-        }
+        if self.last_disk > self.durable { self.durable.sequence } else { self.last_sequence() }
     }
 
     fn wait_durable(&mut self, sequence: u64) -> Result<(), LogFailure> {
-        if self.durable_sequence < sequence.min(self.last_sequence()) {
+        if self.durable.sequence < sequence.min(self.last_sequence()) {
             self.flush()?;
             self.poll()?;
         }
@@ -179,7 +199,7 @@ impl EventLog for MemoryLog {
     }
 
     fn put_snapshot(&mut self, sequence: u64, state: &[u8]) -> Result<(), ReadError> {
-        if sequence > self.durable_sequence {
+        if sequence > self.durable.sequence {
             let error = std::io::Error::from(std::io::ErrorKind::InvalidInput);
             let what = format!("snapshot after {sequence}, which is not durable");
             return Err(ReadError::System { what, error });
@@ -197,7 +217,7 @@ impl EventLog for MemoryLog {
     }
 
     fn remove_before(&mut self, sequence: u64) -> Result<(), ReadError> {
-        let until = sequence.min(self.durable_sequence + 1);
+        let until = sequence.min(self.durable.sequence + 1);
         let surplus = until.saturating_sub(self.first_sequence);
         self.records.drain(..surplus as usize);
         self.first_sequence += surplus;
@@ -208,7 +228,7 @@ impl EventLog for MemoryLog {
 impl MemoryLog {
     /// The durable records from the first that is `wanted` on.
     fn cursor(&self, wanted: impl Fn(&CommandHeader) -> bool) -> MemoryCursor {
-        let durable = (self.durable_sequence + 1).saturating_sub(self.first_sequence) as usize;
+        let durable = (self.durable.sequence + 1).saturating_sub(self.first_sequence) as usize;
         let records = &self.records[..durable];
         let from = records.partition_point(|bytes| !wanted(&header(bytes)));
         let wanted = records[from..].to_vec();

@@ -87,6 +87,7 @@ pub fn conforms<L: EventLog>(mut make: impl FnMut() -> L) {
 fn an_empty_log<L: EventLog>(log: &mut L) {
     assert_eq!((log.position().sequence, log.first_sequence(), log.last_time_ns()), (0, 1, 0));
     assert_eq!((log.durable_sequence(), log.acknowledged_sequence()), (0, 0));
+    assert_eq!(log.pending_bytes(), 0);
     assert_eq!(sequences(log, 1), Vec::<u64>::new());
     log.wait_durable(10).expect("nothing to wait for");
     assert!(log.newest_snapshot().expect("the log cannot be read").0.is_none());
@@ -98,12 +99,13 @@ fn what_is_durable_reads_back<L: EventLog>(log: &mut L) {
         let last = append_next(log, 1 + round % 7, Durability::Disk)
             .expect("the log refused what it has room for");
         assert_eq!(log.position().sequence, last);
+        assert!(log.pending_bytes() > 0, "it is not on the disk before it is asked to go on");
         if round % 3 == 0 {
             log.poll().expect("the log failed while nothing was wrong");
         }
         if round % 17 == 0 {
             log.wait_durable(last).expect("the log failed while nothing was wrong");
-            assert_eq!(log.durable_sequence(), last);
+            assert_eq!((log.durable_sequence(), log.pending_bytes()), (last, 0));
         }
     }
     let last = log.position().sequence;
@@ -148,16 +150,19 @@ fn levels_acknowledge<L: EventLog>(log: &mut L) {
         append_next(log, 2, Durability::Memory).expect("the log refused what it has room for");
     assert_eq!(log.acknowledged_sequence(), last, "memory is at once");
     assert_eq!(log.durable_sequence(), 0, "and not yet on the disk");
+    let first_two = log.pending_bytes();
+    assert!(first_two > 0, "the disk lacks what memory has");
     assert_eq!(sequences(log, 1), Vec::<u64>::new(), "reading shows what is durable");
     let last = append_next(log, 1, Durability::Disk).expect("the log refused what it has room for");
     assert!(log.acknowledged_sequence() < last, "the disk takes its time");
+    assert!(log.pending_bytes() > first_two, "more is on its way");
     append_next(log, 1, Durability::Memory).expect("the log refused what it has room for");
     assert!(log.acknowledged_sequence() < last, "acknowledgements keep their order");
     log.wait_durable(last).expect("the log failed while nothing was wrong");
     assert!(log.acknowledged_sequence() >= last);
     log.flush().expect("the log failed while nothing was wrong");
     log.wait_durable(last + 1).expect("the log failed while nothing was wrong");
-    assert_eq!(log.acknowledged_sequence(), last + 1);
+    assert_eq!((log.acknowledged_sequence(), log.pending_bytes()), (last + 1, 0));
     assert_eq!(sequences(log, 1), [1, 2, 3, 4]);
 }
 

@@ -255,7 +255,9 @@ impl<L: EventLog> Stage<L> {
     #[inline]
     fn release(&mut self) {
         let acknowledged = self.log.acknowledged_sequence();
-        self.shared.tell(self.sequencer.last().sequence, self.log.durable_sequence());
+        let log = &self.log;
+        let last = self.sequencer.last().sequence;
+        self.shared.tell(last, log.durable_sequence(), log.pending_bytes());
         self.shared.tell_queues(self.taken, self.outbox.produced());
         self.outbox.release(acknowledged);
         if let Some(probe) = &mut self.probe {

@@ -177,6 +177,11 @@ impl<L: EventLog, R: LogReplica> EventLog for Replicated<L, R> {
     }
 
     #[inline]
+    fn pending_bytes(&self) -> u64 {
+        self.local.pending_bytes()
+    }
+
+    #[inline]
     fn acknowledged_sequence(&self) -> u64 {
         self.local.acknowledged_sequence().min(self.replica.acknowledged_sequence())
     }

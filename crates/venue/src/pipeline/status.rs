@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     /// The last command in the log, and the last one on the disk.
     sequence: AtomicU64,
     durable: AtomicU64,
+    /// Bytes of the commands between the two.
+    pending_bytes: AtomicU64,
     failure: OnceLock<String>,
     follower_failure: OnceLock<String>,
     follower: Mutex<Desk>,
@@ -67,6 +69,7 @@ impl Shared {
             released: Apart::new(AtomicU64::new(0)),
             sequence: AtomicU64::new(sequence),
             durable: AtomicU64::new(sequence),
+            pending_bytes: AtomicU64::new(0),
             failure: OnceLock::new(),
             follower_failure: OnceLock::new(),
             follower: Mutex::default(),
@@ -160,8 +163,9 @@ impl Shared {
         self.follower.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn tell(&self, sequence: u64, durable: u64) {
+    pub(crate) fn tell(&self, sequence: u64, durable: u64, pending_bytes: u64) {
         self.sequence.store(sequence, Ordering::Relaxed);
+        self.pending_bytes.store(pending_bytes, Ordering::Relaxed);
         // Release: the follower that reads so far in the files finds it there.
         self.durable.store(durable, Ordering::Release);
     }
@@ -176,6 +180,8 @@ pub struct Queues {
     pub events: u64,
     /// Commands in the log that are not on the disk.
     pub not_durable: u64,
+    /// Their bytes, as the log counts them.
+    pub not_durable_bytes: u64,
 }
 
 /// A snapshot that was taken.
@@ -310,6 +316,7 @@ impl Status {
             commands: load(&self.0.handed_in).saturating_sub(load(&self.0.taken)),
             events: load(&self.0.produced).saturating_sub(read),
             not_durable: self.sequence().saturating_sub(self.durable_sequence()),
+            not_durable_bytes: load(&self.0.pending_bytes),
         }
     }
 

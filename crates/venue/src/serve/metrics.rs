@@ -187,6 +187,9 @@ fn observe(registry: &Registry, status: &Status) -> Result<(), RegistryError> {
     gauge("journal_lag_commands", "Commands of the log that are not on the disk.", |status| {
         status.queues().not_durable as f64
     })?;
+    gauge("journal_lag_bytes", "Bytes of those commands, framed and padded.", |status| {
+        status.queues().not_durable_bytes as f64
+    })?;
     gauge("command_sequence", "The last command of the log.", |status| status.sequence() as f64)?;
     gauge("venue_takes_orders", "One while the venue takes commands.", |status| {
         f64::from(u8::from(status.health() == Health::Running))

@@ -1,17 +1,17 @@
 //! A disk that loses power, or fails: what was told is there, and a venue whose log fails tells
 //! nothing more.
 
-use tiercel_journal::{EventLog, Journal};
+use tiercel_journal::{Durability, EventLog, Journal};
 use tiercel_testkit::random::Random;
 use tiercel_testkit::simulated_disk::{Fault, SimulatedDisk, SimulatedFolder};
 use tiercel_types::Timestamp;
 use tiercel_venue::models::{ModelLimits, Models};
 use tiercel_venue::pipeline::{
-    Busy, Core, CoreError, Delivery, Handle, Health, Submission, pipeline,
+    Busy, Core, CoreError, Delivery, Handle, Health, PipelineOptions, Submission, pipeline,
 };
 use tiercel_venue::store::{self, Opened};
 
-use crate::it::place::{Flow, SMALL_PIPELINE, setup, store_options};
+use crate::it::place::{Flow, SMALL_PIPELINE, ask, setup, store_options};
 
 type Simulated = Core<Journal<SimulatedDisk>>;
 
@@ -104,4 +104,29 @@ fn a_failed_write_stops_the_venue_says_so_and_tells_nothing_more() {
         while handle.poll(100, |_| late += 1).is_ok_and(|count| count > 0) {}
         assert_eq!(late, 0, "{fault:?}");
     }
+}
+
+#[test]
+fn what_the_disk_lacks_is_told_in_commands_and_in_bytes() {
+    let folder = SimulatedFolder::default();
+    let Opened { journal, engine, .. } = open(&folder, 1);
+    let options = PipelineOptions { durability: Durability::Memory, ..SMALL_PIPELINE };
+    let (mut core, mut handles) = pipeline(&options, journal, engine, 1);
+    let status = handles[0].status();
+    let lag = || (status.queues().not_durable, status.queues().not_durable_bytes);
+    assert_eq!(lag(), (0, 0));
+    let mut told = Vec::new();
+    for (command, number) in setup().into_iter().zip(1..=3) {
+        handles[0].submit(Submission { token: 1, commands: &[command] }).unwrap();
+        core.poll(Timestamp(number)).unwrap();
+        assert_eq!(lag(), (number, core.log().pending_bytes()));
+        told.push(lag().1);
+    }
+    assert!(told[0] > 0 && told.is_sorted_by(|one, next| one < next), "{told:?}");
+    // With every command on the disk before it is told, nothing is left behind.
+    let Opened { journal, engine, .. } = open(&SimulatedFolder::default(), 2);
+    let (mut core, mut handles) = pipeline(&SMALL_PIPELINE, journal, engine, 1);
+    ask(&mut core, &mut handles[0], 1, &setup()[..1]);
+    let queues = handles[0].status().queues();
+    assert_eq!((queues.not_durable, queues.not_durable_bytes), (0, 0));
 }

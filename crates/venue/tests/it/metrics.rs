@@ -82,6 +82,7 @@ fn what_happened_is_counted_and_measured() {
         "stream_subscriptions{interface=\"binance\"}",
         "snapshot_sequence",
         "journal_lag_commands",
+        "journal_lag_bytes",
         "connections{door=\"admin\"}",
     ] {
         assert!(value(name) >= 0.0, "{name}");
