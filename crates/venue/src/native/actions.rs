@@ -20,7 +20,9 @@ use super::view::Fill;
 use crate::events::{Events, all};
 use crate::models::Models;
 
-pub use cancel::{CancelAllQuery, CountdownRequest, cancel, cancel_all, cancel_list, countdown};
+pub use cancel::{
+    CancelAllQuery, CountdownRequest, cancel, cancel_all, cancel_by_id, cancel_list, countdown,
+};
 pub use change::{AmendRequest, amend, replace};
 pub use enter::{conditional, place};
 pub use lists::{BracketRequest, ListRequest, bracket, oco, oto, otoco};

@@ -226,9 +226,26 @@ impl<'c> Call<'c> {
         if known.is_some_and(|order| order.instrument != spec.instrument) {
             return Err(Problem::unknown_order());
         }
-        if known.is_some_and(|order| !order.stage.is_live()) {
-            return Err(Problem::order_not_live());
-        }
+        check_may_live(known)?;
         Ok((spec, name))
     }
+
+    /// The name of the order that is the first place of the path, of whichever instrument, which may
+    /// live.
+    ///
+    /// # Errors
+    /// When that is no name, or the order has ended.
+    pub fn target_of_any(&self) -> Result<OrderName, Problem> {
+        let name = OrderName::read(self.place(0))?;
+        check_may_live(name.find(self.models, self.account))?;
+        Ok(name)
+    }
+}
+
+/// An order that is not known may be on its way.
+fn check_may_live(known: Option<&OrderView>) -> Result<(), Problem> {
+    if known.is_some_and(|order| !order.stage.is_live()) {
+        return Err(Problem::order_not_live());
+    }
+    Ok(())
 }

@@ -210,6 +210,12 @@ endpoints! {
     /// Cancel all orders in some time from now, unless this is sent again
     POST "orders/countdown" Trade 1, NoQuery, CountdownRequest => Countdown
         = actions::countdown as "countdown";
+    /// Cancel an order, of whichever instrument
+    POST "orders/{order_id}/cancel" Trade 1, NoQuery, NoBody => Order
+        = actions::cancel_by_id as "cancel_by_id_by_post";
+    /// Cancel an order, of whichever instrument
+    DELETE "orders/{order_id}/cancel" Trade 1, NoQuery, NoBody => Order
+        = actions::cancel_by_id as "cancel_by_id";
     /// Cancel an order
     POST "orders/{symbol}/{order_id}/cancel" Trade 1, NoQuery, NoBody => Order
         = actions::cancel as "cancel_by_post";
@@ -251,14 +257,14 @@ fn places(template: &str, path: &str) -> Option<Vec<String>> {
 /// # Errors
 /// No such path; or no such method, and those that the path has.
 pub fn find(method: &str, path: &str) -> Result<Found, NotFound> {
-    let mut allowed = Vec::new();
-    for endpoint in ENDPOINTS {
-        if let Some(places) = places(endpoint.path, path) {
-            if endpoint.method == method {
-                return Ok((endpoint, places));
-            }
-            allowed.push(endpoint.method);
-        }
+    let of = |endpoint: &'static Endpoint| Some((endpoint, places(endpoint.path, path)?));
+    let mut found: Vec<_> = ENDPOINTS.iter().filter_map(of).collect();
+    // Of `orders/{symbol}/{order_id}` and `orders/{order_id}/cancel` it is the one that says more.
+    let fewest = found.iter().map(|(_, places)| places.len()).min();
+    found.retain(|(_, places)| Some(places.len()) == fewest);
+    let allowed: Vec<_> = found.iter().map(|(endpoint, _)| endpoint.method).collect();
+    if let Some(found) = found.into_iter().find(|(endpoint, _)| endpoint.method == method) {
+        return Ok(found);
     }
     let problem = if allowed.is_empty() {
         Problem::new(Code::UnknownPath, "no such path: see /docs")
@@ -285,6 +291,9 @@ mod tests {
             of("order", &["A/B", "client:x"])
         );
         assert_eq!(found("POST", "/api/v1/orders/A/7/cancel"), of("cancel_by_post", &["A", "7"]));
+        assert_eq!(found("DELETE", "/api/v1/orders/7/cancel"), of("cancel_by_id", &["7"]));
+        let (_, allowed) = find("PATCH", "/api/v1/orders/7/cancel").err().unwrap();
+        assert_eq!(allowed, ["POST", "DELETE"], "an order of the symbol 7 is not meant");
         for path in ["/api/v1/", "/api/v1/orders/", "/api/v1/nothing", "/api/v1/orders//7", "/"] {
             assert_eq!(find("GET", path).err().unwrap().0.code, "UNKNOWN_PATH", "{path}");
         }

@@ -216,6 +216,17 @@ fn orders_are_amended_replaced_and_cancelled_by_id_and_by_name() {
     let placed = one.v1_order(&limit("buy", "50000")).good();
     let by_id = format!("orders/BTCUSDT/{}/cancel", id(&placed["order"]));
     assert_eq!(one.v1("POST", &by_id, &json!({})).good()["status"], "ended");
+    // Ids and names are the account's, of whichever instrument.
+    let named = with(&limit("buy", "50000"), &json!({ "client_order_id": "e" }));
+    let placed = [limit("buy", "50000"), named].map(|order| one.v1_order(&order).good());
+    let by_id = format!("orders/{}/cancel", id(&placed[0]["order"]));
+    venue.two.v1("POST", &by_id, &Value::Null).problem(404, "UNKNOWN_ORDER");
+    for (method, path) in [("POST", by_id.as_str()), ("DELETE", "orders/client:e/cancel")] {
+        assert_eq!(one.v1(method, path, &Value::Null).good()["status"], "ended");
+        one.v1(method, path, &Value::Null).problem(409, "ORDER_NOT_LIVE");
+    }
+    one.v1("DELETE", "orders/99/cancel", &Value::Null).problem(404, "UNKNOWN_ORDER");
+    one.v1("DELETE", "orders/BTCUSDT/cancel", &Value::Null).problem(400, "INVALID_FIELD");
     let later = one.v1("POST", "orders/countdown", &json!({ "after_ms": 60000 })).good();
     assert!(later["at_ns"].as_str().unwrap().parse::<u64>().unwrap() > now_ms() * 1_000_000);
     assert_eq!(one.v1("POST", "orders/countdown", &json!({ "after_ms": 0 })).good(), json!({}));

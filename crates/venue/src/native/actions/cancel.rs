@@ -3,11 +3,11 @@
 use tiercel_types::command::{CancelOrder, CountdownCancel, MassCancel};
 use tiercel_types::event::CountdownSet;
 use tiercel_types::order::SideScope;
-use tiercel_types::{ClientOrderId, Command, InstrumentId, ListId, OrderId};
+use tiercel_types::{AccountId, ClientOrderId, Command, InstrumentId, ListId, OrderId};
 
 use super::{Doing, ended, granted};
 use crate::events::{Events, first};
-use crate::native::call::{Call, OrderName, Submit};
+use crate::native::call::{Call, OrderName, Submit, Work};
 use crate::native::problem::{Code, Problem};
 use crate::native::scalar::{OrderIdText, SideScopeText, SymbolText};
 use crate::native::table::{NoBody, NoQuery};
@@ -15,16 +15,23 @@ use crate::native::view::{Cancelled, Countdown, Order, time};
 
 /// `POST orders/{symbol}/{order_id}/cancel`, `DELETE orders/{symbol}/{order_id}`.
 pub fn cancel(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Doing<Order> {
-    let (_, target) = call.target()?;
-    let account = call.account;
+    call.target().map(|(_, target)| cancel_one(call.account, target))
+}
+
+/// `POST orders/{order_id}/cancel`, `DELETE orders/{order_id}/cancel`.
+pub fn cancel_by_id(call: &Call<'_>, _: &NoQuery, _: &NoBody) -> Doing<Order> {
+    call.target_of_any().map(|target| cancel_one(call.account, target))
+}
+
+fn cancel_one(account: AccountId, target: OrderName) -> Work<Order> {
     let OrderName { order_id, client_order_id } = target;
     let command = CancelOrder { order_id, account, client_order_id };
-    Ok(Submit::of(vec![command.into()], move |models, events| {
+    Submit::of(vec![command.into()], move |models, events| {
         granted(events, |denied| target.denied(models, account, denied.reason))?;
         let ended = ended(events).next().ok_or_else(Problem::internal)?;
         let order = models.orders().get(account, ended).ok_or_else(Problem::internal)?;
         Ok(Order::of(models, order))
-    }))
+    })
 }
 
 query! {
