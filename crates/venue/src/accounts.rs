@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 use tiercel_types::AccountId;
 
@@ -145,12 +146,20 @@ struct KeyEntry {
     api_key: String,
     account: u32,
     permissions: Vec<Permission>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "secret_text")]
     secret: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_env: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ed25519_public_key: Option<String>,
+}
+
+/// A secret. What it is instead is not told: that may be a secret without its quotes.
+fn secret_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match toml::Value::deserialize(deserializer) {
+        Ok(toml::Value::String(secret)) => Ok(Some(secret)),
+        _ => Err(D::Error::custom("`secret` is a text in quotes")),
+    }
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
@@ -316,7 +325,7 @@ fn from_environment(name: &str) -> Option<String> {
 
 /// The entries of a file's text, with their lines.
 fn entries(text: &str) -> Result<Vec<(usize, KeyEntry)>, String> {
-    let line_at = |at: usize| 1 + text[..at.min(text.len())].matches('\n').count();
+    let line_at = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
     let file: KeysFile = toml::from_str(text).map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| line_at(span.start));
         format!("line {line}: {}", error.message())
@@ -408,10 +417,14 @@ mod tests {
             ("secret = \"\"", "line 2: the secret is empty"),
             ("secret = \"hidden\"\ncolour = 1", "colour"),
             ("secret = \"hidden", "line 6"),
+            ("secret = 5417", "line 6: `secret` is a text in quotes"),
+            ("secret = [\"hidden\"]", "line 6: `secret` is a text in quotes"),
+            ("secret = 2026-11-21", "line 6: `secret` is a text in quotes"),
         ] {
             let message = parse(&format!("{GOOD}{rest}")).unwrap_err();
             assert!(message.contains(expected), "{message}");
-            assert!(!message.contains("hidden"), "{message}");
+            let told = ["hidden", "5417", "2026"].into_iter().find(|it| message.contains(it));
+            assert_eq!(told, None, "{message}");
         }
         let twice = format!("{GOOD}secret = \"a\"{GOOD}secret = \"b\"");
         assert!(parse(&twice).unwrap_err().contains("that of another key"));
