@@ -11,6 +11,7 @@ use tiercel_types::{
 use super::answer::{Decimal, NANOS_PER_MILLI, write};
 use super::denial::denial;
 use super::error::ApiError;
+use super::execution_report::execution_id;
 use super::order::OrderName;
 use super::params::Params;
 use super::view::order_status;
@@ -95,7 +96,7 @@ pub(super) const NO_CHANGE: &str = "The requested action would change no state; 
 pub struct Amended {
     order_id: OrderId,
     time_ns: u64,
-    sequence: u64,
+    execution_id: u64,
 }
 
 impl Amended {
@@ -108,7 +109,8 @@ impl Amended {
         order_id: OrderId,
     ) -> Result<Self, ApiError> {
         let done = |header: &EventHeader| {
-            Ok(Self { order_id, time_ns: header.time_ns, sequence: header.sequence })
+            let execution_id = execution_id(header.sequence, header.index);
+            Ok(Self { order_id, time_ns: header.time_ns, execution_id })
         };
         for (header, event) in events {
             match event {
@@ -138,7 +140,7 @@ impl Amended {
         let order = models.orders().get(account, self.order_id).ok_or_else(ApiError::internal)?;
         write(&AmendAnswer {
             transact_time: self.time_ns / NANOS_PER_MILLI,
-            execution_id: self.sequence,
+            execution_id: self.execution_id,
             amended_order: AmendedOrder::of(models, order, spec, old_name),
         })
     }

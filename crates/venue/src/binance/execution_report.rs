@@ -18,6 +18,11 @@ use crate::models::{OrderStage, OrderView, Orders, PreventedView};
 /// Bits of an execution id that are the event's place in its command.
 const INDEX_BITS: u32 = 20;
 
+/// The id of what happened to an order: greater of what came later.
+pub(super) fn execution_id(sequence: u64, index: u32) -> u64 {
+    sequence << INDEX_BITS | u64::from(index)
+}
+
 /// A fill, as the one who has it sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct ReportedFill {
@@ -228,7 +233,7 @@ pub fn execution_report(
         fee_asset: fill.map(|fill| fill.fee_asset.as_str()),
         transaction_time: time,
         t: trade_id.unwrap_or(-1),
-        execution_id: header.sequence << INDEX_BITS | u64::from(header.index),
+        execution_id: execution_id(header.sequence, header.index),
         w: is_working(order),
         m: fill.is_some_and(|fill| fill.is_maker),
         ignored: false,

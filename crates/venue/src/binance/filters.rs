@@ -94,15 +94,155 @@ fn check_slice(spec: &InstrumentSpec, order: &NewOrder) -> Result<(), ApiError> 
 
 fn check_terms(spec: &InstrumentSpec, terms: &OrderTerms) -> Result<(), ApiError> {
     if terms.trigger == Trigger::TrailingStop {
+        // It need not have one.
+        if !terms.activation_price.is_zero() {
+            check_price(spec, terms.activation_price)?;
+        }
         if !(1..=TRAILING_BPS_MAX).contains(&terms.trailing_bps) {
             return Err(ApiError::filter("TRAILING_DELTA"));
         }
-        // It need not have one.
-        return if terms.activation_price.is_zero() {
-            Ok(())
-        } else {
-            check_price(spec, terms.activation_price)
-        };
+        return Ok(());
     }
     check_price(spec, terms.trigger_price)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binance::denial::denial;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use tiercel_matching::{EngineConfig, FullEngine, Progress};
+    use tiercel_types::command::{
+        AccountState, AddAsset, AddInstrument, Deposit, NewAdvancedOrder, SetAccount,
+    };
+    use tiercel_types::{
+        AccountId, AssetId, Command, Event, EventBuffer, InstrumentId, Side, TimeInForce, Timestamp,
+    };
+
+    const CONFIG: EngineConfig =
+        EngineConfig { shard: 0, hash_seed: 1, orders: 16, window_ticks: 64 };
+    const OWNER: AccountId = AccountId(1);
+    const MARKET: InstrumentId = InstrumentId(1);
+    const ASSETS: (AssetId, AssetId) = (AssetId(1), AssetId(2));
+    /// A tenth, in units of 10^-8.
+    const TENTH: u64 = 10_000_000;
+
+    /// What the engine denies the order by, if that is a filter.
+    fn filter_of_engine(spec: &InstrumentSpec, command: Command) -> Option<ApiError> {
+        let set = SetAccount {
+            account: OWNER,
+            trade_group: 0,
+            max_open_orders: 0,
+            state: AccountState::Active,
+            reserved: [0; 3],
+        };
+        let fund = |asset: AssetId| Deposit {
+            funding_id: asset.0.into(),
+            account: OWNER,
+            asset,
+            amount: Money::from_units(1 << 80),
+        };
+        let name = |asset, code: &str| AddAsset { asset, code: code.parse().unwrap() };
+        let (base, quote) = ASSETS;
+        let commands: [Command; 7] = [
+            name(base, "BTC").into(),
+            name(quote, "USDT").into(),
+            AddInstrument { spec: *spec }.into(),
+            set.into(),
+            fund(base).into(),
+            fund(quote).into(),
+            command,
+        ];
+        let mut engine = FullEngine::new(CONFIG);
+        let mut events = EventBuffer::with_capacity(64);
+        for (command, sequence) in commands.iter().zip(1..) {
+            events.clear();
+            let done = engine.apply(sequence, Timestamp(sequence), command, &mut events);
+            assert_eq!(done, Progress::Done);
+            let denied = events.refs().find_map(|(_, event)| match event.to_event() {
+                Event::Denied(denied) => Some(denied),
+                _ => None,
+            });
+            if let Some(denied) = denied {
+                assert_eq!(sequence, 7, "{:?}", denied.reason);
+                return Some(denial(denied.reason, denied.command)).filter(|it| it.code == -1013);
+            }
+        }
+        None
+    }
+
+    fn spec() -> impl Strategy<Value = InstrumentSpec> {
+        let price =
+            |tenths: Vec<i64>| select(tenths).prop_map(|it| Price::from_units(it * 10_000_000));
+        let qty = |tenths: Vec<u64>| select(tenths).prop_map(|it| Qty::from_units(it * TENTH));
+        let prices = (price(vec![0, 4]), price(vec![0, 16]));
+        let qtys = (qty(vec![0, 4]), qty(vec![0, 16]));
+        let values = (qty(vec![0, 5]), qty(vec![0, 15]));
+        (prices, qtys, values, select(vec![0_u32, 3])).prop_map(|(prices, qtys, values, parts)| {
+            let (tick, lot) = (Price::from_units(20_000_000), Qty::from_units(2 * TENTH));
+            let mut spec = InstrumentSpec::new(MARKET, ASSETS.0, ASSETS.1, tick, lot);
+            spec.symbol = "BTCUSDT".parse().unwrap();
+            (spec.min_price, spec.max_price) = prices;
+            (spec.min_qty, spec.max_qty) = qtys;
+            (spec.min_notional, spec.max_notional) = values;
+            spec.max_iceberg_parts = parts;
+            spec
+        })
+    }
+
+    fn order() -> impl Strategy<Value = NewOrder> {
+        let shape = (0_u8..3, any::<bool>());
+        (shape, 0_i64..20, 0_u64..20, 0_u64..20).prop_map(|((kind, buys), price, qty, slice)| {
+            let side = if buys { Side::Buy } else { Side::Sell };
+            let (price, qty) =
+                (Price::from_units(price * 10_000_000), Qty::from_units(qty * TENTH));
+            let limit = NewOrder::limit(MARKET, OWNER, side, price, qty);
+            let market = NewOrder {
+                kind: OrderKind::Market,
+                time_in_force: TimeInForce::Ioc,
+                price: Price::ZERO,
+                ..limit
+            };
+            match kind {
+                // What is shown of it is no more than there is of it: `Fields` sees to that.
+                0 => NewOrder { display_qty: Qty::from_units(slice * TENTH).min(qty), ..limit },
+                1 => market,
+                _ => NewOrder { qty: Qty::ZERO, quote_qty: qty, ..market },
+            }
+        })
+    }
+
+    fn terms() -> impl Strategy<Value = Option<OrderTerms>> {
+        let price = (0_i64..20).prop_map(|tenths| Price::from_units(tenths * 10_000_000));
+        let bps = select(vec![0, 1, TRAILING_BPS_MAX, TRAILING_BPS_MAX + 1]);
+        (0_u8..3, price, bps).prop_map(|(kind, price, trailing_bps)| match kind {
+            0 => None,
+            1 => Some(OrderTerms {
+                trigger: Trigger::Stop,
+                trigger_price: price,
+                ..OrderTerms::NONE
+            }),
+            _ => Some(OrderTerms {
+                trigger: Trigger::TrailingStop,
+                trailing_bps,
+                activation_price: price,
+                ..OrderTerms::NONE
+            }),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_refused_here_is_what_the_engine_denies(
+            spec in spec(), order in order(), terms in terms(),
+        ) {
+            let command = match terms {
+                Some(terms) => NewAdvancedOrder { order, terms }.into(),
+                None => order.into(),
+            };
+            let refused = check(&spec, &order, terms.as_ref()).err();
+            prop_assert_eq!(refused, filter_of_engine(&spec, command));
+        }
+    }
 }

@@ -5,6 +5,7 @@ use tiercel_types::{AccountId, InstrumentSpec, OrderId, Price, Qty};
 
 use super::answer::{Decimal, NANOS_PER_MILLI, write};
 use super::error::ApiError;
+use super::execution_report::execution_id;
 use super::page::{ROWS_DEFAULT, ROWS_MAX, limit};
 use super::params::Params;
 use super::questions::instrument;
@@ -101,7 +102,7 @@ impl<'a> AmendmentRow<'a> {
         Self {
             symbol: spec.symbol.as_str(),
             order_id: view.order_id.0,
-            execution_id: view.sequence,
+            execution_id: execution_id(view.sequence, view.index),
             orig_client_order_id: view.old_client_order_id.as_str(),
             new_client_order_id: view.new_client_order_id.as_str(),
             orig_qty: Decimal(view.old_qty),
@@ -127,6 +128,8 @@ pub fn amendments(
     let limit = limit(params, ROWS_DEFAULT, ROWS_MAX)?;
     params.finish()?;
     let found = models.amendments().of(account, OrderId(order_id));
-    let found = found.filter(|view| view.instrument == spec.instrument && view.sequence >= from);
+    let found = found.filter(|view| {
+        view.instrument == spec.instrument && execution_id(view.sequence, view.index) >= from
+    });
     write(&found.take(limit).map(|view| AmendmentRow::of(&spec, view)).collect::<Vec<_>>())
 }

@@ -108,8 +108,8 @@ impl Clock {
         let Some(first) = traded.first() else { return Vec::new() };
         let last = self.start(now.min(nanos(span.to_ms)));
         let mut start = first.start;
-        if span.from_ms > 0 {
-            let from = nanos(span.from_ms);
+        if let Some(from_ms) = span.from_ms {
+            let from = nanos(from_ms);
             let at = self.start(from);
             start = start.max(if at < from { self.next(at) } else { at });
         } else {
@@ -275,7 +275,7 @@ mod tests {
         minutes.iter().zip((10..).step_by(10)).map(candle).collect()
     }
 
-    fn closes(from: u64, to: u64, limit: usize, now: u64) -> Vec<(u64, i64, u64)> {
+    fn closes(from: Option<u64>, to: u64, limit: usize, now: u64) -> Vec<(u64, i64, u64)> {
         let clock = Clock { interval: Interval::Minutes(1), zone_ns: 0 };
         let span = Span { from_ms: from, to_ms: to };
         let candles = clock.candles(&traded(&[3, 5, 6]), &span, limit, nanos(now));
@@ -289,14 +289,15 @@ mod tests {
     fn each_interval_has_a_candle_from_the_first_trade_on() {
         let now = 7 * MINUTE_MS + 30_000;
         let all = [(3, 10, 1), (4, 10, 0), (5, 20, 1), (6, 30, 1), (7, 30, 0)];
-        assert_eq!(closes(0, u64::MAX, 500, now), all);
-        assert_eq!(closes(0, u64::MAX, 2, now), all[3..], "the newest without a start");
-        assert_eq!(closes(0, 6 * MINUTE_MS, 2, now), all[2..4], "up to an end");
-        assert_eq!(closes(1, u64::MAX, 2, now), all[..2], "the oldest from a start on");
-        assert_eq!(closes(4 * MINUTE_MS, u64::MAX, 1, now), all[1..2], "which is included");
-        assert_eq!(closes(4 * MINUTE_MS + 1, u64::MAX, 1, now), all[2..3]);
-        assert_eq!(closes(8 * MINUTE_MS, u64::MAX, 5, now), [], "nothing of the future");
-        assert_eq!(closes(0, 2 * MINUTE_MS, 5, now), [], "nothing before the first trade");
+        assert_eq!(closes(None, u64::MAX, 500, now), all);
+        assert_eq!(closes(None, u64::MAX, 2, now), all[3..], "the newest without a start");
+        assert_eq!(closes(None, 6 * MINUTE_MS, 2, now), all[2..4], "up to an end");
+        assert_eq!(closes(Some(1), u64::MAX, 2, now), all[..2], "the oldest from a start on");
+        assert_eq!(closes(Some(0), u64::MAX, 2, now), all[..2], "which may be the first moment");
+        assert_eq!(closes(Some(4 * MINUTE_MS), u64::MAX, 1, now), all[1..2], "which is included");
+        assert_eq!(closes(Some(4 * MINUTE_MS + 1), u64::MAX, 1, now), all[2..3]);
+        assert_eq!(closes(Some(8 * MINUTE_MS), u64::MAX, 5, now), [], "nothing of the future");
+        assert_eq!(closes(None, 2 * MINUTE_MS, 5, now), [], "nothing before the first trade");
     }
 
     #[test]

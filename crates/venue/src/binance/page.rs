@@ -22,23 +22,24 @@ pub(super) fn limit(params: &Params<'_>, default: usize, most: usize) -> Result<
 
 /// A span of time, both ends included.
 pub(super) struct Span {
-    pub(super) from_ms: u64,
+    /// `None`: from the first on, of which the newest are wanted where there are too many.
+    pub(super) from_ms: Option<u64>,
     pub(super) to_ms: u64,
 }
 
 impl Span {
     pub(super) fn read(params: &Params<'_>) -> Result<Self, ApiError> {
-        let from_ms = params.integer("startTime")?.unwrap_or(0);
-        let to_ms = params.integer("endTime")?.unwrap_or(u64::MAX);
+        let from_ms = params.time_ms("startTime")?;
+        let to_ms = params.time_ms("endTime")?.unwrap_or(u64::MAX);
         Ok(Self { from_ms, to_ms })
     }
 
     pub(super) fn holds(&self, time: Timestamp) -> bool {
-        (self.from_ms..=self.to_ms).contains(&(time.0 / NANOS_PER_MILLI))
+        (self.from_ms.unwrap_or(0)..=self.to_ms).contains(&(time.0 / NANOS_PER_MILLI))
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.from_ms == 0 && self.to_ms == u64::MAX
+        self.from_ms.is_none() && self.to_ms == u64::MAX
     }
 }
 
@@ -72,7 +73,7 @@ impl Page {
     /// Those of the rows that are on it: with a first id or a start the oldest, else the newest; oldest
     /// first.
     pub(super) fn of<T>(&self, rows: impl DoubleEndedIterator<Item = T>) -> Vec<T> {
-        if self.from.is_some() || self.span.from_ms > 0 {
+        if self.from.is_some() || self.span.from_ms.is_some() {
             return rows.take(self.limit).collect();
         }
         let mut newest: Vec<T> = rows.rev().take(self.limit).collect();
@@ -86,6 +87,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_span_is_told_in_milliseconds_or_microseconds() {
+        let query = "startTime=1700000000000123&endTime=1700000000005";
+        let span = Span::read(&Params::parse(query, "").unwrap()).unwrap();
+        assert_eq!((span.from_ms, span.to_ms), (Some(1_700_000_000_000), 1_700_000_000_005));
+    }
+
+    #[test]
     fn the_oldest_are_on_it_from_a_start_on_and_else_the_newest() {
         let of = |query: &str| {
             let page = Page::read(&Params::parse(query, "").unwrap(), "fromId").unwrap();
@@ -94,6 +102,7 @@ mod tests {
         assert_eq!(of("limit=2"), (vec![2, 3], true));
         assert_eq!(of("limit=2&fromId=0"), (vec![1, 2], true));
         assert_eq!(of("limit=2&startTime=1"), (vec![1, 2], true));
+        assert_eq!(of("limit=2&startTime=0"), (vec![1, 2], true));
         assert_eq!(of("limit=2&endTime=1"), (vec![2, 3], true));
         assert_eq!(of("fromId=1&endTime=9"), (vec![1, 2, 3], false));
     }

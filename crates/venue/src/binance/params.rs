@@ -20,8 +20,15 @@ const INTEGER: &str = "^[0-9]{1,20}$";
 const SYMBOL: &str = "^[A-Z0-9-_.]{1,20}$";
 /// What client order ids look like.
 const CLIENT_ORDER_ID: &str = "^[a-zA-Z0-9-_]{1,36}$";
-/// Characters on both sides of a decimal's point.
-const DECIMAL_DIGITS_MAX: usize = 20;
+/// The most digits of a whole number, and of a decimal on either side of its point.
+const DIGITS_MAX: usize = 20;
+/// Units of 10^-8 in a thousandth.
+const UNITS_OF_THOUSANDTH: u64 = 100_000;
+/// Times from here on count microseconds: in milliseconds they would lie beyond the year 5138.
+const MICROSECONDS_FROM: u64 = 100_000_000_000_000;
+
+/// A name and its value, decoded.
+pub type Pair<'r> = (Cow<'r, str>, Cow<'r, str>);
 
 /// One parameter, decoded.
 #[derive(Clone, Debug)]
@@ -48,35 +55,23 @@ impl<'r> Params<'r> {
     /// -1100 for text that is not percent-encoded UTF-8, -1101 for a parameter given twice or
     /// more than [`PARAMETERS_MAX`] of them.
     pub fn parse(query: &'r str, body: &'r str) -> Result<Self, ApiError> {
-        let mut params: Vec<Param<'r>> = Vec::new();
-        let mut of_query = 0;
-        for (part, text) in [query, body].into_iter().enumerate() {
-            for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                let (name, value) = (decode(name)?, decode(value)?);
-                let seen = params.iter().position(|param| param.name == name);
-                match seen {
-                    // The query string's is used.
-                    Some(at) if part == 1 && at < of_query => {}
-                    Some(_) => return Err(ApiError::duplicate_parameter()),
-                    None if params.len() == PARAMETERS_MAX => {
-                        return Err(ApiError::too_many_parameters());
-                    }
-                    None => params.push(Param { name, value }),
-                }
-            }
-            if part == 0 {
-                of_query = params.len();
+        let mut params = Self::of(pairs_of(query)?)?;
+        for param in Self::of(pairs_of(body)?)?.params {
+            if !params.params.iter().any(|known| known.name == param.name) {
+                params.params.push(param);
             }
         }
-        Ok(Self { params, read: Cell::new(0) })
+        if params.params.len() > PARAMETERS_MAX {
+            return Err(ApiError::too_many_parameters());
+        }
+        Ok(params)
     }
 
     /// Parameters that are split and decoded already, as the `WebSocket` interface has them.
     ///
     /// # Errors
     /// -1101 for a parameter given twice or more than [`PARAMETERS_MAX`] of them.
-    pub fn of(pairs: Vec<(Cow<'r, str>, Cow<'r, str>)>) -> Result<Self, ApiError> {
+    pub fn of(pairs: Vec<Pair<'r>>) -> Result<Self, ApiError> {
         if pairs.len() > PARAMETERS_MAX {
             return Err(ApiError::too_many_parameters());
         }
@@ -149,11 +144,33 @@ impl<'r> Params<'r> {
     /// -1100 for anything but digits, -1108 for a number beyond 2^63 - 1.
     pub fn integer(&self, name: &str) -> Result<Option<u64>, ApiError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
-        if text.len() > DECIMAL_DIGITS_MAX || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        if text.len() > DIGITS_MAX || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(ApiError::illegal_characters(name, INTEGER));
         }
         let number: i64 = text.parse().map_err(|_| ApiError::overflowed(name))?;
         Ok(Some(number.unsigned_abs()))
+    }
+
+    /// An optional moment, which may count milliseconds or microseconds; in milliseconds.
+    ///
+    /// # Errors
+    /// As [`Params::integer`].
+    pub fn time_ms(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        let in_ms = |time| if time >= MICROSECONDS_FROM { time / 1_000 } else { time };
+        Ok(self.integer(name)?.map(in_ms))
+    }
+
+    /// An optional decimal of three places, in thousandths.
+    ///
+    /// # Errors
+    /// As [`Params::qty`]; -1111 from the fourth place on.
+    pub fn thousandths(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let units = decimal_units(name, text)?;
+        if !units.is_multiple_of(UNITS_OF_THOUSANDTH) {
+            return Err(ApiError::precision(name));
+        }
+        Ok(Some(units / UNITS_OF_THOUSANDTH))
     }
 
     /// An optional truth value: `true` or `false`, in any case.
@@ -229,8 +246,7 @@ pub fn well_formed_symbol(text: &str) -> Result<(), ApiError> {
 fn decimal_units(name: &str, text: &str) -> Result<u64, ApiError> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| {
-        (1..=DECIMAL_DIGITS_MAX).contains(&part.len())
-            && part.bytes().all(|byte| byte.is_ascii_digit())
+        (1..=DIGITS_MAX).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
     };
     if !digits(whole) || !digits(fraction) {
         return Err(ApiError::illegal_characters(name, DECIMAL));
@@ -242,6 +258,16 @@ fn decimal_units(name: &str, text: &str) -> Result<u64, ApiError> {
             ApiError::illegal_characters(name, DECIMAL)
         }
     })
+}
+
+/// The parameters of a form, decoded: one more than a request may have at most.
+fn pairs_of(form: &str) -> Result<Vec<Pair<'_>>, ApiError> {
+    let pairs = form.split('&').filter(|pair| !pair.is_empty()).take(PARAMETERS_MAX + 1);
+    let decoded = pairs.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((decode(name)?, decode(value)?))
+    });
+    decoded.collect()
 }
 
 /// Undoes percent-encoding; a plus sign is a blank, as forms write it.
@@ -266,8 +292,11 @@ mod tests {
         assert_eq!(params.text("c").unwrap(), Some("4"));
         assert_eq!(code(Params::parse("a=1&a=1", "")), -1101);
         assert_eq!(code(Params::parse("", "a=1&a=2")), -1101);
+        assert_eq!(code(Params::parse("a=1", "a=2&a=3")), -1101);
         let many: String = (0..65).fold(String::new(), |form, at| form + &format!("&p{at}=1"));
         assert_eq!(code(Params::parse(&many, "")), -1101);
+        let (half, other) = many.split_at(many.len() / 2 - many.len() / 2 % 4);
+        assert_eq!(code(Params::parse(half, other)), -1101, "both together");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::order_list::ListName;
 use super::page::{Page, limit};
 use super::params::{Params, well_formed_symbol};
 use super::rate_limit::RateLimits;
-use super::view;
+use super::view::{self, OwnSide};
 use crate::models::{ListView, Models, OrderView};
 use crate::open_orders::OpenOrderRules;
 
@@ -308,7 +308,7 @@ pub fn all_order_lists(
 }
 
 /// `GET myTrades`: those of the venue's newest trades that are the account's. With `fromId` or a
-/// start the oldest from there on, else the newest.
+/// start the oldest from there on, else the newest. A trade of the account with itself has two rows.
 ///
 /// # Errors
 /// For parameters that are wrong.
@@ -319,18 +319,17 @@ pub fn my_trades(
 ) -> Result<String, ApiError> {
     let spec = instrument(models, params)?;
     let codes = assets(models, &spec)?;
-    let order_id = params.integer("orderId")?;
+    let order_id = params.integer("orderId")?.map(OrderId);
     let page = Page::read(params, "fromId")?;
     params.finish()?;
     page.check_either()?;
-    let wanted = |id: u64| order_id.is_none_or(|one| one == id);
-    let own = models
+    let sides = models
         .trades()
         .from(spec.instrument, TradeId(page.from.unwrap_or(0)))
-        .filter(|trade| trade.is_of(account) && page.span.holds(trade.time));
-    let own = own.filter(|trade| wanted(trade.taker_order_id.0) || wanted(trade.maker_order_id.0));
-    let rows = page.of(own).into_iter();
-    view::own_trades(models.orders(), account, &spec, codes, rows, wanted, page.limit)
+        .filter(|trade| page.span.holds(trade.time))
+        .flat_map(|trade| OwnSide::of(trade, account))
+        .filter(|side| order_id.is_none_or(|one| side.order_id == one));
+    view::own_trades(models.orders(), &spec, codes, &page.of(sides))
 }
 
 /// `GET account`.

@@ -16,9 +16,6 @@ pub const RECV_WINDOW_MAX_MS: u64 = 60_000;
 /// A timestamp lies less than this in the future.
 const AHEAD_MAX_MS: u64 = 1_000;
 
-/// Timestamps from here on count microseconds: in milliseconds they would lie beyond the year 5138.
-const MICROSECONDS_FROM: u64 = 100_000_000_000_000;
-
 /// What verifies the signatures of a key: its secret, or its public half.
 #[derive(Clone)]
 pub enum Verifier {
@@ -131,23 +128,20 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// Reads `timestamp` and `recvWindow`.
-    ///
-    /// `timestamp` may count microseconds.
+    /// Reads `timestamp` and `recvWindow`. A window may have three places; the venue tells
+    /// milliseconds apart, so that they change nothing.
     ///
     /// # Errors
-    /// -1102 without a timestamp or with one that is no number, -1131 for a window beyond
-    /// [`RECV_WINDOW_MAX_MS`].
+    /// -1102 without a timestamp, -1100 for one that is no number, -1111 for a window of more places,
+    /// -1131 for one beyond [`RECV_WINDOW_MAX_MS`].
     pub fn read(params: &Params<'_>) -> Result<Self, ApiError> {
-        let window_ms = params.integer("recvWindow")?.unwrap_or(RECV_WINDOW_DEFAULT_MS);
+        let window_us = params.thousandths("recvWindow")?.unwrap_or(RECV_WINDOW_DEFAULT_MS * 1_000);
         params.mandatory("timestamp")?;
-        let timestamp = params.integer("timestamp")?.unwrap_or_default();
-        if window_ms > RECV_WINDOW_MAX_MS {
+        let timestamp_ms = params.time_ms("timestamp")?.unwrap_or_default();
+        if window_us > RECV_WINDOW_MAX_MS * 1_000 {
             return Err(ApiError::new(-1131, "recvWindow must be less than 60000."));
         }
-        let in_micros = timestamp >= MICROSECONDS_FROM;
-        let timestamp_ms = if in_micros { timestamp / 1_000 } else { timestamp };
-        Ok(Self { timestamp_ms, window_ms })
+        Ok(Self { timestamp_ms, window_ms: window_us / 1_000 })
     }
 
     /// Asks whether the request is in time at `now_ms`; to be asked once more right before it is
@@ -204,7 +198,15 @@ mod tests {
         let micros = deadline("timestamp=1700000000000000").unwrap();
         assert!(micros.check(1_700_000_000_000).is_ok());
         assert!(micros.check(u64::MAX).is_err());
-        assert_eq!(deadline("timestamp=1&recvWindow=60001").unwrap_err().code, -1131);
+        let fraction = deadline("timestamp=100000&recvWindow=200.346").unwrap();
+        assert!(fraction.check(100_200).is_ok() && fraction.check(100_201).is_err());
+        assert_eq!(deadline("timestamp=1&recvWindow=60000.0").map(|_| ()), Ok(()));
+        for (window, code) in
+            [("60001", -1131), ("60000.001", -1131), ("5.0001", -1111), ("-1", -1100)]
+        {
+            let query = format!("timestamp=1&recvWindow={window}");
+            assert_eq!(deadline(&query).unwrap_err().code, code, "{window}");
+        }
         assert_eq!(deadline("recvWindow=5").unwrap_err().code, -1102);
         assert_eq!(deadline("timestamp=now").unwrap_err().code, -1100);
     }

@@ -215,10 +215,10 @@ pub fn aggregate_trades(models: &Models, params: &Params<'_>) -> Result<String, 
             oldest(trades.from(spec.instrument, first), limit)
         }
         None => {
-            let start = Timestamp(span.from_ms.saturating_mul(NANOS_PER_MILLI));
+            let start = Timestamp(span.from_ms.unwrap_or(0).saturating_mul(NANOS_PER_MILLI));
             let inside =
                 trades.since(spec.instrument, start).filter(|trade| span.holds(trade.time));
-            if span.from_ms > 0 { oldest(inside, limit) } else { newest(inside, limit) }
+            if span.from_ms.is_some() { oldest(inside, limit) } else { newest(inside, limit) }
         }
     };
     write(&rows.iter().map(Aggregate::answer).collect::<Vec<_>>())

@@ -21,8 +21,8 @@
 use serde::Serialize;
 use tiercel_types::event::{FundsMovement, SelfTradePrevented, Trade};
 use tiercel_types::{
-    AccountId, AssetId, EndReason, Event, EventHeader, ListId, Money, OrderId, SelfTradePrevention,
-    Side,
+    AccountId, AssetCode, AssetId, EndReason, Event, EventHeader, ListId, Money, OrderId, Qty,
+    SelfTradePrevention, TradeId,
 };
 
 use super::answer::{Decimal, NANOS_PER_MILLI, write};
@@ -213,7 +213,7 @@ impl UserData {
         orders: &Orders,
         order: &OrderView,
         header: EventHeader,
-        unfilled_qty: tiercel_types::Qty,
+        unfilled_qty: Qty,
     ) -> Execution {
         let kind = end_kind(orders, order);
         let before = self.was.map_or(OrderStage::Resting, |was| was.stage);
@@ -308,7 +308,7 @@ impl UserData {
     fn corrected(
         &mut self,
         telling: &Telling<'_>,
-        trade_id: tiercel_types::TradeId,
+        trade_id: TradeId,
         wanted: &impl Fn(AccountId) -> bool,
     ) {
         let trades = telling.models.trades();
@@ -359,10 +359,10 @@ impl Telling<'_> {
     }
 
     /// The asset that an order receives, in which it pays its fee.
-    fn received(&self, order: &OrderView) -> Option<tiercel_types::AssetCode> {
+    fn received(&self, order: &OrderView) -> Option<AssetCode> {
         let instruments = self.models.instruments();
         let spec = instruments.get(order.instrument)?;
-        instruments.asset(if order.side == Side::Buy { spec.base } else { spec.quote })
+        instruments.asset(spec.asset_given(order.side.opposite()))
     }
 
     fn list_status(&mut self, account: AccountId, list_id: ListId, over: bool) {

@@ -4,7 +4,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use tiercel_types::order::Trigger;
-use tiercel_types::{AccountId, AssetCode, InstrumentSpec, Money, OrderKind, Price, Qty, Side};
+use tiercel_types::{
+    AccountId, AssetCode, InstrumentSpec, Money, OrderId, OrderKind, Price, Qty, Side,
+};
 
 use super::answer::{Decimal, NANOS_PER_MILLI, NO_LIST, OrderSummary, write};
 use super::error::ApiError;
@@ -242,50 +244,81 @@ struct OwnTradeAnswer<'a> {
     is_best_match: bool,
 }
 
-/// The trades of `account` among `trades`, in their order. Of a trade with itself both sides show.
+/// One side of a trade.
+pub(super) struct OwnSide<'t> {
+    trade: &'t TradeView,
+    account: AccountId,
+    /// The order on this side.
+    pub(super) order_id: OrderId,
+    fee: Money,
+    is_buyer: bool,
+    is_maker: bool,
+}
+
+impl<'t> OwnSide<'t> {
+    /// The account's sides of a trade, the taker's first: two if it traded with itself.
+    pub(super) fn of(
+        trade: &'t TradeView,
+        account: AccountId,
+    ) -> impl DoubleEndedIterator<Item = Self> {
+        let taker_buys = trade.taker_side == Side::Buy;
+        let taker = Self {
+            trade,
+            account: trade.taker_account,
+            order_id: trade.taker_order_id,
+            fee: trade.taker_fee,
+            is_buyer: taker_buys,
+            is_maker: false,
+        };
+        let maker = Self {
+            trade,
+            account: trade.maker_account,
+            order_id: trade.maker_order_id,
+            fee: trade.maker_fee,
+            is_buyer: !taker_buys,
+            is_maker: true,
+        };
+        [taker, maker].into_iter().filter(move |side| side.account == account)
+    }
+
+    fn answer<'a>(
+        &self,
+        orders: &Orders,
+        spec: &'a InstrumentSpec,
+        (base, quote): &'a (AssetCode, AssetCode),
+    ) -> OwnTradeAnswer<'a> {
+        let Self { trade, account, order_id, fee, is_buyer, is_maker } = *self;
+        OwnTradeAnswer {
+            symbol: spec.symbol.as_str(),
+            id: trade.trade_id.0,
+            order_id: order_id.0,
+            order_list_id: orders
+                .get(account, order_id)
+                .map_or(NO_LIST, |order| list_view::number(order.list_id)),
+            price: Decimal(trade.price),
+            qty: Decimal(trade.qty),
+            quote_qty: Decimal(Money::of(trade.price, trade.qty)),
+            commission: Decimal(fee),
+            commission_asset: if is_buyer { base.as_str() } else { quote.as_str() },
+            time: trade.time.0 / NANOS_PER_MILLI,
+            is_buyer,
+            is_maker,
+            is_best_match: true,
+        }
+    }
+}
+
+/// Own trades, in the order given.
 ///
 /// # Errors
 /// [`ApiError::internal`] if they cannot be written.
-pub fn own_trades<'a>(
+pub(super) fn own_trades(
     orders: &Orders,
-    account: AccountId,
     spec: &InstrumentSpec,
-    (base, quote): (AssetCode, AssetCode),
-    trades: impl Iterator<Item = &'a TradeView>,
-    wanted: impl Fn(u64) -> bool,
-    limit: usize,
+    codes: (AssetCode, AssetCode),
+    sides: &[OwnSide<'_>],
 ) -> Result<String, ApiError> {
-    let mut answers = Vec::new();
-    for trade in trades {
-        let taker_buys = trade.taker_side == Side::Buy;
-        let sides = [
-            (trade.taker_account, trade.taker_order_id, trade.taker_fee, taker_buys, false),
-            (trade.maker_account, trade.maker_order_id, trade.maker_fee, !taker_buys, true),
-        ];
-        for (owner, order_id, fee, is_buyer, is_maker) in sides {
-            if owner != account || !wanted(order_id.0) || answers.len() == limit {
-                continue;
-            }
-            answers.push(OwnTradeAnswer {
-                symbol: spec.symbol.as_str(),
-                id: trade.trade_id.0,
-                order_id: order_id.0,
-                order_list_id: orders
-                    .get(account, order_id)
-                    .map_or(NO_LIST, |order| list_view::number(order.list_id)),
-                price: Decimal(trade.price),
-                qty: Decimal(trade.qty),
-                quote_qty: Decimal(Money::of(trade.price, trade.qty)),
-                commission: Decimal(fee),
-                commission_asset: if is_buyer { base.as_str() } else { quote.as_str() },
-                time: trade.time.0 / NANOS_PER_MILLI,
-                is_buyer,
-                is_maker,
-                is_best_match: true,
-            });
-        }
-    }
-    write(&answers)
+    write(&sides.iter().map(|side| side.answer(orders, spec, &codes)).collect::<Vec<_>>())
 }
 
 /// What an account has. `can_trade` is the permission of the key that asks.

@@ -12,7 +12,7 @@ use super::orders::OrderView;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct AmendmentView {
-    /// The command that amended it: greater of each later one.
+    /// The command that amended it.
     pub sequence: u64,
     /// When.
     pub time: Timestamp,
@@ -26,6 +26,10 @@ pub struct AmendmentView {
     pub account: AccountId,
     /// What it trades.
     pub instrument: InstrumentId,
+    /// The event's place in its command.
+    pub index: u32,
+    /// Zero.
+    pub reserved: u32,
     /// What it was called before.
     pub old_client_order_id: ClientOrderId,
     /// And behind.
@@ -45,6 +49,8 @@ impl Amendments {
     pub(super) fn add(&mut self, header: &EventHeader, before: &OrderView, behind: &OrderView) {
         let view = AmendmentView {
             sequence: header.sequence,
+            index: header.index,
+            reserved: 0,
             time: Timestamp(header.time_ns),
             order_id: behind.order_id,
             old_qty: before.qty,

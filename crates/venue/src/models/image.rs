@@ -4,7 +4,7 @@ use thiserror::Error;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 /// Begins an image: changes with every change of a record in it.
-const MAGIC: [u8; 8] = *b"TIERMDL\x03";
+const MAGIC: [u8; 8] = *b"TIERMDL\x04";
 
 /// Why bytes are not an image of the read models that this build can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

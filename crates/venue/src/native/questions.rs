@@ -283,7 +283,7 @@ query! {
         order_id: Option<OrderIdText>,
         /// From this trade on; left out: the newest.
         from_trade_id: Option<u64>,
-        /// How many; 500 unless said.
+        /// How many trades; 500 unless said. Of a trade with oneself both sides are told.
         #[param(minimum = 1, maximum = 1000)]
         limit: Option<u16>,
     }

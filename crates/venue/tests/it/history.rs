@@ -67,6 +67,7 @@ fn prevented_trades_are_told_by_id_and_by_order() {
 #[test]
 fn amendments_of_an_order_are_told_in_their_order() {
     let venue = Venue::start();
+    let mut told = Ws::told(&venue.one);
     let order = venue.one.limit("BUY", "50000", "1.5").good();
     let id = order["orderId"].as_u64().unwrap();
     let amend = |query: &str| {
@@ -76,6 +77,9 @@ fn amendments_of_an_order_are_told_in_their_order() {
     let first = amend("newQty=1&newClientOrderId=smaller");
     let second = amend("newQty=0.4&newClientOrderId=smallest");
     let rows = venue.one.rows("order/amendments", &format!("orderId={id}"));
+    told.report("NEW", "NEW");
+    let reported = [(); 2].map(|()| told.report("REPLACED", "NEW")["I"].clone());
+    assert_eq!(reported, [first["executionId"].clone(), second["executionId"].clone()]);
     assert_eq!(
         rows[0],
         json!({

@@ -223,3 +223,35 @@ fn what_is_answered_is_what_the_books_say() {
     assert!(qty(&own) >= sold, "fills as a maker come on top");
     assert_eq!((qty(&own), qty(&public)), (qty(&others), qty(&own)));
 }
+
+#[test]
+fn a_full_page_of_own_trades_keeps_the_newest_side_of_a_trade_with_oneself() {
+    let venue = Venue::start();
+    let place = |side: &str| {
+        let order = venue.one.order(&format!(
+            "side={side}&type=LIMIT&timeInForce=GTC&price=60000&quantity=0.1\
+             &selfTradePreventionMode=NONE"
+        ));
+        order.good()["orderId"].as_u64().unwrap()
+    };
+    let mut orders = Vec::new();
+    for _ in 0..2 {
+        let (maker, taker) = (place("SELL"), place("BUY"));
+        orders.extend([taker, maker]);
+    }
+    let rows = |query: &str| -> Vec<u64> {
+        let rows = venue.one.signed("GET", "myTrades", &format!("symbol=BTCUSDT{query}")).good();
+        rows.as_array().unwrap().iter().map(|row| row["orderId"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(rows(""), orders);
+    assert_eq!(rows("&limit=3"), orders[1..]);
+    assert_eq!(rows("&limit=1"), orders[3..]);
+    assert_eq!(rows("&limit=3&fromId=1"), orders[..3]);
+    assert_eq!(rows("&limit=3&startTime=0"), orders[..3]);
+    assert_eq!(rows(&format!("&limit=1&orderId={}", orders[0])), orders[..1]);
+    // The native interface counts trades, so that no page ends within one.
+    let fills = venue.one.v1_get("account/trades?symbol=BTCUSDT&limit=1").good();
+    let roles: Vec<_> =
+        fills["fills"].as_array().unwrap().iter().map(|fill| &fill["role"]).collect();
+    assert_eq!(roles, ["taker", "maker"]);
+}
