@@ -23,6 +23,7 @@ pub mod event_log;
 pub mod fuzz_binance;
 pub mod fuzz_bus;
 pub mod fuzz_commands;
+pub mod fuzz_fix;
 pub mod fuzz_itch;
 pub mod fuzz_l2;
 pub mod fuzz_segment;

@@ -13,6 +13,7 @@ mod it {
     mod faults;
     mod history;
     mod http;
+    mod interface_check;
     mod kill;
     mod limits;
     mod lists;

@@ -169,3 +169,26 @@ impl Form {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binance::listen_keys::VALIDITY_MS;
+    use crate::binance::signature::Verifier;
+    use crate::serve::queues::Speaks;
+
+    #[test]
+    fn a_listen_key_whose_hour_is_over_is_told_and_its_stream_hears_nothing_more() {
+        let holder = Arc::new(Key::new(AccountId(1), Verifier::Hmac(Vec::new()), true, true));
+        let (mut users, mut queues) = (UserStreams::default(), Queues::default());
+        let (connection, mut messages) = queues.connect(Speaks::Streams);
+        let key: Arc<str> = users.listen_keys.open(&holder, "key".to_owned(), 0).into();
+        users.listen(AccountId(1), connection, &key);
+        users.expire(VALIDITY_MS - 1, &mut queues);
+        assert!(messages.try_next().is_none(), "its hour is not over");
+        users.expire(VALIDITY_MS, &mut queues);
+        let Some(Message::Stream { raw, .. }) = messages.try_next() else { panic!("nothing told") };
+        assert_eq!(raw.as_str(), listen_key_expired("key", VALIDITY_MS));
+        assert!(users.told.is_empty() && messages.try_next().is_none());
+    }
+}

@@ -2,24 +2,9 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use tiercel_matching::{EngineConfig, FullEngine};
-use tiercel_types::record::RECORD_SIZE_MAX;
-use tiercel_types::{Command, EventBuffer, Timestamp};
-use tiercel_venue::admin::Act;
-use tiercel_venue::demo;
-use tiercel_venue::models::{ModelLimits, Models};
+use tiercel_venue::models::Models;
 
-fn models() -> Models {
-    let mut engine = FullEngine::new(EngineConfig::default());
-    let (mut models, mut events) =
-        (Models::new(ModelLimits::default()), EventBuffer::with_capacity(64));
-    for (command, sequence) in demo::commands().iter().zip(1..) {
-        engine.apply_all(sequence, Timestamp(1), command, &mut events, |header, event| {
-            models.apply(&header, &event);
-        });
-    }
-    models
-}
+use super::interface_check::{admin, models};
 
 const FIELDS: &[&str] = &[
     "code",
@@ -114,22 +99,6 @@ const PATHS: &[&str] = &[
     "a/b/c/d",
 ];
 
-fn check(method: &str, path: &str, body: &[u8], models: &Models) {
-    match Act::read(method, path, body, models) {
-        Ok(Act::Command(command, _)) => {
-            let mut bytes = [0; RECORD_SIZE_MAX];
-            let size = command.encode(1, Timestamp(1), &mut bytes).unwrap();
-            assert_eq!(Command::decode(&bytes[..size]).unwrap().1, *command);
-        }
-        Ok(_) => {}
-        Err(problem) => {
-            assert!((400..=499).contains(&problem.status), "{problem:?}");
-            let told: serde_json::Value = serde_json::from_str(&problem.to_json()).unwrap();
-            assert_eq!(told["code"], problem.code);
-        }
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
@@ -144,6 +113,6 @@ proptest! {
         thread_local!(static MODELS: Models = models());
         let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
         let body = if noisy { noise } else { format!("{{{}}}", pairs.join(",")).into_bytes() };
-        MODELS.with(|models| check(method, path, &body, models));
+        MODELS.with(|models| admin(method, path, &body, models));
     }
 }

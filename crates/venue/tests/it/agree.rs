@@ -9,7 +9,7 @@ use tiercel_testkit::random::Random;
 use tiercel_testkit::soak;
 use tiercel_types::event::Trade;
 use tiercel_types::{
-    AccountId, Event, EventBuffer, EventHeader, InstrumentId, Price, Side, Timestamp,
+    AccountId, Event, EventBuffer, EventHeader, InstrumentId, OrderId, Price, Side, Timestamp,
 };
 use tiercel_venue::binance::rate_limit::RateLimits;
 use tiercel_venue::models::{ModelLimits, Models, OrderView};
@@ -170,14 +170,22 @@ fn text(value: impl std::fmt::Display) -> Value {
     Value::String(format!("{value:.8}"))
 }
 
-/// The fills of an answer to an order are the trades of its command.
-fn check_answer(placed: &Value, trades: &[(EventHeader, Trade)]) {
-    let is_its = |trade: &Trade| trade.taker_order_id.0 == placed["orderId"].as_u64().unwrap();
-    let known: Vec<Value> = trades
+/// The fills of an answer to an order are its trades by its command: those that it took, and those
+/// that it made when the command had triggered another order.
+fn check_answer(placed: &Value, replay: &Replay) {
+    let order_id = OrderId(placed["orderId"].as_u64().unwrap());
+    let sequence = replay.judge.accepted(order_id);
+    let known: Vec<Value> = replay
+        .trades
         .iter()
-        .filter(|(_, trade)| is_its(trade))
-        .map(|(_, trade)| {
-            let asset = if trade.taker_side == Side::Buy { "BTC" } else { "USDT" };
+        .filter(|(header, _)| header.sequence == sequence)
+        .filter_map(|(_, trade)| {
+            let is_maker = trade.maker_order_id == order_id;
+            (is_maker || trade.taker_order_id == order_id).then_some((trade, is_maker))
+        })
+        .map(|(trade, is_maker)| {
+            let buys = (trade.taker_side == Side::Buy) != is_maker;
+            let asset = if buys { "BTC" } else { "USDT" };
             json!([trade.trade_id.0, text(trade.price), text(trade.qty), asset])
         })
         .collect();
@@ -228,7 +236,7 @@ fn check_orders(client: &Client, account: AccountId, replay: &Replay) {
     let told = told.as_array().unwrap();
     assert!(told.windows(2).all(|two| two[0]["orderId"].as_u64() < two[1]["orderId"].as_u64()));
     for order in told {
-        let order_id = tiercel_types::OrderId(order["orderId"].as_u64().unwrap());
+        let order_id = OrderId(order["orderId"].as_u64().unwrap());
         let known: &OrderView = replay.models.orders().get(account, order_id).unwrap();
         // Of an order by amount only what was bought or sold is known.
         let qty = if known.is_by_amount() { known.executed_qty } else { known.qty };
@@ -333,7 +341,7 @@ fn run(seed: u64) -> BTreeMap<String, usize> {
     assert_eq!(replay.digest, digest);
 
     for placed in &placed {
-        check_answer(placed, &replay.trades);
+        check_answer(placed, &replay);
     }
     for (header, trade) in &replay.trades {
         let told = trades.next();

@@ -57,6 +57,19 @@ fn candles_of_each_interval_are_told_and_those_of_bad_ones_refused() {
     let open = zoned.as_array().unwrap().last().unwrap()[0].as_u64().unwrap();
     assert_eq!((open + (5 * 60 + 45) * 60_000) % 86_400_000, 0);
     assert_eq!(klines("interval=1m&endTime=1").good(), json!([]));
+    // Both bounds are of a candle's first moment, and it is within them.
+    let first = klines("interval=1d").good()[0][0].as_u64().unwrap();
+    let native = |from: u64, to: u64| {
+        let query = format!("interval=1d&from_ns={from}000000&to_ns={to}000000");
+        let told = venue.one.v1_public(&format!("candles/BTCUSDT?{query}")).good();
+        told["candles"].as_array().unwrap().len()
+    };
+    for (from, to, count) in
+        [(first, first, 1), (first - 1, first - 1, 0), (first + 1, first + 1, 0)]
+    {
+        let rows = klines(&format!("interval=1d&startTime={from}&endTime={to}")).good();
+        assert_eq!((rows.as_array().unwrap().len(), native(from, to)), (count, count), "{from}");
+    }
     assert_eq!(klines("interval=1m&startTime=0&limit=1").good().as_array().unwrap().len(), 1);
 
     let none = venue.one.public("klines?symbol=ETHUSDT&interval=1m").good();

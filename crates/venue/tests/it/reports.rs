@@ -77,9 +77,14 @@ impl Judge {
         self.told.get(&account).map_or(&[], Vec::as_slice)
     }
 
+    /// The sequence of the command that entered an order.
+    pub(super) fn accepted(&self, order_id: OrderId) -> u64 {
+        self.orders[&order_id].accepted
+    }
+
     pub(super) fn apply(&mut self, header: &EventHeader, event: &Event) {
         match event {
-            Event::OrderAccepted(accepted) => self.accepted(header, accepted),
+            Event::OrderAccepted(accepted) => self.enter(header, accepted),
             Event::OrderTriggered(triggered)
                 if self.orders[&triggered.order_id].accepted != header.sequence =>
             {
@@ -98,7 +103,7 @@ impl Judge {
         }
     }
 
-    fn accepted(&mut self, header: &EventHeader, accepted: &OrderAccepted) {
+    fn enter(&mut self, header: &EventHeader, accepted: &OrderAccepted) {
         let order = Order {
             account: header.account,
             side: accepted.side,

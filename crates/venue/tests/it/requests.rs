@@ -5,7 +5,10 @@ use tiercel_types::order::Trigger;
 use tiercel_types::{AccountId, InstrumentSpec, Price, Qty};
 use tiercel_venue::binance::Params;
 use tiercel_venue::binance::order::PlaceOrder;
+use tiercel_venue::models::Models;
+use tiercel_venue::native::Signals;
 
+use super::interface_check;
 use super::request_check::{check, spec};
 
 /// Pieces of which requests are made: right ones, wrong ones, and those of other types of orders.
@@ -95,5 +98,47 @@ proptest! {
         prop_assert_eq!((read.order.price, read.order.qty), (price, qty));
         let terms = read.terms.unwrap();
         prop_assert_eq!((terms.trigger, terms.trigger_price), (Trigger::Stop, stop));
+    }
+}
+
+/// Pieces of JSON, of which most make none.
+const PIECES: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\n",
+    "?",
+    "&",
+    "=",
+    "\"id\":1,",
+    "\"method\":\"depth\",",
+    "\"params\":{\"symbol\":\"BTCUSDT\"}",
+    "\"op\":\"subscribe\",",
+    "\"channels\":[{\"channel\":\"depth\",\"symbol\":\"BTCUSDT\"}]",
+    "{\"symbol\":\"BTCUSDT\",\"side\":\"buy\",\"kind\":\"limit\",\"price\":\"60000\",\"qty\":\"1\"}",
+    "\"condition\":{\"any\":[",
+    "accounts/1/deposits",
+    "1e999",
+    "\"\\ud800\"",
+    "null",
+    "\u{1f4a3}",
+];
+
+proptest! {
+    #[test]
+    fn every_other_interface_reads_or_refuses_any_text(
+        pieces in prop::collection::vec(prop::sample::select(PIECES), 0..14),
+    ) {
+        thread_local!(static MARKET: (Models, Signals) = {
+            let models = interface_check::models();
+            let signals = Signals::new(&models);
+            (models, signals)
+        });
+        MARKET.with(|(models, signals)| {
+            interface_check::check(pieces.concat().as_bytes(), models, signals);
+        });
     }
 }
