@@ -1,0 +1,277 @@
+//! Sockets that are looked at again and again.
+//!
+//! With few connections each is read in every turn: a read that finds nothing is the cheapest
+//! question there is. With more of them the kernel is asked which are ready.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::event::{Timespec, epoll};
+
+use crate::connection::Connection;
+use crate::reactor::{CloseReason, ConnectionId, Handler, Limits, Reactor};
+use crate::tuning::{Refused, Tuning};
+
+/// Connections that are read without asking whether they are ready.
+const DIRECT: usize = 2;
+/// Turns between two questions for new connections, while all others are read directly.
+const TURNS_A_LOOK: u32 = 64;
+/// Answers taken from one question.
+const READY: usize = 64;
+/// New connections of one turn.
+const ACCEPTS: usize = 16;
+/// The listener's number among the connections'.
+const LISTENER: u64 = u64::MAX;
+
+/// A place for a connection.
+#[derive(Debug, Default)]
+struct Place {
+    generation: u32,
+    connection: Option<Connection>,
+    /// It has output that was not sent yet.
+    is_dirty: bool,
+}
+
+/// A [`Reactor`] that never sleeps in [`poll`](Reactor::poll).
+pub struct Busy {
+    epoll: OwnedFd,
+    listener: Option<TcpListener>,
+    tuning: Tuning,
+    limits: Limits,
+    places: Vec<Place>,
+    free: Vec<u32>,
+    /// Places in use.
+    used: Vec<u32>,
+    /// Places with output.
+    dirty: Vec<u32>,
+    ready: Vec<epoll::Event>,
+    turns: u32,
+    /// What the kernel refused of the first connection's tuning.
+    refused: Vec<Refused>,
+}
+
+impl std::fmt::Debug for Busy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Busy").field("places", &self.places).finish_non_exhaustive()
+    }
+}
+
+impl Busy {
+    /// A reactor of the connections that `listener` gets, if there is one, tuned as they come.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new(listener: Option<TcpListener>, tuning: Tuning, limits: Limits) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        if let Some(listener) = &listener {
+            listener.set_nonblocking(true)?;
+            let data = epoll::EventData::new_u64(LISTENER);
+            epoll::add(&epoll, listener, data, epoll::EventFlags::IN)?;
+        }
+        Ok(Self {
+            epoll,
+            listener,
+            tuning,
+            limits,
+            places: (0..limits.connections).map(|_| Place::default()).collect(),
+            free: (0..limits.connections as u32).rev().collect(),
+            used: Vec::with_capacity(limits.connections),
+            dirty: Vec::with_capacity(limits.connections),
+            ready: Vec::with_capacity(READY),
+            turns: 0,
+            refused: Vec::new(),
+        })
+    }
+
+    /// What the kernel refused of the newest connection's [`Tuning`].
+    pub fn refused(&self) -> &[Refused] {
+        &self.refused
+    }
+
+    /// Takes new connections in.
+    fn accept(&mut self, handler: &mut impl Handler) -> usize {
+        for count in 0..ACCEPTS {
+            let Some(listener) = &self.listener else { return count };
+            match listener.accept() {
+                // Dropping it closes it; a failure is that connection's own.
+                Ok((stream, peer)) => drop(self.take_in(stream, peer, handler)),
+                // None is there; or the one that was to come is gone; or there are no more files to be
+                // had, and it waits until there are.
+                Err(_) => return count,
+            }
+        }
+        ACCEPTS
+    }
+
+    fn take_in(
+        &mut self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        handler: &mut impl Handler,
+    ) -> io::Result<ConnectionId> {
+        let Some(index) = self.free.last().copied() else {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        };
+        stream.set_nonblocking(true)?;
+        self.refused = self.tuning.apply(&stream);
+        let id = ConnectionId { index, generation: self.places[index as usize].generation };
+        let data = epoll::EventData::new_u64(u64::from(index));
+        epoll::add(&self.epoll, &stream, data, epoll::EventFlags::IN)?;
+        if !handler.connected(id, peer) {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        self.free.pop();
+        self.used.push(index);
+        self.places[index as usize].connection = Some(Connection::new(stream, &self.limits));
+        Ok(id)
+    }
+
+    /// Reads from one place.
+    #[inline]
+    fn receive(&mut self, index: u32, handler: &mut impl Handler) -> usize {
+        let place = &mut self.places[index as usize];
+        let id = ConnectionId { index, generation: place.generation };
+        let Some(connection) = &mut place.connection else { return 0 };
+        match connection.receive(id, handler) {
+            Ok(count) => {
+                if connection.has_output() && !place.is_dirty {
+                    place.is_dirty = true;
+                    self.dirty.push(index);
+                }
+                usize::from(count > 0)
+            }
+            Err(reason) => {
+                self.end(index, &reason, handler);
+                1
+            }
+        }
+    }
+
+    /// Ends what is at a place; what it was to be sent goes as far as it goes at once.
+    fn end(&mut self, index: u32, reason: &CloseReason, handler: &mut impl Handler) {
+        let place = &mut self.places[index as usize];
+        let id = ConnectionId { index, generation: place.generation };
+        let Some(mut connection) = place.connection.take() else { return };
+        place.generation = place.generation.wrapping_add(1);
+        if !matches!(reason, CloseReason::SlowReader) {
+            // It ends in any case.
+            let _rest = connection.send(&self.limits);
+        }
+        self.used.retain(|used| *used != index);
+        self.free.push(index);
+        // Closing it takes it out of the kernel's list too.
+        drop(connection);
+        handler.closed(id, reason);
+    }
+
+    /// Asks which are ready, for as long as `timeout` at most, and serves them.
+    fn ask(&mut self, timeout: Duration, handler: &mut impl Handler) -> io::Result<usize> {
+        self.look(timeout)?;
+        let mut work = 0;
+        let ready = std::mem::take(&mut self.ready);
+        for event in &ready {
+            work += match event.data.u64() {
+                LISTENER => self.accept(handler),
+                index => self.receive(index as u32, handler),
+            };
+        }
+        self.ready = ready;
+        Ok(work)
+    }
+
+    fn look(&mut self, timeout: Duration) -> io::Result<()> {
+        let timeout = Timespec {
+            tv_sec: timeout.as_secs() as i64,
+            tv_nsec: i64::from(timeout.subsec_nanos()),
+        };
+        self.ready.clear();
+        match epoll::wait(
+            &self.epoll,
+            rustix::buffer::spare_capacity(&mut self.ready),
+            Some(&timeout),
+        ) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Reactor for Busy {
+    #[inline]
+    fn poll(&mut self, handler: &mut impl Handler) -> io::Result<usize> {
+        self.turns = self.turns.wrapping_add(1);
+        if self.used.len() > DIRECT || self.used.is_empty() {
+            return self.ask(Duration::ZERO, handler);
+        }
+        let mut work = 0;
+        let mut at = 0;
+        while let Some(index) = self.used.get(at).copied() {
+            work += self.receive(index, handler);
+            // Unless it ended, and another took its turn.
+            at += usize::from(self.used.get(at) == Some(&index));
+        }
+        if self.turns.is_multiple_of(TURNS_A_LOOK) {
+            work += self.ask(Duration::ZERO, handler)?;
+        }
+        Ok(work)
+    }
+
+    fn output(&mut self, id: ConnectionId) -> Option<&mut Vec<u8>> {
+        let place = self.places.get_mut(id.index())?;
+        if place.generation != id.generation {
+            return None;
+        }
+        let connection = place.connection.as_mut()?;
+        if !place.is_dirty {
+            place.is_dirty = true;
+            self.dirty.push(id.index);
+        }
+        Some(&mut connection.output)
+    }
+
+    #[inline]
+    fn flush(&mut self, handler: &mut impl Handler) {
+        let mut at = 0;
+        while let Some(index) = self.dirty.get(at).copied() {
+            let place = &mut self.places[index as usize];
+            let result = match &mut place.connection {
+                Some(connection) => connection.send(&self.limits).map(|_| connection.has_output()),
+                None => Ok(false),
+            };
+            if result == Ok(true) {
+                at += 1;
+                continue;
+            }
+            place.is_dirty = false;
+            self.dirty.swap_remove(at);
+            if let Err(reason) = result {
+                self.end(index, &reason, handler);
+            }
+        }
+    }
+
+    fn close(&mut self, id: ConnectionId, handler: &mut impl Handler) {
+        if self.places.get(id.index()).is_some_and(|place| place.generation == id.generation) {
+            self.end(id.index, &CloseReason::Ours, handler);
+        }
+    }
+
+    fn add(&mut self, stream: TcpStream, handler: &mut impl Handler) -> io::Result<ConnectionId> {
+        let peer = stream.peer_addr()?;
+        self.take_in(stream, peer, handler)
+    }
+
+    fn wait(&mut self, longest: Duration) -> io::Result<()> {
+        if !self.dirty.is_empty() {
+            // The peer has to read first, and tells nobody here when it does.
+            return self.look(longest.min(Duration::from_millis(1)));
+        }
+        self.look(longest)
+    }
+
+    fn connections(&self) -> usize {
+        self.used.len()
+    }
+}

@@ -1,0 +1,5 @@
+//! Connections over loopback, through each reactor.
+
+mod it {
+    mod reactors;
+}

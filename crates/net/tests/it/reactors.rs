@@ -1,0 +1,206 @@
+//! What every reactor does: messages whole and in order, however they are cut; bounds that hold;
+//! ends that are told.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use tiercel_net::{Busy, CloseReason, ConnectionId, Handler, Limits, Reactor, Tuning};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const SIZE: usize = 64;
+
+/// Sends back messages of 64 bytes, and none but whole ones.
+#[derive(Default)]
+struct Echo {
+    connected: Vec<ConnectionId>,
+    messages: HashMap<ConnectionId, u64>,
+    closed: Vec<(ConnectionId, CloseReason)>,
+    refuses: bool,
+    takes_nothing: bool,
+}
+
+impl Handler for Echo {
+    fn connected(&mut self, id: ConnectionId, peer: SocketAddr) -> bool {
+        assert!(peer.ip().is_loopback());
+        self.connected.push(id);
+        !self.refuses
+    }
+
+    fn received(&mut self, id: ConnectionId, bytes: &[u8], output: &mut Vec<u8>) -> usize {
+        if self.takes_nothing {
+            return 0;
+        }
+        let whole = bytes.len() / SIZE * SIZE;
+        output.extend_from_slice(&bytes[..whole]);
+        *self.messages.entry(id).or_default() += (whole / SIZE) as u64;
+        whole
+    }
+
+    fn closed(&mut self, id: ConnectionId, reason: &CloseReason) {
+        self.closed.push((id, reason.clone()));
+    }
+}
+
+fn turn(reactor: &mut impl Reactor, echo: &mut Echo) {
+    reactor.poll(echo).unwrap();
+    reactor.flush(echo);
+}
+
+/// Turns until `is_done`.
+fn turns(reactor: &mut impl Reactor, echo: &mut Echo, mut is_done: impl FnMut(&Echo) -> bool) {
+    let begin = Instant::now();
+    while !is_done(echo) {
+        turn(reactor, echo);
+        assert!(begin.elapsed() < PATIENCE, "nothing comes");
+        std::thread::yield_now();
+    }
+}
+
+fn busy(limits: Limits) -> (Busy, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (Busy::new(Some(listener), Tuning::default(), limits).unwrap(), address)
+}
+
+fn client(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+#[test]
+fn messages_come_back_whole_however_they_are_cut() {
+    // One connection is read directly; nine are asked for.
+    for connections in [1, 9] {
+        let (mut reactor, address) = busy(Limits::default());
+        let mut echo = Echo::default();
+        let clients = (0..connections).map(|number: u8| {
+            std::thread::spawn(move || {
+                let mut stream = client(address);
+                let sent: Vec<u8> = (0..500 * SIZE).map(|at| (at % 251) as u8 ^ number).collect();
+                let mut back = vec![0; sent.len()];
+                let (mut from, mut step, mut got) = (0, 1, 0);
+                while from < sent.len() {
+                    let to = (from + step).min(sent.len());
+                    stream.write_all(&sent[from..to]).unwrap();
+                    let whole = to / SIZE * SIZE;
+                    stream.read_exact(&mut back[got..whole]).unwrap();
+                    (from, step, got) = (to, step * 7 % 1_009, whole);
+                }
+                assert!(sent == back, "client {number}");
+            })
+        });
+        let clients: Vec<_> = clients.collect();
+        let all = usize::from(connections);
+        turns(&mut reactor, &mut echo, |echo| echo.closed.len() == all);
+        for client in clients {
+            client.join().unwrap();
+        }
+        assert_eq!(reactor.connections(), 0);
+        assert!(echo.closed.iter().all(|(_, reason)| *reason == CloseReason::Peer));
+        assert!(echo.messages.len() == all && echo.messages.values().all(|count| *count == 500));
+    }
+}
+
+#[test]
+fn a_place_is_used_again_and_its_old_number_means_nobody() {
+    let (mut reactor, address) = busy(Limits { connections: 1, ..Limits::default() });
+    let mut echo = Echo::default();
+    let first = client(address);
+    turns(&mut reactor, &mut echo, |echo| echo.connected.len() == 1);
+    let mut beyond = client(address);
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_millis(50) {
+        turn(&mut reactor, &mut echo);
+    }
+    assert_eq!(beyond.read(&mut [0]).unwrap(), 0, "there is no place for it");
+    assert_eq!(echo.connected.len(), 1);
+    drop(first);
+    turns(&mut reactor, &mut echo, |echo| echo.closed.len() == 1);
+
+    let mut second = client(address);
+    turns(&mut reactor, &mut echo, |echo| echo.connected.len() == 2);
+    let [old, new] = echo.connected[..] else { panic!("two connections") };
+    assert!(old != new && old.index() == new.index());
+    assert!(reactor.output(old).is_none());
+    reactor.close(old, &mut echo);
+    reactor.output(new).unwrap().extend_from_slice(b"for you");
+    reactor.close(new, &mut echo);
+    let mut text = String::new();
+    second.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "for you", "what was written leaves before the end");
+    assert_eq!(echo.closed[1..], [(new, CloseReason::Ours)]);
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_cut_off_and_others_go_on() {
+    let limits = Limits { output_bytes: 256 << 10, ..Limits::default() };
+    let (mut reactor, address) = busy(limits);
+    let mut echo = Echo::default();
+    let slow = client(address);
+    turns(&mut reactor, &mut echo, |echo| echo.connected.len() == 1);
+    let id = echo.connected[0];
+    let mut other = client(address);
+    other.write_all(&[7; SIZE]).unwrap();
+    let mut written = 0;
+    while echo.closed.is_empty() {
+        if let Some(output) = reactor.output(id) {
+            output.extend_from_slice(&[1; 16 << 10]);
+            written += 16 << 10;
+        }
+        turn(&mut reactor, &mut echo);
+        assert!(written < 64 << 20, "it is never cut off");
+    }
+    assert_eq!(echo.closed, [(id, CloseReason::SlowReader)]);
+    turns(&mut reactor, &mut echo, |echo| echo.messages.len() == 1);
+    let mut back = [0; SIZE];
+    other.read_exact(&mut back).unwrap();
+    assert_eq!(back, [7; SIZE]);
+    drop(slow);
+}
+
+#[test]
+fn a_message_without_end_ends_its_connection() {
+    let (mut reactor, address) = busy(Limits { input_bytes: 256, ..Limits::default() });
+    let mut echo = Echo { takes_nothing: true, ..Echo::default() };
+    let mut stream = client(address);
+    stream.write_all(&[0; 300]).unwrap();
+    turns(&mut reactor, &mut echo, |echo| !echo.closed.is_empty());
+    assert_eq!(echo.closed[0].1, CloseReason::TooLong);
+}
+
+#[test]
+fn who_is_not_wanted_is_not_kept() {
+    let (mut reactor, address) = busy(Limits::default());
+    let mut echo = Echo { refuses: true, ..Echo::default() };
+    let mut stream = client(address);
+    turns(&mut reactor, &mut echo, |echo| echo.connected.len() == 1);
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    assert!(reactor.connections() == 0 && echo.closed.is_empty());
+}
+
+#[test]
+fn waiting_ends_when_something_comes() {
+    let (mut reactor, address) = busy(Limits::default());
+    let mut echo = Echo::default();
+    let begin = Instant::now();
+    reactor.wait(Duration::from_millis(5)).unwrap();
+    assert!(begin.elapsed() >= Duration::from_millis(4), "nothing came");
+    let writer = std::thread::spawn(move || {
+        let mut stream = client(address);
+        stream.write_all(&[3; SIZE]).unwrap();
+        let mut back = [0; SIZE];
+        stream.read_exact(&mut back).unwrap();
+        back
+    });
+    while echo.messages.is_empty() {
+        let begin = Instant::now();
+        reactor.wait(PATIENCE).unwrap();
+        assert!(begin.elapsed() < PATIENCE, "it slept through it");
+        turn(&mut reactor, &mut echo);
+    }
+    assert_eq!(writer.join().unwrap(), [3; SIZE]);
+}
