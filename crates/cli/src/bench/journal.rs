@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use tiercel_journal::buffer::Buffer;
-use tiercel_journal::storage::{Directory, Purpose, Storage, Write};
+use tiercel_journal::storage::{Directory, FileOf, Purpose, Storage, Write};
 use tiercel_journal::{
     AppendError, Durability, Entry, EventLog, FileStorage, IoOptions, Journal, LogCursor,
     Options as JournalOptions,
@@ -51,7 +51,7 @@ const SINGLES: usize = 300;
 /// Records of a round of group commit and of replay.
 const RECORDS: usize = 1_000_000;
 /// The blocks that a bare write goes through.
-const BLOCK: usize = 4096;
+pub(super) const BLOCK: usize = 4096;
 
 /// A folder that goes when the bench ends.
 pub(super) struct Place(PathBuf);
@@ -239,7 +239,36 @@ impl Subject for Ack {
     }
 }
 
-/// A durable write of one block, the way the journal writes, and nothing else.
+/// A file of written blocks, and durable writes to it the way the journal makes them.
+pub(super) struct BareFile {
+    storage: FileStorage,
+    file: FileOf<FileStorage>,
+}
+
+impl BareFile {
+    pub(super) fn new(place: &Place, size: usize) -> Result<Self, BenchError> {
+        let storage = FileStorage::open(place.emptied()?, IoOptions::default())?;
+        let file = storage.directory().create("bare", size as u64)?;
+        let mut bare = Self { storage, file };
+        bare.write(0, size)?;
+        Ok(bare)
+    }
+
+    /// Writes zeros and waits until they are durable.
+    pub(super) fn write(&mut self, offset: usize, length: usize) -> Result<(), BenchError> {
+        let buffer = Buffer::new(length);
+        let (file, purpose, offset) = (self.file.clone(), Purpose::Entries, offset as u64);
+        self.storage.submit(Write { purpose, file, offset, buffer, length });
+        let done = self.storage.completion(true).map(|completion| completion.result);
+        match done {
+            Some(Ok(count)) if count == length => Ok(()),
+            Some(Err(error)) => Err(error.into()),
+            _ => Err(wrong(&"a short write")),
+        }
+    }
+}
+
+/// A durable write of one block, and nothing else.
 pub(super) struct Bare(pub(super) Place);
 
 impl Subject for Bare {
@@ -248,25 +277,12 @@ impl Subject for Bare {
     }
 
     fn round(&mut self, timing: Timing, _: &Clock) -> Result<Round, BenchError> {
-        let mut storage = FileStorage::open(self.0.emptied()?, IoOptions::default())?;
         let blocks = SINGLES + SINGLES / 10;
-        let file = storage.directory().create("bare", (blocks * BLOCK) as u64)?;
-        let mut put = move |offset: usize, length: usize| {
-            let buffer = Buffer::new(length);
-            let (file, purpose, offset) = (file.clone(), Purpose::Entries, offset as u64);
-            storage.submit(Write { purpose, file, offset, buffer, length });
-            let done = storage.completion(true).map(|completion| completion.result);
-            match done {
-                Some(Ok(count)) if count == length => Ok(()),
-                Some(Err(error)) => Err(error.into()),
-                _ => Err(wrong(&"a short write")),
-            }
-        };
-        put(0, blocks * BLOCK)?;
+        let mut file = BareFile::new(&self.0, blocks * BLOCK)?;
         let mut at = 0;
         singles(timing, || {
             at += BLOCK;
-            put(at - BLOCK, BLOCK)
+            file.write(at - BLOCK, BLOCK)
         })
     }
 }

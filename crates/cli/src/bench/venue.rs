@@ -14,13 +14,14 @@
 
 use std::time::{Duration, Instant};
 
-use tiercel_journal::{Durability, FileStorage, IoOptions, Options as JournalOptions};
+use tiercel_journal::{Durability, Entry, FileStorage, IoOptions, Options as JournalOptions};
 use tiercel_types::command::{
     AccountState, AddAsset, AddInstrument, CancelOrder, Deposit, NewOrder, SetAccount,
 };
+use tiercel_types::record::COMMAND_HEADER_SIZE;
 use tiercel_types::{
     AccountId, AssetId, ClientOrderId, Command, Event, InstrumentId, InstrumentSpec, Money,
-    OrderId, Price, Qty, Side, TimeInForce,
+    OrderId, Price, Qty, Side, TimeInForce, Timestamp,
 };
 use tiercel_venue::pipeline::{Busy, Handle, PipelineOptions, Submission};
 use tiercel_venue::run::{RunOptions, Running, start};
@@ -28,7 +29,7 @@ use tiercel_venue::store::{self, StoreOptions};
 
 use super::clock::{self, Clock};
 use super::contest::{Case, CaseSpec, Input, Round, Subject, Timing};
-use super::journal::{Bare, Place, wrong};
+use super::journal::{BLOCK, Bare, BareFile, Place, wrong};
 use super::{BenchError, Options, venue_sockets};
 
 /// The cases of `tiercel bench venue`.
@@ -46,7 +47,7 @@ pub const CASES: &[CaseSpec] = &[
 /// Commands of a round that is timed one by one, of one at full speed, and at a fixed rate.
 const SINGLES: usize = 100_000;
 const FULL_SPEED: usize = 1_000_000;
-const AT_RATE: usize = 500_000;
+const AT_RATE: usize = 250_000;
 /// Nanoseconds between two commands at the fixed rate: a million in a second, half of what the disk is
 /// asked for at full speed.
 const BETWEEN_NS: u64 = 1_000;
@@ -143,6 +144,16 @@ fn case(options: &Options, name: &str, load: Load, commands: usize) -> Result<Ca
     let mut subjects: Vec<Box<dyn Subject>> = vec![Box::new(ours)];
     if load == Load::AtRate {
         subjects.push(Box::new(Bare(Place::new("venue-bare")?)));
+        let all = flow(commands);
+        let bytes = all
+            .iter()
+            .map(|command| COMMAND_HEADER_SIZE + Entry::command(Timestamp(0), command).body.len());
+        let a_command = bytes.sum::<usize>() / commands;
+        subjects.push(Box::new(GroupCommit {
+            place: Place::new("venue-group")?,
+            commands,
+            a_command,
+        }));
     }
     let unit = if load == Load::FullSpeed { "cmd/s" } else { "ns p50" };
     Ok(Case { unit, input: Input::None, subjects })
@@ -162,7 +173,8 @@ fn disk_rate(options: &Options) -> Result<Case, BenchError> {
 
 impl Ours {
     fn start(&self) -> Result<(Running<FileStorage>, Handle), BenchError> {
-        let journal = JournalOptions { segment_size: 256 << 20, ..JournalOptions::default() };
+        let segment_size = if self.load == Load::AtRate { 64 << 20 } else { 256 << 20 };
+        let journal = JournalOptions { segment_size, ..JournalOptions::default() };
         let options = StoreOptions { journal, ..StoreOptions::default() };
         let opened = store::open(self.place.emptied()?, IoOptions::default(), &options)
             .map_err(|error| wrong(&error))?;
@@ -277,6 +289,51 @@ fn at_rate(
 pub(super) fn middle(times: &mut [f32]) -> f64 {
     times.sort_unstable_by(f32::total_cmp);
     times.get(times.len() / 2).map_or(0.0, |time| f64::from(*time))
+}
+
+/// Group commit and nothing else: no ring, no matching, no second thread. Each write takes the
+/// commands whose time has come when it begins, and its end is their answer.
+struct GroupCommit {
+    place: Place,
+    commands: usize,
+    /// Bytes of a command in the log.
+    a_command: usize,
+}
+
+impl Subject for GroupCommit {
+    fn name(&self) -> String {
+        "bare_group_commit".to_owned()
+    }
+
+    fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
+        let commands = self.commands - self.commands / 10;
+        // Each write ends on a whole block: room for one of them a command would be ample.
+        let room = 4 * commands * self.a_command;
+        let mut file = BareFile::new(&self.place, room.next_multiple_of(BLOCK))?;
+        let mut times: Vec<f32> = Vec::with_capacity(commands);
+        let mut offset = 0;
+        let begin = clock::start();
+        while times.len() < commands {
+            let now_ns = clock.between_ns(clock::stop() - begin);
+            let come = (now_ns as u64 / BETWEEN_NS + 1).min(commands as u64) as usize;
+            if come == times.len() {
+                std::hint::spin_loop();
+                continue;
+            }
+            let length = ((come - times.len()) * self.a_command).next_multiple_of(BLOCK);
+            file.write(offset, length)?;
+            offset += length;
+            let told_ns = clock.between_ns(clock::stop() - begin);
+            for at in times.len()..come {
+                times.push((told_ns - (at as u64 * BETWEEN_NS) as f64) as f32);
+            }
+        }
+        let value = middle(&mut times);
+        if timing == Timing::Mean {
+            times.clear();
+        }
+        Ok(Round { value, operations: commands as u64, times_ns: times, checksum: 0 })
+    }
 }
 
 impl Subject for Ours {
