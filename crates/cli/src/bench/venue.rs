@@ -307,7 +307,7 @@ impl Subject for GroupCommit {
 
     fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
         let commands = self.commands - self.commands / 10;
-        // Each write ends on a whole block: room for one of them a command would be ample.
+        // A write ends on a whole block; there are some thousand of them.
         let room = 4 * commands * self.a_command;
         let mut file = BareFile::new(&self.place, room.next_multiple_of(BLOCK))?;
         let mut times: Vec<f32> = Vec::with_capacity(commands);
