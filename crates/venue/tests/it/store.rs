@@ -7,8 +7,8 @@ use tiercel_journal::{EventLog, FileStorage, IoOptions, Journal, OpenError};
 use tiercel_matching::FullEngine;
 use tiercel_types::{EventBuffer, Side, Timestamp};
 use tiercel_venue::models::{ModelLimits, Models};
-use tiercel_venue::pipeline::{Core, Handle, pipeline};
-use tiercel_venue::store::{self, Opened, StoreError};
+use tiercel_venue::pipeline::{Core, Handle, SnapshotPolicy, pipeline};
+use tiercel_venue::store::{self, Opened, StoreError, StoreOptions};
 
 use crate::it::place::{
     Flow, Place, SMALL_ENGINE, SMALL_PIPELINE, ask, limit, replay, setup, store_options,
@@ -82,6 +82,31 @@ fn a_restart_has_the_digest_and_the_read_models_of_before_with_and_without_snaps
         }
         assert_eq!(snapshots(&place).len(), if snapshot_every.is_some() { 2 } else { 0 });
     }
+}
+
+#[test]
+fn a_snapshot_is_taken_after_its_time_if_there_is_something_new() {
+    let place = Place::new("interval");
+    let policy = SnapshotPolicy { commands: u64::MAX, interval_ns: 1_000 };
+    let options = StoreOptions { snapshots: Some(policy), ..store_options(None) };
+    let opened = store::open(place.path(), IoOptions::default(), &options).unwrap();
+    let Opened { journal, engine, follower, .. } = opened;
+    let mut follower = follower.unwrap();
+    let (mut core, mut handles) = pipeline(&SMALL_PIPELINE, journal, engine, 1);
+    let mut commands = setup().into_iter();
+    let mut taken = |now, speaks: bool| {
+        for command in commands.by_ref().take(usize::from(speaks)) {
+            ask(&mut core, &mut handles[0], now, &[command]);
+        }
+        follower.poll(core.log().durable_sequence(), Timestamp(now)).unwrap();
+        follower.last_snapshot().map(|snapshot| snapshot.sequence)
+    };
+    assert_eq!(taken(1, false), None);
+    assert_eq!(taken(500, true), None);
+    assert_eq!(taken(1_000, true), None);
+    assert_eq!(taken(1_001, false), Some(2));
+    assert_eq!(taken(9_000, false), Some(2), "nothing is new");
+    assert_eq!(taken(9_001, true), Some(3));
 }
 
 #[test]
