@@ -6,5 +6,11 @@
 #![forbid(unsafe_code)]
 
 pub mod binance;
+pub mod binary;
 pub mod fix;
+pub mod glimpse;
 pub mod itch;
+pub mod mold;
+pub mod ouch;
+pub mod soup;
+pub mod store;

@@ -4,8 +4,13 @@
 
 mod it {
     mod binance;
+    mod binary;
+    mod binary_session;
     mod fix_definitions;
     mod fix_session;
     mod itch;
     mod itch_peer;
+    mod mold;
+    mod ouch;
+    mod soup;
 }

@@ -32,11 +32,10 @@
 mod inbound;
 mod outbound;
 mod schedule;
-mod store;
 
+pub use crate::store::{MemoryStore, Store};
 pub use outbound::Body;
 pub use schedule::{Schedule, Window};
-pub use store::{MemoryStore, Store};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

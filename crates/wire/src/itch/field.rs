@@ -305,6 +305,11 @@ impl<E: KnownCode> Coded<E> {
         Self { byte: value.byte(), code: PhantomData }
     }
 
+    /// The byte, whether it is one of the values or not.
+    pub(crate) const fn byte(self) -> u8 {
+        self.byte
+    }
+
     /// The value.
     #[inline(always)]
     pub fn get(self) -> E {
@@ -388,6 +393,8 @@ macro_rules! codes {
         })+
     };
 }
+pub(crate) use codes;
+
 codes! {
     /// The side of an order.
     BuySell {
