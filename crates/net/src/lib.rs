@@ -9,15 +9,20 @@
 //!
 //! [`Tuning`] says how a socket is to be, and tells what the kernel refused. A [`Reactor`] owns
 //! connections and moves their bytes; it owns no thread, and everything it keeps is bounded:
-//! [`Limits`]. [`Busy`] looks at its sockets again and again.
+//! [`Limits`]. [`Busy`] looks at its sockets again and again; [`Uring`] leaves its receives in the kernel.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+#[allow(unsafe_code, reason = "memory that the kernel writes into")]
+mod buffers;
 mod busy;
 mod connection;
 mod reactor;
 mod tuning;
+#[allow(unsafe_code, reason = "operations that own what they point to")]
+mod uring;
 
 pub use busy::Busy;
 pub use reactor::{CloseReason, ConnectionId, Handler, Limits, Reactor};
 pub use tuning::{Keepalive, Refused, Tuning};
+pub use uring::{Polling, Uring};

@@ -16,6 +16,7 @@ pub mod host;
 pub mod itch;
 pub mod journal;
 pub mod matching;
+pub mod net;
 pub mod pair;
 pub mod partner;
 pub mod row;
@@ -51,6 +52,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     sync_cells::CASES,
     bus::CASES,
     journal::CASES,
+    net::CASES,
     venue::CASES,
     host::CASES,
 ];

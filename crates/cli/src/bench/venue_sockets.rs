@@ -59,7 +59,7 @@ struct Venue {
 }
 
 /// Runs `work` in a thread of core `cpu`, as are those that it starts.
-fn elsewhere<T: Send + 'static>(
+pub(super) fn elsewhere<T: Send + 'static>(
     cpu: usize,
     work: impl FnOnce() -> Result<T, BenchError> + Send + 'static,
 ) -> JoinHandle<Result<T, BenchError>> {
@@ -69,7 +69,7 @@ fn elsewhere<T: Send + 'static>(
     })
 }
 
-fn joined<T>(thread: JoinHandle<Result<T, BenchError>>) -> Result<T, BenchError> {
+pub(super) fn joined<T>(thread: JoinHandle<Result<T, BenchError>>) -> Result<T, BenchError> {
     thread.join().map_err(|_| wrong(&"a thread panicked"))?
 }
 
@@ -206,7 +206,7 @@ fn rest(options: &Options, name: &str, durability: Durability) -> Result<Case, B
 }
 
 /// The middle of the times as the figure, and the times where they are wanted.
-fn round_of(mut times_ns: Vec<f32>, timing: Timing, checksum: u64) -> Round {
+pub(super) fn round_of(mut times_ns: Vec<f32>, timing: Timing, checksum: u64) -> Round {
     let (value, operations) = (middle(&mut times_ns), times_ns.len() as u64);
     if timing == Timing::Mean {
         times_ns.clear();

@@ -6,7 +6,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use tiercel_net::{Busy, CloseReason, ConnectionId, Handler, Limits, Reactor, Tuning};
+use tiercel_net::{
+    Busy, CloseReason, ConnectionId, Handler, Limits, Polling, Reactor, Tuning, Uring,
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const SIZE: usize = 64;
@@ -58,10 +60,30 @@ fn turns(reactor: &mut impl Reactor, echo: &mut Echo, mut is_done: impl FnMut(&E
     }
 }
 
-fn busy(limits: Limits) -> (Busy, SocketAddr) {
+/// A reactor that listens, and where.
+type Make<R> = fn(Limits) -> (R, SocketAddr);
+
+fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+fn busy(limits: Limits) -> (Busy, SocketAddr) {
+    let (listener, address) = listener();
     (Busy::new(Some(listener), Tuning::default(), limits).unwrap(), address)
+}
+
+fn uring(limits: Limits) -> (Uring, SocketAddr) {
+    let (listener, address) = listener();
+    let reactor = Uring::new(Some(listener), Tuning::default(), limits, Polling::Own);
+    (reactor.unwrap(), address)
+}
+
+fn kernel_polled(limits: Limits) -> (Uring, SocketAddr) {
+    let (listener, address) = listener();
+    let polling = Polling::Kernel { idle_ms: 10 };
+    (Uring::new(Some(listener), Tuning::default(), limits, polling).unwrap(), address)
 }
 
 fn client(address: SocketAddr) -> TcpStream {
@@ -71,11 +93,10 @@ fn client(address: SocketAddr) -> TcpStream {
     stream
 }
 
-#[test]
-fn messages_come_back_whole_however_they_are_cut() {
+fn messages_come_back_whole_however_they_are_cut<R: Reactor>(make: Make<R>) {
     // One connection is read directly; nine are asked for.
     for connections in [1, 9] {
-        let (mut reactor, address) = busy(Limits::default());
+        let (mut reactor, address) = make(Limits::default());
         let mut echo = Echo::default();
         let clients = (0..connections).map(|number: u8| {
             std::thread::spawn(move || {
@@ -105,9 +126,8 @@ fn messages_come_back_whole_however_they_are_cut() {
     }
 }
 
-#[test]
-fn a_place_is_used_again_and_its_old_number_means_nobody() {
-    let (mut reactor, address) = busy(Limits { connections: 1, ..Limits::default() });
+fn a_place_is_used_again_and_its_old_number_means_nobody<R: Reactor>(make: Make<R>) {
+    let (mut reactor, address) = make(Limits { connections: 1, ..Limits::default() });
     let mut echo = Echo::default();
     let first = client(address);
     turns(&mut reactor, &mut echo, |echo| echo.connected.len() == 1);
@@ -135,10 +155,9 @@ fn a_place_is_used_again_and_its_old_number_means_nobody() {
     assert_eq!(echo.closed[1..], [(new, CloseReason::Ours)]);
 }
 
-#[test]
-fn a_peer_that_does_not_read_is_cut_off_and_others_go_on() {
+fn a_peer_that_does_not_read_is_cut_off_and_others_go_on<R: Reactor>(make: Make<R>) {
     let limits = Limits { output_bytes: 256 << 10, ..Limits::default() };
-    let (mut reactor, address) = busy(limits);
+    let (mut reactor, address) = make(limits);
     let mut echo = Echo::default();
     let slow = client(address);
     turns(&mut reactor, &mut echo, |echo| echo.connected.len() == 1);
@@ -162,9 +181,8 @@ fn a_peer_that_does_not_read_is_cut_off_and_others_go_on() {
     drop(slow);
 }
 
-#[test]
-fn a_message_without_end_ends_its_connection() {
-    let (mut reactor, address) = busy(Limits { input_bytes: 256, ..Limits::default() });
+fn a_message_without_end_ends_its_connection<R: Reactor>(make: Make<R>) {
+    let (mut reactor, address) = make(Limits { input_bytes: 256, ..Limits::default() });
     let mut echo = Echo { takes_nothing: true, ..Echo::default() };
     let mut stream = client(address);
     stream.write_all(&[0; 300]).unwrap();
@@ -172,9 +190,8 @@ fn a_message_without_end_ends_its_connection() {
     assert_eq!(echo.closed[0].1, CloseReason::TooLong);
 }
 
-#[test]
-fn who_is_not_wanted_is_not_kept() {
-    let (mut reactor, address) = busy(Limits::default());
+fn who_is_not_wanted_is_not_kept<R: Reactor>(make: Make<R>) {
+    let (mut reactor, address) = make(Limits::default());
     let mut echo = Echo { refuses: true, ..Echo::default() };
     let mut stream = client(address);
     turns(&mut reactor, &mut echo, |echo| echo.connected.len() == 1);
@@ -182,9 +199,8 @@ fn who_is_not_wanted_is_not_kept() {
     assert!(reactor.connections() == 0 && echo.closed.is_empty());
 }
 
-#[test]
-fn waiting_ends_when_something_comes() {
-    let (mut reactor, address) = busy(Limits::default());
+fn waiting_ends_when_something_comes<R: Reactor>(make: Make<R>) {
+    let (mut reactor, address) = make(Limits::default());
     let mut echo = Echo::default();
     let begin = Instant::now();
     reactor.wait(Duration::from_millis(5)).unwrap();
@@ -203,4 +219,37 @@ fn waiting_ends_when_something_comes() {
         turn(&mut reactor, &mut echo);
     }
     assert_eq!(writer.join().unwrap(), [3; SIZE]);
+}
+
+/// Each of them with each reactor.
+macro_rules! with_each_reactor {
+    ($($test:ident)+) => {
+        mod each {
+            $(mod $test {
+                #[test]
+                fn busy() {
+                    super::super::$test(super::super::busy);
+                }
+
+                #[test]
+                fn uring() {
+                    super::super::$test(super::super::uring);
+                }
+
+                #[test]
+                fn kernel_polled() {
+                    super::super::$test(super::super::kernel_polled);
+                }
+            })+
+        }
+    };
+}
+
+with_each_reactor! {
+    messages_come_back_whole_however_they_are_cut
+    a_place_is_used_again_and_its_old_number_means_nobody
+    a_peer_that_does_not_read_is_cut_off_and_others_go_on
+    a_message_without_end_ends_its_connection
+    who_is_not_wanted_is_not_kept
+    waiting_ends_when_something_comes
 }
