@@ -17,6 +17,7 @@ pub mod itch;
 pub mod journal;
 pub mod matching;
 pub mod net;
+pub mod order_entry;
 pub mod pair;
 pub mod partner;
 pub mod row;
@@ -46,6 +47,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     auction::CASES,
     itch::DECODE_CASES,
     binance::CASES,
+    order_entry::CASES,
     itch::BUILD_CASES,
     signals::CASES,
     sync::CASES,

@@ -3,6 +3,7 @@
 
 mod bus;
 mod command;
+mod decode;
 mod demo;
 mod doctor;
 mod journal;
