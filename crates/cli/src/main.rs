@@ -7,6 +7,7 @@ mod decode;
 mod demo;
 mod doctor;
 mod exit;
+mod fix_echo;
 mod journal;
 mod replay;
 mod session;
@@ -56,6 +57,9 @@ enum Run {
     Bench(bench::Options),
     /// Look into a command journal: ls, cat, verify, export
     Journal(journal::JournalArgs),
+    /// Send FIX messages back: the other end for tests of FIX sessions
+    #[command(hide = true)]
+    FixEcho(fix_echo::FixEchoArgs),
     /// Say what this machine offers and lacks for low latency
     Doctor(doctor::DoctorArgs),
 }
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Some(Run::Bench(options)) => run_bench(&options),
         Some(Run::Demo(args)) => demo::run(&args),
         Some(Run::Journal(args)) => journal::run(&args),
+        Some(Run::FixEcho(args)) => fix_echo::run(&args),
         Some(Run::Doctor(args)) => doctor::run(&args),
         None => demo::run(&demo::DemoArgs::standard()),
     };

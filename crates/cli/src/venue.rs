@@ -15,10 +15,11 @@ use tiercel_telemetry::{Log, LogOptions, Registry};
 use tiercel_venue::accounts::Keys;
 use tiercel_venue::admin::Token;
 use tiercel_venue::config::{AdminConfig, LogConfig, TEMPLATE, ThreadConfig, VenueConfig};
-use tiercel_venue::demo;
+use tiercel_venue::demo::{self, DemoKey};
+use tiercel_venue::fix::{FixConfig, FixOptions, Identity};
 use tiercel_venue::pipeline::{Health, PipelineOptions, SnapshotPolicy};
 use tiercel_venue::run::{RunOptions, start};
-use tiercel_venue::serve::{Admin, Server, Tls};
+use tiercel_venue::serve::{Admin, Fix, Server, Tls};
 use tiercel_venue::store::{self, Opened, StoreError, StoreOptions};
 
 use crate::exit::Exit;
@@ -40,6 +41,12 @@ pub(crate) struct VenueArgs {
     /// Where REST and streams are served, instead of the configuration's; port 0: any that is free
     #[arg(long, value_name = "ADDRESS")]
     address: Option<SocketAddr>,
+    /// Where FIX 4.4 is served, instead of the configuration's; port 0: any that is free
+    #[arg(long, value_name = "ADDRESS")]
+    fix: Option<SocketAddr>,
+    /// A dictionary in `QuickFIX`'s XML that FIX messages are checked by, instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    fix_dictionary: Option<PathBuf>,
     /// The folder of the command log and the snapshots, instead of the configuration's; made if it is
     /// not there
     #[arg(long, value_name = "DIR")]
@@ -150,10 +157,13 @@ fn serve_until_stopped(
         }
     }
     tell(&venue_hints::told(address, tls.is_some(), &demo_keys))?;
+    let fix = fix(args, &config, &demo_keys)?;
 
     let status = running.status().clone();
-    let server =
-        Server::new(listener, config.serve, keys, registry).with_tls(tls).with_admin(admin);
+    let server = Server::new(listener, config.serve, keys, registry)
+        .with_tls(tls)
+        .with_admin(admin)
+        .with_fix(fix);
     let shell = std::thread::Builder::new().name("tiercel-serve".to_owned()).spawn(move || {
         if let Some(cpu) = serve_cpu {
             pin_current_thread(cpu)?;
@@ -170,6 +180,29 @@ fn serve_until_stopped(
     let left = Left { sequence: ended.sequence, digest: digest_text(ended.digest) };
     tell(&format!("{}\n", serde_json::to_string(&left)?))?;
     Ok(Exit::Ok)
+}
+
+/// FIX, if it is configured or the venue is one to try things on; what connects to it is told.
+fn fix(args: &VenueArgs, config: &VenueConfig, demo: &[DemoKey]) -> anyhow::Result<Option<Fix>> {
+    let free = SocketAddr::from(([127, 0, 0, 1], 0));
+    let store = Some(config.store_path.join("fix"));
+    let options = FixOptions { store, ..FixOptions::default() };
+    let trial = || FixConfig { address: free, options };
+    let asked = args.dev || args.fix.is_some();
+    let Some(mut fix) = config.fix.clone().or_else(|| asked.then(trial)) else { return Ok(None) };
+    fix.address = args.fix.unwrap_or(fix.address);
+    let sessions = &mut fix.options.sessions;
+    for key in demo {
+        let identity = Identity::new(&format!("DEV{}", key.account), &key.api_key);
+        sessions.push(Identity { reset_on_logon: true, ..identity });
+    }
+    if args.fix_dictionary.is_some() {
+        fix.options.dictionary.clone_from(&args.fix_dictionary);
+    }
+    let comp_id = fix.options.comp_id.clone();
+    let listener = TcpListener::bind(fix.address).with_context(|| fix.address.to_string())?;
+    tell(&venue_hints::fix(listener.local_addr()?, &comp_id, demo))?;
+    Ok(Some(Fix::new(listener, fix.options)?))
 }
 
 /// Starts to log to standard error.
@@ -221,14 +254,15 @@ fn configure(args: &VenueArgs) -> anyhow::Result<VenueConfig> {
     if args.no_snapshots {
         config.snapshots = None;
     }
-    if let Some(address) = args.address {
+    for (name, table, address) in [("address", "http", args.address), ("fix", "fix", args.fix)] {
         anyhow::ensure!(
-            address.ip().is_loopback(),
-            "--address {address} is one that other machines reach: set it in a configuration, with \
-             http.allow_remote"
+            address.is_none_or(|address| address.ip().is_loopback()),
+            "--{name} {} is one that other machines reach: set it in a configuration, with \
+             {table}.allow_remote",
+            address.map_or(String::new(), |address| address.to_string())
         );
-        config.address = address;
     }
+    config.address = args.address.unwrap_or(config.address);
     Ok(config)
 }
 

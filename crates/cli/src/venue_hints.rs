@@ -62,6 +62,17 @@ pub(crate) fn told(address: SocketAddr, tls: bool, keys: &[DemoKey]) -> String {
     text
 }
 
+/// Where FIX is, and how an account logs on.
+pub(crate) fn fix(address: SocketAddr, comp_id: &str, keys: &[DemoKey]) -> String {
+    let mut text = format!("FIX 4.4 at {address}, TargetCompID {comp_id}\n");
+    for DemoKey { account, api_key, secret } in keys {
+        // A text takes what is written to it.
+        let _written =
+            writeln!(text, "  SenderCompID DEV{account}  Username {api_key}  Password {secret}");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use tiercel_types::AccountId;

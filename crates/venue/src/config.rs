@@ -1,5 +1,6 @@
 //! How a venue is configured: TOML, with the line and the key of each mistake.
 
+mod fix;
 mod lines;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use tiercel_sync::wait::WaitKind;
 use tiercel_telemetry::{LogFormat, LogOptions};
 use toml::Spanned;
 
+use crate::fix::FixConfig;
 use crate::pipeline::SnapshotPolicy;
 use crate::serve::{ServeOptions, TlsOptions};
 
@@ -39,6 +41,8 @@ pub struct VenueConfig {
     pub keys_file: Option<PathBuf>,
     /// Where the venue is administered; `None`: nowhere.
     pub admin: Option<AdminConfig>,
+    /// Where and how FIX is served; `None`: nowhere.
+    pub fix: Option<FixConfig>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Where threads run.
@@ -96,6 +100,7 @@ impl Default for VenueConfig {
             tls: None,
             keys_file: None,
             admin: None,
+            fix: None,
             log: LogConfig { levels: LogOptions::default().levels, format: LogFormat::Text },
             threads: ThreadConfig::default(),
         }
@@ -136,6 +141,7 @@ tables! {
         instruments: Vec<Spanned<InstrumentTable>>,
         keys: KeysTable,
         admin: AdminTable,
+        fix: FixTable,
         log: LogTable,
         threads: ThreadsTable,
     }
@@ -182,6 +188,19 @@ tables! {
         token_file: Given<PathBuf>,
         token_env: Given<String>,
     }
+    FixTable {
+        address: Given<String>,
+        allow_remote: Option<bool>,
+        allow_plain: Option<bool>,
+        comp_id: Given<String>,
+        store: Given<PathBuf>,
+        dictionary: Given<PathBuf>,
+        connections_max: Given<u64>,
+        logon_timeout_s: Given<u64>,
+        send_timeout_s: Given<u64>,
+        unsent_bytes_max: Given<u64>,
+        sessions: Given<Vec<Spanned<SessionTable>>>,
+    }
     LogTable { levels: Given<String>, format: Given<String> }
     ThreadsTable {
         wait: Given<String>,
@@ -189,6 +208,21 @@ tables! {
         serve_cpu: Given<u64>,
         follower_cpu: Given<u64>,
     }
+}
+
+/// Who may log on, as a configuration says it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SessionTable {
+    comp_id: String,
+    api_key: String,
+    #[serde(default)]
+    reset_on_logon: bool,
+    #[serde(default)]
+    reset_on_logout: bool,
+    #[serde(default)]
+    reset_on_disconnect: bool,
+    hours: Option<String>,
 }
 
 impl VenueConfig {
@@ -211,8 +245,10 @@ impl VenueConfig {
         let defaults = Self::default();
         let tls = lines.tls(file.tls)?;
         let address = lines.address(&file.http, tls.is_some())?;
+        let store_path = lines.path(file.store.path, "store.path")?.unwrap_or(defaults.store_path);
         Ok(Self {
-            store_path: lines.path(file.store.path, "store.path")?.unwrap_or(defaults.store_path),
+            fix: lines.fix(file.fix, &store_path, tls.is_some())?,
+            store_path,
             durability: lines.durability(file.store.durability.as_ref())?,
             snapshots: lines.snapshots(&file.snapshots)?,
             address,

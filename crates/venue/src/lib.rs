@@ -7,8 +7,8 @@
 //!                                        (log, snapshots, recovery)   (what may be asked)
 //! ```
 //!
-//! docs/venue.md describes it. The gateway is [`serve`], which speaks what [`binance`] and [`native`]
-//! decide: docs/binance-api.md, docs/native-api.md.
+//! docs/venue.md describes it. The gateway is [`serve`], which speaks what [`binance`], [`native`] and
+//! [`fix`] decide: docs/binance-api.md, docs/native-api.md, docs/fix.md.
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,7 @@ pub mod binance;
 pub mod config;
 pub mod demo;
 pub mod events;
+pub mod fix;
 pub mod models;
 pub mod native;
 pub mod open_orders;

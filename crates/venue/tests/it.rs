@@ -11,6 +11,9 @@ mod it {
     mod apart;
     mod bad_input;
     mod faults;
+    mod fix;
+    mod fix_client;
+    mod fix_orders;
     mod history;
     mod http;
     mod interface_check;

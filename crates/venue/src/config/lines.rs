@@ -29,7 +29,7 @@ type Ref<'a, T> = (Option<&'a Spanned<T>>, &'a str);
 /// Numbers that are at least one.
 const COUNT: RangeInclusive<u64> = 1..=COUNT_MAX;
 const COUNT_MAX: u64 = 1_000_000_000;
-const SECONDS: RangeInclusive<u64> = 1..=3_600;
+pub(super) const SECONDS: RangeInclusive<u64> = 1..=3_600;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// What was given for a key of a table, and the name of both.
@@ -38,6 +38,8 @@ macro_rules! given {
         ($table.$key.as_ref(), concat!($name, ".", stringify!($key)))
     };
 }
+
+pub(super) use given;
 
 /// The text, for the lines of its mistakes.
 pub(super) struct Lines<'t>(pub(super) &'t str);
@@ -49,11 +51,11 @@ impl Lines<'_> {
     }
 
     /// A mistake of what was given for `key`.
-    fn refuse<T>(&self, given: &Spanned<T>, key: &str, what: &str) -> ConfigError {
+    pub(super) fn refuse<T>(&self, given: &Spanned<T>, key: &str, what: &str) -> ConfigError {
         self.error(given.span().start, format!("`{key}` {what}"))
     }
 
-    fn number<T: TryFrom<u64>>(
+    pub(super) fn number<T: TryFrom<u64>>(
         &self,
         (given, key): Ref<'_, u64>,
         range: RangeInclusive<u64>,
@@ -225,21 +227,35 @@ impl Lines<'_> {
     /// going without it.
     pub(super) fn address(&self, table: &HttpTable, tls: bool) -> Result<SocketAddr, ConfigError> {
         let Some(given) = &table.address else { return Ok(VenueConfig::default().address) };
-        let key = "http.address";
+        let may = (table.allow_remote == Some(true), table.allow_plain == Some(true));
+        self.reachable((given, "http"), tls, may)
+    }
+
+    /// The address of a table; beyond this machine if it may be remote, and have no TLS.
+    pub(super) fn reachable(
+        &self,
+        (given, name): (&Spanned<String>, &str),
+        tls: bool,
+        (remote, plain): (bool, bool),
+    ) -> Result<SocketAddr, ConfigError> {
+        let key = &format!("{name}.address");
         let address = self.socket(given, key)?;
         if address.ip().is_loopback() {
             return Ok(address);
         }
-        if table.allow_remote != Some(true) {
-            let what = "is one that other machines reach: that needs `http.allow_remote = true`, \
-                        and TLS (`tls.certificate`)";
-            return Err(self.refuse(given, key, what));
+        if !remote {
+            let what = format!(
+                "is one that other machines reach: that needs `{name}.allow_remote = true`, and TLS \
+                 (`tls.certificate`)"
+            );
+            return Err(self.refuse(given, key, &what));
         }
-        if !tls && table.allow_plain != Some(true) {
-            let what = "is one that other machines reach, and there is no TLS: set \
-                        `tls.certificate` and `tls.private_key`, or `http.allow_plain = true` if a \
-                        proxy in front has it";
-            return Err(self.refuse(given, key, what));
+        if !tls && !plain {
+            let what = format!(
+                "is one that other machines reach, and there is no TLS: set `tls.certificate` and \
+                 `tls.private_key`, or `{name}.allow_plain = true` if a proxy in front has it"
+            );
+            return Err(self.refuse(given, key, &what));
         }
         Ok(address)
     }

@@ -22,7 +22,7 @@ use super::calls::{Tell, Work};
 use super::hub::Hub;
 use super::metrics::Metrics;
 use super::queues::{ConnectionId, Inbox, Message, Speaks};
-use super::{ServeOptions, native, now_ms};
+use super::{ServeOptions, fix, native, now_ms};
 
 /// Events of a submission, as its client may see them.
 pub(super) type Events = Vec<(EventHeader, Event)>;
@@ -80,6 +80,8 @@ enum Reply {
     Channel(oneshot::Sender<Events>),
     /// A connection's queue: no task wakes before the answer is there.
     Answer(Box<Answering>),
+    /// A FIX session.
+    Fix(Box<fix::Waiting>),
 }
 
 /// A request that is answered into its connection's queue.
@@ -100,6 +102,7 @@ pub(super) struct Gateway {
     pub(super) orders: OrderLimiter,
     pub(super) hub: Hub,
     pub(super) native: native::State,
+    pub(super) fix: fix::Lines,
     pending: HashMap<u64, Pending>,
     /// When requests that are answered into queues are given up, in their order.
     deadlines: VecDeque<(Instant, u64)>,
@@ -120,11 +123,13 @@ impl Gateway {
         models: Models,
         options: &ServeOptions,
         metrics: Metrics,
+        fix: fix::Lines,
     ) -> Self {
         let limits = options.limits;
         Self {
             submitter,
             native: native::State::new(&models),
+            fix,
             models,
             weights: WeightLimiter::new(&limits),
             orders: OrderLimiter::new(limits),
@@ -221,6 +226,13 @@ impl Gateway {
         }
     }
 
+    /// Has the submission answered to a FIX session.
+    pub(super) fn answer_fix(&mut self, ticket: Ticket, waiting: fix::Waiting) {
+        if let Some(pending) = self.pending.get_mut(&ticket.0) {
+            pending.reply = Reply::Fix(Box::new(waiting));
+        }
+    }
+
     /// Queues the answer to a request.
     pub(super) fn answer(
         &mut self,
@@ -290,15 +302,24 @@ impl Gateway {
     /// Folds an event, and answers its submission with its last.
     pub(super) fn take(&mut self, delivery: &Delivery) {
         self.count(delivery);
-        let Self { models, hub, native, .. } = self;
+        let own = delivery.origin.gateway == self.submitter.gateway();
+        let Self { models, hub, native, fix, pending, .. } = self;
         hub.before(models, &delivery.header, &delivery.event);
+        fix.before(models, &delivery.header, &delivery.event);
         models.apply_told(&delivery.header, &delivery.event, |instrument, change| {
             hub.changed(instrument, change);
             native.changed(instrument, change);
+            fix.changed(instrument, change);
         });
         hub.tell(models, &delivery.header, &delivery.event);
         native.tell(models, &delivery.header, &delivery.event);
-        if delivery.origin.gateway != self.submitter.gateway() {
+        let waiting = pending.get(&delivery.origin.token).filter(|_| own);
+        let waiting = waiting.and_then(|pending| match &pending.reply {
+            Reply::Fix(waiting) => Some(&**waiting),
+            _ => None,
+        });
+        fix.tell(models, (&delivery.header, &delivery.event), waiting);
+        if !own {
             return;
         }
         let token = delivery.origin.token;
@@ -318,6 +339,7 @@ impl Gateway {
                 // A client that is gone does not hear it.
                 Reply::Channel(reply) => drop(reply.send(events)),
                 Reply::Answer(answering) => self.finish(*answering, &events),
+                Reply::Fix(waiting) => self.finish_fix(&waiting, &events),
             }
         }
     }

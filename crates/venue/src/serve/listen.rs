@@ -47,9 +47,9 @@ pub(super) struct Peer {
 
 /// A connection's place among all that there may be. Its end tells the loop that it is gone.
 #[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
-    stopped: watch::Receiver<()>,
+    pub(super) stopped: watch::Receiver<()>,
     network: IpAddr,
     places: Places,
 }
@@ -69,7 +69,7 @@ impl Drop for Place {
 
 /// The places of a door.
 #[derive(Clone, Debug)]
-struct Places {
+pub(super) struct Places {
     all: Arc<Semaphore>,
     by_network: Arc<Mutex<HashMap<IpAddr, usize>>>,
     most_by_network: usize,
@@ -77,6 +77,41 @@ struct Places {
 }
 
 impl Places {
+    /// So many places, and of them so many for one address.
+    pub(super) fn new(all: usize, by_network: usize, metrics: DoorMetrics) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(all)),
+            by_network: Arc::default(),
+            most_by_network: by_network,
+            metrics,
+        }
+    }
+
+    /// Takes the next connection that there is a place for.
+    pub(super) async fn next(
+        &self,
+        listener: &TokioListener,
+        stopped: &watch::Receiver<()>,
+    ) -> Option<(TcpStream, SocketAddr, Arc<Place>)> {
+        loop {
+            // The semaphore is never closed.
+            let permit = Arc::clone(&self.all).acquire_owned().await.ok()?;
+            let (stream, address) = match listener.accept().await {
+                Ok(taken) => taken,
+                Err(error) => {
+                    // A connection that ended before it was taken, or no descriptor left: again.
+                    debug!(%error, "no connection taken");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    continue;
+                }
+            };
+            if let Some(place) = self.take(permit, address.ip(), stopped) {
+                return Some((stream, address, place));
+            }
+            debug!(%address, "too many connections of one address");
+        }
+    }
+
     fn taken(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.by_network.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,12 +170,8 @@ impl Door {
         listener.set_nonblocking(true)?;
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(options.header_timeout);
-        let places = Places {
-            all: Arc::new(Semaphore::new(options.connections_max)),
-            by_network: Arc::default(),
-            most_by_network: options.connections_per_address,
-            metrics,
-        };
+        let (most, by_network) = (options.connections_max, options.connections_per_address);
+        let places = Places::new(most, by_network, metrics);
         let (handshake_timeout, send_timeout) = (options.header_timeout, options.send_timeout);
         let connections = Connections { tls, router, http, handshake_timeout, send_timeout };
         Ok(Self { listener: TokioListener::from_std(listener)?, places, connections })
@@ -149,21 +180,7 @@ impl Door {
     /// Takes connections, as many at once as there may be.
     pub(super) async fn accept(self, stopped: watch::Receiver<()>) {
         let Self { listener, places, connections } = self;
-        // The semaphore is never closed.
-        while let Ok(permit) = Arc::clone(&places.all).acquire_owned().await {
-            let (stream, address) = match listener.accept().await {
-                Ok(taken) => taken,
-                Err(error) => {
-                    // A connection that ended before it was taken, or no descriptor left: again.
-                    debug!(%error, "no connection taken");
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    continue;
-                }
-            };
-            let Some(place) = places.take(permit, address.ip(), &stopped) else {
-                debug!(%address, "too many connections of one address");
-                continue;
-            };
+        while let Some((stream, address, place)) = places.next(&listener, &stopped).await {
             let connections = connections.clone();
             tokio::spawn(async move { connections.serve(stream, Peer { address, place }).await });
         }

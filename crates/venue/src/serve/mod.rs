@@ -32,6 +32,7 @@ mod calls;
 mod connection;
 mod cors;
 mod fanout;
+mod fix;
 mod gateway;
 mod hub;
 mod listen;
@@ -73,6 +74,7 @@ use crate::pipeline::{Deliveries, Handle};
 
 pub use admin::Admin;
 pub(crate) use cors::is_origin;
+pub use fix::Fix;
 use gateway::{Gateway, Shared};
 use listen::{Door, Peer};
 use metrics::{DoorMetrics, Metrics};
@@ -154,6 +156,7 @@ pub struct Server {
     registry: Registry,
     tls: Option<Tls>,
     admin: Option<Admin>,
+    fix: Option<Fix>,
 }
 
 impl Server {
@@ -164,7 +167,7 @@ impl Server {
         keys: Keys,
         registry: Registry,
     ) -> Self {
-        Self { listener, options, keys, registry, tls: None, admin: None }
+        Self { listener, options, keys, registry, tls: None, admin: None, fix: None }
     }
 
     /// The same, with TLS, on all of its addresses.
@@ -181,6 +184,13 @@ impl Server {
         self
     }
 
+    /// The same, which speaks FIX too.
+    #[must_use]
+    pub fn with_fix(mut self, fix: Option<Fix>) -> Self {
+        self.fix = fix;
+        self
+    }
+
     /// Serves the venue behind `handle`, until the venue stops or fails: then what has come is
     /// answered, and connections are closed. `models` are those of all events before the handle's
     /// first.
@@ -188,12 +198,16 @@ impl Server {
     /// # Errors
     /// When the event loop cannot start, or a metric's name is taken in the registry.
     pub fn run(self, handle: Handle, models: Models) -> io::Result<()> {
-        let Self { listener, options, keys, registry, tls, admin } = self;
+        let Self { listener, options, keys, registry, tls, admin, fix } = self;
         let (address, with_tls) = (listener.local_addr()?, tls.is_some());
         let status = handle.status();
         let Handle { submitter, deliveries } = handle;
         let metrics = Metrics::new(&registry, &status)?;
-        let gateway = Gateway::new(submitter, models, &options, metrics);
+        let lines = match &fix {
+            Some(fix) => fix.lines(&keys, &registry)?,
+            None => fix::Lines::none(),
+        };
+        let gateway = Gateway::new(submitter, models, &options, metrics, lines);
         let shared = Arc::new(Shared::new(gateway, options, keys, status, registry));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
@@ -202,6 +216,11 @@ impl Server {
             let door = DoorMetrics::new(&shared.registry, "public")?;
             let public = Door::new(listener, options, tls.clone(), router(&shared), door)?;
             let mut accepting = vec![tokio::spawn(public.accept(stopped.clone()))];
+            if let Some(fix) = fix {
+                let door = DoorMetrics::new(&shared.registry, "fix")?;
+                let serve = fix.accept(Arc::clone(&shared), tls.clone(), door, stopped.clone());
+                accepting.push(tokio::spawn(serve?));
+            }
             if let Some(admin) = admin {
                 let door = admin.door(tls, &shared)?;
                 accepting.push(tokio::spawn(door.accept(stopped.clone())));
@@ -255,6 +274,7 @@ async fn fold(mut deliveries: Deliveries, shared: &Shared) {
                 beat = beat.wrapping_add(1);
                 let mut gateway = shared.gateway();
                 gateway.expire(Instant::now());
+                gateway.tick_fix(&shared.keys);
                 gateway.tell_depths(Cadence::Fast);
                 if beat.is_multiple_of(BEATS_A_SECOND) {
                     gateway.tell_depths(Cadence::Slow);

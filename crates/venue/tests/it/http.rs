@@ -242,19 +242,27 @@ impl Venue {
 
     /// With what `change` adds to the server. What the calling thread logs to, the venue does too.
     pub(super) fn custom(options: ServeOptions, change: impl FnOnce(Server) -> Server) -> Self {
+        Self::with_gateways(options, 1, |server, _| change(server))
+    }
+
+    /// The same; `change` is told the API keys of the two accounts.
+    pub(super) fn keyed(
+        options: ServeOptions,
+        change: impl FnOnce(Server, &[String]) -> Server,
+    ) -> Self {
         Self::with_gateways(options, 1, change)
     }
 
     /// With a second gateway, for commands of the operator. It is read with each of them, so that it
     /// holds the venue up after as many events as the outbox has.
     pub(super) fn with_operator(options: ServeOptions) -> Self {
-        Self::with_gateways(options, 2, |server| server)
+        Self::with_gateways(options, 2, |server, _| server)
     }
 
     fn with_gateways(
         options: ServeOptions,
         gateways: u16,
-        change: impl FnOnce(Server) -> Server,
+        change: impl FnOnce(Server, &[String]) -> Server,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -284,7 +292,8 @@ impl Venue {
         let core = run_core(core, Arc::clone(&halt), asked);
         let mut models = Models::new(ModelLimits::default());
         demo::open(&mut handle, &mut models).unwrap();
-        let server = change(Server::new(listener, options, keys, Registry::new()));
+        let names: Vec<_> = made.iter().map(|key| key.api_key.clone()).collect();
+        let server = change(Server::new(listener, options, keys, Registry::new()), &names);
         let log = tracing::dispatcher::get_default(Clone::clone);
         let shell = std::thread::spawn(move || {
             tracing::dispatcher::with_default(&log, || server.run(handle, models).unwrap());

@@ -71,7 +71,7 @@ impl Encoder {
     }
 
     /// A field as it stood in another message.
-    pub(super) fn raw(&mut self, tag: Tag, value: &[u8]) {
+    pub fn raw(&mut self, tag: Tag, value: &[u8]) {
         self.tag(tag);
         self.bytes.extend_from_slice(value);
         self.bytes.push(SOH);

@@ -1,8 +1,8 @@
 //! Where a message begins and ends in a stream.
 //!
 //! A message is `8=..|9=LENGTH|`, `LENGTH` bytes, `10=SUM|`. What is no message is passed over up
-//! to the next place where one may begin, so that one bad message costs no other: its sequence
-//! number stays unused, and the next good message exposes the gap (volume 2, "garbled message").
+//! to the next place where one may begin, so that one bad message costs no other, but for one that its
+//! length reaches into: its sequence number stays unused, and the next good message exposes the gap (volume 2, "garbled message").
 
 use super::{SOH, checksum};
 
@@ -14,6 +14,8 @@ pub const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
 const HEAD_BYTES_MAX: usize = 32;
 /// What every message begins with, whatever its version.
 const BEGIN: &[u8] = b"8=FIX";
+/// The end of a message's last field, and the start of its checksum.
+const CHECK_SUM: &[u8] = b"\x0110=";
 /// Bytes of `10=ddd|`.
 pub(super) const TRAILER_BYTES: usize = 7;
 
@@ -66,6 +68,7 @@ pub enum Garble {
 pub fn frame(bytes: &[u8]) -> Frame {
     match judge(bytes) {
         Ok(frame) => frame,
+        Err(Garble::Trailer) if let Some(frame) = too_long(bytes) => frame,
         Err(why) => Frame::Garbled { skip: next_begin(bytes), why },
     }
 }
@@ -94,6 +97,27 @@ fn judge(bytes: &[u8]) -> Result<Frame, Garble> {
         return Err(Garble::CheckSum);
     }
     Ok(Frame::Whole { length: end + TRAILER_BYTES, body })
+}
+
+/// A message whose length reaches into another one: the two cannot be told apart, and are passed over up
+/// to the next checksum behind that length, as other engines do. `None` of any other message.
+#[cold]
+fn too_long(bytes: &[u8]) -> Option<Frame> {
+    let (body, length) = head(bytes).ok()??;
+    let end = body + length;
+    let inside = bytes.get(body..end)?;
+    inside.windows(BEGIN.len()).find(|part| *part == BEGIN)?;
+    let behind = bytes.get(end - 1..)?;
+    let sum = behind.windows(CHECK_SUM.len()).position(|part| part == CHECK_SUM);
+    let stop = sum.and_then(|at| {
+        let value = at + CHECK_SUM.len();
+        behind[value..].iter().position(|byte| *byte == SOH).map(|stop| value + stop + 1)
+    });
+    match stop {
+        Some(stop) => Some(Frame::Garbled { skip: end - 1 + stop, why: Garble::Trailer }),
+        None if behind.len() < MESSAGE_BYTES_MAX => Some(Frame::Partial),
+        None => None,
+    }
 }
 
 /// Where the body begins, and how long it is; `None` while that is not there.

@@ -29,6 +29,26 @@ const HEADER: [Tag; 7] = [
     tag::ORIG_SENDING_TIME,
 ];
 
+/// Of each message: whom it is from behind the counterparty, and where an answer has to go. The other
+/// way round just so.
+const ROUTES: [(Tag, Tag); 6] = [
+    (tag::DELIVER_TO_COMP_ID, tag::ON_BEHALF_OF_COMP_ID),
+    (tag::DELIVER_TO_SUB_ID, tag::ON_BEHALF_OF_SUB_ID),
+    (tag::ON_BEHALF_OF_COMP_ID, tag::DELIVER_TO_COMP_ID),
+    (tag::ON_BEHALF_OF_SUB_ID, tag::DELIVER_TO_SUB_ID),
+    (tag::DELIVER_TO_LOCATION_ID, tag::ON_BEHALF_OF_LOCATION_ID),
+    (tag::ON_BEHALF_OF_LOCATION_ID, tag::DELIVER_TO_LOCATION_ID),
+];
+
+/// The last fields of the header of an answer: back where the message came from.
+fn route_back(encoder: &mut Encoder, message: &Message<'_>) {
+    for (from, to) in ROUTES {
+        if let Some(text) = message.get(from).filter(|text| !text.is_empty()) {
+            encoder.text(to, text);
+        }
+    }
+}
+
 impl Session {
     /// Sends a message of the application. While nobody is logged on it only gets its number: the
     /// counterparty asks for it when it is back.
@@ -46,6 +66,20 @@ impl Session {
         if self.phase == Phase::LoggedOn {
             self.output.extend_from_slice(bytes);
             self.last_sent = now;
+        }
+    }
+
+    /// Sends a message of the application that is not kept: a resend leaves it out. What is true of
+    /// the moment alone is sent so, and not at all while nobody is logged on.
+    pub fn send_once(
+        &mut self,
+        now: Timestamp,
+        store: &mut impl Store,
+        message_type: &[u8],
+        body: impl Body,
+    ) {
+        if self.phase == Phase::LoggedOn {
+            self.send_own(now, store, message_type, body);
         }
     }
 
@@ -141,6 +175,7 @@ impl Session {
     ) {
         let number = number_of(message).unwrap_or(0);
         self.send_own(now, store, b"3", |encoder| {
+            route_back(encoder, message);
             encoder.unsigned(tag::REF_SEQ_NUM, number);
             encoder.text(tag::TEXT, refusal.reason.text().as_bytes());
             if let Some(Tag(tag)) = refusal.tag {
@@ -161,6 +196,7 @@ impl Session {
         let number = number_of(message).unwrap_or(0);
         let (message_type, reason) = (message.message_type(), reject.reason);
         self.send_own(now, store, b"j", |encoder| {
+            route_back(encoder, message);
             encoder.unsigned(tag::REF_SEQ_NUM, number);
             encoder.text(tag::TEXT, reject.text.as_bytes());
             encoder.text(tag::REF_MSG_TYPE, message_type);

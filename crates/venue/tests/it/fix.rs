@@ -1,0 +1,179 @@
+//! FIX over sockets: sessions, and what becomes of orders, by the scenarios of the standard's
+//! appendix D ("order state changes").
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use tiercel_wire::fix::session::Store;
+
+use super::fix_client::{FixClient, time_text, venue};
+use super::http::now_ms;
+
+#[test]
+fn an_order_is_taken_filled_in_parts_replaced_and_cancelled() {
+    let (venue, address) = venue(|_| {});
+    let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
+    let mut two = FixClient::new(address, "TWO", &venue.two).logged_on();
+    one.limit("a", 1, "2", "59000");
+    let taken = one.next();
+    assert_eq!(
+        taken.say(&[35, 150, 39, 11, 55, 54, 38, 40, 44, 59]),
+        "8 0 0 a BTCUSDT 1 2 2 59000 1"
+    );
+    assert_eq!(taken.say(&[1, 14, 151, 6, 5001]), "1 0 2 0 2");
+    let order_id = taken.get(37).to_owned();
+
+    two.limit("b", 2, "0.5", "59000");
+    assert_eq!(two.report(&[]), "0 0 b  0 0.5");
+    assert_eq!(two.report(&[31, 32, 851, 12, 479]), "F 2 b  0.5 0 59000 0.5 2 29.5 USDT");
+    assert_eq!(one.report(&[31, 32, 6, 851]), "F 1 a  0.5 1.5 59000 0.5 59000 1");
+
+    one.replace("c", "a", 1, "1.5", "59100");
+    let replaced = one.next();
+    assert_eq!(replaced.say(&[150, 39, 11, 41, 38, 44, 14, 151]), "5 1 c a 1.5 59100 0.5 1");
+    assert_eq!(replaced.get(37), order_id);
+    one.cancel("d", "c", 1);
+    assert_eq!(one.report(&[38]), "4 4 d c 0.5 0 1.5");
+    one.send("5", "");
+    assert_eq!(one.next().get(35), "5");
+    assert_eq!(one.try_next(), None);
+    assert!(one.store.next_incoming() > 5);
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_its_reason() {
+    let (venue, address) = venue(|_| {});
+    let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
+    let time = time_text(now_ms());
+    for (order, expected) in [
+        ("11=r1|55=NOPE|54=1|38=1|40=2|44=1|", "8 8 1"),
+        ("11=r2|55=BTCUSDT|54=5|38=1|40=2|44=1|", "8 8 11"),
+        ("11=r3|55=BTCUSDT|54=1|38=1|40=2|", "8 8 11"),
+        ("11=r4|55=BTCUSDT|54=1|38=1|40=2|44=59000.001|", "8 8 99"),
+        ("11=r5|1=2|55=BTCUSDT|54=1|38=1|40=2|44=59000|", "8 8 15"),
+        ("11=r6|55=BTCUSDT|54=1|38=0.000001|40=2|44=59000|", "8 8 13"),
+        ("11=r7|55=BTCUSDT|54=1|38=1000|40=2|44=59000|", "8 8 3"),
+        ("11=r8|55=BTCUSDT|54=1|38=1|40=2|44=59000|59=6|", "8 8 11"),
+        ("11=a-name-of-more-than-thirty-six-letters|55=BTCUSDT|54=1|38=1|40=2|44=59000|", "8 8 99"),
+    ] {
+        one.send("D", &format!("{order}60={time}|"));
+        let told = one.next();
+        assert_eq!(told.say(&[150, 39, 103]), expected, "{order} {told:?}");
+        assert!(!told.get(58).is_empty() && told.get(37) == "NONE", "{told:?}");
+    }
+    // A name that an order has, or had.
+    one.limit("mine", 1, "1", "59000");
+    assert_eq!(one.report(&[]), "0 0 mine  0 1");
+    one.limit("mine", 1, "1", "59000");
+    assert_eq!(one.report(&[103]), "8 8 mine  0 0 6");
+    one.replace("renamed", "mine", 1, "1", "59001");
+    assert_eq!(one.report(&[]), "5 0 renamed mine 0 1");
+    one.limit("mine", 1, "1", "59000");
+    assert_eq!(one.report(&[103]), "8 8 mine  0 0 6");
+    // A possible resend of what came is passed over; of what did not come is taken.
+    for (name, told) in [("mine", false), ("fresh", true)] {
+        let number = one.store.next_outgoing();
+        let order = format!("11={name}|55=BTCUSDT|54=1|38=1|40=2|44=58000|59=1|60={time}|");
+        let bytes = one.message("D", number, "97=Y|", &order);
+        one.store.sent(Some(&bytes));
+        one.raw(&bytes);
+        if told {
+            assert_eq!(one.report(&[]), "0 0 fresh  0 1");
+        }
+    }
+    one.cancel("x1", "nobody", 1);
+    assert_eq!(one.next().say(&[35, 39, 41, 11, 37, 434, 102]), "9 8 nobody x1 NONE 1 1");
+    one.cancel("x2", "renamed", 2);
+    assert_eq!(one.next().say(&[35, 39, 434, 102]), "9 0 1 1");
+    one.cancel("renamed", "fresh", 1);
+    assert_eq!(one.next().say(&[35, 39, 434, 102]), "9 0 1 6");
+    one.cancel("x3", "renamed", 1);
+    assert_eq!(one.report(&[]), "4 4 x3 renamed 0 0");
+    one.cancel("x4", "renamed", 1);
+    assert_eq!(one.next().say(&[35, 39, 434, 102]), "9 4 1 0");
+    one.replace("x5", "renamed", 1, "2", "59000");
+    assert_eq!(one.next().say(&[35, 39, 434, 102]), "9 4 2 0");
+    // A type that nobody here takes.
+    one.send("AF", "584=s|585=7|");
+    assert_eq!(one.next().say(&[35, 372, 380]), "j AF 3");
+}
+
+#[test]
+fn only_the_session_whose_password_it_is_logs_on_and_once_at_a_time() {
+    let (venue, address) = venue(|_| {});
+    let mut wrong = FixClient::new(address, "ONE", &venue.one).with_password("guess");
+    let told = wrong.log_on("");
+    assert_eq!(told.get(35), "5");
+    assert!(told.get(58).contains("Password"), "{told:?}");
+    assert_eq!(wrong.try_next(), None);
+    // The other account's key does not open this session.
+    let mut other = FixClient::new(address, "ONE", &venue.two);
+    assert_eq!(other.log_on("").get(35), "5");
+    let mut stranger = FixClient::new(address, "NOBODY", &venue.one);
+    stranger.connect();
+    stranger.send("A", "98=0|108=30|");
+    assert_eq!(stranger.try_next(), None);
+    let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
+    assert_eq!(one.store.next_incoming(), 2, "what was refused has no number");
+    let mut again = FixClient::new(address, "ONE", &venue.one);
+    again.connect();
+    again.send("A", "98=0|108=30|");
+    assert_eq!(again.try_next(), None);
+    one.limit("a", 1, "1", "59000");
+    assert_eq!(one.report(&[]), "0 0 a  0 1");
+}
+
+#[test]
+fn what_happened_while_a_client_was_away_is_sent_when_it_asks() {
+    let (venue, address) = venue(|_| {});
+    let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
+    let mut two = FixClient::new(address, "TWO", &venue.two).logged_on();
+    one.limit("a", 1, "2", "59000");
+    assert_eq!(one.report(&[]), "0 0 a  0 2");
+    one.drop_connection();
+    two.limit("b", 2, "0.5", "59000");
+    two.report(&[]);
+    two.report(&[]);
+    // The numbers say that something is missing: the logon's is higher than the next that was expected.
+    let mut answer = one.log_on("");
+    for _ in 0..50 {
+        if answer.get(35) == "A" {
+            break;
+        }
+        // The venue had not seen yet that the connection is gone.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        answer = one.log_on("");
+    }
+    let from = one.store.next_incoming();
+    assert!(answer.get(34).parse::<u64>().unwrap() > from, "{answer:?}");
+    one.send("2", &format!("7={from}|16=0|"));
+    let told = one.next();
+    assert_eq!(told.say(&[35, 43, 150, 39, 11, 14, 151]), "8 Y F 1 a 0.5 1.5");
+}
+
+#[test]
+fn noise_and_logons_without_end_hurt_nobody_else() {
+    let (venue, address) =
+        venue(|options| options.logon_timeout = std::time::Duration::from_millis(300));
+    let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
+    let mut noise = TcpStream::connect(address).unwrap();
+    for _ in 0..64 {
+        drop(noise.write_all(&[b'8'; 4_096]));
+    }
+    let silent = TcpStream::connect(address).unwrap();
+    for _ in 0..200 {
+        let mut wrong = FixClient::new(address, "TWO", &venue.one).with_password("guess");
+        assert_eq!(wrong.log_on("").get(35), "5");
+    }
+    one.limit("a", 1, "1", "59000");
+    assert_eq!(one.report(&[]), "0 0 a  0 1");
+    let mut rest = Vec::new();
+    let ended = std::io::Read::read_to_end(&mut &silent, &mut rest);
+    assert!(ended.is_ok() && rest.is_empty(), "a silent connection is ended");
+    // One that is logged on, and then sends what is no message.
+    let mut two = FixClient::new(address, "TWO", &venue.two).logged_on();
+    two.raw(&[0xff; 10_000]);
+    two.raw(b"8=FIX.4.4\x019=99999999\x01");
+    two.limit("b", 2, "0.5", "60000");
+    assert_eq!(two.report(&[]), "0 0 b  0 0.5");
+}
