@@ -6,6 +6,7 @@ mod command;
 mod decode;
 mod demo;
 mod doctor;
+mod fix_echo;
 mod journal;
 mod match_errors;
 mod match_golden;

@@ -263,8 +263,8 @@ impl Report {
         }
         if let Some(fill) = &self.fill {
             encoder.text(tag::COMM_CURRENCY, fill.fee_asset.as_bytes());
+            encoder.unsigned(tag::SECONDARY_EXEC_ID, fill.trade_id.0);
             encoder.unsigned(tag::LAST_LIQUIDITY_IND, if fill.is_maker { 1 } else { 2 });
-            encoder.unsigned(tag::TRD_MATCH_ID, fill.trade_id.0);
         }
         let mode = words::self_trade_prevention(self.self_trade_prevention);
         encoder.character(words::SELF_TRADE_PREVENTION, mode);

@@ -33,20 +33,22 @@ PATIENCE_S = 30
 class Venue:
     """Where it is, and the keys of its accounts: each the API key and the secret."""
 
-    def __init__(self, address, keys):
-        self.address = address
+    def __init__(self, address, fix, keys):
+        self.address, self.fix = address, fix
         self.one, self.two = keys[:2], keys[2:]
         self.http = f"http://{address}"
         self.ws = f"ws://{address}"
 
 
 @contextlib.contextmanager
-def venue():
-    """Starts the binary that the first argument names."""
+def venue(configure=None):
+    """Starts the binary that the first argument names; `configure` makes a configuration in a folder."""
     # A script that is told to end ends its venue first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     folder = tempfile.mkdtemp(prefix="tiercel-client-")
     arguments = ["venue", "--dev", "--store", os.path.join(folder, "store"), "--address", "127.0.0.1:0"]
+    if configure:
+        arguments += ["--config", configure(folder)]
     process = subprocess.Popen([sys.argv[1], *arguments], stdout=subprocess.PIPE, text=True)
     # Whatever else happens to the script, the venue does not outlive it for long.
     watchdog = threading.Timer(4 * PATIENCE_S, process.kill)
@@ -66,15 +68,16 @@ def venue():
 
 def started(process):
     """Reads what it prints up to the second account's secret."""
-    address, keys, printed = None, [], ""
+    address, fix, keys, printed = None, None, [], ""
     for line in process.stdout:
         printed += line
         address = address or next(iter(re.findall(r"^venue at https?://(\S+)", line)), None)
+        fix = fix or next(iter(re.findall(r"^FIX 4.4 at (\S+),", line)), None)
         keys += re.findall(r"^ +(?:api_key|secret) +(\S+)", line)
-        if address and len(keys) == 4:
+        if fix and address and len(keys) == 4:
             # What it prints from here on is read and dropped: a full pipe would stop it.
             threading.Thread(target=process.stdout.read, daemon=True).start()
-            return Venue(address, keys)
+            return Venue(address, fix, keys)
     raise SystemExit(f"the venue did not start:\n{printed}")
 
 
@@ -110,10 +113,10 @@ def refused(kind, call, *parameters, **named):
     raise AssertionError(f"{call.__name__} was not refused")
 
 
-def main(name, *steps):
+def main(name, *steps, configure=None):
     """Runs the steps on a venue of their own; if the arguments behind the binary name some, those."""
     chosen = sys.argv[2:] or [step.__name__ for step in steps]
-    with venue() as running:
+    with venue(configure) as running:
         for step in (step for step in steps if step.__name__ in chosen):
             begin = time.monotonic()
             step(running)

@@ -2,15 +2,18 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use tiercel_testkit::data;
 use tiercel_types::Timestamp;
 use tiercel_venue::fix::{FixOptions, Identity};
 use tiercel_venue::serve::{Fix, ServeOptions};
+use tiercel_wire::fix::dictionary::Dictionary;
 use tiercel_wire::fix::message::decode;
 use tiercel_wire::fix::session::{MemoryStore, Store};
 use tiercel_wire::fix::value::TimeWriter;
-use tiercel_wire::fix::{Decoder, Encoder, Frame, frame, tag};
+use tiercel_wire::fix::{Decoder, Encoder, Frame, Message, frame, tag};
 
 use super::http::{Client, Venue, now_ms};
 
@@ -59,6 +62,28 @@ pub(super) fn venue(change: impl FnOnce(&mut FixOptions)) -> (Venue, SocketAddr)
     (venue, address)
 }
 
+/// Every message has to be one for a client that checks it by the standard's dictionary, but for the
+/// venue's own fields.
+fn check(message: &Message<'_>) {
+    static STANDARD: OnceLock<Option<Dictionary>> = OnceLock::new();
+    let standard = STANDARD.get_or_init(|| {
+        let text = std::fs::read_to_string(data::path("fix_at/FIX44.xml")?).unwrap();
+        Some(Dictionary::from_xml(&text).unwrap())
+    });
+    let mut encoder = Encoder::new(b"FIX.4.4");
+    encoder.begin(message.message_type());
+    for (tag, value) in message.iter().skip(1).filter(|(tag, _)| tag.0 < 5_000) {
+        encoder.raw(tag, value);
+    }
+    let mut decoder = Decoder::default();
+    let plain = decode(&mut decoder, encoder.finish()).unwrap().unwrap();
+    let shown = || message.bytes().escape_ascii().to_string();
+    assert_eq!(Dictionary::fix44().check(message), Ok(()), "{}", shown());
+    if let Some(standard) = standard {
+        assert_eq!(standard.check(&plain), Ok(()), "{}", shown());
+    }
+}
+
 pub(super) fn time_text(ms: u64) -> String {
     let time = Timestamp(ms * 1_000_000);
     String::from_utf8(TimeWriter::default().write(time).to_vec()).unwrap()
@@ -78,7 +103,7 @@ impl FixClient {
     }
 
     pub(super) fn with_password(mut self, password: &str) -> Self {
-        self.password = password.to_owned();
+        password.clone_into(&mut self.password);
         self
     }
 
@@ -141,6 +166,7 @@ impl FixClient {
                     let bytes: Vec<u8> = self.unread.drain(..length).collect();
                     let mut decoder = Decoder::default();
                     let message = decode(&mut decoder, &bytes).unwrap().unwrap();
+                    check(&message);
                     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
                     let told =
                         Told(message.iter().map(|(tag, value)| (tag.0, text(value))).collect());

@@ -68,8 +68,10 @@ pub enum Garble {
 pub fn frame(bytes: &[u8]) -> Frame {
     match judge(bytes) {
         Ok(frame) => frame,
-        Err(Garble::Trailer) if let Some(frame) = too_long(bytes) => frame,
-        Err(why) => Frame::Garbled { skip: next_begin(bytes), why },
+        Err(why) => {
+            let long = if why == Garble::Trailer { too_long(bytes) } else { None };
+            long.unwrap_or_else(|| Frame::Garbled { skip: next_begin(bytes), why })
+        }
     }
 }
 
@@ -227,11 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_swallows_the_next_message_does_not_lose_it() {
+    fn a_length_that_reaches_into_the_next_message_costs_that_one_and_no_other() {
         let good = whole("FIX.4.4", "35=0|34=7|");
-        let stream = [b"8=FIX.4.4\x019=20\x0135=0\x0110=163\x01", &good[..]].concat();
+        let bad = &b"8=FIX.4.4\x019=20\x0135=0\x0110=163\x01"[..];
+        let stream = [bad, &good, &good].concat();
         let (skip, why) = garbled(&stream).unwrap();
         assert_eq!((&stream[skip..], why), (&good[..], Garble::Trailer));
+        // Until it is whole, nobody knows where it ends.
+        assert_eq!(frame(&stream[..skip - 1]), Frame::Partial);
     }
 
     #[test]
