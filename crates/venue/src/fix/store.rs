@@ -251,6 +251,11 @@ impl Store for FileStore {
         self.put(Kind::Incoming, number, &[]);
     }
 
+    fn set_next_outgoing(&mut self, number: u64) {
+        // As if the one before had been of the session itself.
+        self.put(Kind::SentOwn, number.saturating_sub(1), &[]);
+    }
+
     fn sent(&mut self, bytes: Option<&[u8]>) {
         match bytes {
             Some(bytes) => self.put(Kind::Sent, self.outgoing, bytes),
@@ -319,6 +324,10 @@ impl Store for SessionStore {
 
     fn set_next_incoming(&mut self, number: u64) {
         either!(self, store => store.set_next_incoming(number));
+    }
+
+    fn set_next_outgoing(&mut self, number: u64) {
+        either!(self, store => store.set_next_outgoing(number));
     }
 
     fn sent(&mut self, bytes: Option<&[u8]>) {
