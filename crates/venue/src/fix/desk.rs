@@ -106,7 +106,7 @@ impl Names {
     }
 }
 
-/// One session's requests. See the [module's page](self).
+/// One session's requests: the picture is at the top of this file.
 #[derive(Debug)]
 pub struct Desk {
     account: AccountId,
