@@ -26,6 +26,7 @@ mod percent;
 pub mod pipeline;
 pub mod problem;
 pub mod replica;
+pub mod reporting;
 pub mod run;
 pub mod secret;
 pub mod serve;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use tiercel_types::order::Trigger;
 use tiercel_types::{
-    AssetCode, ClientOrderId, DenialReason, EndReason, EventHeader, InstrumentSpec, Money, OrderId,
-    Price, Qty, SelfTradePrevention, TimeInForce, TradeId,
+    ClientOrderId, DenialReason, EndReason, EventHeader, InstrumentSpec, Money, OrderId, Price,
+    Qty, SelfTradePrevention, TimeInForce,
 };
 
 use super::answer::{Decimal, NANOS_PER_MILLI, write};
@@ -14,6 +14,7 @@ use super::list_view;
 use super::view::{order_status, price_given};
 use super::words::{self, ExecutionType, OrderStatus, OrderType};
 use crate::models::{OrderStage, OrderView, Orders, PreventedView};
+use crate::reporting::ReportedFill;
 
 /// Bits of an execution id that are the event's place in its command.
 const INDEX_BITS: u32 = 20;
@@ -21,23 +22,6 @@ const INDEX_BITS: u32 = 20;
 /// The id of what happened to an order: greater of what came later.
 pub(super) fn execution_id(sequence: u64, index: u32) -> u64 {
     sequence << INDEX_BITS | u64::from(index)
-}
-
-/// A fill, as the one who has it sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct ReportedFill {
-    /// Which trade.
-    pub trade_id: TradeId,
-    /// At what price.
-    pub price: Price,
-    /// How much.
-    pub qty: Qty,
-    /// The fee.
-    pub fee: Money,
-    /// In what the fee is paid.
-    pub fee_asset: AssetCode,
-    /// Whether the order rested.
-    pub is_maker: bool,
 }
 
 /// A trade of an account with itself that was prevented, as one of its orders sees it.

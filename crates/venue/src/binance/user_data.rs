@@ -21,18 +21,19 @@
 use serde::Serialize;
 use tiercel_types::event::{FundsMovement, SelfTradePrevented, Trade};
 use tiercel_types::{
-    AccountId, AssetCode, AssetId, EndReason, Event, EventHeader, ListId, Money, OrderId, Qty,
+    AccountId, AssetId, EndReason, Event, EventHeader, ListId, Money, OrderId, Qty,
     SelfTradePrevention, TradeId,
 };
 
 use super::answer::{Decimal, NANOS_PER_MILLI, write};
 use super::error::ApiError;
 use super::execution_report::{
-    Execution, ReportedFill, ReportedPrevention, end_kind, execution_report, expiry_reason,
+    Execution, ReportedPrevention, end_kind, execution_report, expiry_reason,
 };
 use super::list_view;
 use super::words::{ExecutionType, OrderStatus};
 use crate::models::{ListView, Models, OrderStage, OrderView, Orders, PreventedView};
+use crate::reporting::{self, JustTaken};
 
 /// A message, and whose it is.
 pub type Told = (AccountId, String);
@@ -42,8 +43,7 @@ pub type Told = (AccountId, String);
 pub struct UserData {
     /// The order that the present event is about, as it was.
     was: Option<OrderView>,
-    /// Orders that were taken and not told yet: what follows says whether they wait.
-    taken: Vec<(EventHeader, OrderView)>,
+    taken: JustTaken,
     /// Lists that were taken and not told yet.
     lists: Vec<(AccountId, ListId)>,
     /// A fill of an order by amount: what follows says whether it was its last.
@@ -93,7 +93,7 @@ impl UserData {
             }
             telling.report(&order, &execution);
         }
-        if !self.completes(models, header, event) {
+        if !self.taken.completes(models, header, event) {
             self.tell_taken(&mut telling);
         }
         let mine = wanted(header.account);
@@ -130,24 +130,8 @@ impl UserData {
         }
     }
 
-    /// Whether the event says more of orders that were just taken, so that they are told later.
-    fn completes(&mut self, models: &Models, header: &EventHeader, event: &Event) -> bool {
-        let order_id = match event {
-            Event::ListAccepted(_) | Event::OrderAccepted(_) => return true,
-            Event::OrderWaiting(waiting) => waiting.order_id,
-            Event::OrderRested(rested) => rested.order_id,
-            Event::OrderTriggered(triggered) => triggered.order_id,
-            _ => return false,
-        };
-        let known = models.orders().get(header.account, order_id);
-        let taken = self.taken.iter_mut().find(|(_, order)| order.order_id == order_id);
-        let (Some((_, taken)), Some(known)) = (taken, known) else { return false };
-        *taken = *known;
-        true
-    }
-
     fn tell_taken(&mut self, telling: &mut Telling<'_>) {
-        for (header, order) in self.taken.drain(..) {
+        for (header, order) in self.taken.drain() {
             telling.report(&order, &Execution::new(ExecutionType::New, header));
         }
         for (account, list_id) in self.lists.drain(..) {
@@ -165,7 +149,9 @@ impl UserData {
             Event::ListAccepted(list) => self.lists.push((account, list.list_id)),
             Event::ListEnded(list) => telling.list_status(account, list.list_id, true),
             Event::OrderAccepted(accepted) => {
-                self.taken.extend(order(accepted.order_id).map(|order| (*header, order)));
+                if let Some(order) = order(accepted.order_id) {
+                    self.taken.push(*header, order);
+                }
                 self.touch(telling, account);
             }
             Event::OrderWaiting(_) => {
@@ -180,9 +166,8 @@ impl UserData {
             }
             Event::OrderTriggered(triggered) => {
                 self.touch(telling, account);
-                let taken = |(_, order): &(_, OrderView)| order.order_id == triggered.order_id;
                 if let Some(now) = order(triggered.order_id)
-                    && !self.taken.iter().any(taken)
+                    && !self.taken.holds(triggered.order_id)
                 {
                     telling.report(&now, &execution(ExecutionType::New));
                 }
@@ -236,25 +221,11 @@ impl UserData {
         wanted: &impl Fn(AccountId) -> bool,
     ) {
         let header = *telling.header;
-        let sides = [
-            (header.account, trade.taker_order_id, trade.taker_fee, false),
-            (trade.maker_account, trade.maker_order_id, trade.maker_fee, true),
-        ];
-        for (account, order_id, fee, is_maker) in sides {
-            if !wanted(account) {
-                continue;
-            }
-            self.touch(telling, account);
-            let Some(order) = telling.models.orders().get(account, order_id) else { continue };
-            let Some(fee_asset) = telling.received(order) else { continue };
-            let fill = ReportedFill {
-                trade_id: trade.trade_id,
-                price: trade.price,
-                qty: trade.qty,
-                fee,
-                fee_asset,
-                is_maker,
-            };
+        for side in reporting::sides(&header, trade).iter().filter(|side| wanted(side.account)) {
+            self.touch(telling, side.account);
+            let order = telling.models.orders().get(side.account, side.order_id);
+            let Some(order) = order else { continue };
+            let Some(fill) = side.fill(telling.models, trade, order) else { continue };
             let execution =
                 Execution { fill: Some(fill), ..Execution::new(ExecutionType::Trade, header) };
             if order.is_by_amount() {
@@ -356,13 +327,6 @@ impl Telling<'_> {
         if let Some(spec) = self.models.instruments().get(order.instrument) {
             self.put(order.account, execution_report(self.models.orders(), order, spec, execution));
         }
-    }
-
-    /// The asset that an order receives, in which it pays its fee.
-    fn received(&self, order: &OrderView) -> Option<AssetCode> {
-        let instruments = self.models.instruments();
-        let spec = instruments.get(order.instrument)?;
-        instruments.asset(spec.asset_given(order.side.opposite()))
     }
 
     fn list_status(&mut self, account: AccountId, list_id: ListId, over: bool) {

@@ -30,7 +30,7 @@ pub use lists::ListDraft;
 pub use market::Feed;
 pub use order::Draft;
 pub use refusal::Refused;
-pub use report::{Report, ReportedFill};
+pub use report::Report;
 pub use reports::{Reports, Told};
 
 use tiercel_wire::fix::Encoder;

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use tiercel_types::{
-    AccountId, AssetCode, ClientOrderId, EventHeader, ListId, Money, OrderId, OrderKind, Peg,
-    Price, Qty, SelfTradePrevention, Side, Symbol, TimeInForce, Timestamp, TradeId, Trigger,
+    AccountId, ClientOrderId, EventHeader, ListId, Money, OrderId, OrderKind, Peg, Price, Qty,
+    SelfTradePrevention, Side, Symbol, TimeInForce, Timestamp, Trigger,
 };
 use tiercel_wire::fix::value::TimeWriter;
 use tiercel_wire::fix::{Encoder, tag};
@@ -14,6 +14,7 @@ use super::order::Draft;
 use super::refusal::Refused;
 use super::words::{self, exec, status};
 use crate::models::{Models, OrderStage, OrderView};
+use crate::reporting::ReportedFill;
 
 /// What stands in `OrderID` of an order that there is not.
 const NO_ORDER: &[u8] = b"NONE";
@@ -21,23 +22,6 @@ const NO_ORDER: &[u8] = b"NONE";
 pub(super) const MARKET_OPTION: u64 = 8;
 /// `ExecRestatementReason`: a part of the quantity is declined.
 pub(super) const PARTIAL_DECLINE: u64 = 5;
-
-/// One side of a trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReportedFill {
-    /// Which trade.
-    pub trade_id: TradeId,
-    /// At what price.
-    pub price: Price,
-    /// How much.
-    pub qty: Qty,
-    /// The fee; below zero: a rebate.
-    pub fee: Money,
-    /// In what the fee is paid.
-    pub fee_asset: AssetCode,
-    /// Whether the order rested.
-    pub is_maker: bool,
-}
 
 /// An `ExecutionReport`, field by field.
 #[derive(Clone, Debug, PartialEq, Eq)]

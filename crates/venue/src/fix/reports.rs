@@ -22,9 +22,10 @@ use tiercel_types::{
 
 use super::desk::Asked;
 use super::refusal::Refused;
-use super::report::{MARKET_OPTION, PARTIAL_DECLINE, Report, ReportedFill, exec_id};
+use super::report::{MARKET_OPTION, PARTIAL_DECLINE, Report, exec_id};
 use super::words::{self, exec, status};
 use crate::models::{Models, OrderStage, OrderView};
+use crate::reporting::{self, JustTaken};
 
 /// A report, whose it is, and of which order.
 pub type Told = (AccountId, OrderId, Report);
@@ -34,8 +35,7 @@ pub type Told = (AccountId, OrderId, Report);
 pub struct Reports {
     /// The order that the present event is about, as it was.
     was: Option<OrderView>,
-    /// Orders that were taken and not told yet: what follows says whether they wait.
-    taken: Vec<(EventHeader, OrderView)>,
+    taken: JustTaken,
 }
 
 impl Reports {
@@ -59,7 +59,7 @@ impl Reports {
         wanted: impl Fn(AccountId) -> bool,
         told: &mut Vec<Told>,
     ) {
-        if !self.completes(models, header, event) {
+        if !self.taken.completes(models, header, event) {
             self.tell_taken(models, told);
         }
         let mut put = |order: &OrderView, report: Report| {
@@ -74,12 +74,13 @@ impl Reports {
             }
             _ if !mine => {}
             Event::OrderAccepted(accepted) => {
-                self.taken.extend(known(accepted.order_id).map(|order| (*header, *order)));
+                if let Some(order) = known(accepted.order_id) {
+                    self.taken.push(*header, *order);
+                }
             }
             Event::OrderTriggered(triggered) => {
-                let taken = |(_, order): &(_, OrderView)| order.order_id == triggered.order_id;
                 if let Some(order) = known(triggered.order_id)
-                    && !self.taken.iter().any(taken)
+                    && !self.taken.holds(triggered.order_id)
                 {
                     put(order, restated(models, header, order, MARKET_OPTION));
                 }
@@ -103,24 +104,8 @@ impl Reports {
         }
     }
 
-    /// Whether the event says more of orders that were just taken, so that they are told later.
-    fn completes(&mut self, models: &Models, header: &EventHeader, event: &Event) -> bool {
-        let order_id = match event {
-            Event::ListAccepted(_) | Event::OrderAccepted(_) => return true,
-            Event::OrderWaiting(waiting) => waiting.order_id,
-            Event::OrderRested(rested) => rested.order_id,
-            Event::OrderTriggered(triggered) => triggered.order_id,
-            _ => return false,
-        };
-        let known = models.orders().get(header.account, order_id);
-        let taken = self.taken.iter_mut().find(|(_, order)| order.order_id == order_id);
-        let (Some((_, taken)), Some(known)) = (taken, known) else { return false };
-        *taken = *known;
-        true
-    }
-
     fn tell_taken(&mut self, models: &Models, told: &mut Vec<Told>) {
-        for (header, order) in self.taken.drain(..) {
+        for (header, order) in self.taken.drain() {
             let report = report(models, &header, &order, exec::NEW);
             told.push((order.account, order.order_id, report));
         }
@@ -144,22 +129,10 @@ fn traded(
     put: &mut impl FnMut(&OrderView, Report),
 ) {
     let Some(spec) = models.instruments().get(header.instrument) else { return };
-    let sides = [
-        (header.account, trade.taker_order_id, trade.taker_fee, false),
-        (trade.maker_account, trade.maker_order_id, trade.maker_fee, true),
-    ];
-    for (account, order_id, fee, is_maker) in sides {
-        let order = models.orders().get(account, order_id).filter(|_| wanted(account));
+    for trade_side in reporting::sides(header, trade).iter().filter(|side| wanted(side.account)) {
+        let order = models.orders().get(trade_side.account, trade_side.order_id);
         let Some(order) = order else { continue };
-        let received = if order.side == Side::Buy { spec.base } else { spec.quote };
-        let fill = ReportedFill {
-            trade_id: trade.trade_id,
-            price: trade.price,
-            qty: trade.qty,
-            fee,
-            fee_asset: models.instruments().asset(received).unwrap_or_default(),
-            is_maker,
-        };
+        let Some(fill) = trade_side.fill(models, trade, order) else { continue };
         let side = if order.side == Side::Buy { 'B' } else { 'S' };
         let id: Cow<'static, str> = format!("{}-{}-{side}", spec.symbol, trade.trade_id).into();
         let time = Timestamp(header.time_ns);
