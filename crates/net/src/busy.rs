@@ -4,8 +4,10 @@
 //! question there is. With more of them the kernel is asked which are ready.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::task::Waker;
 use std::time::Duration;
 
 use rustix::event::{Timespec, epoll};
@@ -13,6 +15,7 @@ use rustix::event::{Timespec, epoll};
 use crate::connection::Connection;
 use crate::reactor::{CloseReason, ConnectionId, Handler, Limits, Reactor};
 use crate::tuning::{Refused, Tuning};
+use crate::wake::WakeFile;
 
 /// Connections that are read without asking whether they are ready.
 const DIRECT: usize = 2;
@@ -24,6 +27,8 @@ const READY: usize = 64;
 const ACCEPTS: usize = 16;
 /// The listener's number among the connections'.
 const LISTENER: u64 = u64::MAX;
+/// The waker's.
+const WAKER: u64 = u64::MAX - 1;
 
 /// A place for a connection.
 #[derive(Debug, Default)]
@@ -37,6 +42,7 @@ struct Place {
 /// A [`Reactor`] that never sleeps in [`poll`](Reactor::poll).
 pub struct Busy {
     epoll: OwnedFd,
+    wake: WakeFile,
     listener: Option<TcpListener>,
     tuning: Tuning,
     limits: Limits,
@@ -46,7 +52,6 @@ pub struct Busy {
     used: Vec<u32>,
     /// Places with output.
     dirty: Vec<u32>,
-    ready: Vec<epoll::Event>,
     turns: u32,
     /// What the kernel refused of the first connection's tuning.
     refused: Vec<Refused>,
@@ -65,6 +70,9 @@ impl Busy {
     /// The system's.
     pub fn new(listener: Option<TcpListener>, tuning: Tuning, limits: Limits) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let wake = WakeFile::new()?;
+        let edges = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        epoll::add(&epoll, &wake, epoll::EventData::new_u64(WAKER), edges)?;
         if let Some(listener) = &listener {
             listener.set_nonblocking(true)?;
             let data = epoll::EventData::new_u64(LISTENER);
@@ -72,6 +80,7 @@ impl Busy {
         }
         Ok(Self {
             epoll,
+            wake,
             listener,
             tuning,
             limits,
@@ -79,7 +88,6 @@ impl Busy {
             free: (0..limits.connections as u32).rev().collect(),
             used: Vec::with_capacity(limits.connections),
             dirty: Vec::with_capacity(limits.connections),
-            ready: Vec::with_capacity(READY),
             turns: 0,
             refused: Vec::new(),
         })
@@ -168,31 +176,30 @@ impl Busy {
 
     /// Asks which are ready, for as long as `timeout` at most, and serves them.
     fn ask(&mut self, timeout: Duration, handler: &mut impl Handler) -> io::Result<usize> {
-        self.look(timeout)?;
+        let mut ready = [const { MaybeUninit::uninit() }; READY];
         let mut work = 0;
-        let ready = std::mem::take(&mut self.ready);
-        for event in &ready {
+        for event in self.look(timeout, &mut ready)? {
             work += match event.data.u64() {
                 LISTENER => self.accept(handler),
+                WAKER => 0,
                 index => self.receive(index as u32, handler),
             };
         }
-        self.ready = ready;
         Ok(work)
     }
 
-    fn look(&mut self, timeout: Duration) -> io::Result<()> {
+    fn look<'a>(
+        &self,
+        timeout: Duration,
+        ready: &'a mut [MaybeUninit<epoll::Event>; READY],
+    ) -> io::Result<&'a [epoll::Event]> {
         let timeout = Timespec {
             tv_sec: timeout.as_secs() as i64,
             tv_nsec: i64::from(timeout.subsec_nanos()),
         };
-        self.ready.clear();
-        match epoll::wait(
-            &self.epoll,
-            rustix::buffer::spare_capacity(&mut self.ready),
-            Some(&timeout),
-        ) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        match epoll::wait(&self.epoll, ready, Some(&timeout)) {
+            Ok((ready, _)) => Ok(ready),
+            Err(rustix::io::Errno::INTR) => Ok(&[]),
             Err(error) => Err(error.into()),
         }
     }
@@ -264,11 +271,15 @@ impl Reactor for Busy {
     }
 
     fn wait(&mut self, longest: Duration) -> io::Result<()> {
-        if !self.dirty.is_empty() {
-            // The peer has to read first, and tells nobody here when it does.
-            return self.look(longest.min(Duration::from_millis(1)));
-        }
-        self.look(longest)
+        // With output left, its peer has to read first, and tells nobody here when it does.
+        let longest =
+            if self.dirty.is_empty() { longest } else { longest.min(Duration::from_millis(1)) };
+        self.look(longest, &mut [const { MaybeUninit::uninit() }; READY])?;
+        Ok(())
+    }
+
+    fn waker(&self) -> Waker {
+        self.wake.waker()
     }
 
     fn connections(&self) -> usize {

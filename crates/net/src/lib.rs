@@ -21,6 +21,7 @@ mod reactor;
 mod tuning;
 #[allow(unsafe_code, reason = "operations that own what they point to")]
 mod uring;
+mod wake;
 
 pub use busy::Busy;
 pub use reactor::{CloseReason, ConnectionId, Handler, Limits, Reactor};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::task::Waker;
 use std::time::Duration;
 
 /// A connection of a [`Reactor`]. The number of one that has ended is not used again before all of
@@ -103,11 +104,14 @@ pub trait Reactor {
     /// The system's, or [`io::ErrorKind::QuotaExceeded`] when there are as many as there may be.
     fn add(&mut self, stream: TcpStream, handler: &mut impl Handler) -> io::Result<ConnectionId>;
 
-    /// Sleeps until something is ready, at most so long.
+    /// Sleeps until something is ready or its [`waker`](Self::waker) was used, at most so long.
     ///
     /// # Errors
     /// The system's.
     fn wait(&mut self, longest: Duration) -> io::Result<()>;
+
+    /// Ends a [`wait`](Self::wait) from any thread: the one that there is, or else the next.
+    fn waker(&self) -> Waker;
 
     /// Connections now.
     fn connections(&self) -> usize;

@@ -16,7 +16,8 @@
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
+use std::task::Waker;
 use std::time::Duration;
 
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
@@ -24,6 +25,7 @@ use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use crate::buffers::{Buffers, GROUP};
 use crate::reactor::{CloseReason, ConnectionId, Handler, Limits, Reactor};
 use crate::tuning::{Refused, Tuning};
+use crate::wake::WakeFile;
 
 /// Places of the submission queue.
 const ENTRIES: u32 = 1_024;
@@ -52,6 +54,7 @@ enum Operation {
     Accept,
     Receive,
     Send,
+    Wake,
 }
 
 impl Operation {
@@ -64,7 +67,8 @@ impl Operation {
         let operation = match number >> 56 {
             0 => Self::Accept,
             1 => Self::Receive,
-            _ => Self::Send,
+            2 => Self::Send,
+            _ => Self::Wake,
         };
         (operation, number as u32)
     }
@@ -99,7 +103,10 @@ pub struct Uring {
     buffers: ManuallyDrop<Buffers>,
     places: ManuallyDrop<Vec<Place>>,
     listener: Option<TcpListener>,
+    is_enabled: bool,
     is_accepting: bool,
+    wake: WakeFile,
+    is_wakeable: bool,
     tuning: Tuning,
     limits: Limits,
     free: Vec<u32>,
@@ -134,7 +141,9 @@ impl Uring {
         builder.setup_cqsize(4 * ENTRIES).setup_submit_all();
         let ring = match polling {
             Polling::Own => {
+                // Made on one thread, it may be polled by another: the first to do so.
                 builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
+                builder.setup_r_disabled();
                 builder.build(ENTRIES)?
             }
             Polling::Kernel { idle_ms } => builder.setup_sqpoll(idle_ms).build(ENTRIES)?,
@@ -148,7 +157,10 @@ impl Uring {
             buffers: ManuallyDrop::new(buffers),
             places: ManuallyDrop::new((0..limits.connections).map(|_| Place::default()).collect()),
             listener,
+            is_enabled: polling != Polling::Own,
             is_accepting: false,
+            wake: WakeFile::new()?,
+            is_wakeable: false,
             tuning,
             limits,
             free: (0..limits.connections as u32).rev().collect(),
@@ -180,6 +192,16 @@ impl Uring {
         Ok(())
     }
 
+    /// What is always under way, from the first turn on.
+    fn arm(&mut self) -> io::Result<()> {
+        if !self.is_enabled {
+            self.ring.submitter().register_enable_rings()?;
+            self.is_enabled = true;
+        }
+        self.arm_accept()?;
+        self.arm_wake()
+    }
+
     fn arm_accept(&mut self) -> io::Result<()> {
         let Some(listener) = self.listener.as_ref().filter(|_| !self.is_accepting) else {
             return Ok(());
@@ -192,6 +214,21 @@ impl Uring {
         // SAFETY: it points to nothing, and the listener stays until nothing is under way.
         unsafe { self.push(&entry)? };
         self.is_accepting = true;
+        Ok(())
+    }
+
+    fn arm_wake(&mut self) -> io::Result<()> {
+        if self.is_wakeable {
+            return Ok(());
+        }
+        let readable = u32::from(rustix::event::PollFlags::IN.bits());
+        let entry = opcode::PollAdd::new(types::Fd(self.wake.as_fd().as_raw_fd()), readable)
+            .multi(true)
+            .build()
+            .user_data(Operation::Wake.number(0, 0));
+        // SAFETY: it points to nothing, and the file stays until nothing is under way.
+        unsafe { self.push(&entry)? };
+        self.is_wakeable = true;
         Ok(())
     }
 
@@ -464,7 +501,7 @@ fn reason(errno: i32) -> CloseReason {
 
 impl Reactor for Uring {
     fn poll(&mut self, handler: &mut impl Handler) -> io::Result<usize> {
-        self.arm_accept()?;
+        self.arm()?;
         self.collect()?;
         let mut at = 0;
         while let Some((number, result, flags)) = self.done.get(at).copied() {
@@ -473,6 +510,11 @@ impl Reactor for Uring {
                 (Operation::Accept, _) => self.accepted(result, flags, handler)?,
                 (Operation::Receive, index) => self.received(index, result, flags, handler)?,
                 (Operation::Send, index) => self.sent(index, result, handler),
+                (Operation::Wake, _) if cqueue::more(flags) => {}
+                (Operation::Wake, _) => {
+                    self.under_way -= 1;
+                    self.is_wakeable = false;
+                }
             }
         }
         self.done.clear();
@@ -514,7 +556,7 @@ impl Reactor for Uring {
     }
 
     fn wait(&mut self, longest: Duration) -> io::Result<()> {
-        self.arm_accept()?;
+        self.arm()?;
         if !self.ring.completion().is_empty() {
             return Ok(());
         }
@@ -528,6 +570,10 @@ impl Reactor for Uring {
             Err(error) if is_passing(&error) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    fn waker(&self) -> Waker {
+        self.wake.waker()
     }
 
     fn connections(&self) -> usize {

@@ -30,5 +30,6 @@ pub mod reporting;
 pub mod run;
 pub mod secret;
 pub mod serve;
+pub mod stage;
 pub mod store;
 mod words;

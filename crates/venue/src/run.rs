@@ -1,7 +1,10 @@
-//! The venue's threads: the core on one, the follower on another. Gateways bring their own.
+//! The venue's threads: the core on one, the follower on another, gateways that are stages on the
+//! core's or on theirs. Other gateways bring their own.
 //!
 //! ```text
 //!   tiercel-core       Core::poll, Core::idle         pinned if asked for
+//!                      and fused stages
+//!   a stage's name     Stage::receive, deliver, wait  pinned if asked for
 //!   tiercel-follower   Follower::poll, each 10 ms     snapshots, off the hot path
 //! ```
 
@@ -11,7 +14,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tiercel_host::{Clock, allowed_cpus, pin_current_thread};
-use tiercel_journal::storage::Storage;
+use tiercel_journal::storage::{Directory, Storage};
 use tiercel_journal::{EventLog, Journal, LogFailure};
 use tiercel_matching::FullEngine;
 use tiercel_sync::wait::WaitKind;
@@ -24,6 +27,7 @@ use crate::pipeline::{
     Core, CoreError, Follower, Handle, Health, LogReplica, PipelineOptions, Probe, ReplicaError,
     Replicated, Status, VenueLog, pipeline,
 };
+use crate::stage::{self, Fused, Stage, StagePlan, StageThread, Time};
 use crate::store::{Opened, StoreError};
 
 /// Turns that found nothing before the core lets others have its processor: some 2 us. Where there are
@@ -35,8 +39,6 @@ const YIELDS: u32 = 40;
 const YIELDS_FOR_LOG: u32 = 1_000;
 /// The longest sleep: the clock is compared with the system's after it.
 const SLEEP: Duration = Duration::from_secs(1);
-/// The clock is compared with the system's after so many nanoseconds.
-const REANCHOR_NS: u64 = 1_000_000_000;
 /// Between two looks of the follower that found nothing.
 const FOLLOWER_NAP: Duration = Duration::from_millis(10);
 
@@ -75,6 +77,14 @@ pub enum RunError {
     /// A metric's name is taken.
     #[error(transparent)]
     Metric(#[from] RegistryError),
+    /// A gateway could not be made, or not go on.
+    #[error("gateway {name}: {error}")]
+    Gateway {
+        /// Which.
+        name: &'static str,
+        /// The system's refusal.
+        error: io::Error,
+    },
     /// The log and its replica do not go together.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
@@ -103,11 +113,15 @@ pub struct Ended {
 
 type CoreEnd<L> = (L, FullEngine, Result<(), CoreError>);
 
+type FollowerThread<D> = JoinHandle<Result<Follower<D>, StoreError>>;
+type StageThreadHandle = (&'static str, JoinHandle<io::Result<()>>);
+
 /// A running venue.
 pub struct Running<S: Storage, L: EventLog = Journal<S>> {
     status: Status,
     core: JoinHandle<CoreEnd<L>>,
-    follower: Option<JoinHandle<Result<Follower<S::Directory>, StoreError>>>,
+    follower: Option<FollowerThread<S::Directory>>,
+    stages: Vec<StageThreadHandle>,
 }
 
 /// A venue that was started: its threads, the models as they are, a handle for each gateway.
@@ -130,8 +144,28 @@ where
     Journal<S>: Send,
     Follower<S::Directory>: Send,
 {
+    start_with(opened, options, run, gateways, Vec::new())
+}
+
+/// As [`start`], with gateways that are stages beside the `gateways` whose handles are returned.
+///
+/// # Errors
+/// [`RunError`].
+pub fn start_with<S>(
+    opened: Opened<S>,
+    options: &PipelineOptions,
+    run: RunOptions,
+    gateways: u16,
+    stages: Vec<StagePlan>,
+) -> Result<Started<S>, RunError>
+where
+    S: Storage + Send + 'static,
+    S::Directory: Send + 'static,
+    Journal<S>: Send,
+    Follower<S::Directory>: Send,
+{
     let Opened { journal, engine, models, follower, .. } = opened;
-    launch((journal, engine, models, follower), options, run, gateways)
+    launch((journal, engine, models, follower), options, run, gateways, stages)
 }
 
 /// As [`start`], with a replica of the log: nothing is told before it has it too. What it lacks is
@@ -155,7 +189,7 @@ where
 {
     let Opened { journal, engine, models, follower, .. } = opened;
     let log = Replicated::open(journal, replica)?;
-    launch((log, engine, models, follower), options, run, gateways)
+    launch((log, engine, models, follower), options, run, gateways, Vec::new())
 }
 
 /// A log and what came of it.
@@ -166,6 +200,7 @@ fn launch<S, L>(
     options: &PipelineOptions,
     run: RunOptions,
     gateways: u16,
+    stages: Vec<StagePlan>,
 ) -> Result<Started<S, L>, RunError>
 where
     S: Storage + Send + 'static,
@@ -174,45 +209,98 @@ where
     Follower<S::Directory>: Send,
 {
     let allowed = allowed_cpus().unwrap_or_default();
-    if let Some(cpu) = run.follower_cpu.filter(|cpu| !allowed.contains(cpu)) {
+    let cpus =
+        run.follower_cpu.into_iter().chain(stages.iter().filter_map(|plan| plan.thread.cpu()));
+    if let Some(cpu) = cpus.into_iter().find(|cpu| !allowed.contains(cpu)) {
         return Err(RunError::NoSuchCore { cpu });
     }
-    if run.wait != WaitKind::SpinPark && allowed.len() == 1 {
+    let is_fused = stages.iter().any(|plan| plan.thread == StageThread::Fused);
+    if (run.wait != WaitKind::SpinPark || is_fused) && allowed.len() == 1 {
         warn!(wait = ?run.wait, "the core thread never sleeps, and there is one core for all");
     }
-    let (mut core, handles) = pipeline(options, log, engine, gateways);
+    let all = gateways + stages.len() as u16;
+    let (mut core, mut handles) = pipeline(options, log, engine, all);
+    let mut own = Vec::new();
+    let mut fused = Fused::default();
+    for (plan, handle) in stages.into_iter().zip(handles.drain(usize::from(gateways)..)) {
+        let StagePlan { name, thread, build } = plan;
+        let stage = build(handle, &models).map_err(|error| RunError::Gateway { name, error })?;
+        match thread {
+            StageThread::Fused => fused.add(name, stage),
+            StageThread::Own { cpu, wait } => own.push(OwnThread { name, stage, cpu, wait }),
+        }
+    }
     if let Some(registry) = &run.registry {
         core.measure(Probe::new(registry, Clock::new())?);
     }
     let status = core.status();
-    let named = |name: &'static str| std::thread::Builder::new().name(name.to_owned());
-    let failed = |name| move |error| RunError::Thread { name, error };
-    let follower = follower
-        .map(|follower| {
-            let (status, cpu) = (status.clone(), run.follower_cpu);
-            let name = "tiercel-follower";
-            let run = move || {
-                if let Some(Err(error)) = cpu.map(pin_current_thread) {
-                    warn!(%error, "the follower runs where the system likes");
-                }
-                let ended = follow(follower, &status);
-                if let Err(error) = &ended {
-                    error!(%error, "no more snapshots are taken");
-                    status.follower_failed(&error.to_string());
-                }
-                status.follower_ends();
-                ended
-            };
-            let follower = named(name).spawn(run).map_err(failed(name))?;
-            Ok::<_, RunError>(follower)
-        })
-        .transpose()?;
-    if follower.is_some() {
-        status.follower_begins();
+    let follower =
+        follower.map(|follower| spawn_follower(follower, &status, run.follower_cpu)).transpose()?;
+    let stages = own.into_iter().map(spawn_stage).collect::<Result<_, _>>()?;
+    let core = spawn("tiercel-core", move || run_core(core, &run, fused))?;
+    Ok((Running { status, core, follower, stages }, models, handles))
+}
+
+fn spawn<T: Send + 'static>(
+    name: &'static str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, RunError> {
+    let builder = std::thread::Builder::new().name(name.to_owned());
+    builder.spawn(run).map_err(|error| RunError::Thread { name, error })
+}
+
+/// Pins a thread that can do its work elsewhere too.
+fn pin_if_asked(cpu: Option<usize>, name: &'static str) {
+    if let Some(Err(error)) = cpu.map(pin_current_thread) {
+        warn!(%error, thread = name, "it runs where the system likes");
     }
-    let name = "tiercel-core";
-    let core = named(name).spawn(move || run_core(core, &run)).map_err(failed(name))?;
-    Ok((Running { status, core, follower }, models, handles))
+}
+
+fn spawn_follower<D>(
+    follower: Follower<D>,
+    status: &Status,
+    cpu: Option<usize>,
+) -> Result<FollowerThread<D>, RunError>
+where
+    D: Directory + Send + 'static,
+    Follower<D>: Send,
+{
+    let name = "tiercel-follower";
+    let of_core = status.clone();
+    let run = move || {
+        pin_if_asked(cpu, name);
+        let ended = follow(follower, &of_core);
+        if let Err(error) = &ended {
+            error!(%error, "no more snapshots are taken");
+            of_core.follower_failed(&error.to_string());
+        }
+        of_core.follower_ends();
+        ended
+    };
+    let thread = spawn(name, run)?;
+    status.follower_begins();
+    Ok(thread)
+}
+
+/// A stage that has a thread of its own.
+struct OwnThread {
+    name: &'static str,
+    stage: Box<dyn Stage>,
+    cpu: Option<usize>,
+    wait: WaitKind,
+}
+
+fn spawn_stage(own: OwnThread) -> Result<StageThreadHandle, RunError> {
+    let OwnThread { name, mut stage, cpu, wait } = own;
+    let run = move || {
+        pin_if_asked(cpu, name);
+        let ended = stage::run(&mut *stage, wait);
+        if let Err(error) = &ended {
+            error!(%error, gateway = name, "it cannot go on, and the venue does not without it");
+        }
+        ended
+    };
+    Ok((name, spawn(name, run)?))
 }
 
 impl<S: Storage, L: VenueLog> Running<S, L> {
@@ -241,6 +329,10 @@ impl<S: Storage, L: VenueLog> Running<S, L> {
             self.core.join().map_err(|_| RunError::Panicked("tiercel-core"))?;
         let follower = self.follower.map(JoinHandle::join).transpose();
         let follower = follower.map_err(|_| RunError::Panicked("tiercel-follower"))?;
+        for (name, stage) in self.stages {
+            let ended = stage.join().map_err(|_| RunError::Panicked(name))?;
+            ended.map_err(|error| RunError::Gateway { name, error })?;
+        }
         result?;
         let ended = Ended { sequence: engine.sequence(), digest: engine.digest() };
         // What was acknowledged in memory alone.
@@ -257,39 +349,61 @@ impl<S: Storage, L: VenueLog> Running<S, L> {
 }
 
 /// The core thread.
-fn run_core<L: EventLog>(mut core: Core<L>, run: &RunOptions) -> CoreEnd<L> {
+fn run_core<L: EventLog>(mut core: Core<L>, run: &RunOptions, mut fused: Fused) -> CoreEnd<L> {
+    let mut time = Time::new();
     let result = match run.core_cpu.map(|cpu| (cpu, pin_current_thread(cpu))) {
         Some((cpu, Err(error))) => {
             Err(core.fail(CoreError::NotPinned { cpu, reason: error.to_string() }))
         }
-        _ => turn(&mut core, run.wait),
+        _ => turn(&mut core, run.wait, &mut time, &mut fused),
     };
     if let Err(error) = &result {
         error!(%error, "the venue takes no commands any more");
     }
     let (log, engine) = core.finish();
+    // They say goodbye.
+    while !fused.is_empty() {
+        let now = time.now();
+        let over = fused.receive(now);
+        fused.deliver(now);
+        if let Err((name, error)) = over {
+            error!(%error, gateway = name, "it ends without goodbyes");
+            break;
+        }
+        std::thread::yield_now();
+    }
     (log, engine, result)
 }
 
-/// Turn after turn, until the core is drained or fails.
-fn turn<L: EventLog>(core: &mut Core<L>, wait: WaitKind) -> Result<(), CoreError> {
-    let mut clock = Clock::new();
-    let (mut looks, mut anchored) = (0, clock.now_ns());
+/// Turn after turn, until the core is drained or fails. What came to gateways on this thread is matched
+/// and answered in one turn.
+fn turn<L: EventLog>(
+    core: &mut Core<L>,
+    wait: WaitKind,
+    time: &mut Time,
+    fused: &mut Fused,
+) -> Result<(), CoreError> {
+    // A sleeping core hears no socket.
+    let never_sleeps = wait == WaitKind::SpinPark && !fused.is_empty();
+    let wait = if never_sleeps { WaitKind::SpinYield } else { wait };
+    let mut looks = 0;
     loop {
-        let now = clock.now_ns();
-        if now.saturating_sub(anchored) >= REANCHOR_NS {
-            clock.reanchor();
-            anchored = now;
+        let now = time.now();
+        let received = fused.receive(now).map_err(|(name, error)| {
+            core.fail(CoreError::Gateway { name, reason: error.to_string() })
+        })?;
+        let mut delivered = 0;
+        let done = core.poll_beside(now, &mut || delivered += fused.deliver(now))?;
+        delivered += fused.deliver(now);
+        if received + done + delivered > 0 {
+            looks = 0;
+            continue;
         }
-        let now = Timestamp(now);
-        match core.poll(now)? {
-            0 if core.is_drained() => return Ok(()),
-            0 => {
-                looks += 1;
-                rest(core, wait, looks, now)?;
-            }
-            _ => looks = 0,
+        if core.is_drained() {
+            return Ok(());
         }
+        looks += 1;
+        rest(core, wait, looks, now)?;
     }
 }
 
@@ -319,7 +433,7 @@ fn rest<L: EventLog>(
 }
 
 /// The follower's thread, until the core has ended.
-fn follow<D: tiercel_journal::storage::Directory>(
+fn follow<D: Directory>(
     mut follower: Follower<D>,
     status: &Status,
 ) -> Result<Follower<D>, StoreError> {

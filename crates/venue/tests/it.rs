@@ -43,6 +43,7 @@ mod it {
     mod sides;
     mod signatures;
     mod slow;
+    mod stages;
     mod store;
     mod streams;
     mod threads;

@@ -221,6 +221,31 @@ fn waiting_ends_when_something_comes<R: Reactor>(make: Make<R>) {
     assert_eq!(writer.join().unwrap(), [3; SIZE]);
 }
 
+fn a_waker_ends_the_wait_that_there_is_or_the_next<R: Reactor>(make: Make<R>) {
+    let (mut reactor, _) = make(Limits::default());
+    let mut echo = Echo::default();
+    let waker = reactor.waker();
+    // What is new to the reactor itself must not look like the waker.
+    turn(&mut reactor, &mut echo);
+    for round in 0..100 {
+        let begin = Instant::now();
+        let other = waker.clone();
+        let wakes = (round % 2 == 1).then(|| std::thread::spawn(move || other.wake()));
+        if wakes.is_none() {
+            waker.wake_by_ref();
+        }
+        reactor.wait(PATIENCE).unwrap();
+        assert!(begin.elapsed() < PATIENCE, "it slept through it in round {round}");
+        if let Some(wakes) = wakes {
+            wakes.join().unwrap();
+        }
+        turn(&mut reactor, &mut echo);
+    }
+    let begin = Instant::now();
+    reactor.wait(Duration::from_millis(5)).unwrap();
+    assert!(begin.elapsed() >= Duration::from_millis(4), "nobody woke it");
+}
+
 /// Each of them with each reactor.
 macro_rules! with_each_reactor {
     ($($test:ident)+) => {
@@ -252,4 +277,5 @@ with_each_reactor! {
     a_message_without_end_ends_its_connection
     who_is_not_wanted_is_not_kept
     waiting_ends_when_something_comes
+    a_waker_ends_the_wait_that_there_is_or_the_next
 }

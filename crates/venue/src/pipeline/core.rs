@@ -52,6 +52,14 @@ pub enum CoreError {
     /// The log refused a command for another reason than want of room: somebody else wrote to it.
     #[error("the log refused a command: {0}")]
     Append(AppendError),
+    /// A gateway on the core's thread cannot go on.
+    #[error("gateway {name}: {reason}")]
+    Gateway {
+        /// Which.
+        name: &'static str,
+        /// The system's refusal.
+        reason: String,
+    },
     /// A thread that reads events is gone.
     #[error("a reader of events is gone")]
     ReaderGone,
@@ -131,6 +139,20 @@ impl<L: EventLog> Core<L> {
     /// [`CoreError`], from the first time on. Gateways are told.
     #[inline]
     pub fn poll(&mut self, now: Timestamp) -> Result<usize, CoreError> {
+        self.poll_beside(now, &mut || {})
+    }
+
+    /// The same on a thread that is a reader's too: `read` has it read, and is called when the core can
+    /// go on no sooner.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    #[inline]
+    pub fn poll_beside(
+        &mut self,
+        now: Timestamp,
+        read: &mut impl FnMut(),
+    ) -> Result<usize, CoreError> {
         let Self { to_append, to_match, stage, .. } = self;
         stage.check()?;
         let mut work = stage.drive_log()?;
@@ -143,13 +165,13 @@ impl<L: EventLog> Core<L> {
         if taken > 0 {
             stage.drive_log()?;
             let matched = to_match.poll_max(taken, |entry, _, _| {
-                stage.match_next(entry.origin, &entry.command, now);
+                stage.match_next(entry.origin, &entry.command, now, read);
             });
             debug_assert_eq!(matched, Ok(taken as usize), "nobody else takes from the ring");
         } else if !stage.within_submission && stage.is_due(now) {
             let (origin, command) = (Origin::venue(), AdvanceTime::default().into());
             stage.append(origin, &command, now);
-            stage.match_next(origin, &command, now);
+            stage.match_next(origin, &command, now, read);
             stage.drive_log()?;
             work += 1;
         }
@@ -306,7 +328,13 @@ impl<L: EventLog> Stage<L> {
     /// The next command that is in the log, from the engine to the outbox. Its time is that of the
     /// turn, as it was when it was appended.
     #[inline]
-    fn match_next(&mut self, origin: Origin, command: &Command, now: Timestamp) {
+    fn match_next(
+        &mut self,
+        origin: Origin,
+        command: &Command,
+        now: Timestamp,
+        read: &mut impl FnMut(),
+    ) {
         if self.failure.is_some() {
             return;
         }
@@ -314,7 +342,7 @@ impl<L: EventLog> Stage<L> {
         self.outbox.begin(sequence);
         let mut progress = self.engine.apply(sequence, time, command, &mut self.events);
         loop {
-            if self.put(origin).is_err() {
+            if self.put(origin, read).is_err() {
                 return;
             }
             if progress == Progress::Done {
@@ -331,7 +359,7 @@ impl<L: EventLog> Stage<L> {
 
     /// Moves the engine's events to the outbox.
     #[inline]
-    fn put(&mut self, origin: Origin) -> Result<(), CoreError> {
+    fn put(&mut self, origin: Origin, read: &mut impl FnMut()) -> Result<(), CoreError> {
         let Self { events, outbox, .. } = self;
         let mut put = 0;
         let mut result = Ok(());
@@ -343,7 +371,7 @@ impl<L: EventLog> Stage<L> {
             put += 1;
         }
         if result.is_err() {
-            self.put_rest(origin, put)?;
+            self.put_rest(origin, put, read)?;
         }
         self.events.clear();
         Ok(())
@@ -351,7 +379,12 @@ impl<L: EventLog> Stage<L> {
 
     /// The same from event `from` on, when readers have to go on first.
     #[cold]
-    fn put_rest(&mut self, origin: Origin, from: usize) -> Result<(), CoreError> {
+    fn put_rest(
+        &mut self,
+        origin: Origin,
+        from: usize,
+        read: &mut impl FnMut(),
+    ) -> Result<(), CoreError> {
         let mut at = from;
         let mut looks = 0;
         loop {
@@ -366,6 +399,7 @@ impl<L: EventLog> Stage<L> {
                     } else {
                         self.release();
                     }
+                    read();
                     looks += 1;
                     if looks > LOOKS {
                         std::thread::sleep(NAP);
