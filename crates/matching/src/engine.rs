@@ -16,7 +16,7 @@ use crate::auction::Auctions;
 use crate::book::Book;
 use crate::end::Ending;
 use crate::ledger::Ledger;
-use crate::orders::Orders;
+use crate::orders::{NONE, Orders};
 use crate::protections::Countdowns;
 use crate::protections::agenda::Agenda;
 use crate::table::{HandleTable, Probe, hash_word};
@@ -63,6 +63,17 @@ pub struct Level {
     pub displayed: Qty,
     /// How many orders wait at it.
     pub orders: u32,
+}
+
+/// An order of the displayed book, as others see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DisplayedOrder {
+    /// Which order.
+    pub order_id: OrderId,
+    /// Its price.
+    pub price: Price,
+    /// What of it is visible.
+    pub qty: Qty,
 }
 
 /// In the directory: no such instrument.
@@ -423,6 +434,29 @@ impl<L: Ledger> Engine<L> {
             Some(book.qty(level.displayed))
         });
         level.unwrap_or(Qty::ZERO)
+    }
+
+    /// The displayed orders of a side, best level first, each level in queue order.
+    pub fn displayed_orders(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+    ) -> impl Iterator<Item = DisplayedOrder> + '_ {
+        self.find_book(instrument).into_iter().flat_map(move |book| {
+            let ladder = book.ladder(side);
+            let head = |key| ladder.level(key).map(|level| (key, level.head));
+            ladder.keys().filter_map(head).flat_map(move |(key, head)| {
+                let there = |handle: u32| (handle != NONE).then_some(handle);
+                let queue = std::iter::successors(there(head), move |&handle| {
+                    there(self.orders.get(handle).next)
+                });
+                let price = book.price(ladder.key(key));
+                queue.map(move |handle| {
+                    let order = self.orders.get(handle);
+                    DisplayedOrder { order_id: order.id, price, qty: book.qty(order.displayed) }
+                })
+            })
+        })
     }
 
     /// How many orders are live.

@@ -76,7 +76,7 @@ mod volume;
 mod waiting;
 
 pub use accounts::{Accounts, FUNDING_HISTORY, TRADE_HISTORY};
-pub use engine::{Engine, EngineConfig, Level, Progress};
+pub use engine::{DisplayedOrder, Engine, EngineConfig, Level, Progress};
 pub use ledger::{Bare, Ledger};
 pub use snapshot::SnapshotError;
 

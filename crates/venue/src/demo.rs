@@ -102,7 +102,8 @@ pub fn open(handle: &mut Handle, models: &mut Models) -> Result<(), DemoError> {
     Ok(())
 }
 
-/// A cent's tick, a hundred-thousandth's lot, and the filters that clients expect to see.
+/// A cent's tick, a hundred-thousandth's lot, and the filters that clients expect to see. The highest
+/// price is one that ITCH has room for.
 fn spec(
     number: u32,
     base: AssetId,
@@ -113,7 +114,7 @@ fn spec(
     let (tick, lot) = (Price::from_units(ONE / 100), Qty::from_units(ONE as u64 / 100_000));
     InstrumentSpec {
         symbol,
-        max_price: Price::from_units(1_000_000 * ONE),
+        max_price: Price::from_units(400_000 * ONE),
         max_qty: Qty::from_units(9_000 * ONE as u64),
         min_notional: Qty::from_units(5 * ONE as u64),
         max_notional: Qty::from_units(9_000_000 * ONE as u64),

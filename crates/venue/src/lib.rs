@@ -19,6 +19,7 @@ pub mod config;
 pub mod demo;
 pub mod events;
 pub mod fix;
+pub mod itch;
 pub mod models;
 pub mod native;
 pub mod open_orders;

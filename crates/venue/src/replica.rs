@@ -4,7 +4,7 @@ use thiserror::Error;
 use tiercel_journal::Record;
 use tiercel_matching::{EngineConfig, FullEngine, SnapshotError};
 use tiercel_types::record::RecordError;
-use tiercel_types::{EventBuffer, Timestamp};
+use tiercel_types::{Event, EventBuffer, EventHeader, Timestamp};
 
 use crate::models::{ImageError, ModelLimits, Models};
 
@@ -50,11 +50,24 @@ impl Replica {
     /// # Errors
     /// [`RecordError`] when the record is no command.
     pub fn apply(&mut self, record: &Record<'_>) -> Result<(), RecordError> {
+        self.apply_told(record, |_, _| {})
+    }
+
+    /// The same; each event goes to `told`.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn apply_told(
+        &mut self,
+        record: &Record<'_>,
+        mut told: impl FnMut(&EventHeader, &Event),
+    ) -> Result<(), RecordError> {
         let command = record.command()?;
         let (sequence, time) = (record.header.sequence, Timestamp(record.header.time_ns));
         let Self { engine, models, events } = self;
         engine.apply_all(sequence, time, &command, events, |header, event| {
             models.apply(&header, &event);
+            told(&header, &event);
         });
         Ok(())
     }

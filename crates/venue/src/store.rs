@@ -18,6 +18,7 @@ use tiercel_journal::{
 };
 use tiercel_matching::{EngineConfig, FullEngine};
 use tiercel_types::record::RecordError;
+use tiercel_types::{Event, EventHeader};
 
 use crate::models::{ModelLimits, Models};
 use crate::pipeline::{Follower, SnapshotPolicy};
@@ -129,7 +130,8 @@ pub fn open(
 pub fn recover<S: Storage>(storage: S, options: &StoreOptions) -> Result<Opened<S>, StoreError> {
     let journal = Journal::open(storage, options.journal)?;
     let mut report = StoreReport { log: journal.recovery().clone(), ..StoreReport::default() };
-    let mut replica = newest(&journal, options, &mut report)?;
+    let last = journal.position().sequence;
+    let mut replica = newest(&journal, options, last, &mut report)?;
     report.snapshot = replica.sequence();
     let first = journal.first_sequence();
     if first > replica.sequence() + 1 {
@@ -146,15 +148,61 @@ pub fn recover<S: Storage>(storage: S, options: &StoreOptions) -> Result<Opened<
     Ok(Opened { journal, engine, models, follower, report })
 }
 
-/// The newest good snapshot's state; else that before the first command.
+/// A venue as it once stood, and the log from there on.
+pub struct Rewound<S: Storage> {
+    replica: Replica,
+    cursor: Cursor<S::Directory>,
+}
+
+/// The venue as it stood after a command of the log; `None` if no good snapshot of that time or before
+/// leads there: for those who have to know what happened since.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn rewind<S: Storage>(
+    journal: &Journal<S>,
+    options: &StoreOptions,
+    sequence: u64,
+) -> Result<Option<Rewound<S>>, StoreError> {
+    let mut replica = newest(journal, options, sequence, &mut StoreReport::default())?;
+    let from = replica.sequence();
+    if journal.first_sequence() > from + 1 {
+        return Ok(None);
+    }
+    let mut cursor = journal.read(from + 1)?;
+    catch_up(&mut replica, &mut cursor, sequence - from)?;
+    Ok((replica.sequence() == sequence).then_some(Rewound { replica, cursor }))
+}
+
+impl<S: Storage> Rewound<S> {
+    /// The engine as it stands.
+    pub const fn engine(&self) -> &FullEngine {
+        self.replica.engine()
+    }
+
+    /// The read models as they stand.
+    pub const fn models(&self) -> &Models {
+        self.replica.models()
+    }
+
+    /// Goes on to the end of the log: its events go to `told`. Returns how many commands there were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn catch_up(&mut self, told: impl FnMut(&EventHeader, &Event)) -> Result<u64, StoreError> {
+        catch_up_told(&mut self.replica, &mut self.cursor, u64::MAX, told)
+    }
+}
+
+/// The newest good snapshot's state, of command `last` or before; else that before the first command.
 fn newest<S: Storage>(
     journal: &Journal<S>,
     options: &StoreOptions,
+    mut last: u64,
     report: &mut StoreReport,
 ) -> Result<Replica, StoreError> {
     let shard = options.journal.shard;
     let config = EngineConfig { shard, ..options.engine };
-    let mut last = journal.position().sequence;
     loop {
         let directory = journal.storage().directory();
         let (snapshot, faults) = snapshot::newest(directory, shard, last)?;
@@ -193,11 +241,22 @@ pub(crate) fn catch_up<D: tiercel_journal::storage::Directory>(
     cursor: &mut Cursor<D>,
     most: u64,
 ) -> Result<u64, StoreError> {
+    catch_up_told(replica, cursor, most, |_, _| {})
+}
+
+/// The same; each event goes to `told`.
+fn catch_up_told<D: tiercel_journal::storage::Directory>(
+    replica: &mut Replica,
+    cursor: &mut Cursor<D>,
+    most: u64,
+    mut told: impl FnMut(&EventHeader, &Event),
+) -> Result<u64, StoreError> {
     let mut applied = 0;
     while applied < most {
         let Some(record) = cursor.next_record()? else { break };
         let sequence = record.header.sequence;
-        replica.apply(&record).map_err(|error| StoreError::Record { sequence, error })?;
+        let applied_it = replica.apply_told(&record, &mut told);
+        applied_it.map_err(|error| StoreError::Record { sequence, error })?;
         applied += 1;
     }
     Ok(applied)

@@ -17,6 +17,8 @@ mod it {
     mod history;
     mod http;
     mod interface_check;
+    mod itch_archive;
+    mod itch_feed;
     mod kill;
     mod limits;
     mod lists;
