@@ -57,9 +57,17 @@ dist: ## Build the binary that is measured and shipped, for TARGET_CPU (native):
 .PHONY: test
 test: ## All tests, two clients from PyPI included; TIERCEL_DATA=a folder of real market data includes those on it
 	$(CARGO) test --workspace --locked
-	$(MAKE) --no-print-directory quick-clients
+	$(MAKE) --no-print-directory xdp-test quick-clients
 	$(CARGO) test -p tiercel-matching --locked --release --test it -- recorded determinism
 	$(MAKE) --no-print-directory loom
+
+.PHONY: xdp-test
+xdp-test: ## Datagrams past the network stack, on virtual interfaces, where the machine allows it (in `test`)
+	$(CARGO) test -p tiercel-net --features xdp --locked --test it -- xdp::
+
+.PHONY: dpdk-smoke
+dpdk-smoke: ## Datagrams through DPDK's tap ports (root; installs dpdk-dev)
+	.ci/dpdk-smoke
 
 .PHONY: loom
 loom: ## The lock-free algorithms in every order of their steps, within three preemptions (in `test`)
@@ -92,6 +100,7 @@ fmt-check:
 .PHONY: lint
 lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy -p tiercel-net --features xdp --all-targets --locked -- -D warnings
 
 .PHONY: docs
 docs: ## The documentation of every crate, in target/doc

@@ -10,6 +10,8 @@
 //! [`Tuning`] says how a socket is to be, and tells what the kernel refused. A [`Reactor`] owns
 //! connections and moves their bytes; it owns no thread, and everything it keeps is bounded:
 //! [`Limits`]. [`Busy`] looks at its sockets again and again; [`Uring`] leaves its receives in the kernel.
+//!
+//! With the feature `xdp`, `XdpReceiver` takes the datagrams of one port past the network stack.
 
 #![deny(unsafe_code)]
 
@@ -22,8 +24,13 @@ mod tuning;
 #[allow(unsafe_code, reason = "operations that own what they point to")]
 mod uring;
 mod wake;
+#[cfg(feature = "xdp")]
+#[allow(unsafe_code, reason = "memory that is shared with the kernel")]
+mod xdp;
 
 pub use busy::Busy;
 pub use reactor::{CloseReason, ConnectionId, Handler, Limits, Reactor};
 pub use tuning::{Keepalive, Refused, Tuning};
 pub use uring::{Polling, Uring};
+#[cfg(feature = "xdp")]
+pub use xdp::{Datagram, XdpCounts, XdpMode, XdpOptions, XdpReceiver};
