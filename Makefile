@@ -91,7 +91,13 @@ allocators: ## The binary with each allocator runs and says which it has; with b
 		grep -F 'exclude each other'
 
 .PHONY: check
-check: fmt-check lint docs deny ## Formatting, lints, documentation and dependencies
+check: fmt-check lint docs deny flatbuffers ## Formatting, lints, documentation, dependencies and generated code
+
+.PHONY: flatbuffers flatbuffers-code
+flatbuffers:
+	.ci/flatbuffers check
+flatbuffers-code: ## Make the code of the FlatBuffers schema anew (needs python3 with pip)
+	.ci/flatbuffers write
 
 .PHONY: fmt-check
 fmt-check:

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod it {
+    mod allocations;
     mod binance;
     mod binary;
     mod binary_session;
     mod fix_definitions;
     mod fix_session;
+    mod flat;
+    mod flat_schema;
     mod itch;
     mod itch_peer;
     mod mold;

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod contest;
 pub mod driver;
 pub mod engine;
+pub mod flatbuffers;
 pub mod host;
 pub mod itch;
 pub mod journal;
@@ -48,6 +49,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     itch::DECODE_CASES,
     binance::CASES,
     order_entry::CASES,
+    flatbuffers::CASES,
     itch::BUILD_CASES,
     signals::CASES,
     sync::CASES,

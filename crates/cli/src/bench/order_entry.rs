@@ -11,7 +11,7 @@
 
 use tiercel_sim::itch_flow::{ItchFlow, ItchFlowConfig};
 use tiercel_types::{
-    InstrumentId, OrderId, OrderKind, Price, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp,
+    InstrumentId, OrderKind, Price, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp,
 };
 use tiercel_wire::binary::{self, Body, ClientId, Flag, Header, Kind, NewOrder, RECORD_SIZE};
 use tiercel_wire::fix::tag::{self, Tag};
@@ -27,7 +27,7 @@ use super::{BenchError, Options};
 /// Messages that are worked on in turn.
 const MESSAGES: usize = 256;
 /// What the orders trade.
-const INSTRUMENT: InstrumentId = InstrumentId(3);
+pub const INSTRUMENT: InstrumentId = InstrumentId(3);
 
 /// The cases of `tiercel bench wire` on orders and reports.
 pub const CASES: &[CaseSpec] = &[
@@ -43,7 +43,8 @@ const fn spec(name: &'static str, build: fn(&Options) -> Result<Case, BenchError
     CaseSpec { bench: "wire", name, build }
 }
 
-fn wrong(what: &dyn std::fmt::Display) -> BenchError {
+/// What is told when ours does not do the work.
+pub fn wrong(what: &dyn std::fmt::Display) -> BenchError {
     BenchError::Wrong { subject: "ours".to_owned(), what: what.to_string() }
 }
 
@@ -228,6 +229,11 @@ fn binary_order(terms: &Terms) -> NewOrder {
     }
 }
 
+/// Orders with their numbers.
+pub fn binary_orders(options: &Options) -> Vec<(u64, NewOrder)> {
+    terms(options.seed).iter().map(|terms| (terms.number, binary_order(terms))).collect()
+}
+
 fn binary_decode(options: &Options) -> Case {
     let records: Vec<[u8; RECORD_SIZE]> = terms(options.seed)
         .iter()
@@ -259,10 +265,7 @@ fn order_bits(order: &NewOrder) -> u64 {
 }
 
 fn binary_encode(options: &Options) -> Case {
-    let orders: Vec<(u64, NewOrder)> = terms(options.seed)
-        .iter()
-        .map(|terms| (OrderId(terms.number).0, binary_order(terms)))
-        .collect();
+    let orders = binary_orders(options);
     let mut out = vec![[0_u8; RECORD_SIZE]; MESSAGES];
     case(options, Input::None, MESSAGES as u64, move || {
         for ((number, order), out) in std::hint::black_box(&orders).iter().zip(&mut out) {
