@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::event::{Timespec, epoll};
 
 use crate::connection::Connection;
+use crate::places::Places;
 use crate::reactor::{CloseReason, ConnectionId, Handler, Limits, Reactor};
 use crate::tuning::{Refused, Tuning};
 use crate::wake::WakeFile;
@@ -30,15 +31,6 @@ const LISTENER: u64 = u64::MAX;
 /// The waker's.
 const WAKER: u64 = u64::MAX - 1;
 
-/// A place for a connection.
-#[derive(Debug, Default)]
-struct Place {
-    generation: u32,
-    connection: Option<Connection>,
-    /// It has output that was not sent yet.
-    is_dirty: bool,
-}
-
 /// A [`Reactor`] that never sleeps in [`poll`](Reactor::poll).
 pub struct Busy {
     epoll: OwnedFd,
@@ -46,12 +38,9 @@ pub struct Busy {
     listener: Option<TcpListener>,
     tuning: Tuning,
     limits: Limits,
-    places: Vec<Place>,
-    free: Vec<u32>,
+    places: Places<Connection>,
     /// Places in use.
     used: Vec<u32>,
-    /// Places with output.
-    dirty: Vec<u32>,
     turns: u32,
     /// What the kernel refused of the first connection's tuning.
     refused: Vec<Refused>,
@@ -84,10 +73,8 @@ impl Busy {
             listener,
             tuning,
             limits,
-            places: (0..limits.connections).map(|_| Place::default()).collect(),
-            free: (0..limits.connections as u32).rev().collect(),
+            places: Places::new(limits.connections),
             used: Vec::with_capacity(limits.connections),
-            dirty: Vec::with_capacity(limits.connections),
             turns: 0,
             refused: Vec::new(),
         })
@@ -119,34 +106,28 @@ impl Busy {
         peer: SocketAddr,
         handler: &mut impl Handler,
     ) -> io::Result<ConnectionId> {
-        let Some(index) = self.free.last().copied() else {
-            return Err(io::ErrorKind::QuotaExceeded.into());
-        };
+        let id = self.places.next_id().ok_or(io::ErrorKind::QuotaExceeded)?;
         stream.set_nonblocking(true)?;
         self.refused = self.tuning.apply(&stream);
-        let id = ConnectionId { index, generation: self.places[index as usize].generation };
-        let data = epoll::EventData::new_u64(u64::from(index));
+        let data = epoll::EventData::new_u64(u64::from(id.index));
         epoll::add(&self.epoll, &stream, data, epoll::EventFlags::IN)?;
         if !handler.connected(id, peer) {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        self.free.pop();
-        self.used.push(index);
-        self.places[index as usize].connection = Some(Connection::new(stream, &self.limits));
+        self.used.push(id.index);
+        self.places.put(Connection::new(stream, &self.limits));
         Ok(id)
     }
 
     /// Reads from one place.
     #[inline]
     fn receive(&mut self, index: u32, handler: &mut impl Handler) -> usize {
-        let place = &mut self.places[index as usize];
-        let id = ConnectionId { index, generation: place.generation };
-        let Some(connection) = &mut place.connection else { return 0 };
+        let id = self.places.id(index);
+        let Some(connection) = self.places.at(index) else { return 0 };
         match connection.receive(id, handler) {
             Ok(count) => {
-                if connection.has_output() && !place.is_dirty {
-                    place.is_dirty = true;
-                    self.dirty.push(index);
+                if connection.has_output() {
+                    self.places.mark(index);
                 }
                 usize::from(count > 0)
             }
@@ -159,16 +140,14 @@ impl Busy {
 
     /// Ends what is at a place; what it was to be sent goes as far as it goes at once.
     fn end(&mut self, index: u32, reason: &CloseReason, handler: &mut impl Handler) {
-        let place = &mut self.places[index as usize];
-        let id = ConnectionId { index, generation: place.generation };
-        let Some(mut connection) = place.connection.take() else { return };
-        place.generation = place.generation.wrapping_add(1);
+        let id = self.places.id(index);
+        let Some(mut connection) = self.places.free(index) else { return };
+        self.places.retire(index);
         if !matches!(reason, CloseReason::SlowReader) {
             // It ends in any case.
             let _rest = connection.send(&self.limits);
         }
         self.used.retain(|used| *used != index);
-        self.free.push(index);
         // Closing it takes it out of the kernel's list too.
         drop(connection);
         handler.closed(id, reason);
@@ -226,24 +205,18 @@ impl Reactor for Busy {
     }
 
     fn output(&mut self, id: ConnectionId) -> Option<&mut Vec<u8>> {
-        let place = self.places.get_mut(id.index())?;
-        if place.generation != id.generation {
+        if !self.places.is_current(id) {
             return None;
         }
-        let connection = place.connection.as_mut()?;
-        if !place.is_dirty {
-            place.is_dirty = true;
-            self.dirty.push(id.index);
-        }
-        Some(&mut connection.output)
+        self.places.mark(id.index);
+        self.places.at(id.index).map(|connection| &mut connection.output)
     }
 
     #[inline]
     fn flush(&mut self, handler: &mut impl Handler) {
         let mut at = 0;
-        while let Some(index) = self.dirty.get(at).copied() {
-            let place = &mut self.places[index as usize];
-            let result = match &mut place.connection {
+        while let Some(index) = self.places.dirty.get(at).copied() {
+            let result = match self.places.at(index) {
                 Some(connection) => connection.send(&self.limits).map(|_| connection.has_output()),
                 None => Ok(false),
             };
@@ -251,8 +224,7 @@ impl Reactor for Busy {
                 at += 1;
                 continue;
             }
-            place.is_dirty = false;
-            self.dirty.swap_remove(at);
+            self.places.clean(at);
             if let Err(reason) = result {
                 self.end(index, &reason, handler);
             }
@@ -260,7 +232,7 @@ impl Reactor for Busy {
     }
 
     fn close(&mut self, id: ConnectionId, handler: &mut impl Handler) {
-        if self.places.get(id.index()).is_some_and(|place| place.generation == id.generation) {
+        if self.places.is_current(id) {
             self.end(id.index, &CloseReason::Ours, handler);
         }
     }
@@ -272,8 +244,11 @@ impl Reactor for Busy {
 
     fn wait(&mut self, longest: Duration) -> io::Result<()> {
         // With output left, its peer has to read first, and tells nobody here when it does.
-        let longest =
-            if self.dirty.is_empty() { longest } else { longest.min(Duration::from_millis(1)) };
+        let longest = if self.places.dirty.is_empty() {
+            longest
+        } else {
+            longest.min(Duration::from_millis(1))
+        };
         self.look(longest, &mut [const { MaybeUninit::uninit() }; READY])?;
         Ok(())
     }

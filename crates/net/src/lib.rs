@@ -19,6 +19,7 @@
 mod buffers;
 mod busy;
 mod connection;
+mod places;
 mod reactor;
 mod tuning;
 #[allow(unsafe_code, reason = "operations that own what they point to")]

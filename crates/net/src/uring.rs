@@ -23,6 +23,7 @@ use std::time::Duration;
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
 use crate::buffers::{Buffers, GROUP};
+use crate::places::Places;
 use crate::reactor::{CloseReason, ConnectionId, Handler, Limits, Reactor};
 use crate::tuning::{Refused, Tuning};
 use crate::wake::WakeFile;
@@ -89,19 +90,12 @@ struct Connection {
     is_over: bool,
 }
 
-#[derive(Default)]
-struct Place {
-    generation: u32,
-    connection: Option<Connection>,
-    is_dirty: bool,
-}
-
 /// A [`Reactor`] by `io_uring`. It belongs to the thread that polls it first.
 pub struct Uring {
     /// Dropped by hand: before the buffers, and only when nothing is under way.
     ring: ManuallyDrop<IoUring>,
     buffers: ManuallyDrop<Buffers>,
-    places: ManuallyDrop<Vec<Place>>,
+    places: ManuallyDrop<Places<Connection>>,
     listener: Option<TcpListener>,
     is_enabled: bool,
     is_accepting: bool,
@@ -109,9 +103,6 @@ pub struct Uring {
     is_wakeable: bool,
     tuning: Tuning,
     limits: Limits,
-    free: Vec<u32>,
-    used: usize,
-    dirty: Vec<u32>,
     done: Vec<(u64, i32, u32)>,
     under_way: usize,
     refused: Vec<Refused>,
@@ -120,7 +111,7 @@ pub struct Uring {
 impl std::fmt::Debug for Uring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Uring")
-            .field("connections", &self.used)
+            .field("connections", &self.places.used())
             .field("under_way", &self.under_way)
             .finish_non_exhaustive()
     }
@@ -155,7 +146,7 @@ impl Uring {
         Ok(Self {
             ring: ManuallyDrop::new(ring),
             buffers: ManuallyDrop::new(buffers),
-            places: ManuallyDrop::new((0..limits.connections).map(|_| Place::default()).collect()),
+            places: ManuallyDrop::new(Places::new(limits.connections)),
             listener,
             is_enabled: polling != Polling::Own,
             is_accepting: false,
@@ -163,9 +154,6 @@ impl Uring {
             is_wakeable: false,
             tuning,
             limits,
-            free: (0..limits.connections as u32).rev().collect(),
-            used: 0,
-            dirty: Vec::with_capacity(limits.connections),
             done: Vec::with_capacity(TURN),
             under_way: 0,
             refused: Vec::new(),
@@ -233,9 +221,8 @@ impl Uring {
     }
 
     fn arm_receive(&mut self, index: u32) -> io::Result<()> {
-        let place = &mut self.places[index as usize];
-        let generation = place.generation;
-        let Some(connection) = &mut place.connection else { return Ok(()) };
+        let generation = self.places.id(index).generation;
+        let Some(connection) = self.places.at(index) else { return Ok(()) };
         connection.is_receiving = true;
         let entry = opcode::RecvMulti::new(types::Fd(connection.stream.as_raw_fd()), GROUP)
             .build()
@@ -247,9 +234,8 @@ impl Uring {
 
     /// Starts sending what there is, unless something is being sent.
     fn start_send(&mut self, index: u32) -> Result<(), CloseReason> {
-        let place = &mut self.places[index as usize];
-        let generation = place.generation;
-        let Some(connection) = &mut place.connection else { return Ok(()) };
+        let generation = self.places.id(index).generation;
+        let Some(connection) = self.places.at(index) else { return Ok(()) };
         if connection.output.len() > self.limits.output_bytes {
             return Err(CloseReason::SlowReader);
         }
@@ -275,7 +261,7 @@ impl Uring {
         // SAFETY: `sending` is neither changed nor dropped while `is_sending`, and the place stays
         // until then.
         unsafe { self.push(&entry) }.map_err(|error| {
-            if let Some(connection) = &mut self.places[index as usize].connection {
+            if let Some(connection) = self.places.at(index) {
                 connection.is_sending = false;
             }
             CloseReason::Failed(error.to_string())
@@ -288,18 +274,12 @@ impl Uring {
         peer: SocketAddr,
         handler: &mut impl Handler,
     ) -> io::Result<ConnectionId> {
-        let Some(index) = self.free.last().copied() else {
-            return Err(io::ErrorKind::QuotaExceeded.into());
-        };
+        let id = self.places.next_id().ok_or(io::ErrorKind::QuotaExceeded)?;
         self.refused = self.tuning.apply(&stream);
-        let place = &mut self.places[index as usize];
-        let id = ConnectionId { index, generation: place.generation };
         if !handler.connected(id, peer) {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        self.free.pop();
-        self.used += 1;
-        place.connection = Some(Connection {
+        self.places.put(Connection {
             stream,
             rest: Vec::with_capacity(4 << 10),
             output: Vec::with_capacity(4 << 10),
@@ -309,8 +289,8 @@ impl Uring {
             is_receiving: false,
             is_over: false,
         });
-        if let Err(error) = self.arm_receive(index) {
-            self.end(index, &CloseReason::Failed(error.to_string()), handler);
+        if let Err(error) = self.arm_receive(id.index) {
+            self.end(id.index, &CloseReason::Failed(error.to_string()), handler);
             return Err(error);
         }
         Ok(id)
@@ -319,14 +299,12 @@ impl Uring {
     /// A connection has ended for its handler. Its place is free again when nothing of it is under
     /// way.
     fn end(&mut self, index: u32, reason: &CloseReason, handler: &mut impl Handler) {
-        let place = &mut self.places[index as usize];
-        let id = ConnectionId { index, generation: place.generation };
-        let Some(connection) = &mut place.connection else { return };
-        if connection.is_over {
+        let id = self.places.id(index);
+        let Some(connection) = self.places.at(index).filter(|connection| !connection.is_over)
+        else {
             return;
-        }
+        };
         connection.is_over = true;
-        place.generation = place.generation.wrapping_add(1);
         if *reason != CloseReason::SlowReader && !connection.is_sending {
             let Connection { stream, sending, sent, output, .. } = connection;
             let rest = [&sending[*sent..], output].concat();
@@ -335,27 +313,17 @@ impl Uring {
         }
         // What is under way ends with it. It fails on a connection that is gone already.
         let _gone = connection.stream.shutdown(Shutdown::Both);
+        self.places.retire(index);
         self.free_place(index);
         handler.closed(id, reason);
     }
 
     fn free_place(&mut self, index: u32) {
-        let place = &mut self.places[index as usize];
-        let is_idle = |connection: &Connection| {
+        let is_idle = |connection: &mut Connection| {
             connection.is_over && !connection.is_sending && !connection.is_receiving
         };
-        if place.connection.as_ref().is_some_and(is_idle) {
-            place.connection = None;
-            self.used -= 1;
-            self.free.push(index);
-        }
-    }
-
-    fn mark(&mut self, index: u32) {
-        let place = &mut self.places[index as usize];
-        if !place.is_dirty {
-            place.is_dirty = true;
-            self.dirty.push(index);
+        if self.places.at(index).is_some_and(is_idle) {
+            drop(self.places.free(index));
         }
     }
 
@@ -402,10 +370,9 @@ impl Uring {
         flags: u32,
         handler: &mut impl Handler,
     ) -> io::Result<()> {
-        let place = &mut self.places[index as usize];
-        let id = ConnectionId { index, generation: place.generation };
+        let id = self.places.id(index);
         let mut end = None;
-        if let (Some(connection), false) = (&mut place.connection, result <= 0) {
+        if let (Some(connection), false) = (self.places.at(index), result <= 0) {
             let buffer = cqueue::buffer_select(flags);
             if let (Some(number), false) = (buffer, connection.is_over) {
                 let bytes = self.buffers.bytes(number, result as usize);
@@ -416,15 +383,13 @@ impl Uring {
             self.buffers.give(number);
             self.buffers.publish();
         }
-        let has_output =
-            place.connection.as_ref().is_some_and(|connection| !connection.output.is_empty());
-        if has_output {
-            self.mark(index);
+        if self.places.at(index).is_some_and(|connection| !connection.output.is_empty()) {
+            self.places.mark(index);
         }
         let more = cqueue::more(flags);
         if !more {
             self.under_way -= 1;
-            if let Some(connection) = &mut self.places[index as usize].connection {
+            if let Some(connection) = self.places.at(index) {
                 connection.is_receiving = false;
             }
         }
@@ -436,8 +401,7 @@ impl Uring {
         match end {
             Some(reason) => self.end(index, &reason, handler),
             None if !more => {
-                let place = &self.places[index as usize];
-                if place.connection.as_ref().is_some_and(|connection| !connection.is_over) {
+                if self.places.at(index).is_some_and(|connection| !connection.is_over) {
                     self.arm_receive(index)?;
                 }
             }
@@ -449,7 +413,7 @@ impl Uring {
 
     fn sent(&mut self, index: u32, result: i32, handler: &mut impl Handler) {
         self.under_way -= 1;
-        let Some(connection) = &mut self.places[index as usize].connection else { return };
+        let Some(connection) = self.places.at(index) else { return };
         connection.is_sending = false;
         if result < 0 {
             self.end(index, &reason(-result), handler);
@@ -522,17 +486,16 @@ impl Reactor for Uring {
     }
 
     fn output(&mut self, id: ConnectionId) -> Option<&mut Vec<u8>> {
-        let place = self.places.get(id.index())?;
-        if place.generation != id.generation || place.connection.is_none() {
+        if !self.places.is_current(id) {
             return None;
         }
-        self.mark(id.index);
-        self.places[id.index()].connection.as_mut().map(|connection| &mut connection.output)
+        self.places.mark(id.index);
+        self.places.at(id.index).map(|connection| &mut connection.output)
     }
 
     fn flush(&mut self, handler: &mut impl Handler) {
-        while let Some(index) = self.dirty.pop() {
-            self.places[index as usize].is_dirty = false;
+        while let Some(index) = self.places.dirty.first().copied() {
+            self.places.clean(0);
             if let Err(reason) = self.start_send(index) {
                 self.end(index, &reason, handler);
             }
@@ -544,7 +507,7 @@ impl Reactor for Uring {
     }
 
     fn close(&mut self, id: ConnectionId, handler: &mut impl Handler) {
-        if self.places.get(id.index()).is_some_and(|place| place.generation == id.generation) {
+        if self.places.is_current(id) {
             self.end(id.index, &CloseReason::Ours, handler);
         }
     }
@@ -577,13 +540,13 @@ impl Reactor for Uring {
     }
 
     fn connections(&self) -> usize {
-        self.used
+        self.places.used()
     }
 }
 
 impl Drop for Uring {
     fn drop(&mut self) {
-        for connection in self.places.iter().filter_map(|place| place.connection.as_ref()) {
+        for connection in self.places.connections() {
             // It ends what is under way.
             let _gone = connection.stream.shutdown(Shutdown::Both);
         }
