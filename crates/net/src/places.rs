@@ -13,7 +13,7 @@ struct Place<C> {
 /// The places of connections, all made at the start.
 #[derive(Debug)]
 pub(crate) struct Places<C> {
-    places: Vec<Place<C>>,
+    all: Vec<Place<C>>,
     free: Vec<u32>,
     /// Places with output.
     pub(crate) dirty: Vec<u32>,
@@ -23,7 +23,7 @@ impl<C> Places<C> {
     pub(crate) fn new(count: usize) -> Self {
         let place = || Place { generation: 0, connection: None, is_dirty: false };
         Self {
-            places: (0..count).map(|_| place()).collect(),
+            all: (0..count).map(|_| place()).collect(),
             free: (0..count as u32).rev().collect(),
             dirty: Vec::with_capacity(count),
         }
@@ -37,37 +37,37 @@ impl<C> Places<C> {
     /// Takes a connection in, under the [next number](Self::next_id).
     pub(crate) fn put(&mut self, connection: C) {
         if let Some(index) = self.free.pop() {
-            self.places[index as usize].connection = Some(connection);
+            self.all[index as usize].connection = Some(connection);
         }
     }
 
     /// The number of what is at a place.
     #[inline]
     pub(crate) fn id(&self, index: u32) -> ConnectionId {
-        ConnectionId { index, generation: self.places[index as usize].generation }
+        ConnectionId { index, generation: self.all[index as usize].generation }
     }
 
     /// What is at a place.
     #[inline]
     pub(crate) fn at(&mut self, index: u32) -> Option<&mut C> {
-        self.places[index as usize].connection.as_mut()
+        self.all[index as usize].connection.as_mut()
     }
 
     /// Whether that is the number of what is at its place now.
     #[inline]
     pub(crate) fn is_current(&self, id: ConnectionId) -> bool {
-        self.places.get(id.index()).is_some_and(|place| place.generation == id.generation)
+        self.all.get(id.index()).is_some_and(|place| place.generation == id.generation)
     }
 
     /// The number of what is at a place means nobody any more.
     pub(crate) fn retire(&mut self, index: u32) {
-        let place = &mut self.places[index as usize];
+        let place = &mut self.all[index as usize];
         place.generation = place.generation.wrapping_add(1);
     }
 
     /// Empties a place: another may have it.
     pub(crate) fn free(&mut self, index: u32) -> Option<C> {
-        let connection = self.places[index as usize].connection.take()?;
+        let connection = self.all[index as usize].connection.take()?;
         self.free.push(index);
         Some(connection)
     }
@@ -75,7 +75,7 @@ impl<C> Places<C> {
     /// What is at a place has output.
     #[inline]
     pub(crate) fn mark(&mut self, index: u32) {
-        let place = &mut self.places[index as usize];
+        let place = &mut self.all[index as usize];
         if !place.is_dirty {
             place.is_dirty = true;
             self.dirty.push(index);
@@ -85,16 +85,16 @@ impl<C> Places<C> {
     /// The `at`-th of those with output has none any more.
     pub(crate) fn clean(&mut self, at: usize) {
         let index = self.dirty.swap_remove(at);
-        self.places[index as usize].is_dirty = false;
+        self.all[index as usize].is_dirty = false;
     }
 
     /// Connections now.
     #[inline]
     pub(crate) fn used(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.all.len() - self.free.len()
     }
 
     pub(crate) fn connections(&self) -> impl Iterator<Item = &C> {
-        self.places.iter().filter_map(|place| place.connection.as_ref())
+        self.all.iter().filter_map(|place| place.connection.as_ref())
     }
 }

@@ -400,10 +400,8 @@ impl Uring {
         }
         match end {
             Some(reason) => self.end(index, &reason, handler),
-            None if !more => {
-                if self.places.at(index).is_some_and(|connection| !connection.is_over) {
-                    self.arm_receive(index)?;
-                }
+            None if !more && self.places.at(index).is_some_and(|now| !now.is_over) => {
+                self.arm_receive(index)?;
             }
             None => {}
         }
