@@ -131,18 +131,22 @@ integration-test: ## The tests that run the built binary, each crate's integrati
 	$(CARGO) test --workspace --locked --test '*'
 	$(MAKE) --no-print-directory quick-clients more-clients
 
-.PHONY: quick-clients more-clients
+.PHONY: quick-clients more-clients fix-clients
 quick-clients: ## python-binance and ccxt, from PyPI, trade on the venue that the tests were built with
 	[ -x $(TESTED) ] || $(CARGO) test --locked -p tiercel-cli --test it --no-run
 	TIERCEL=$(TESTED) .ci/venue-clients quick
 more-clients: ## ccxt.pro, binance-connector, binance-sdk-spot, nautilus_trader and simplefix (FIX) do
 	[ -x $(TESTED) ] || $(CARGO) test --locked -p tiercel-cli --test it --no-run
 	TIERCEL=$(TESTED) .ci/venue-clients more
+fix-clients: ## QuickFIX, Debian's (C++) and PyPI's, as initiators on the venue and as acceptors of fix-client
+	[ -x $(TESTED) ] || $(CARGO) test --locked -p tiercel-cli --test it --no-run
+	TIERCEL=$(TESTED) .ci/venue-clients fix
 
 .PHONY: clients
 clients: build ## All clients from PyPI, pinned and unchanged, trade on a demo venue (needs python3)
 	.ci/venue-clients quick
 	.ci/venue-clients more
+	.ci/venue-clients fix
 
 .PHONY: schemathesis
 schemathesis: build ## Requests made up from /openapi.json against a demo venue, SCHEMATHESIS_EXAMPLES (30) each (needs python3)

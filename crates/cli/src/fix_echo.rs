@@ -6,23 +6,24 @@
 //! sides begin with 1 at each logon.
 
 use std::collections::HashSet;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io::{ErrorKind, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
-use tiercel_types::Timestamp;
+use tiercel_net::fix::{Link, Outbox, Responder};
+use tiercel_wire::fix::Message;
 use tiercel_wire::fix::dictionary::Dictionary;
 use tiercel_wire::fix::session::{
-    Application, BusinessReject, MemoryStore, Role, Session, SessionConfig,
+    Application, BusinessReject, MemoryStore, Role, SessionConfig, Store,
 };
 use tiercel_wire::fix::tag::{self, Tag};
-use tiercel_wire::fix::{Decoder, Frame, Message, frame};
 
 use crate::exit::Exit;
+use crate::fix_client::now;
 use crate::stop::Stop;
 
 /// Send FIX messages back to whoever sends them: the other end for tests of FIX sessions
@@ -95,19 +96,16 @@ impl Application for Echo {
     }
 }
 
-/// The acceptor, and the connection that it has.
-struct Acceptor {
-    session: Session,
-    store: MemoryStore,
-    echo: Echo,
-    decoder: Decoder,
-    connection: Option<(TcpStream, Instant)>,
-    unread: Vec<u8>,
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+impl<S: Store> Responder<S> for Echo {
+    fn respond(&mut self, outbox: &mut Outbox<'_, S>) {
+        for (message_type, fields) in self.back.drain(..) {
+            outbox.send(&message_type, |encoder| {
+                for (tag, value) in &fields {
+                    encoder.raw(*tag, value);
+                }
+            });
+        }
+    }
 }
 
 /// Echoes until Ctrl-C.
@@ -129,93 +127,31 @@ pub(crate) fn run(args: &FixEchoArgs) -> anyhow::Result<Exit> {
     writeln!(out, "FIX echo {} at {}", args.sender, listener.local_addr()?)?;
     out.flush()?;
     let stop = Stop::listen()?;
-    let mut acceptor = Acceptor {
-        session: Session::new(config),
-        store: MemoryStore::new(now()),
-        echo: Echo::default(),
-        decoder: Decoder::default(),
-        connection: None,
-        unread: Vec::new(),
-    };
+    let mut link = Link::new(config, MemoryStore::new(now()));
+    let (mut echo, mut since) = (Echo::default(), Instant::now());
     while !stop.asked() {
         match listener.accept() {
-            Ok((stream, _)) => acceptor.accept(stream),
+            Ok((stream, _)) => {
+                // A second connection is dropped; a socket that refuses this is of no use here.
+                let ready = stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true));
+                if link.stream().is_none() && ready.is_ok() {
+                    since = Instant::now();
+                    link.attach(now(), stream);
+                }
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(error.into()),
         }
-        if !acceptor.turn() {
+        let worked = link.poll(now(), &mut echo);
+        if !link.session().is_logged_on() && since.elapsed() >= LOGON_TIMEOUT {
+            link.drop_connection(now(), &mut echo);
+        }
+        if link.stream().is_none() {
+            echo.seen.clear();
+        }
+        if !worked {
             std::thread::sleep(NAP);
         }
     }
     Ok(Exit::Ok)
-}
-
-impl Acceptor {
-    /// A second connection is dropped.
-    fn accept(&mut self, stream: TcpStream) {
-        // A socket that refuses this is of no use here.
-        let ready = stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true));
-        if self.connection.is_none() && ready.is_ok() {
-            self.connection = Some((stream, Instant::now()));
-            self.unread.clear();
-            self.session.connected(now(), &mut self.store);
-        }
-    }
-
-    /// One turn; false when there was nothing to do.
-    fn turn(&mut self) -> bool {
-        let Some((mut stream, since)) = self.connection.take() else { return false };
-        let mut chunk = [0; 4_096];
-        let (mut alive, mut worked) = (true, false);
-        match stream.read(&mut chunk) {
-            Ok(0) => alive = false,
-            Ok(count) => {
-                worked = true;
-                self.unread.extend_from_slice(&chunk[..count]);
-                self.hear();
-            }
-            Err(error) => alive = error.kind() == ErrorKind::WouldBlock,
-        }
-        self.session.tick(now(), &mut self.store);
-        let output = std::mem::take(self.session.output());
-        if !output.is_empty() {
-            // What the client does not take at once it does not want.
-            alive &= stream.write_all(&output).is_ok();
-        }
-        alive &= !self.session.wants_close();
-        alive &= self.session.is_logged_on() || since.elapsed() < LOGON_TIMEOUT;
-        if alive {
-            self.connection = Some((stream, since));
-        } else {
-            self.session.closed(now(), &mut self.store, &mut self.echo);
-            self.echo.seen.clear();
-        }
-        worked
-    }
-
-    /// Takes the whole messages that have come, and sends back what is to be.
-    fn hear(&mut self) {
-        let Self { session, store, echo, decoder, unread, .. } = self;
-        let mut at = 0;
-        while !session.wants_close() {
-            match frame(&unread[at..]) {
-                Frame::Partial => break,
-                Frame::Garbled { skip, .. } => at += skip,
-                Frame::Whole { length, body } => {
-                    if let Ok(message) = decoder.index(&unread[at..at + length], body) {
-                        session.received(now(), &message, store, echo);
-                    }
-                    at += length;
-                    for (message_type, fields) in echo.back.drain(..) {
-                        session.send(now(), store, &message_type, |encoder| {
-                            for (tag, value) in &fields {
-                                encoder.raw(*tag, value);
-                            }
-                        });
-                    }
-                }
-            }
-        }
-        unread.drain(..at);
-    }
 }

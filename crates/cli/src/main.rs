@@ -7,6 +7,7 @@ mod decode;
 mod demo;
 mod doctor;
 mod exit;
+mod fix_client;
 mod fix_echo;
 mod journal;
 mod replay;
@@ -57,6 +58,8 @@ enum Run {
     Bench(bench::Options),
     /// Look into a command journal: ls, cat, verify, export
     Journal(journal::JournalArgs),
+    /// Speak FIX 4.4 to a venue: a line in is a message out, a message in is a line out
+    FixClient(fix_client::FixClientArgs),
     /// Send FIX messages back: the other end for tests of FIX sessions
     #[command(hide = true)]
     FixEcho(fix_echo::FixEchoArgs),
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Some(Run::Bench(options)) => run_bench(&options),
         Some(Run::Demo(args)) => demo::run(&args),
         Some(Run::Journal(args)) => journal::run(&args),
+        Some(Run::FixClient(args)) => fix_client::run(&args),
         Some(Run::FixEcho(args)) => fix_echo::run(&args),
         Some(Run::Doctor(args)) => doctor::run(&args),
         None => demo::run(&demo::DemoArgs::standard()),

@@ -242,7 +242,7 @@ fn configure(args: &VenueArgs) -> anyhow::Result<VenueConfig> {
         None => VenueConfig::default(),
     };
     if let Some(folder) = &args.store {
-        config.store_path.clone_from(folder);
+        config.move_store(folder);
     }
     if args.memory {
         config.durability = Durability::Memory;

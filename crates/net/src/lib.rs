@@ -10,6 +10,7 @@
 //! [`Tuning`] says how a socket is to be, and tells what the kernel refused. A [`Reactor`] owns
 //! connections and moves their bytes; it owns no thread, and everything it keeps is bounded:
 //! [`Limits`]. [`Busy`] looks at its sockets again and again; [`Uring`] leaves its receives in the kernel.
+//! [`fix`] has FIX sessions over sockets: who connects to a venue, and who is connected to in tests.
 //!
 //! With the feature `xdp`, `XdpReceiver` takes the datagrams of one port past the network stack.
 
@@ -19,6 +20,7 @@
 mod buffers;
 mod busy;
 mod connection;
+pub mod fix;
 mod places;
 mod reactor;
 mod tuning;

@@ -4,7 +4,7 @@ mod fix;
 mod lines;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -226,6 +226,16 @@ struct SessionTable {
 }
 
 impl VenueConfig {
+    /// Keeps the store in another folder, with what lies in it unless it is told another place.
+    pub fn move_store(&mut self, folder: &Path) {
+        if let Some(fix) = &mut self.fix
+            && fix.options.store.as_deref() == Some(&self.store_path.join("fix"))
+        {
+            fix.options.store = Some(folder.join("fix"));
+        }
+        folder.clone_into(&mut self.store_path);
+    }
+
     /// Reads a configuration; what it leaves out is as in [`TEMPLATE`].
     ///
     /// # Errors

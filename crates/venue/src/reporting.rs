@@ -73,7 +73,7 @@ impl TradeSide {
 }
 
 /// The asset that an order gets, which its fees are paid in.
-fn received(models: &Models, order: &OrderView) -> Option<AssetCode> {
+pub(crate) fn received(models: &Models, order: &OrderView) -> Option<AssetCode> {
     let spec = models.instruments().get(order.instrument)?;
     models.instruments().asset(spec.asset_given(order.side.opposite()))
 }

@@ -14,6 +14,7 @@ mod it {
     mod fix;
     mod fix_client;
     mod fix_orders;
+    mod fix_states;
     mod history;
     mod http;
     mod interface_check;

@@ -20,8 +20,9 @@ const TRADERS: u64 = 4;
 /// Orders of a trader at most: of those that have ended, the venue remembers 1,000 of an account.
 const ORDERS: u64 = 450;
 
-/// A market with two funded accounts, whose keys are in a file that outlives the venue.
-fn market(name: &str) -> (PathBuf, PathBuf, Vec<Key>) {
+/// A market with two funded accounts, whose keys are in a file that outlives the venue; `more` is for
+/// its configuration.
+pub(crate) fn market(name: &str, more: &str) -> (PathBuf, PathBuf, Vec<Key>) {
     let key =
         |account: u32| Key { api_key: format!("key-{account}"), secret: format!("s-{account}") };
     let keys: Vec<Key> = (1..=2).map(key).collect();
@@ -35,7 +36,7 @@ fn market(name: &str) -> (PathBuf, PathBuf, Vec<Key>) {
     let text: String = keys.iter().zip(1..).map(entry).collect();
     let secrets = file(&format!("{name}-keys.toml"), text.as_bytes());
     fs::set_permissions(&secrets, PermissionsExt::from_mode(0o600)).expect("it is ours");
-    let config = format!("{NO_LIMITS}[keys]\nfile = \"{}\"\n", argument(&secrets));
+    let config = format!("{NO_LIMITS}[keys]\nfile = \"{}\"\n{more}", argument(&secrets));
     let config = file(&format!("{name}.toml"), config.as_bytes());
     let store = config.with_extension("store");
     drop(fs::remove_dir_all(&store));
@@ -137,7 +138,7 @@ fn run_and_kill(
 #[test]
 fn clients_of_a_killed_venue_come_back_and_agree_with_it() {
     let points = if soak::is_soak() { 20 } else { 3 };
-    let (store, config, keys) = market("venue-kill");
+    let (store, config, keys) = market("venue-kill", "");
     let (mut taken, mut unknown) = (0, 0);
     for seed in 1..=points {
         let known = run_and_kill((&store, &config), &keys, seed);

@@ -1,7 +1,7 @@
 //! A `tiercel venue` of a test, and a client of it that signs and speaks HTTP by itself.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -31,7 +31,7 @@ pub(crate) struct Venue {
     pub(crate) address: String,
     /// Those that it printed: each account's.
     pub(crate) keys: Vec<Key>,
-    _output: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
 }
 
 impl Venue {
@@ -58,7 +58,19 @@ impl Venue {
         }
         let key = |two: &[String]| Key { api_key: two[0].clone(), secret: two[1].clone() };
         let keys = texts.chunks(2).map(key).collect();
-        Self { child, address, keys, _output: output }
+        Self { child, address, keys, output }
+    }
+
+    /// Where it speaks FIX, which it tells behind the rest.
+    pub(crate) fn fix(&mut self) -> SocketAddr {
+        loop {
+            let mut line = String::new();
+            assert!(self.output.read_line(&mut line).expect("UTF-8") > 0, "it speaks no FIX");
+            if let Some(told) = line.strip_prefix("FIX 4.4 at ") {
+                let (address, _) = told.split_once(',').expect("an address");
+                return address.parse().expect("an address");
+            }
+        }
     }
 
     /// Ends it without a word.

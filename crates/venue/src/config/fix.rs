@@ -13,6 +13,8 @@ use crate::fix::{FixConfig, FixOptions, Identity};
 /// Days, as hours name them.
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const DAY_S: u32 = 86_400;
+/// The least that has to be allowed to wait for a client: twice what one request is sent again.
+const UNSENT_BYTES_MIN: u64 = 1 << 20;
 /// The longest `CompID`.
 const COMP_ID_MAX: usize = 64;
 
@@ -44,7 +46,7 @@ impl Lines<'_> {
         )?;
         let unsent_bytes_max = self.number(
             given!(table.unsent_bytes_max as "fix"),
-            65_536..=1 << 30,
+            UNSENT_BYTES_MIN..=1 << 30,
             defaults.unsent_bytes_max,
         )?;
         let folder = self.path(table.store, "fix.store")?;
@@ -151,8 +153,12 @@ mod tests {
             sessions = [\n{ comp_id = \"ONE\", api_key = \"k\", hours = \"22:00-06:00\" },\n\
             { comp_id = \"TWO\", api_key = \"l\", hours = \"sun 17:00-fri 17:00\", \
             reset_on_logon = true }]\n";
+        let mut config = VenueConfig::parse(text).unwrap();
+        assert_eq!(config.fix.as_ref().unwrap().options.store, Some("a/fix".into()));
+        config.move_store("b".as_ref());
+        let fix = config.fix.unwrap();
+        assert_eq!((fix.options.store, config.store_path), (Some("b/fix".into()), "b".into()));
         let fix = VenueConfig::parse(text).unwrap().fix.unwrap();
-        assert_eq!(fix.options.store, Some("a/fix".into()));
         let [one, two] = &fix.options.sessions[..] else { panic!() };
         let night = Window { start_s: 22 * 3_600, end_s: 6 * 3_600 };
         assert_eq!((one.schedule, one.reset_on_logon), (Some(Schedule::Daily(night)), false));

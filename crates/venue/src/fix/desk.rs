@@ -76,6 +76,13 @@ pub struct Change {
     order_id: OrderId,
 }
 
+/// A cancel or a replace that is on its way.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    change: Change,
+    is_replace: bool,
+}
+
 /// A mass cancel.
 #[derive(Clone, Copy, Debug)]
 pub struct Mass {
@@ -114,8 +121,8 @@ pub struct Desk {
     names: Names,
     /// Orders on their way in.
     entering: Vec<Draft>,
-    /// Cancels and replaces on their way, by the request's name, and which order they are about.
-    changing: Vec<(ClientOrderId, OrderId, bool)>,
+    /// Cancels and replaces on their way, in the order in which they came.
+    changing: Vec<Pending>,
     /// What it is told of markets.
     pub feed: Feed,
 }
@@ -309,7 +316,7 @@ impl Desk {
     }
 
     fn begin_change(&mut self, change: &Change, is_replace: bool) {
-        self.changing.push((change.name, change.order_id, is_replace));
+        self.changing.push(Pending { change: *change, is_replace });
     }
 
     fn order_status(&self, models: &Models, message: &Message<'_>, moment: &Moment) -> Next {
@@ -329,7 +336,9 @@ impl Desk {
             }
             (None, Some(draft)) => {
                 let types = (exec::ORDER_STATUS, status::PENDING_NEW);
-                Report::of_draft(draft, types, id.into(), now)
+                let mut report = Report::of_draft(draft, types, id.into(), now);
+                self.overlay(&mut report, OrderId::NONE, None);
+                report
             }
             (None, None) => {
                 let mut draft = Draft::nothing(name, self.account);
@@ -396,17 +405,40 @@ impl Desk {
     /// request that made what it tells happen.
     pub fn overlay(&self, report: &mut Report, order_id: OrderId, own: Option<&Asked>) {
         let own = own.and_then(Asked::change).map(|change| change.name);
-        let of_it = || {
-            let of_it = |(name, id, _): &&(ClientOrderId, OrderId, bool)| {
-                *id == order_id && Some(*name) != own
-            };
-            self.changing.iter().filter(of_it)
-        };
-        if of_it().any(|(_, _, is_replace)| !is_replace) {
+        let mut pending = self
+            .changing
+            .iter()
+            .enumerate()
+            .filter(|(at, pending)| {
+                Some(pending.change.name) != own && self.is_about(*at, order_id, &report.name)
+            })
+            .map(|(_, pending)| pending.is_replace)
+            .peekable();
+        let is_pending = pending.peek().is_some();
+        if pending.any(|is_replace| !is_replace) {
             report.status = status::PENDING_CANCEL;
-        } else if of_it().next().is_some() {
+        } else if is_pending {
             report.status = status::PENDING_REPLACE;
         }
+    }
+
+    /// Whether a request on its way is about that order, which has that name now. It may have named
+    /// the order before the order had an id, or by the name that another replace on its way gives it.
+    fn is_about(&self, at: usize, order_id: OrderId, name: &ClientOrderId) -> bool {
+        let mut former = None;
+        for Pending { change, .. } in self.changing[..=at].iter().rev() {
+            if former.is_some_and(|former| former != change.name) {
+                continue;
+            }
+            if !change.order_id.is_none() {
+                return change.order_id == order_id;
+            }
+            if change.former_name == *name {
+                return true;
+            }
+            former = Some(change.former_name);
+        }
+        false
     }
 
     /// A request is over: what its client is told of it beside the reports of what happened.
@@ -477,7 +509,7 @@ impl Desk {
                 list.orders.iter().for_each(|draft| entered(draft.order.client_order_id));
             }
             Asked::Cancel(change) | Asked::Replace(change) => {
-                self.changing.retain(|(name, ..)| *name != change.name);
+                self.changing.retain(|pending| pending.change.name != change.name);
             }
             Asked::Mass(_) => {}
         }

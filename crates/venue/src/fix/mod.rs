@@ -21,7 +21,6 @@ mod order;
 mod refusal;
 mod report;
 mod reports;
-pub mod store;
 mod words;
 
 pub use config::{FixConfig, FixOptions, Identity};
@@ -32,6 +31,7 @@ pub use order::Draft;
 pub use refusal::Refused;
 pub use report::Report;
 pub use reports::{Reports, Told};
+pub use tiercel_net::fix::store;
 
 use tiercel_wire::fix::Encoder;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tiercel_types::{
     AccountId, ClientOrderId, EventHeader, ListId, Money, OrderId, OrderKind, Peg, Price, Qty,
-    SelfTradePrevention, Side, Symbol, TimeInForce, Timestamp, Trigger,
+    SelfTradePrevention, Side, Symbol, TimeInForce, Timestamp, TradeId, Trigger,
 };
 use tiercel_wire::fix::value::TimeWriter;
 use tiercel_wire::fix::{Encoder, tag};
@@ -28,6 +28,8 @@ pub(super) const PARTIAL_DECLINE: u64 = 5;
 pub struct Report {
     /// `ExecID` (17).
     pub exec_id: Cow<'static, str>,
+    /// `ExecRefID` (19): the trade's report that this one undoes or corrects.
+    pub exec_ref_id: Option<Cow<'static, str>>,
     /// `ExecType` (150).
     pub exec_type: u8,
     /// `OrdStatus` (39).
@@ -69,6 +71,18 @@ pub struct Report {
     pub(super) list_id: ListId,
 }
 
+/// The id of one side's report of a trade.
+pub(super) fn trade_exec_id(symbol: Symbol, trade_id: TradeId, side: Side) -> Cow<'static, str> {
+    format!("{symbol}-{trade_id}-{}", side_letter(side)).into()
+}
+
+pub(super) const fn side_letter(side: Side) -> char {
+    match side {
+        Side::Buy => 'B',
+        Side::Sell => 'S',
+    }
+}
+
 /// The id of what happened by an event.
 pub(super) fn exec_id(header: &EventHeader) -> Cow<'static, str> {
     format!("{}-{}", header.sequence, header.index).into()
@@ -95,6 +109,7 @@ impl Report {
             order.stage == OrderStage::Ended && words::order_status(order) == status::FILLED;
         Self {
             exec_id,
+            exec_ref_id: None,
             exec_type,
             status: words::order_status(order),
             name: order.client_order_id,
@@ -138,6 +153,7 @@ impl Report {
         let Draft { symbol, order, terms } = draft;
         Self {
             exec_id,
+            exec_ref_id: None,
             exec_type,
             status,
             name: order.client_order_id,
@@ -199,6 +215,9 @@ impl Report {
         encoder.qty(tag::CUM_QTY, self.executed_qty);
         encoder.text(tag::EXEC_ID, self.exec_id.as_bytes());
         self.write_instructions(encoder);
+        if let Some(id) = &self.exec_ref_id {
+            encoder.text(tag::EXEC_REF_ID, id.as_bytes());
+        }
         if let Some(fill) = &self.fill {
             encoder.price(tag::LAST_PX, fill.price);
             encoder.qty(tag::LAST_QTY, fill.qty);

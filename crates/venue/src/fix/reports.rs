@@ -4,6 +4,7 @@
 //! |---|---|
 //! | an order was taken | 0 New, once it is known what it waits for |
 //! | a trade | F Trade, for each side |
+//! | a trade undone, corrected | H Trade Cancel, G Trade Correct, for each side |
 //! | an order that waited is entered | D Restated |
 //! | amended by a replace of this session's; by another interface | 5 Replaced; D Restated |
 //! | ended: cancelled by whomever; by its own terms; when it could not be entered | 4; C; 8 |
@@ -12,20 +13,18 @@
 //! All of them are of durable events, in their order. A request that is on its way shows in
 //! `OrdStatus` (39) of what happens meanwhile: pending cancel before pending replace before the rest.
 
-use std::borrow::Cow;
-
 use tiercel_types::event::{OrderEnded, SelfTradePrevented, Trade};
 use tiercel_types::{
-    AccountId, ClientOrderId, EndReason, Event, EventHeader, OrderId, SelfTradePrevention, Side,
-    Timestamp,
+    AccountId, ClientOrderId, EndReason, Event, EventHeader, OrderId, SelfTradePrevention,
+    Timestamp, TradeId,
 };
 
 use super::desk::Asked;
 use super::refusal::Refused;
-use super::report::{MARKET_OPTION, PARTIAL_DECLINE, Report, exec_id};
+use super::report::{MARKET_OPTION, PARTIAL_DECLINE, Report, exec_id, side_letter, trade_exec_id};
 use super::words::{self, exec, status};
-use crate::models::{Models, OrderStage, OrderView};
-use crate::reporting::{self, JustTaken};
+use crate::models::{Models, OrderStage, OrderView, TradeView};
+use crate::reporting::{self, JustTaken, ReportedFill};
 
 /// A report, whose it is, and of which order.
 pub type Told = (AccountId, OrderId, Report);
@@ -36,6 +35,8 @@ pub struct Reports {
     /// The order that the present event is about, as it was.
     was: Option<OrderView>,
     taken: JustTaken,
+    /// A fill of an order by amount: what follows says whether it was the last.
+    held: Option<Told>,
 }
 
 impl Reports {
@@ -59,9 +60,13 @@ impl Reports {
         wanted: impl Fn(AccountId) -> bool,
         told: &mut Vec<Told>,
     ) {
+        if self.tell_held(event, told) {
+            return;
+        }
         if !self.taken.completes(models, header, event) {
             self.tell_taken(models, told);
         }
+        let from = told.len();
         let mut put = |order: &OrderView, report: Report| {
             told.push((order.account, order.order_id, report));
         };
@@ -71,6 +76,14 @@ impl Reports {
             Event::Trade(trade) => traded(models, header, trade, &wanted, &mut put),
             Event::SelfTradePrevented(event) => {
                 prevented(models, header, event, &wanted, &mut put);
+            }
+            Event::TradeBusted(busted) => {
+                let what = (busted.trade_id, exec::TRADE_CANCEL);
+                revised(models, header, what, &wanted, &mut put);
+            }
+            Event::TradeCorrected(corrected) => {
+                let what = (corrected.trade_id, exec::TRADE_CORRECT);
+                revised(models, header, what, &wanted, &mut put);
             }
             _ if !mine => {}
             Event::OrderAccepted(accepted) => {
@@ -101,7 +114,26 @@ impl Reports {
         self.was = None;
         if header.is_last() {
             self.tell_taken(models, told);
+        } else if let Event::Trade(trade) = event {
+            let is_by_amount = |(_, order_id, report): &Told| {
+                *order_id == trade.taker_order_id && !report.quote_qty.is_zero()
+            };
+            let found = told[from..].iter().position(is_by_amount);
+            self.held = found.map(|at| told.remove(from + at));
         }
+    }
+
+    /// Tells the fill that was held; true if the event is the end of its order, which spent its
+    /// amount: the fill was the last, and there is nothing else to tell.
+    fn tell_held(&mut self, event: &Event, told: &mut Vec<Told>) -> bool {
+        let Some(mut held) = self.held.take() else { return false };
+        let ends = matches!(event, Event::OrderEnded(ended)
+            if ended.reason == EndReason::QuoteSpent && ended.order_id == held.1);
+        if ends {
+            held.2.status = status::FILLED;
+        }
+        told.push(held);
+        ends
     }
 
     fn tell_taken(&mut self, models: &Models, told: &mut Vec<Told>) {
@@ -133,11 +165,38 @@ fn traded(
         let order = models.orders().get(trade_side.account, trade_side.order_id);
         let Some(order) = order else { continue };
         let Some(fill) = trade_side.fill(models, trade, order) else { continue };
-        let side = if order.side == Side::Buy { 'B' } else { 'S' };
-        let id: Cow<'static, str> = format!("{}-{}-{side}", spec.symbol, trade.trade_id).into();
+        let id = trade_exec_id(spec.symbol, trade.trade_id, order.side);
         let time = Timestamp(header.time_ns);
         let report = Report::of(models, order, (exec::TRADE, id), time);
         put(order, Report { fill: Some(fill), ..report });
+    }
+}
+
+/// Both sides of a trade that was undone or corrected: the trade as it stands now. Their orders stay
+/// what they were: only money moved.
+fn revised(
+    models: &Models,
+    header: &EventHeader,
+    (trade_id, exec_type): (TradeId, u8),
+    wanted: &impl Fn(AccountId) -> bool,
+    put: &mut impl FnMut(&OrderView, Report),
+) {
+    let Some(spec) = models.instruments().get(header.instrument) else { return };
+    let Some(trade) = models.trades().get(header.instrument, trade_id) else { return };
+    let sides = [
+        (trade.taker_account, trade.taker_order_id, trade.taker_fee, false),
+        (trade.maker_account, trade.maker_order_id, trade.maker_fee, true),
+    ];
+    for (account, order_id, fee, is_maker) in sides {
+        let order = models.orders().get(account, order_id).filter(|_| wanted(account));
+        let Some(order) = order else { continue };
+        let Some(fee_asset) = reporting::received(models, order) else { continue };
+        let TradeView { price, qty, .. } = *trade;
+        let fill = ReportedFill { trade_id, price, qty, fee, fee_asset, is_maker };
+        let mut report = report(models, header, order, exec_type);
+        report.exec_id.to_mut().push(side_letter(order.side));
+        let exec_ref_id = Some(trade_exec_id(spec.symbol, trade_id, order.side));
+        put(order, Report { fill: Some(fill), exec_ref_id, ..report });
     }
 }
 
@@ -201,9 +260,6 @@ fn ended(
         }
         (EndReason::AmendedToFilled, Some(Asked::Replace(request))) => {
             named(ended(exec::REPLACED), request.name, order.client_order_id)
-        }
-        (EndReason::QuoteSpent, _) if !order.executed_qty.is_zero() => {
-            restated(models, header, order, PARTIAL_DECLINE)
         }
         (EndReason::AmendedToFilled, _) => restated(models, header, order, MARKET_OPTION),
         (EndReason::Rejected, _) => {

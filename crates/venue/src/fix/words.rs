@@ -39,6 +39,8 @@ pub(super) mod exec {
     pub(crate) const EXPIRED: u8 = b'C';
     pub(crate) const RESTATED: u8 = b'D';
     pub(crate) const TRADE: u8 = b'F';
+    pub(crate) const TRADE_CORRECT: u8 = b'G';
+    pub(crate) const TRADE_CANCEL: u8 = b'H';
     pub(crate) const ORDER_STATUS: u8 = b'I';
 }
 

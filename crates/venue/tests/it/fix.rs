@@ -1,13 +1,21 @@
-//! FIX over sockets: sessions, and what becomes of orders, by the scenarios of the standard's
-//! appendix D ("order state changes").
+//! FIX over sockets: sessions, refusals, and what clients lose by their own doing.
 
-use std::io::Write;
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
+use tiercel_venue::fix::Identity;
+use tiercel_venue::serve::Tls;
 use tiercel_wire::fix::session::Store;
 
-use super::fix_client::{FixClient, time_text, venue};
-use super::http::now_ms;
+use super::fix_client::{FixClient, listener, many_orders, speaking, time_text, venue};
+use super::http::{Venue, now_ms};
+use super::metrics::scrape;
+use super::place::Place;
+use super::slow::narrow;
+use super::tls::{Authority, files, over};
 
 #[test]
 fn an_order_is_taken_filled_in_parts_replaced_and_cancelled() {
@@ -141,7 +149,7 @@ fn what_happened_while_a_client_was_away_is_sent_when_it_asks() {
             break;
         }
         // The venue had not seen yet that the connection is gone.
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
         answer = one.log_on("");
     }
     let from = one.store.next_incoming();
@@ -153,8 +161,7 @@ fn what_happened_while_a_client_was_away_is_sent_when_it_asks() {
 
 #[test]
 fn noise_and_logons_without_end_hurt_nobody_else() {
-    let (venue, address) =
-        venue(|options| options.logon_timeout = std::time::Duration::from_millis(300));
+    let (venue, address) = venue(|options| options.logon_timeout = Duration::from_millis(300));
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
     let mut noise = TcpStream::connect(address).unwrap();
     for _ in 0..64 {
@@ -168,7 +175,7 @@ fn noise_and_logons_without_end_hurt_nobody_else() {
     one.limit("a", 1, "1", "59000");
     assert_eq!(one.report(&[]), "0 0 a  0 1");
     let mut rest = Vec::new();
-    let ended = std::io::Read::read_to_end(&mut &silent, &mut rest);
+    let ended = (&silent).read_to_end(&mut rest);
     assert!(ended.is_ok() && rest.is_empty(), "a silent connection is ended");
     // One that is logged on, and then sends what is no message.
     let mut two = FixClient::new(address, "TWO", &venue.two).logged_on();
@@ -176,4 +183,104 @@ fn noise_and_logons_without_end_hurt_nobody_else() {
     two.raw(b"8=FIX.4.4\x019=99999999\x01");
     two.limit("b", 2, "0.5", "60000");
     assert_eq!(two.report(&[]), "0 0 b  0 0.5");
+}
+
+#[test]
+fn sessions_go_over_tls_and_nothing_else_where_the_venue_has_it() {
+    let (place, authority) = (Place::new("fix-tls"), Rc::new(Authority::new()));
+    let tls = Tls::load(&files(&place, &authority, None)).unwrap();
+    let (listener, address) = listener();
+    let venue = Venue::keyed(many_orders(), |server, keys| {
+        speaking(server.with_tls(Some(tls)), listener, keys, |_| {})
+    });
+    let trusted = Rc::clone(&authority);
+    let mut one = FixClient::new(address, "ONE", &venue.one)
+        .over(move |stream| Box::new(over(stream, &trusted, None)))
+        .logged_on();
+    one.limit("a", 1, "1", "59000");
+    assert_eq!(one.report(&[]), "0 0 a  0 1");
+    // Many records at once.
+    for number in 0..200 {
+        one.limit(&format!("m{number}"), 1, "0.01", "58000");
+    }
+    for number in 0..200 {
+        assert_eq!(one.report(&[]), format!("0 0 m{number}  0 0.01"));
+    }
+    let logon = FixClient::new(address, "TWO", &venue.two).message("A", 1, "", "98=0|108=30|");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(&logon).unwrap();
+    let mut answer = Vec::new();
+    let _reset = stream.read_to_end(&mut answer);
+    assert!(!String::from_utf8_lossy(&answer).contains("35="), "{}", answer.escape_ascii());
+    // One that breaks off in the midst of its handshake.
+    TcpStream::connect(address).unwrap().write_all(b"\x16\x03\x01\x02\x00\x01").unwrap();
+    one.cancel("b", "a", 1);
+    assert_eq!(one.report(&[]), "4 4 b a 0 0");
+}
+
+#[test]
+fn a_venue_that_stops_says_goodbye() {
+    let (venue, address) = venue(|_| {});
+    let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
+    let mut deaf = FixClient::new(address, "TWO", &venue.two).logged_on();
+    one.limit("a", 1, "1", "59000");
+    assert_eq!(one.report(&[]), "0 0 a  0 1");
+    venue.stop();
+    let goodbye = one.next();
+    assert_eq!(goodbye.say(&[35, 34, 58]), "5 3 the venue stops");
+    one.send("5", "");
+    assert_eq!(one.try_next(), None);
+    // One that does not answer does not hold it up.
+    let from = Instant::now();
+    drop(venue);
+    assert!(from.elapsed() < Duration::from_secs(8), "{:?}", from.elapsed());
+    assert_eq!(deaf.next().get(35), "5");
+    assert_eq!(deaf.try_next(), None);
+}
+
+/// Who watches an account and does not read is cut off; what it missed is sent again, each report once
+/// and in order, as it was told to another who read.
+#[test]
+fn a_client_that_does_not_read_is_cut_off_and_gets_what_it_missed() {
+    let (venue, address) = venue(|options| {
+        options.unsent_bytes_max = 1 << 20;
+        let watcher = Identity::new("WATCHER", &options.sessions[0].api_key);
+        options.sessions.push(watcher);
+    });
+    let mut slow = FixClient::new(address, "WATCHER", &venue.one);
+    slow.connect_by(narrow(address));
+    assert_eq!(slow.ask_to_log_on("").get(35), "A");
+    let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
+    let mut told = Vec::new();
+    let (from, mut number) = (Instant::now(), 0);
+    while scrape(&venue)["fix_slow_consumers_cut_off_total"] < 1.0 {
+        assert!(from.elapsed() < Duration::from_secs(40), "it is told on for ever");
+        for _ in 0..100 {
+            number += 1;
+            let time = time_text(now_ms());
+            let order = format!("11=n{number}|55=BTCUSDT|54=1|38=0.01|40=2|44=50000|59=3|");
+            one.send("D", &format!("{order}60={time}|"));
+        }
+        told.extend((0..200).map(|_| one.next().say(&[17, 150, 39, 11])));
+    }
+    let mut missed = BTreeMap::new();
+    let answer = slow.log_on("");
+    let last: u64 = answer.get(34).parse().unwrap();
+    // Those that it read before were two: its logon, and nothing else.
+    let first = slow.store.next_incoming();
+    assert_eq!(first, 2);
+    while slow.store.next_incoming() < last {
+        let from = slow.store.next_incoming();
+        slow.send("2", &format!("7={from}|16={}|", (from + 999).min(last - 1)));
+        while slow.store.next_incoming() < (from + 1_000).min(last) {
+            let report = slow.next();
+            assert_eq!(report.say(&[35, 43]), "8 Y", "{report:?}");
+            let number: u64 = report.get(34).parse().unwrap();
+            let is_new = missed.insert(number, report.say(&[17, 150, 39, 11])).is_none();
+            assert!(is_new, "{report:?} came twice");
+        }
+    }
+    let missed: Vec<_> = missed.into_values().collect();
+    assert!(missed.len() > 1_000, "{}", missed.len());
+    assert!(missed == told, "{} of {}", missed.len(), told.len());
 }

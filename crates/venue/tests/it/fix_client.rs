@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use tiercel_testkit::data;
 use tiercel_types::Timestamp;
+use tiercel_venue::binance::rate_limit::RateLimits;
 use tiercel_venue::fix::{FixOptions, Identity};
-use tiercel_venue::serve::{Fix, ServeOptions};
+use tiercel_venue::serve::{Fix, ServeOptions, Server};
 use tiercel_wire::fix::dictionary::Dictionary;
 use tiercel_wire::fix::message::decode;
 use tiercel_wire::fix::session::{MemoryStore, Store};
@@ -36,30 +37,61 @@ impl Told {
     }
 }
 
+/// What bytes go over.
+pub(super) trait Socket: Read + Write {}
+impl<S: Read + Write> Socket for S {}
+
 /// A client that does what it is told: it keeps its numbers, and answers nothing by itself.
 pub(super) struct FixClient {
     address: SocketAddr,
     comp_id: String,
     username: String,
     password: String,
-    socket: Option<TcpStream>,
+    socket: Option<Box<dyn Socket>>,
+    wrap: Box<dyn Fn(TcpStream) -> Box<dyn Socket>>,
     unread: Vec<u8>,
     pub(super) store: MemoryStore,
 }
 
 /// A venue that speaks FIX, and where: `ONE` and `TWO` may log on for the two accounts.
 pub(super) fn venue(change: impl FnOnce(&mut FixOptions)) -> (Venue, SocketAddr) {
+    let (listener, address) = listener();
+    let with_fix = |server, keys: &[String]| speaking(server, listener, keys, change);
+    (Venue::keyed(many_orders(), with_fix), address)
+}
+
+/// Accounts may place as many orders as a test likes.
+pub(super) fn many_orders() -> ServeOptions {
+    let limits =
+        RateLimits { orders_10s: 1_000_000, orders_1d: 1_000_000, ..RateLimits::default() };
+    ServeOptions { limits, ..ServeOptions::default() }
+}
+
+/// The same, with the operator's gateway.
+pub(super) fn operated_venue() -> (Venue, SocketAddr) {
+    let (listener, address) = listener();
+    let with_fix = |server, keys: &[String]| speaking(server, listener, keys, |_| {});
+    (Venue::keyed_with_operator(many_orders(), with_fix), address)
+}
+
+pub(super) fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let venue = Venue::keyed(ServeOptions::default(), |server, keys| {
-        let mut options = FixOptions {
-            sessions: vec![Identity::new("ONE", &keys[0]), Identity::new("TWO", &keys[1])],
-            ..FixOptions::default()
-        };
-        change(&mut options);
-        server.with_fix(Some(Fix::new(listener, options).unwrap()))
-    });
-    (venue, address)
+    (listener, address)
+}
+
+pub(super) fn speaking(
+    server: Server,
+    listener: TcpListener,
+    keys: &[String],
+    change: impl FnOnce(&mut FixOptions),
+) -> Server {
+    let mut options = FixOptions {
+        sessions: vec![Identity::new("ONE", &keys[0]), Identity::new("TWO", &keys[1])],
+        ..FixOptions::default()
+    };
+    change(&mut options);
+    server.with_fix(Some(Fix::new(listener, options).unwrap()))
 }
 
 /// Every message has to be one for a client that checks it by the standard's dictionary, but for the
@@ -97,6 +129,7 @@ impl FixClient {
             username: client.api_key.clone(),
             password: client.secret().to_owned(),
             socket: None,
+            wrap: Box::new(|stream| Box::new(stream)),
             unread: Vec::new(),
             store: MemoryStore::new(Timestamp(0)),
         }
@@ -107,18 +140,33 @@ impl FixClient {
         self
     }
 
+    /// With something between it and its connections.
+    pub(super) fn over(mut self, wrap: impl Fn(TcpStream) -> Box<dyn Socket> + 'static) -> Self {
+        self.wrap = Box::new(wrap);
+        self
+    }
+
     /// Connects, and says nothing.
     pub(super) fn connect(&mut self) {
-        let socket = TcpStream::connect(self.address).unwrap();
+        self.connect_by(TcpStream::connect(self.address).unwrap());
+    }
+
+    /// The same, with a connection that was made elsewhere.
+    pub(super) fn connect_by(&mut self, socket: TcpStream) {
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         socket.set_nodelay(true).unwrap();
-        self.socket = Some(socket);
+        self.socket = Some((self.wrap)(socket));
         self.unread.clear();
     }
 
     /// Connects and sends a logon; what is answered.
     pub(super) fn log_on(&mut self, more: &str) -> Told {
         self.connect();
+        self.ask_to_log_on(more)
+    }
+
+    /// Sends a logon; what is answered.
+    pub(super) fn ask_to_log_on(&mut self, more: &str) -> Told {
         let (username, password) = (self.username.clone(), self.password.clone());
         self.send("A", &format!("98=0|108=30|{more}553={username}|554={password}|"));
         self.next()
@@ -136,7 +184,12 @@ impl FixClient {
 
     /// Sends a message with the next number. Its body has bars for the ends of fields.
     pub(super) fn send(&mut self, message_type: &str, body: &str) {
-        let bytes = self.message(message_type, self.store.next_outgoing(), "", body);
+        self.send_with(message_type, "", body);
+    }
+
+    /// The same, with fields of the header.
+    pub(super) fn send_with(&mut self, message_type: &str, header: &str, body: &str) {
+        let bytes = self.message(message_type, self.store.next_outgoing(), header, body);
         self.store.sent(Some(&bytes));
         self.raw(&bytes);
     }

@@ -253,6 +253,14 @@ impl Venue {
         Self::with_gateways(options, 1, change)
     }
 
+    /// The same, with the operator's gateway.
+    pub(super) fn keyed_with_operator(
+        options: ServeOptions,
+        change: impl FnOnce(Server, &[String]) -> Server,
+    ) -> Self {
+        Self::with_gateways(options, 2, change)
+    }
+
     /// With a second gateway, for commands of the operator. It is read with each of them, so that it
     /// holds the venue up after as many events as the outbox has.
     pub(super) fn with_operator(options: ServeOptions) -> Self {

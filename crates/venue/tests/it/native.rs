@@ -264,7 +264,7 @@ fn what_is_no_request_is_refused_with_its_place() {
     assert_eq!(answer.problem(400, "DUPLICATE_FIELD"), Some("/symbol"));
     let answer = one.v1_order(&json!({ "symbol": "BTCUSDT", "kind": "limit" }));
     assert_eq!(answer.problem(400, "MISSING_FIELD"), Some("/side"));
-    let dear = order(json!({ "price": "999999", "qty": "8" }));
+    let dear = order(json!({ "price": "399999", "qty": "20" }));
     one.v1_order(&dear).good();
     let poor = one.v1_order(&dear);
     assert!(poor.problem(422, "INSUFFICIENT_FUNDS").is_none());

@@ -1,6 +1,6 @@
 //! A client that stops reading is cut off and told so; others hear on.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use tiercel_venue::binance::rate_limit::RateLimits;
 use tiercel_venue::serve::ServeOptions;
 use tokio::net::TcpSocket;
 
-use super::http::{Client, Venue};
+use super::http::Venue;
 use super::metrics::scrape;
 use super::ws::Ws;
 
@@ -16,12 +16,12 @@ use super::ws::Ws;
 const BATCH: usize = 100;
 
 /// A connection whose client takes little that it does not read.
-fn narrow(client: &Client) -> TcpStream {
+pub(super) fn narrow(address: SocketAddr) -> TcpStream {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
     let stream = runtime.block_on(async {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4_096).unwrap();
-        socket.connect(client.address).await.unwrap().into_std().unwrap()
+        socket.connect(address).await.unwrap().into_std().unwrap()
     });
     stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -70,7 +70,7 @@ fn who_stops_reading_its_own_orders_is_cut_off_and_told_so_and_others_hear_all()
         ..RateLimits::default()
     };
     let venue = Venue::with(ServeOptions { limits, ..ServeOptions::default() });
-    let mut slow = Ws::over(&venue.one, narrow(&venue.one), "/ws-api/v3").and_told();
+    let mut slow = Ws::over(&venue.one, narrow(venue.one.address), "/ws-api/v3").and_told();
     let mut reader = Ws::told(&venue.one);
     let (told_slow, told_reader) = std::thread::scope(|scope| {
         let is_last = |event: &Value| event["c"] == "last" && event["x"] == "EXPIRED";

@@ -20,16 +20,16 @@ use super::http::{Venue, exchange};
 use super::place::Place;
 
 /// An authority, and what it signs.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its private key, in PEM.
-struct Identity {
+pub(super) struct Identity {
     certificate: String,
     key: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
@@ -51,7 +51,11 @@ fn private(place: &Place, name: &str, text: &str) -> PathBuf {
 }
 
 /// The files of a venue that `authority` has signed, and that lets clients of `client_ca` in.
-fn files(place: &Place, authority: &Authority, client_ca: Option<&Authority>) -> TlsOptions {
+pub(super) fn files(
+    place: &Place,
+    authority: &Authority,
+    client_ca: Option<&Authority>,
+) -> TlsOptions {
     let own = authority.sign();
     TlsOptions {
         certificate: private(place, "venue.pem", &own.certificate),
@@ -69,6 +73,11 @@ fn venue(options: &TlsOptions, header_timeout: Duration) -> Venue {
 type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 fn connect(venue: &Venue, trusted: &Authority, identity: Option<&Identity>) -> Stream {
+    over(venue.one.connect(), trusted, identity)
+}
+
+/// TLS over a connection, of a client that trusts that authority.
+pub(super) fn over(stream: TcpStream, trusted: &Authority, identity: Option<&Identity>) -> Stream {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.0.der().clone()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -86,7 +95,7 @@ fn connect(venue: &Venue, trusted: &Authority, identity: Option<&Identity>) -> S
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let name = ServerName::try_from("localhost").unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    StreamOwned::new(connection, venue.one.connect())
+    StreamOwned::new(connection, stream)
 }
 
 const TIME: &[u8] = b"GET /api/v3/time HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";

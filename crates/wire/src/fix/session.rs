@@ -45,6 +45,7 @@ use tiercel_types::Timestamp;
 use super::Encoder;
 use super::dictionary::Dictionary;
 use super::message::{Decoder, Message};
+use super::tag::Tag;
 use super::value::{SECOND_NS, TimeWriter};
 
 /// Messages that came before their turn, at most. Those beyond are asked for again.
@@ -78,6 +79,9 @@ pub struct SessionConfig {
     pub target_comp_id: Box<[u8]>,
     /// Which side.
     pub role: Role,
+    /// An initiator's fields of its logon beside the session's own, in the order of their tags: its
+    /// name and password.
+    pub logon_fields: Vec<(Tag, Box<[u8]>)>,
     /// Both sides begin with 1 at each logon.
     pub reset_on_logon: bool,
     /// And after each logout.
@@ -100,6 +104,7 @@ impl SessionConfig {
             sender_comp_id: sender_comp_id.into(),
             target_comp_id: target_comp_id.into(),
             role,
+            logon_fields: Vec::new(),
             reset_on_logon: false,
             reset_on_logout: false,
             reset_on_disconnect: false,

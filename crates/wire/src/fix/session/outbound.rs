@@ -17,6 +17,8 @@ impl<F: FnOnce(&mut Encoder)> Body for F {}
 /// Messages that one request is sent again. The next message exposes what is still missing, and
 /// it is asked for again: no request makes the session write without end.
 const RESENT_MAX: u64 = 4_096;
+/// And their bytes, but for the last of them: less than may wait for a client.
+const RESENT_BYTES_MAX: usize = 512 << 10;
 
 /// Header fields that are written anew when a message is sent again.
 const HEADER: [Tag; 7] = [
@@ -119,11 +121,18 @@ impl Session {
             Role::Initiator { heartbeat_interval_s } => u64::from(heartbeat_interval_s),
             Role::Acceptor => self.heartbeat_ns / SECOND_NS,
         };
+        let fields = match self.config.role {
+            Role::Initiator { .. } => self.config.logon_fields.clone(),
+            Role::Acceptor => Vec::new(),
+        };
         self.send_own(now, store, b"A", |encoder| {
             encoder.unsigned(tag::ENCRYPT_METHOD, 0);
             encoder.unsigned(tag::HEART_BT_INT, interval_s);
             if reset {
                 encoder.boolean(tag::RESET_SEQ_NUM_FLAG, true);
+            }
+            for (tag, value) in &fields {
+                encoder.text(*tag, value);
             }
         });
     }
@@ -205,7 +214,8 @@ impl Session {
     }
 
     /// Sends again what was sent from number `from` to `to`; what was of the session itself, or is
-    /// no longer there, becomes a gap fill. Of more than [`RESENT_MAX`], the first.
+    /// no longer there, becomes a gap fill. Of more than [`RESENT_MAX`], or [`RESENT_BYTES_MAX`], the
+    /// first.
     pub(super) fn send_again(
         &mut self,
         now: Timestamp,
@@ -213,11 +223,16 @@ impl Session {
         from: u64,
         to: u64,
     ) {
-        let to = to.min(from.saturating_add(RESENT_MAX - 1));
+        let mut to = to.min(from.saturating_add(RESENT_MAX - 1));
+        let most = self.output.len() + RESENT_BYTES_MAX;
         let mut decoder = Decoder::default();
         let mut bytes = Vec::new();
         let mut gap = from;
         for number in from..=to {
+            if self.output.len() > most {
+                to = number - 1;
+                break;
+            }
             bytes.clear();
             if !store.read(number, &mut bytes) {
                 continue;
