@@ -7,6 +7,7 @@
 //!   affinity    a thread on its core          realtime  its priority; memory that stays
 //!   region      memory on huge pages          numa      on the near node
 //!   huge_pages  the allocator for large tables
+//!   mapped      a file in memory, which survives the process
 //!   checkup     what `tiercel doctor` looks at
 //! ```
 //!
@@ -42,6 +43,7 @@ pub mod clock;
 pub mod cycles;
 pub mod huge_pages;
 pub mod machine;
+pub mod mapped;
 pub mod numa;
 pub mod realtime;
 pub mod region;
@@ -51,5 +53,6 @@ pub use clock::{Clock, Counter};
 pub use cycles::{CycleClock, cycles};
 pub use huge_pages::HugePages;
 pub use machine::{Machine, machine};
+pub use mapped::MappedFile;
 pub use realtime::{RealtimeError, lock_memory, set_ordinary_priority, set_realtime_priority};
 pub use region::{Pages, Region};

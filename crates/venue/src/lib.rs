@@ -7,14 +7,15 @@
 //!                                        (log, snapshots, recovery)   (what may be asked)
 //! ```
 //!
-//! docs/venue.md describes it. The gateway is [`serve`], which speaks what [`binance`], [`native`] and
-//! [`fix`] decide: docs/binance-api.md, docs/native-api.md, docs/fix.md.
+//! docs/venue.md describes it. The gateway is [`serve`], which speaks what [`binance`], [`native`],
+//! [`fix`] and [`binary`] decide: docs/binance-api.md, docs/native-api.md, docs/fix.md, docs/binary.md.
 
 #![forbid(unsafe_code)]
 
 pub mod accounts;
 pub mod admin;
 pub mod binance;
+pub mod binary;
 pub mod config;
 pub mod demo;
 pub mod events;

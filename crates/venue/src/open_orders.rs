@@ -10,9 +10,9 @@ use std::ops::AddAssign;
 
 use tiercel_types::command::NewOrder;
 use tiercel_types::order::Trigger;
-use tiercel_types::{Command, InstrumentId, Symbol};
+use tiercel_types::{AccountId, Command, Event, EventHeader, InstrumentId, Symbol};
 
-use crate::models::OrderView;
+use crate::models::{Instruments, Models, OrderView, Orders};
 
 /// How many there may be of each sort; `None`: as many as the account likes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,87 @@ impl OpenOrderLimits {
         let is_passed =
             |(_, limit, count): &(_, Option<u32>, u32)| limit.is_some_and(|limit| *count > limit);
         all.into_iter().find(is_passed).map_or(Ok(()), |(name, ..)| Err(name))
+    }
+}
+
+/// Whether an account may have the orders open that commands enter, beside those that live and those that
+/// are on their way: `entering`, of any instrument.
+///
+/// # Errors
+/// The name of the limit that they go beyond.
+pub(crate) fn check(
+    rules: &OpenOrderRules,
+    (instruments, orders): (&Instruments, &Orders),
+    account: AccountId,
+    commands: &[Command],
+    entering: impl Iterator<Item = (InstrumentId, OpenOrders)>,
+) -> Result<(), &'static str> {
+    if rules.is_empty() {
+        return Ok(());
+    }
+    let Some((instrument, mut open)) = OpenOrders::entered_by(commands) else { return Ok(()) };
+    let limits = instruments.get(instrument).and_then(|spec| rules.get(&spec.symbol));
+    let Some(limits) = limits else { return Ok(()) };
+    for order in orders.live(account).filter(|order| order.instrument == instrument) {
+        open += OpenOrders::of(order);
+    }
+    for (_, more) in entering.filter(|(of, _)| *of == instrument) {
+        open += more;
+    }
+    limits.check(open)
+}
+
+/// The same for a gateway that keeps no models: what it needs of them, and what it has handed in. It is
+/// folded only where there are limits.
+#[derive(Clone, Debug)]
+pub struct OpenOrdersHere {
+    rules: OpenOrderRules,
+    instruments: Instruments,
+    orders: Orders,
+    /// On their way: by token, whose, where, how many.
+    entering: Vec<(u64, AccountId, InstrumentId, OpenOrders)>,
+}
+
+impl OpenOrdersHere {
+    /// `None` without limits.
+    pub fn new(rules: &OpenOrderRules, models: &Models) -> Option<Self> {
+        (!rules.is_empty()).then(|| Self {
+            rules: rules.clone(),
+            instruments: models.instruments().clone(),
+            orders: models.orders().clone(),
+            entering: Vec::new(),
+        })
+    }
+
+    /// An event of the venue.
+    pub fn fold(&mut self, header: &EventHeader, event: &Event) {
+        self.instruments.apply(header, event);
+        self.orders.apply(header, event);
+    }
+
+    /// Whether the orders may be open that commands enter, which are about to be handed in.
+    ///
+    /// # Errors
+    /// The name of the limit that they go beyond.
+    pub fn check(
+        &mut self,
+        account: AccountId,
+        commands: &[Command],
+        token: u64,
+    ) -> Result<(), &'static str> {
+        let on_their_way = self.entering.iter().filter(|(_, of, ..)| *of == account);
+        let on_their_way = on_their_way.map(|(_, _, instrument, open)| (*instrument, *open));
+        let known = (&self.instruments, &self.orders);
+        check(&self.rules, known, account, commands, on_their_way)?;
+        if let Some((instrument, open)) = OpenOrders::entered_by(commands) {
+            self.entering.push((token, account, instrument, open));
+        }
+        Ok(())
+    }
+
+    /// A submission was answered, or not taken.
+    pub fn arrived(&mut self, token: u64) {
+        self.entering.retain(|(on_its_way, ..)| *on_its_way != token);
     }
 }
 

@@ -4,12 +4,27 @@ use thiserror::Error;
 use tiercel_journal::Record;
 use tiercel_matching::{EngineConfig, FullEngine, SnapshotError};
 use tiercel_types::record::RecordError;
-use tiercel_types::{Event, EventBuffer, EventHeader, Timestamp};
+use tiercel_types::{Command, Event, EventBuffer, EventHeader, Timestamp};
 
 use crate::models::{ImageError, ModelLimits, Models};
 
 /// Records of the buffer between engine and models.
 const EVENT_RECORDS: usize = 64;
+
+/// What looks at commands that are applied again, and at what comes of them. A closure looks at events.
+pub trait Replay {
+    /// The next command of the log.
+    fn command(&mut self, _sequence: u64, _command: &Command) {}
+
+    /// What came of it.
+    fn event(&mut self, header: &EventHeader, event: &Event);
+}
+
+impl<F: FnMut(&EventHeader, &Event)> Replay for F {
+    fn event(&mut self, header: &EventHeader, event: &Event) {
+        self(header, event);
+    }
+}
 
 /// The engine and the read models after the same command.
 pub struct Replica {
@@ -50,24 +65,25 @@ impl Replica {
     /// # Errors
     /// [`RecordError`] when the record is no command.
     pub fn apply(&mut self, record: &Record<'_>) -> Result<(), RecordError> {
-        self.apply_told(record, |_, _| {})
+        self.apply_told(record, &mut |_: &EventHeader, _: &Event| {})
     }
 
-    /// The same; each event goes to `told`.
+    /// The same, told to who looks at it.
     ///
     /// # Errors
     /// As [`apply`](Self::apply).
     pub fn apply_told(
         &mut self,
         record: &Record<'_>,
-        mut told: impl FnMut(&EventHeader, &Event),
+        told: &mut impl Replay,
     ) -> Result<(), RecordError> {
         let command = record.command()?;
         let (sequence, time) = (record.header.sequence, Timestamp(record.header.time_ns));
+        told.command(sequence, &command);
         let Self { engine, models, events } = self;
         engine.apply_all(sequence, time, &command, events, |header, event| {
             models.apply(&header, &event);
-            told(&header, &event);
+            told.event(&header, &event);
         });
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use tiercel_types::event::Trade;
 use tiercel_types::{
-    AccountId, AssetCode, Event, EventHeader, Money, OrderId, Price, Qty, TradeId,
+    AccountId, AssetCode, EndReason, Event, EventHeader, Money, OrderId, Price, Qty, TradeId,
 };
 
 use crate::models::{Models, OrderView};
@@ -22,6 +22,31 @@ pub struct ReportedFill {
     pub fee_asset: AssetCode,
     /// Whether the order rested.
     pub is_maker: bool,
+}
+
+/// Whether an order that ended so ended by its own terms, and not because somebody ended it.
+pub(crate) const fn ended_by_terms(reason: EndReason) -> bool {
+    match reason {
+        EndReason::QuoteSpent
+        | EndReason::ImmediateOrCancel
+        | EndReason::FillOrKill
+        | EndReason::NoLiquidity
+        | EndReason::Expired
+        | EndReason::DayEnded
+        | EndReason::MinimumQty
+        | EndReason::AuctionEnded
+        | EndReason::PriceBand => true,
+        EndReason::Cancelled
+        | EndReason::MassCancelled
+        | EndReason::Replaced
+        | EndReason::KillSwitch
+        | EndReason::Disconnected
+        | EndReason::Countdown
+        | EndReason::SelfTrade
+        | EndReason::ListEnded
+        | EndReason::AmendedToFilled
+        | EndReason::Rejected => false,
+    }
 }
 
 /// One side of a trade.

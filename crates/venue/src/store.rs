@@ -22,7 +22,7 @@ use tiercel_types::{Event, EventHeader};
 
 use crate::models::{ModelLimits, Models};
 use crate::pipeline::{Follower, SnapshotPolicy};
-use crate::replica::{Replica, StateError};
+use crate::replica::{Replay, Replica, StateError};
 
 /// How a store is laid out, and what is made of it.
 #[derive(Clone, Debug, Default)]
@@ -189,7 +189,18 @@ impl<S: Storage> Rewound<S> {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn catch_up(&mut self, told: impl FnMut(&EventHeader, &Event)) -> Result<u64, StoreError> {
+    pub fn catch_up(
+        &mut self,
+        mut told: impl FnMut(&EventHeader, &Event),
+    ) -> Result<u64, StoreError> {
+        self.replay(&mut told)
+    }
+
+    /// The same, told to who looks at commands too.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn replay(&mut self, told: &mut impl Replay) -> Result<u64, StoreError> {
         catch_up_told(&mut self.replica, &mut self.cursor, u64::MAX, told)
     }
 }
@@ -241,21 +252,21 @@ pub(crate) fn catch_up<D: tiercel_journal::storage::Directory>(
     cursor: &mut Cursor<D>,
     most: u64,
 ) -> Result<u64, StoreError> {
-    catch_up_told(replica, cursor, most, |_, _| {})
+    catch_up_told(replica, cursor, most, &mut |_: &EventHeader, _: &Event| {})
 }
 
-/// The same; each event goes to `told`.
+/// The same, told to who looks at it.
 fn catch_up_told<D: tiercel_journal::storage::Directory>(
     replica: &mut Replica,
     cursor: &mut Cursor<D>,
     most: u64,
-    mut told: impl FnMut(&EventHeader, &Event),
+    told: &mut impl Replay,
 ) -> Result<u64, StoreError> {
     let mut applied = 0;
     while applied < most {
         let Some(record) = cursor.next_record()? else { break };
         let sequence = record.header.sequence;
-        let applied_it = replica.apply_told(&record, &mut told);
+        let applied_it = replica.apply_told(&record, told);
         applied_it.map_err(|error| StoreError::Record { sequence, error })?;
         applied += 1;
     }

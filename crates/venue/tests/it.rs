@@ -10,6 +10,8 @@ mod it {
     mod allocation;
     mod apart;
     mod bad_input;
+    mod binary_lines;
+    mod binary_peer;
     mod faults;
     mod fix;
     mod fix_client;

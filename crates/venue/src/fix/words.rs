@@ -4,6 +4,7 @@ use tiercel_types::{EndReason, OrderKind, SelfTradePrevention, Side, TimeInForce
 use tiercel_wire::fix::tag::Tag;
 
 use crate::models::{OrderStage, OrderView};
+use crate::reporting;
 
 /// Self-trade prevention of an order: 0 none, 1 expire taker, 2 expire maker, 3 expire both,
 /// 4 decrement, 5 transfer.
@@ -125,23 +126,7 @@ pub(super) const fn end_status(reason: EndReason, some_filled: bool) -> u8 {
     match reason {
         EndReason::QuoteSpent | EndReason::AmendedToFilled if some_filled => status::FILLED,
         EndReason::Rejected => status::REJECTED,
-        EndReason::Cancelled
-        | EndReason::MassCancelled
-        | EndReason::Replaced
-        | EndReason::KillSwitch
-        | EndReason::Disconnected
-        | EndReason::Countdown
-        | EndReason::SelfTrade
-        | EndReason::ListEnded
-        | EndReason::AmendedToFilled => status::CANCELED,
-        EndReason::QuoteSpent
-        | EndReason::ImmediateOrCancel
-        | EndReason::FillOrKill
-        | EndReason::NoLiquidity
-        | EndReason::Expired
-        | EndReason::DayEnded
-        | EndReason::MinimumQty
-        | EndReason::AuctionEnded
-        | EndReason::PriceBand => status::EXPIRED,
+        reason if reporting::ended_by_terms(reason) => status::EXPIRED,
+        _ => status::CANCELED,
     }
 }

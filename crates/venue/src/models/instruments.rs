@@ -26,7 +26,7 @@ pub struct Instruments {
 }
 
 impl Instruments {
-    pub(super) fn apply(&mut self, header: &EventHeader, event: &Event) {
+    pub(crate) fn apply(&mut self, header: &EventHeader, event: &Event) {
         match event {
             Event::AssetAdded(added) => {
                 let view = AssetView { asset: added.asset, code: added.code };

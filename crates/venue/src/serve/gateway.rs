@@ -15,7 +15,7 @@ use crate::binance::rate_limit::{OrderLimiter, RateLimits, WeightLimiter};
 use crate::binance::stream::Cadence;
 use crate::binance::ws_request::{self, Usage};
 use crate::models::Models;
-use crate::open_orders::{OpenOrderRules, OpenOrders};
+use crate::open_orders::{self, OpenOrderRules, OpenOrders};
 use crate::pipeline::{Busy, Delivery, Status, Submission, Submitter};
 
 use super::calls::{Tell, Work};
@@ -160,25 +160,10 @@ impl Gateway {
         account: AccountId,
         commands: &[Command],
     ) -> Result<(), &'static str> {
-        if self.open_orders.is_empty() {
-            return Ok(());
-        }
-        let Some((instrument, mut open)) = OpenOrders::entered_by(commands) else { return Ok(()) };
-        let spec = self.models.instruments().get(instrument);
-        let limits = spec.and_then(|spec| self.open_orders.get(&spec.symbol));
-        let Some(limits) = limits else { return Ok(()) };
-        let live = self.models.orders().live(account);
-        for order in live.filter(|order| order.instrument == instrument) {
-            open += OpenOrders::of(order);
-        }
-        for pending in self.pending.values().filter(|pending| pending.account == account) {
-            if let Some((of, entering)) = pending.entering
-                && of == instrument
-            {
-                open += entering;
-            }
-        }
-        limits.check(open)
+        let of_account = self.pending.values().filter(|pending| pending.account == account);
+        let entering = of_account.filter_map(|pending| pending.entering);
+        let known = (self.models.instruments(), self.models.orders());
+        open_orders::check(&self.open_orders, known, account, commands, entering)
     }
 
     /// Hands commands in for an account.
