@@ -9,17 +9,21 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
-use tiercel_host::pin_current_thread;
+use tiercel_host::{Clock, pin_current_thread};
 use tiercel_journal::{Durability, FileStorage, IoOptions, OpenError, ReadError};
+use tiercel_sync::wait::WaitKind;
 use tiercel_telemetry::{Log, LogOptions, Registry};
+use tiercel_types::Timestamp;
 use tiercel_venue::accounts::Keys;
 use tiercel_venue::admin::Token;
+use tiercel_venue::binary::{BinaryConfig, BinaryOptions, Lines, recovery};
 use tiercel_venue::config::{AdminConfig, LogConfig, TEMPLATE, ThreadConfig, VenueConfig};
 use tiercel_venue::demo::{self, DemoKey};
 use tiercel_venue::fix::{FixConfig, FixOptions, Identity};
 use tiercel_venue::pipeline::{Health, PipelineOptions, SnapshotPolicy};
-use tiercel_venue::run::{RunOptions, start};
-use tiercel_venue::serve::{Admin, Fix, Server, Tls};
+use tiercel_venue::run::{RunOptions, start_with};
+use tiercel_venue::serve::{Admin, Binary, Fix, Server, Tls};
+use tiercel_venue::stage::StageThread;
 use tiercel_venue::store::{self, Opened, StoreError, StoreOptions};
 
 use crate::exit::Exit;
@@ -44,6 +48,9 @@ pub(crate) struct VenueArgs {
     /// Where FIX 4.4 is served, instead of the configuration's; port 0: any that is free
     #[arg(long, value_name = "ADDRESS")]
     fix: Option<SocketAddr>,
+    /// Where the binary protocol is served, instead of the configuration's; port 0: any that is free
+    #[arg(long, value_name = "ADDRESS")]
+    binary: Option<SocketAddr>,
     /// A dictionary in `QuickFIX`'s XML that FIX messages are checked by, instead of the built-in one
     #[arg(long, value_name = "FILE")]
     fix_dictionary: Option<PathBuf>,
@@ -147,7 +154,11 @@ fn serve_until_stopped(
     let stop = Stop::listen()?;
     let ThreadConfig { core_cpu, serve_cpu, follower_cpu, wait } = config.threads;
     let run = RunOptions { core_cpu, follower_cpu, wait, registry: Some(registry.clone()) };
-    let (running, mut models, handles) = start(opened, &pipeline, run, 1)?;
+    let binary = binary(args, &config, &opened, (&keys, &registry))?;
+    let binary_hint =
+        binary.as_ref().map(|(binary, _)| binary.listener.local_addr()).transpose()?;
+    let stages = binary.into_iter().map(|(binary, thread)| binary.plan(thread)).collect();
+    let (running, mut models, handles) = start_with(opened, &pipeline, run, 1, stages)?;
     let mut handle = handles.into_iter().next().context("the venue has one gateway")?;
     let mut demo_keys = Vec::new();
     if args.dev {
@@ -158,6 +169,7 @@ fn serve_until_stopped(
     }
     tell(&venue_hints::told(address, tls.is_some(), &demo_keys))?;
     let fix = fix(args, &config, &demo_keys)?;
+    tell(&binary_hint.map_or(String::new(), |at| venue_hints::binary(at, &demo_keys)))?;
 
     let status = running.status().clone();
     let server = Server::new(listener, config.serve, keys, registry)
@@ -203,6 +215,32 @@ fn fix(args: &VenueArgs, config: &VenueConfig, demo: &[DemoKey]) -> anyhow::Resu
     let listener = TcpListener::bind(fix.address).with_context(|| fix.address.to_string())?;
     tell(&venue_hints::fix(listener.local_addr()?, &comp_id, demo))?;
     Ok(Some(Fix::new(listener, fix.options)?))
+}
+
+/// The binary protocol, if it is configured or the venue is one to try things on: its sessions, brought to
+/// the end of the log, and where they run.
+fn binary(
+    args: &VenueArgs,
+    config: &VenueConfig,
+    opened: &Opened<FileStorage>,
+    (keys, registry): (&Keys, &Registry),
+) -> anyhow::Result<Option<(Binary, StageThread)>> {
+    let trial = || BinaryConfig {
+        address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        options: BinaryOptions::new(config.store_path.join("binary")),
+        thread: StageThread::Own { cpu: None, wait: WaitKind::SpinPark },
+    };
+    let asked = args.dev || args.binary.is_some();
+    let configured = config.binary.clone().or_else(|| asked.then(trial));
+    let Some(BinaryConfig { address, options, thread }) = configured else { return Ok(None) };
+    let address = args.binary.unwrap_or(address);
+    let listener = TcpListener::bind(address).with_context(|| address.to_string())?;
+    let now = Timestamp(Clock::new().now_ns());
+    let lines = Lines::open(options, now).context("the sessions of the binary protocol")?;
+    let lines = recovery::recover(lines, opened, &StoreOptions::default(), now)?;
+    let (keys, registry) = (keys.clone(), registry.clone());
+    let open_orders = config.serve.open_orders.clone();
+    Ok(Some((Binary { listener, lines, keys, open_orders, registry }, thread)))
 }
 
 /// Starts to log to standard error.
@@ -254,7 +292,12 @@ fn configure(args: &VenueArgs) -> anyhow::Result<VenueConfig> {
     if args.no_snapshots {
         config.snapshots = None;
     }
-    for (name, table, address) in [("address", "http", args.address), ("fix", "fix", args.fix)] {
+    let addresses = [
+        ("address", "http", args.address),
+        ("fix", "fix", args.fix),
+        ("binary", "binary", args.binary),
+    ];
+    for (name, table, address) in addresses {
         anyhow::ensure!(
             address.is_none_or(|address| address.ip().is_loopback()),
             "--{name} {} is one that other machines reach: set it in a configuration, with \

@@ -73,6 +73,17 @@ pub(crate) fn fix(address: SocketAddr, comp_id: &str, keys: &[DemoKey]) -> Strin
     text
 }
 
+/// Where the binary protocol is, and how an account logs on.
+pub(crate) fn binary(address: SocketAddr, keys: &[DemoKey]) -> String {
+    let mut text = format!("binary protocol at {address} (docs/binary.md)\n");
+    for DemoKey { account, api_key, .. } in keys {
+        // A text takes what is written to it.
+        let _written =
+            writeln!(text, "  login_key {api_key}  account {account}, signed with its secret");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use tiercel_types::AccountId;

@@ -1,5 +1,6 @@
 //! How a venue is configured: TOML, with the line and the key of each mistake.
 
+mod binary;
 mod fix;
 mod lines;
 
@@ -13,6 +14,7 @@ use tiercel_sync::wait::WaitKind;
 use tiercel_telemetry::{LogFormat, LogOptions};
 use toml::Spanned;
 
+use crate::binary::BinaryConfig;
 use crate::fix::FixConfig;
 use crate::pipeline::SnapshotPolicy;
 use crate::serve::{ServeOptions, TlsOptions};
@@ -43,6 +45,8 @@ pub struct VenueConfig {
     pub admin: Option<AdminConfig>,
     /// Where and how FIX is served; `None`: nowhere.
     pub fix: Option<FixConfig>,
+    /// Where and how the binary protocol is served; `None`: nowhere.
+    pub binary: Option<BinaryConfig>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Where threads run.
@@ -101,6 +105,7 @@ impl Default for VenueConfig {
             keys_file: None,
             admin: None,
             fix: None,
+            binary: None,
             log: LogConfig { levels: LogOptions::default().levels, format: LogFormat::Text },
             threads: ThreadConfig::default(),
         }
@@ -142,6 +147,7 @@ tables! {
         keys: KeysTable,
         admin: AdminTable,
         fix: FixTable,
+        binary: BinaryTable,
         log: LogTable,
         threads: ThreadsTable,
     }
@@ -201,6 +207,21 @@ tables! {
         unsent_bytes_max: Given<u64>,
         sessions: Given<Vec<Spanned<SessionTable>>>,
     }
+    BinaryTable {
+        address: Given<String>,
+        allow_remote: Option<bool>,
+        allow_plain: Option<bool>,
+        store: Given<PathBuf>,
+        answers_kept: Given<u64>,
+        connections_max: Given<u64>,
+        logins_per_address: Given<u64>,
+        login_timeout_s: Given<u64>,
+        send_timeout_s: Given<u64>,
+        reactor: Given<String>,
+        thread: Given<String>,
+        wait: Given<String>,
+        cpu: Given<u64>,
+    }
     LogTable { levels: Given<String>, format: Given<String> }
     ThreadsTable {
         wait: Given<String>,
@@ -258,6 +279,7 @@ impl VenueConfig {
         let store_path = lines.path(file.store.path, "store.path")?.unwrap_or(defaults.store_path);
         Ok(Self {
             fix: lines.fix(file.fix, &store_path, tls.is_some())?,
+            binary: lines.binary(file.binary, &store_path)?,
             store_path,
             durability: lines.durability(file.store.durability.as_ref())?,
             snapshots: lines.snapshots(&file.snapshots)?,

@@ -4,6 +4,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::stage::StageThread;
+
+/// What moves a gateway's bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReactorKind {
+    /// Sockets that are looked at again and again ([`tiercel_net::Busy`]).
+    #[default]
+    Busy,
+    /// Receives that stay in the kernel ([`tiercel_net::Uring`]).
+    IoUring,
+}
+
 /// How the binary protocol is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BinaryOptions {
@@ -17,8 +29,10 @@ pub struct BinaryOptions {
     pub logins_per_address: usize,
     /// How long a login may take.
     pub login_timeout: Duration,
-    /// Bytes that may wait for a client; one that reads so slowly is cut off.
-    pub unsent_bytes_max: usize,
+    /// How long a client may take nothing of what waits for it.
+    pub send_timeout: Duration,
+    /// What moves its bytes.
+    pub reactor: ReactorKind,
 }
 
 impl BinaryOptions {
@@ -30,7 +44,8 @@ impl BinaryOptions {
             connections_max: 256,
             logins_per_address: 32,
             login_timeout: Duration::from_secs(5),
-            unsent_bytes_max: 4 << 20,
+            send_timeout: Duration::from_secs(10),
+            reactor: ReactorKind::Busy,
         }
     }
 }
@@ -42,4 +57,6 @@ pub struct BinaryConfig {
     pub address: SocketAddr,
     /// How.
     pub options: BinaryOptions,
+    /// Where it runs.
+    pub thread: StageThread,
 }

@@ -238,12 +238,12 @@ impl Lines {
         login: &LoginRequest,
         (text, key): (&str, Arc<Key>),
     ) -> Result<LineId, LoginRefusal> {
-        let id = self.of_key(text, key.account, now).map_err(|error| match error.kind() {
-            io::ErrorKind::QuotaExceeded => LoginRefusal::TooMany,
-            _ => {
-                tracing::error!(%error, "a binary session cannot begin");
-                LoginRefusal::Closed
+        let id = self.of_key(text, key.account, now).map_err(|error| {
+            if error.kind() == io::ErrorKind::QuotaExceeded {
+                return LoginRefusal::TooMany;
             }
+            tracing::error!(%error, "a binary session cannot begin");
+            LoginRefusal::Closed
         })?;
         if self.cancels.contains(&id) {
             // Its former connection has not wholly ended.
@@ -342,7 +342,7 @@ impl Lines {
     }
 
     /// Whose the live orders are, as the models have them.
-    pub(super) fn fold_models(&mut self, models: &Models) {
+    pub fn fold_models(&mut self, models: &Models) {
         let Self { by_number, reports, .. } = self;
         *reports = Reports::new(models, |account, session| line_of(by_number, account, session));
     }

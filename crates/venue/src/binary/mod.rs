@@ -31,9 +31,9 @@ mod orders;
 pub mod recovery;
 mod report;
 
-pub use config::{BinaryConfig, BinaryOptions};
+pub use config::{BinaryConfig, BinaryOptions, ReactorKind};
 pub use desk::{Asked, Desk};
-pub use lines::{Line, LineId, Lines};
+pub use lines::{Counts, Line, LineId, Lines};
 pub use orders::{Owned, OwnedOrders, TradeOwners};
 pub use recovery::Recovering;
 pub use report::{Answers, Reports};

@@ -85,10 +85,13 @@ impl OwnedOrders {
     }
 }
 
+/// A trade, and whose orders it was of.
+type OwnedTrade = (InstrumentId, TradeId, [Option<LineId>; 2]);
+
 /// Whose the newest trades were, as far back as the engine can change them.
 #[derive(Debug)]
 pub struct TradeOwners {
-    newest: Box<[(InstrumentId, TradeId, [Option<LineId>; 2])]>,
+    newest: Box<[OwnedTrade]>,
     next: usize,
 }
 

@@ -157,7 +157,7 @@ impl Recovering {
     /// behind the checkpoint, what is between is not told.
     pub fn begin(&mut self, models: &Models, sequence: u64) {
         self.lines.fold_models(models);
-        if sequence <= self.lines.told() {
+        if sequence <= self.lines.told() || self.queues.is_empty() {
             return;
         }
         let told = self.lines.told();

@@ -186,30 +186,24 @@ impl Reports {
         let long = long.map(Body::from);
         let time = told.time();
         let request = asked.filter(|asked| asked.line == line).map_or(0, |asked| asked.number);
-        match self.replaced.take().filter(|_| self.is_of(asked, Kind::ReplaceOrder)) {
-            Some(target_order_id) => {
-                let body = wire::Replaced { client_id, order_id, target_order_id, time, request };
-                tell_with(answers, place, body, long);
-            }
-            None => {
-                let OrderAccepted { side, kind, time_in_force, .. } = *event;
-                let body = wire::Accepted {
-                    client_id,
-                    order_id,
-                    time,
-                    request,
-                    side,
-                    kind,
-                    time_in_force,
-                    reserved: [0; 5],
-                };
-                tell_with(answers, place, body, long);
-            }
+        let replaces = asked.is_some_and(|asked| asked.kind == Kind::ReplaceOrder);
+        if let Some(target_order_id) = self.replaced.take().filter(|_| replaces) {
+            let body = wire::Replaced { client_id, order_id, target_order_id, time, request };
+            tell_with(answers, place, body, long);
+            return;
         }
-    }
-
-    const fn is_of(&self, asked: Option<Asked>, kind: Kind) -> bool {
-        matches!(asked, Some(asked) if asked.kind as u8 == kind as u8)
+        let OrderAccepted { side, kind, time_in_force, .. } = *event;
+        let body = wire::Accepted {
+            client_id,
+            order_id,
+            time,
+            request,
+            side,
+            kind,
+            time_in_force,
+            reserved: [0; 5],
+        };
+        tell_with(answers, place, body, long);
     }
 
     #[inline]
@@ -514,6 +508,7 @@ impl Reports {
 }
 
 /// One side of a trade.
+#[derive(Clone, Copy)]
 struct Fill {
     order_id: OrderId,
     open_qty: Qty,

@@ -16,6 +16,7 @@ use crate::binance::rate_limit::RateLimits;
 use crate::open_orders::{OpenOrderLimits, OpenOrderRules};
 use crate::pipeline::SnapshotPolicy;
 use crate::serve::{ServeOptions, TlsOptions, is_origin};
+use crate::stage::StageThread;
 
 use super::{
     AdminConfig, AdminTable, ConfigError, Given, HttpTable, InstrumentTable, LimitsTable,
@@ -335,19 +336,43 @@ impl Lines<'_> {
     pub(super) fn threads(&self, table: &ThreadsTable) -> Result<ThreadConfig, ConfigError> {
         let cpu =
             |given: Ref<'_, u64>| self.number(given, 0..=4_095, 0).map(|cpu| given.0.map(|_| cpu));
-        let wait = match &table.wait {
-            None => WaitKind::default(),
-            Some(given) => {
-                let what = "is \"spin-park\", \"spin-yield\" or \"busy-spin\"";
-                let text = given.as_ref();
-                text.parse().map_err(|_| self.refuse(given, "threads.wait", what))?
-            }
-        };
+        let wait = self.wait((table.wait.as_ref(), "threads.wait"))?;
         Ok(ThreadConfig {
             core_cpu: cpu(given!(table.core_cpu as "threads"))?,
             serve_cpu: cpu(given!(table.serve_cpu as "threads"))?,
             follower_cpu: cpu(given!(table.follower_cpu as "threads"))?,
             wait,
         })
+    }
+
+    fn wait(&self, (given, key): Ref<'_, String>) -> Result<WaitKind, ConfigError> {
+        let Some(given) = given else { return Ok(WaitKind::default()) };
+        let what = "is \"spin-park\", \"spin-yield\" or \"busy-spin\"";
+        given.as_ref().parse().map_err(|_| self.refuse(given, key, what))
+    }
+
+    /// The thread of the gateway `name`: its keys `thread`, `wait` and `cpu`.
+    pub(super) fn stage_thread(
+        &self,
+        name: &str,
+        thread: Option<&Spanned<String>>,
+        wait: Option<&Spanned<String>>,
+        cpu: Option<&Spanned<u64>>,
+    ) -> Result<StageThread, ConfigError> {
+        let key = |key: &str| format!("{name}.{key}");
+        let own = StageThread::Own {
+            wait: self.wait((wait, &key("wait")))?,
+            cpu: self.number((cpu, &key("cpu")), 0..=4_095, 0).map(|number| cpu.map(|_| number))?,
+        };
+        let Some(thread) = thread else { return Ok(own) };
+        match (thread.as_ref().as_str(), wait.is_some() || cpu.is_some()) {
+            ("own", _) => Ok(own),
+            ("core", false) => Ok(StageThread::Fused),
+            ("core", true) => {
+                let what = "is \"core\": how that thread waits, and where, is [threads]'s to say";
+                Err(self.refuse(thread, &key("thread"), what))
+            }
+            _ => Err(self.refuse(thread, &key("thread"), "is \"own\" or \"core\"")),
+        }
     }
 }

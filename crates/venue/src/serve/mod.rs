@@ -28,6 +28,7 @@
 
 mod admin;
 mod binance;
+mod binary;
 mod calls;
 mod connection;
 mod cors;
@@ -73,6 +74,7 @@ use crate::open_orders::OpenOrderRules;
 use crate::pipeline::{Deliveries, Handle};
 
 pub use admin::Admin;
+pub use binary::Binary;
 pub(crate) use cors::is_origin;
 pub use fix::Fix;
 use gateway::{Gateway, Shared};

@@ -33,7 +33,8 @@ impl Heard {
         for body in std::iter::once(&self.body).chain(&self.more) {
             body.show(|name, value| {
                 if fields.contains(&name) {
-                    text += &format!(" {value}");
+                    text.push(' ');
+                    text += &value.to_string();
                 }
             });
         }
