@@ -12,6 +12,7 @@ mod it {
     mod bad_input;
     mod binary_lines;
     mod binary_peer;
+    mod binary_sockets;
     mod faults;
     mod fix;
     mod fix_client;

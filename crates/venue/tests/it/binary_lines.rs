@@ -46,14 +46,14 @@ struct Desk {
 const OPTIONS: PipelineOptions = SMALL_PIPELINE;
 
 /// What a client signs with: one by each scheme.
-fn secret(peer: usize) -> Secret {
+pub(crate) fn secret(peer: usize) -> Secret {
     match peer {
         0 => Secret::Hmac(b"a secret".to_vec()),
         _ => Secret::Ed25519(Box::new(SigningKey::from_bytes(&[7; 32]))),
     }
 }
 
-fn keys() -> Keys {
+pub(crate) fn keys() -> Keys {
     let keys = Keys::default();
     for peer in 0..2 {
         let verifier = match secret(peer) {
@@ -237,7 +237,7 @@ fn name(text: &str) -> ClientOrderId {
     text.parse().unwrap()
 }
 
-fn cancel(peer: usize, text: &str) -> Command {
+pub(crate) fn cancel(peer: usize, text: &str) -> Command {
     let account = AccountId(1 + peer as u32);
     let client_order_id = name(text);
     tiercel_types::command::CancelOrder { order_id: OrderId::NONE, account, client_order_id }.into()
@@ -498,7 +498,7 @@ fn no_more_orders_are_open_than_an_account_may_have() {
 }
 
 /// What a client of the random test asks next.
-fn random_request(random: &mut Random, peer: usize, count: u64) -> Vec<Body> {
+pub(crate) fn random_request(random: &mut Random, peer: usize, count: u64) -> Vec<Body> {
     let account = 1 + peer as u32;
     let fresh = format!("{peer}-{count}");
     let former = format!("{peer}-{}", random.below(count.max(1)));
@@ -588,11 +588,11 @@ fn live(seed: u64, place: &str) {
         assert!(numbers.iter().copied().eq(1..=numbers.len() as u64), "seed {seed}");
         check_answers(seed, heard, peer.asked());
     }
-    check_log(seed, &desk, &heard);
+    check_log(seed, &desk.commands(), &heard);
 }
 
 /// Every request has its answer, and none has two.
-fn check_answers(seed: u64, heard: &[Heard], asked: u64) {
+pub(crate) fn check_answers(seed: u64, heard: &[Heard], asked: u64) {
     let firsts = [
         "accepted",
         "rejected",
@@ -628,11 +628,11 @@ fn check_answers(seed: u64, heard: &[Heard], asked: u64) {
 }
 
 /// The log has every order that was told once, and no other.
-fn check_log(seed: u64, desk: &Desk, heard: &[Vec<Heard>; 2]) {
+pub(crate) fn check_log(seed: u64, commands: &[Command], heard: &[Vec<Heard>; 2]) {
     let mut entered: BTreeMap<(AccountId, ClientOrderId), u32> = BTreeMap::new();
     let mut unnamed = [0_usize; 2];
-    for command in desk.commands() {
-        let order = match command {
+    for command in commands {
+        let order = match *command {
             Command::NewOrder(order) => order,
             Command::ReplaceOrder(replace) => replace.order,
             _ => continue,
