@@ -317,6 +317,9 @@ fn a_flood_of_logins_hurts_only_itself() {
     }
 }
 
+/// Questions of one who does not read: their answers are more than sockets hold.
+const ASKED: usize = 60_000;
+
 #[test]
 fn a_client_that_does_not_read_gets_everything_when_it_does_and_holds_up_nobody() {
     let place = Place::new("binary-slow");
@@ -329,8 +332,6 @@ fn a_client_that_does_not_read_gets_everything_when_it_does_and_holds_up_nobody(
         account: tiercel_types::AccountId(1),
         client_order_id: tiercel_types::ClientOrderId::EMPTY,
     };
-    // More than sockets hold; not more than the venue takes at once.
-    const ASKED: usize = 60_000;
     let mut stream = slow.stream.as_ref().unwrap().try_clone().unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     for at in 0..ASKED / 100 {
