@@ -34,7 +34,7 @@ pub struct MappedFile {
     start: NonNull<u8>,
     length: usize,
     /// Keeps the lock.
-    _file: File,
+    file: File,
 }
 
 // SAFETY: the mapping belongs to no thread, and is reached through `&` and `&mut` to its owner.
@@ -74,7 +74,7 @@ impl MappedFile {
         let start =
             unsafe { mmap(ptr::null_mut(), length, protection, MapFlags::SHARED, &file, 0)? };
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, length, _file: file })
+        Ok(Self { start, length, file })
     }
 
     /// The eight bytes at `at`, as a word that is stored whole, and behind what was written before it.
@@ -109,7 +109,11 @@ impl DerefMut for MappedFile {
 }
 
 impl Drop for MappedFile {
+    /// Gives the lock back by name. Closing alone would not do it while a child that another thread
+    /// just forked still has a copy of the descriptor, until that child runs its program.
     fn drop(&mut self) {
+        let given_back = self.file.unlock();
+        debug_assert!(given_back.is_ok(), "a lock that is held can be given back");
         // SAFETY: exactly what was mapped, and nobody borrows it any more.
         let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.length) };
         debug_assert!(unmapped.is_ok(), "a range that was mapped unmaps");

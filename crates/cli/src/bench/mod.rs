@@ -13,6 +13,8 @@ pub mod contest;
 pub mod driver;
 pub mod engine;
 pub mod flatbuffers;
+pub mod gateway;
+mod gateway_venue;
 pub mod host;
 pub mod itch;
 pub mod journal;
@@ -58,6 +60,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     journal::CASES,
     net::CASES,
     venue::CASES,
+    gateway::CASES,
     host::CASES,
 ];
 
@@ -109,7 +112,7 @@ pub enum Format {
 /// What to measure and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Which bench: matching, wire, book, signals, sync, bus, journal, venue, host, or all
+    /// Which bench: matching, wire, book, signals, sync, bus, journal, net, venue, gateway, host, or all
     /// of them
     #[arg(default_value = "all")]
     pub name: String,

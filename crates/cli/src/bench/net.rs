@@ -106,6 +106,11 @@ struct Echo {
     serve: Serve,
 }
 
+/// A server that sends back what one connection sends, on core `cpu`, until it is told to stop.
+pub(super) fn bare(cpu: usize) -> Result<(SocketAddr, Arc<AtomicBool>, Server), BenchError> {
+    Echo { name: "bare_echo", cpu, serve: serve_bare }.serve()
+}
+
 impl Echo {
     fn serve(&self) -> Result<(SocketAddr, Arc<AtomicBool>, Server), BenchError> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -117,7 +122,7 @@ impl Echo {
     }
 }
 
-type Server = JoinHandle<Result<(), BenchError>>;
+pub(super) type Server = JoinHandle<Result<(), BenchError>>;
 
 impl Subject for Echo {
     fn name(&self) -> String {
@@ -144,7 +149,7 @@ impl Subject for Echo {
 }
 
 /// One message there and back.
-fn round_trip(stream: &mut TcpStream, number: usize) -> Result<(), BenchError> {
+pub(super) fn round_trip(stream: &mut TcpStream, number: usize) -> Result<(), BenchError> {
     let message = [number as u8; SIZE];
     stream.write_all(&message)?;
     let (mut back, mut got) = ([0; SIZE], 0);
