@@ -62,10 +62,10 @@ impl Venue {
         };
         let config = path.join("venue.toml");
         let text = format!(
-            "[store]\npath = {:?}\ndurability = \"{durability}\"\n[http]\naddress = \"127.0.0.1:0\"\n\
+            "[store]\npath = \"{}\"\ndurability = \"{durability}\"\n[http]\naddress = \"127.0.0.1:0\"\n\
              [binary]\naddress = \"127.0.0.1:0\"\nthread = \"core\"\n\
              [threads]\ncore_cpu = {cpu}\n[log]\nlevels = \"warn\"\n",
-            path.join("store")
+            path.join("store").display()
         );
         std::fs::write(&config, text)?;
         // Its own threads are not where this one is pinned to.
@@ -90,7 +90,7 @@ impl Venue {
             let mut words = line.split_whitespace();
             match (words.next(), words.next()) {
                 (Some("api_key"), Some(key)) if venue.key.is_empty() => {
-                    key.clone_into(&mut venue.key)
+                    key.clone_into(&mut venue.key);
                 }
                 (Some("secret"), Some(secret)) if venue.secret.is_empty() => {
                     secret.clone_into(&mut venue.secret);
