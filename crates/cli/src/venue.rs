@@ -22,8 +22,8 @@ use tiercel_venue::demo::{self, DemoKey};
 use tiercel_venue::fix::{FixConfig, FixOptions, Identity};
 use tiercel_venue::pipeline::{Health, PipelineOptions, SnapshotPolicy};
 use tiercel_venue::run::{RunOptions, start_with};
-use tiercel_venue::serve::{Admin, Binary, Fix, Server, Tls};
-use tiercel_venue::stage::StageThread;
+use tiercel_venue::serve::{Admin, Binary, Fix, FixShares, Server, Tls};
+use tiercel_venue::stage::{StagePlan, StageThread};
 use tiercel_venue::store::{self, Opened, StoreError, StoreOptions};
 
 use crate::exit::Exit;
@@ -129,13 +129,13 @@ pub(crate) fn run(args: &VenueArgs) -> anyhow::Result<Exit> {
         opened.journal.close()?;
         return Ok(Exit::Ok);
     }
-    serve_until_stopped(args, config, opened)
+    serve_until_stopped(args, &config, opened)
 }
 
 /// Serves the opened store.
 fn serve_until_stopped(
     args: &VenueArgs,
-    config: VenueConfig,
+    config: &VenueConfig,
     opened: Opened<FileStorage>,
 ) -> anyhow::Result<Exit> {
     let pipeline = PipelineOptions { durability: config.durability, ..PipelineOptions::default() };
@@ -146,36 +146,37 @@ fn serve_until_stopped(
     };
     let tls = config.tls.as_ref().map(Tls::load).transpose().context("TLS")?;
     let registry = Registry::new();
-    let log = log(&config, &registry)?;
+    let log = log(config, &registry)?;
     let listener = TcpListener::bind(config.address).with_context(|| config.address.to_string())?;
     let address = listener.local_addr()?;
-    let admin = config.admin.as_ref().map(|admin| administration(admin, &config, &log));
+    let admin = config.admin.as_ref().map(|admin| administration(admin, config, &log));
     let admin = admin.transpose()?;
     let stop = Stop::listen()?;
     let ThreadConfig { core_cpu, serve_cpu, follower_cpu, wait } = config.threads;
     let run = RunOptions { core_cpu, follower_cpu, wait, registry: Some(registry.clone()) };
-    let binary = binary(args, &config, &opened, (&keys, &registry))?;
+    let binary = binary(args, config, &opened, (&keys, &registry))?;
     let binary_hint =
         binary.as_ref().map(|(binary, _)| binary.listener.local_addr()).transpose()?;
-    let stages = binary.into_iter().map(|(binary, thread)| binary.plan(thread)).collect();
-    let (running, mut models, handles) = start_with(opened, &pipeline, run, 1, stages)?;
-    let mut handle = handles.into_iter().next().context("the venue has one gateway")?;
     let mut demo_keys = Vec::new();
     if args.dev {
         demo_keys = demo::keys(&keys).map_err(io::Error::other).context("secrets")?;
-        if models.checkpoint().sequence == 0 {
-            demo::open(&mut handle, &mut models)?;
-        }
     }
-    tell(&venue_hints::told(address, tls.is_some(), &demo_keys))?;
-    let fix = fix(args, &config, &demo_keys)?;
+    let with_tls = tls.is_some();
+    let server =
+        Server::new(listener, config.serve.clone(), keys, registry).with_tls(tls).with_admin(admin);
+    let (fix, fix_hints) = fix(args, config, &demo_keys, server.fix_shares())?.unzip();
+    let binary = binary.map(|(binary, thread)| binary.plan(thread));
+    let stages = fix.into_iter().chain(binary).collect();
+    let (running, mut models, handles) = start_with(opened, &pipeline, run, 1, stages)?;
+    let mut handle = handles.into_iter().next().context("the venue has one gateway")?;
+    if args.dev && models.checkpoint().sequence == 0 {
+        demo::open(&mut handle, &mut models)?;
+    }
+    tell(&venue_hints::told(address, with_tls, &demo_keys))?;
+    tell(&fix_hints.unwrap_or_default())?;
     tell(&binary_hint.map_or(String::new(), |at| venue_hints::binary(at, &demo_keys)))?;
 
     let status = running.status().clone();
-    let server = Server::new(listener, config.serve, keys, registry)
-        .with_tls(tls)
-        .with_admin(admin)
-        .with_fix(fix);
     let shell = std::thread::Builder::new().name("tiercel-serve".to_owned()).spawn(move || {
         if let Some(cpu) = serve_cpu {
             pin_current_thread(cpu)?;
@@ -194,12 +195,18 @@ fn serve_until_stopped(
     Ok(Exit::Ok)
 }
 
-/// FIX, if it is configured or the venue is one to try things on; what connects to it is told.
-fn fix(args: &VenueArgs, config: &VenueConfig, demo: &[DemoKey]) -> anyhow::Result<Option<Fix>> {
+/// FIX, if it is configured or the venue is one to try things on, and what is told of it.
+fn fix(
+    args: &VenueArgs,
+    config: &VenueConfig,
+    demo: &[DemoKey],
+    shares: FixShares,
+) -> anyhow::Result<Option<(StagePlan, String)>> {
     let free = SocketAddr::from(([127, 0, 0, 1], 0));
     let store = Some(config.store_path.join("fix"));
     let options = FixOptions { store, ..FixOptions::default() };
-    let trial = || FixConfig { address: free, options };
+    let thread = StageThread::Own { cpu: None, wait: config.threads.wait };
+    let trial = || FixConfig { address: free, options, thread };
     let asked = args.dev || args.fix.is_some();
     let Some(mut fix) = config.fix.clone().or_else(|| asked.then(trial)) else { return Ok(None) };
     fix.address = args.fix.unwrap_or(fix.address);
@@ -213,8 +220,9 @@ fn fix(args: &VenueArgs, config: &VenueConfig, demo: &[DemoKey]) -> anyhow::Resu
     }
     let comp_id = fix.options.comp_id.clone();
     let listener = TcpListener::bind(fix.address).with_context(|| fix.address.to_string())?;
-    tell(&venue_hints::fix(listener.local_addr()?, &comp_id, demo))?;
-    Ok(Some(Fix::new(listener, fix.options)?))
+    let hints = venue_hints::fix(listener.local_addr()?, &comp_id, demo);
+    let plan = Fix::new(fix.options)?.plan(listener, fix.thread, shares);
+    Ok(Some((plan, hints)))
 }
 
 /// The binary protocol, if it is configured or the venue is one to try things on: its sessions, brought to

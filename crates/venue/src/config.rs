@@ -203,9 +203,11 @@ tables! {
         dictionary: Given<PathBuf>,
         connections_max: Given<u64>,
         logon_timeout_s: Given<u64>,
-        send_timeout_s: Given<u64>,
         unsent_bytes_max: Given<u64>,
         sessions: Given<Vec<Spanned<SessionTable>>>,
+        thread: Given<String>,
+        wait: Given<String>,
+        cpu: Given<u64>,
     }
     BinaryTable {
         address: Given<String>,
@@ -253,6 +255,11 @@ impl VenueConfig {
             && fix.options.store.as_deref() == Some(&self.store_path.join("fix"))
         {
             fix.options.store = Some(folder.join("fix"));
+        }
+        if let Some(binary) = &mut self.binary
+            && binary.options.store == self.store_path.join("binary")
+        {
+            binary.options.store = folder.join("binary");
         }
         folder.clone_into(&mut self.store_path);
     }

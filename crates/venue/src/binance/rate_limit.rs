@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 use tiercel_types::AccountId;
@@ -221,24 +222,24 @@ impl Windows {
 }
 
 /// Unfilled orders, by account. The table grows with the venue's accounts, which the operator
-/// makes.
-#[derive(Debug)]
+/// makes. Clones count together, on whichever thread.
+#[derive(Clone, Debug)]
 pub struct OrderLimiter {
     limits: RateLimits,
-    accounts: HashMap<AccountId, Windows>,
+    accounts: Arc<Mutex<HashMap<AccountId, Windows>>>,
 }
 
 impl OrderLimiter {
     /// Nothing counted yet.
     pub fn new(limits: RateLimits) -> Self {
-        Self { limits, accounts: HashMap::new() }
+        Self { limits, accounts: Arc::default() }
     }
 
     /// Counts an order that is about to be placed. An order that is then denied stays counted.
     ///
     /// # Errors
     /// -1015 if the account has as many unfilled orders as it may; nothing is counted then.
-    pub fn place(&mut self, account: AccountId, now_ms: u64) -> Result<OrderCount, ApiError> {
+    pub fn place(&self, account: AccountId, now_ms: u64) -> Result<OrderCount, ApiError> {
         self.place_several(account, 1, now_ms)
     }
 
@@ -247,13 +248,14 @@ impl OrderLimiter {
     /// # Errors
     /// As [`OrderLimiter::place`].
     pub fn place_several(
-        &mut self,
+        &self,
         account: AccountId,
         orders: u32,
         now_ms: u64,
     ) -> Result<OrderCount, ApiError> {
         let limits = self.limits;
-        let windows = self.roll(account, now_ms);
+        let mut accounts = self.accounts();
+        let windows = rolled(&mut accounts, account, now_ms);
         if windows.count.ten_seconds.saturating_add(orders) > limits.orders_10s {
             let wait_s = seconds_left(now_ms, TEN_SECONDS_MS);
             return Err(ApiError::too_many_orders(limits.orders_10s, "10 SECOND", wait_s));
@@ -268,22 +270,32 @@ impl OrderLimiter {
     }
 
     /// An order of the account was filled for the first time: it no longer counts.
-    pub fn first_fill(&mut self, account: AccountId, now_ms: u64) {
-        let count = &mut self.roll(account, now_ms).count;
+    pub fn first_fill(&self, account: AccountId, now_ms: u64) {
+        let mut accounts = self.accounts();
+        let count = &mut rolled(&mut accounts, account, now_ms).count;
         count.ten_seconds = count.ten_seconds.saturating_sub(1);
         count.day = count.day.saturating_sub(1);
     }
 
     /// The counts now.
-    pub fn count(&mut self, account: AccountId, now_ms: u64) -> OrderCount {
-        self.roll(account, now_ms).count
+    pub fn count(&self, account: AccountId, now_ms: u64) -> OrderCount {
+        rolled(&mut self.accounts(), account, now_ms).count
     }
 
-    fn roll(&mut self, account: AccountId, now_ms: u64) -> &mut Windows {
-        let windows = self.accounts.entry(account).or_default();
-        windows.roll(now_ms);
-        windows
+    fn accounts(&self) -> MutexGuard<'_, HashMap<AccountId, Windows>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An account's windows, at that time.
+fn rolled(
+    accounts: &mut HashMap<AccountId, Windows>,
+    account: AccountId,
+    now_ms: u64,
+) -> &mut Windows {
+    let windows = accounts.entry(account).or_default();
+    windows.roll(now_ms);
+    windows
 }
 
 #[cfg(test)]
@@ -371,7 +383,7 @@ mod tests {
     #[test]
     fn orders_count_until_they_are_filled() {
         let account = AccountId(7);
-        let mut orders = OrderLimiter::new(LIMITS);
+        let orders = OrderLimiter::new(LIMITS);
         assert_eq!(orders.place(account, 0), Ok(OrderCount { ten_seconds: 1, day: 1 }));
         assert_eq!(orders.place(account, 1), Ok(OrderCount { ten_seconds: 2, day: 2 }));
         let refused = orders.place(account, 9_000).unwrap_err();

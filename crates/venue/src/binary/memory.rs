@@ -148,7 +148,7 @@ pub struct ToldOf {
 }
 
 /// What a session was told: a [`Store`] whose numbers to send, and records, outlive the process. The number
-/// of the next to come is [`Requests`]'s to keep.
+/// of the next to come is `Requests`'s to keep.
 #[derive(Debug)]
 pub struct AnswerFile {
     ring: Ring,

@@ -37,8 +37,6 @@ impl Lines<'_> {
         };
         let logon =
             seconds(table.logon_timeout_s.as_ref(), "fix.logon_timeout_s", defaults.logon_timeout)?;
-        let send =
-            seconds(table.send_timeout_s.as_ref(), "fix.send_timeout_s", defaults.send_timeout)?;
         let connections_max = self.number(
             given!(table.connections_max as "fix"),
             1..=65_536,
@@ -52,6 +50,8 @@ impl Lines<'_> {
         let folder = self.path(table.store, "fix.store")?;
         let dictionary = self.path(table.dictionary, "fix.dictionary")?;
         let sessions = self.sessions(table.sessions)?;
+        let (thread, wait) = (table.thread.as_ref(), table.wait.as_ref());
+        let thread = self.stage_thread("fix", thread, wait, table.cpu.as_ref())?;
         let Some(address) = &table.address else { return Ok(None) };
         let may = (table.allow_remote == Some(true), table.allow_plain == Some(true));
         let address = self.reachable((address, "fix"), tls, may)?;
@@ -61,11 +61,10 @@ impl Lines<'_> {
             store: Some(folder.unwrap_or_else(|| store.join("fix"))),
             connections_max,
             logon_timeout: logon,
-            send_timeout: send,
             unsent_bytes_max,
             dictionary,
         };
-        Ok(Some(FixConfig { address, options }))
+        Ok(Some(FixConfig { address, options, thread }))
     }
 
     fn sessions(

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tiercel_wire::fix::session::Schedule;
 
+use crate::stage::StageThread;
+
 /// The venue's `CompID`, unless it is told another.
 pub const COMP_ID: &str = "TIERCEL";
 
@@ -22,8 +24,6 @@ pub struct FixOptions {
     pub connections_max: usize,
     /// How long the first message of a connection may take, and a TLS handshake.
     pub logon_timeout: Duration,
-    /// How long a client may take nothing of what it is told.
-    pub send_timeout: Duration,
     /// Bytes that may wait for a client; one that reads so slowly is cut off.
     pub unsent_bytes_max: usize,
     /// A dictionary in `QuickFIX`'s XML, in place of the one that is built in.
@@ -38,7 +38,6 @@ impl Default for FixOptions {
             store: None,
             connections_max: 256,
             logon_timeout: Duration::from_secs(5),
-            send_timeout: Duration::from_secs(10),
             unsent_bytes_max: 8 << 20,
             dictionary: None,
         }
@@ -83,4 +82,6 @@ pub struct FixConfig {
     pub address: SocketAddr,
     /// How.
     pub options: FixOptions,
+    /// On which thread.
+    pub thread: StageThread,
 }

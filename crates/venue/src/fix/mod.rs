@@ -7,6 +7,7 @@
 //!                 \--> Asked::refused, Asked::done: what a request that was denied is told
 //! ```
 //!
+//! [`Lines`] has a session for each identity, and what they share: models, and what waits for the engine.
 //! The session (sequence numbers, resends, heartbeats) is [`tiercel_wire::fix::session`]; sockets are
 //! [`serve`](crate::serve)'s. docs/fix.md has the rules of engagement, field by field.
 //!
@@ -15,6 +16,7 @@
 
 pub mod config;
 mod desk;
+mod lines;
 mod lists;
 mod market;
 mod order;
@@ -25,6 +27,7 @@ mod words;
 
 pub use config::{FixConfig, FixOptions, Identity};
 pub use desk::{Asked, Change, Desk, Mass, Moment, Next};
+pub use lines::{Counts, Lines, Met};
 pub use lists::ListDraft;
 pub use market::Feed;
 pub use order::Draft;

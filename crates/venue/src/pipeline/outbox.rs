@@ -20,7 +20,7 @@ use tiercel_sync::disruptor::{
 };
 use tiercel_sync::wait::BusySpin;
 use tiercel_types::event::TimeAdvanced;
-use tiercel_types::{Event, EventHeader, EventRef};
+use tiercel_types::{AccountId, Event, EventHeader, EventRef};
 
 use super::status::Shared;
 use super::submission::Origin;
@@ -41,6 +41,23 @@ impl Delivery {
     /// Whether it is the last event of its submission.
     pub const fn is_end_of_submission(&self) -> bool {
         self.header.is_last() && self.origin.is_last_part()
+    }
+
+    /// Whether it is for the account that made the submission: of others' orders, which it met or
+    /// triggered, that learns nothing. The operator, who asks for [`AccountId::ALL`], learns everything
+    /// but what became of single orders, of which there may be many.
+    pub fn concerns(&self, account: AccountId) -> bool {
+        match &self.event {
+            Event::OrderEnded(_) | Event::Trade(_) | Event::LevelChanged(_)
+                if account == AccountId::ALL =>
+            {
+                false
+            }
+            _ if account == AccountId::ALL => true,
+            Event::Denied(_) | Event::MassCancelDone(_) => true,
+            Event::Trade(trade) => self.header.account == account || trade.maker_account == account,
+            _ => self.header.account == account,
+        }
     }
 }
 

@@ -1,70 +1,76 @@
-//! FIX over sockets: connections in front of the sessions, on the serving thread.
+//! FIX over sockets: connections in front of the sessions, as a stage.
 //!
 //! ```text
-//!   accept --> place --> TLS, if there is --> first message: a logon of an identity?
-//!                                                  |
-//!   socket <--> Connection <--> Lines: a session for each identity --> Gateway
-//!                                  ^
-//!                                  +-- durable events: reports, also while nobody is connected
+//!   socket --> Door --> Channel: TLS, if there is --> first message: a logon of an identity?
+//!                                                          |
+//!   socket <-- Door <-- Channel <------- Lines: a session for each identity --> Submitter
+//!                                          ^
+//!                                          +-- durable events: reports, also while nobody is connected
 //! ```
 //!
 //! | bound | what happens there |
 //! |---|---|
-//! | connections, and those of an address | the next waits; is closed at once |
+//! | connections | the next is closed at once |
 //! | TLS handshake, first message | closed after `logon_timeout` |
 //! | a second connection of an identity | closed |
 //! | bytes that no message begins with | passed over; the next message exposes the gap |
 //! | bytes that wait for a client | the client is cut off; what it missed is sent when it is back |
-//! | a client that takes nothing | closed after `send_timeout` |
 
-mod lines;
+mod channel;
 mod metrics;
 
-use std::future::Future;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tiercel_net::{Busy, CloseReason, ConnectionId, Limits, Tuning};
 use tiercel_telemetry::Registry;
 use tiercel_types::Timestamp;
 use tiercel_wire::fix::dictionary::Dictionary;
-use tiercel_wire::fix::{Decoder, Frame, frame};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener as TokioListener, TcpStream};
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout, timeout_at};
-use tracing::{debug, info};
+use tiercel_wire::fix::session::MemoryStore;
+use tiercel_wire::fix::{Decoder, Frame, MESSAGE_BYTES_MAX, frame};
+use tracing::{debug, error, info, warn};
 
-use super::gateway::Shared;
-use super::listen::{Place, Places};
 use super::metrics::DoorMetrics;
-use super::paced::Paced;
 use super::tls::Tls;
 use crate::accounts::Keys;
-use crate::fix::FixOptions;
-
-pub(super) use lines::{Lines, Waiting};
-use lines::{Link, Met};
-
-/// Bytes that are read at once.
-const CHUNK: usize = 16 * 1_024;
-/// How long a client may take to answer the goodbye of a venue that stops.
-const GOODBYE: Duration = Duration::from_secs(1);
+use crate::binance::rate_limit::OrderLimiter;
+use crate::fix::store::{FileStore, SessionStore};
+use crate::fix::{FixOptions, Lines, Met};
+use crate::models::Models;
+use crate::open_orders::OpenOrderRules;
+use crate::pipeline::{Delivery, Handle};
+use crate::stage::{Context, Door, Sessions, Sockets, Stage, StagePlan, StageThread};
+use channel::Channel;
+use metrics::FixMetrics;
 
 /// FIX, as a venue speaks it.
 pub struct Fix {
-    listener: TcpListener,
     options: FixOptions,
     dictionary: Arc<Dictionary>,
 }
 
+/// What FIX shares with the venue's other interfaces.
+#[derive(Clone)]
+pub struct FixShares {
+    /// Who may log on.
+    pub keys: Keys,
+    /// Where it is measured.
+    pub registry: Registry,
+    /// Counts the orders of accounts, over whichever interface they come.
+    pub orders: OrderLimiter,
+    /// How many orders an account may have open.
+    pub open_orders: OpenOrderRules,
+    /// TLS; `None`: messages go as they are.
+    pub tls: Option<Tls>,
+}
+
 impl Fix {
-    /// FIX on `listener`.
+    /// FIX of these options.
     ///
     /// # Errors
     /// What is wrong with the dictionary, if one is named.
-    pub fn new(listener: TcpListener, options: FixOptions) -> io::Result<Self> {
+    pub fn new(options: FixOptions) -> io::Result<Self> {
         let dictionary = match &options.dictionary {
             None => Dictionary::fix44(),
             Some(path) => {
@@ -75,196 +81,264 @@ impl Fix {
                 Dictionary::from_xml(&text).map_err(|error| named(&error))?
             }
         };
-        Ok(Self { listener, options, dictionary: Arc::new(dictionary) })
+        Ok(Self { options, dictionary: Arc::new(dictionary) })
     }
 
-    /// Its sessions, as they were left.
-    pub(super) fn lines(&self, keys: &Keys, registry: &Registry) -> io::Result<Lines> {
-        Lines::open(&self.options, &self.dictionary, keys, registry, now())
+    /// The stage that serves it on `listener`.
+    pub fn plan(self, listener: TcpListener, thread: StageThread, shares: FixShares) -> StagePlan {
+        let build =
+            move |handle: Handle, models: &Models| self.build(listener, handle, models, shares);
+        StagePlan { name: "tiercel-fix", thread, build: Box::new(build) }
     }
 
-    /// Takes connections until it is aborted.
-    ///
-    /// # Errors
-    /// When the event loop cannot have the listener.
-    pub(super) fn accept(
+    fn build(
         self,
-        shared: Arc<Shared>,
-        tls: Option<Tls>,
-        metrics: DoorMetrics,
-        stopped: watch::Receiver<()>,
-    ) -> io::Result<impl Future<Output = ()> + Send + 'static> {
-        let Self { listener, options, .. } = self;
+        listener: TcpListener,
+        handle: Handle,
+        models: &Models,
+        shares: FixShares,
+    ) -> io::Result<Box<dyn Stage>> {
+        let Self { options, dictionary } = self;
+        let FixShares { keys, registry, orders, open_orders, tls } = shares;
         info!(address = %listener.local_addr()?, tls = tls.is_some(), "FIX is open");
-        listener.set_nonblocking(true)?;
-        let listener = TokioListener::from_std(listener)?;
-        let most = options.connections_max;
-        let places = Places::new(most, most, metrics);
-        let options = Arc::new(options);
-        Ok(async move {
-            while let Some((stream, address, place)) = places.next(&listener, &stopped).await {
-                let (shared, tls) = (Arc::clone(&shared), tls.clone());
-                let options = Arc::clone(&options);
-                tokio::spawn(async move {
-                    if let Err(error) = serve(&shared, stream, tls, &options, &place).await {
-                        debug!(%address, %error, "a FIX connection ended");
-                    }
-                });
-            }
-        })
+        let limits = Limits {
+            connections: options.connections_max,
+            input_bytes: 2 * MESSAGE_BYTES_MAX,
+            output_bytes: options.unsent_bytes_max,
+        };
+        let now = now();
+        let stores = stores(&options, now)?;
+        let metrics = FixMetrics::new(&registry)?;
+        let sessions = FixSessions {
+            lines: Lines::new(
+                &options,
+                &dictionary,
+                stores,
+                models.clone(),
+                (keys, orders, open_orders),
+                now,
+            ),
+            connections: Vec::new(),
+            decoder: Decoder::default(),
+            tls,
+            logon_timeout_ns: u64::try_from(options.logon_timeout.as_nanos()).unwrap_or(u64::MAX),
+            door: DoorMetrics::new(&registry, "fix")?,
+            metrics,
+            stops: false,
+        };
+        let reactor = Busy::new(Some(listener), Tuning::default(), limits)?;
+        Ok(Box::new(Door::new(reactor, sessions, handle)))
     }
 }
 
 /// The time, by the system's clock.
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    Timestamp(super::now_ms() * crate::binance::answer::NANOS_PER_MILLI)
 }
 
-/// Serves one connection until it ends, or the venue stops.
-async fn serve(
-    shared: &Shared,
-    stream: TcpStream,
+/// What the sessions remember.
+fn stores(options: &FixOptions, now: Timestamp) -> io::Result<Vec<SessionStore>> {
+    let Some(folder) = &options.store else {
+        let memory = |_| SessionStore::Memory(MemoryStore::new(now));
+        return Ok(options.sessions.iter().map(memory).collect());
+    };
+    std::fs::create_dir_all(folder)?;
+    let open = |identity: &crate::fix::Identity| {
+        let name = format!("{}-{}.fix", options.comp_id, identity.comp_id);
+        FileStore::open(&folder.join(name), now).map(SessionStore::File)
+    };
+    options.sessions.iter().map(open).collect()
+}
+
+/// How far a connection is.
+enum State {
+    /// Its first message has not come.
+    Waiting,
+    /// It is that session's.
+    Session(usize),
+    /// It ends behind what is to be said, if anything is.
+    Ending(Vec<u8>),
+}
+
+struct Connection {
+    id: ConnectionId,
+    channel: Channel,
+    since: Timestamp,
+    state: State,
+}
+
+/// The connections, and the sessions behind them.
+struct FixSessions {
+    lines: Lines,
+    /// By the connections' places.
+    connections: Vec<Option<Connection>>,
+    decoder: Decoder,
     tls: Option<Tls>,
-    options: &FixOptions,
-    place: &Place,
-) -> io::Result<()> {
-    // A socket that refuses this still works.
-    let _nodelay = stream.set_nodelay(true);
-    let mut stopped = place.stopped.clone();
-    let until = Instant::now() + options.logon_timeout;
-    let pace = options.send_timeout;
-    let Some(tls) = tls else {
-        return converse(shared, Paced::new(stream, pace), until, stopped).await;
-    };
-    let shaken = tokio::select! {
-        shaken = timeout_at(until, tls.acceptor.accept(stream)) => shaken,
-        _stopped = stopped.changed() => return Ok(()),
-    };
-    let stream = shaken.map_err(|_late| io::ErrorKind::TimedOut)??;
-    converse(shared, Paced::new(stream, pace), until, stopped).await
+    logon_timeout_ns: u64,
+    door: DoorMetrics,
+    metrics: FixMetrics,
+    stops: bool,
 }
 
-/// A connection whose session is known.
-struct Connection<'s, S> {
-    shared: &'s Shared,
-    socket: S,
-    link: Link,
-    wake: Arc<Notify>,
-    /// Bytes that are no whole message yet.
-    unread: Vec<u8>,
-}
-
-/// Waits for the first message, and goes on if it is a logon that may be one.
-async fn converse(
-    shared: &Shared,
-    mut socket: impl AsyncRead + AsyncWrite + Unpin,
-    until: Instant,
-    mut stopped: watch::Receiver<()>,
-) -> io::Result<()> {
-    let mut unread = Vec::new();
-    let first = tokio::select! {
-        first = timeout_at(until, first(&mut socket, &mut unread)) => first,
-        _stopped = stopped.changed() => return Ok(()),
-    };
-    if !first.map_err(|_late| io::ErrorKind::TimedOut)?? {
-        return Ok(());
-    }
-    let met = shared.gateway().meet_fix(&shared.keys, &unread);
-    let (link, wake) = match met {
-        Met::Session(link, wake) => (link, wake),
-        Met::Nobody => return Ok(()),
-        Met::Refused(goodbye) => {
-            socket.write_all(&goodbye).await?;
-            return socket.shutdown().await;
-        }
-    };
-    let mut connection = Connection { shared, socket, link, wake, unread };
-    let ended = connection.run(stopped).await;
-    shared.gateway().part_fix(link);
-    ended
-}
-
-/// Reads until there is a whole message; false if none came.
-async fn first(socket: &mut (impl AsyncRead + Unpin), unread: &mut Vec<u8>) -> io::Result<bool> {
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        match frame(unread) {
-            Frame::Whole { length, body } => {
-                if Decoder::default().index(&unread[..length], body).is_ok() {
-                    return Ok(true);
+impl FixSessions {
+    /// Takes the whole messages that `bytes` begin with; how many bytes they are.
+    fn hear(
+        &mut self,
+        connection: &mut Connection,
+        bytes: &[u8],
+        context: &mut Context<'_>,
+    ) -> usize {
+        let mut at = 0;
+        loop {
+            match frame(&bytes[at..]) {
+                Frame::Partial => return at,
+                Frame::Garbled { skip, .. } => at += skip,
+                Frame::Whole { length, body } => {
+                    // Bytes whose fields are none are no message: the next exposes the gap.
+                    if let Ok(message) = self.decoder.index(&bytes[at..at + length], body) {
+                        if matches!(connection.state, State::Waiting) {
+                            connection.state = match self.lines.meet(context.now, &message) {
+                                Met::Session(line) => {
+                                    info!(
+                                        session = self.lines.name(line),
+                                        "a FIX client has connected"
+                                    );
+                                    State::Session(line)
+                                }
+                                Met::Nobody => State::Ending(Vec::new()),
+                                Met::Refused(goodbye) => State::Ending(goodbye),
+                            };
+                        }
+                        if let State::Session(line) = connection.state {
+                            self.lines.hear(context.now, line, &message, context.submitter);
+                        }
+                    }
+                    at += length;
                 }
-                unread.drain(..length);
-                continue;
             }
-            Frame::Garbled { skip, .. } => {
-                unread.drain(..skip);
-                continue;
-            }
-            Frame::Partial => {}
         }
-        let count = socket.read(&mut chunk).await?;
-        if count == 0 {
-            return Ok(false);
-        }
-        unread.extend_from_slice(&chunk[..count]);
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
-    async fn run(&mut self, mut stopped: watch::Receiver<()>) -> io::Result<()> {
-        let mut chunk = vec![0; CHUNK];
-        let wake = Arc::clone(&self.wake);
-        loop {
-            self.shared.gateway().hear_fix(self.link, &mut self.unread);
-            if !self.flush().await? {
-                return Ok(());
+impl Sessions for FixSessions {
+    fn connected(&mut self, id: ConnectionId, peer: SocketAddr, now: Timestamp) -> bool {
+        let channel = match Channel::new(self.tls.as_ref()) {
+            Ok(channel) if !self.stops => channel,
+            Ok(_) => return false,
+            Err(error) => {
+                warn!(%peer, %error, "no TLS for a FIX connection");
+                return false;
             }
-            tokio::select! {
-                count = self.socket.read(&mut chunk) => match count? {
-                    0 => return Ok(()),
-                    count => self.unread.extend_from_slice(&chunk[..count]),
-                },
-                () = wake.notified() => {}
-                _stopped = stopped.changed() => break,
-            }
+        };
+        if self.connections.len() <= id.index() {
+            self.connections.resize_with(id.index() + 1, || None);
         }
-        self.shared.gateway().leave_fix(self.link, "the venue stops");
-        // Whatever comes of it, the connection ends.
-        let _late = timeout(GOODBYE, self.end(&mut chunk)).await;
-        Ok(())
+        self.connections[id.index()] =
+            Some(Connection { id, channel, since: now, state: State::Waiting });
+        self.door.opened();
+        true
     }
 
-    /// Sends what there is; false when the connection is to end.
-    async fn flush(&mut self) -> io::Result<bool> {
-        loop {
-            let Some((output, ends)) = self.shared.gateway().output_fix(self.link) else {
-                return Ok(false);
+    fn received(
+        &mut self,
+        id: ConnectionId,
+        bytes: &[u8],
+        context: &mut Context<'_>,
+        output: &mut Vec<u8>,
+    ) -> usize {
+        let Some(mut connection) = self.connections.get_mut(id.index()).and_then(Option::take)
+        else {
+            return bytes.len();
+        };
+        let taken = match connection.channel.open(bytes, output) {
+            Ok(None) => self.hear(&mut connection, bytes, context),
+            Ok(Some(mut plain)) => {
+                let taken = self.hear(&mut connection, &plain, context);
+                plain.drain(..taken);
+                connection.channel.keep(plain);
+                bytes.len()
+            }
+            Err(error) => {
+                debug!(%error, "a FIX connection speaks no TLS");
+                connection.state = match connection.state {
+                    State::Session(line) => State::Session(line),
+                    _ => State::Ending(Vec::new()),
+                };
+                connection.channel.fail();
+                bytes.len()
+            }
+        };
+        self.connections[id.index()] = Some(connection);
+        taken
+    }
+
+    fn closed(&mut self, id: ConnectionId, reason: &CloseReason, context: &mut Context<'_>) {
+        let Some(connection) = self.connections.get_mut(id.index()).and_then(Option::take) else {
+            return;
+        };
+        self.door.closed();
+        let State::Session(line) = connection.state else { return };
+        let session = self.lines.name(line);
+        if let Some(failure) = self.lines.failure(line) {
+            error!(session, %failure, "the session's store has failed");
+        } else if *reason == CloseReason::SlowReader {
+            self.metrics.cut_off.increment();
+            warn!(session, "a FIX client that does not read is cut off");
+        } else {
+            info!(session, %reason, "a FIX client is gone");
+        }
+        self.lines.part(context.now, line);
+    }
+
+    fn delivered(&mut self, delivery: &Delivery, context: &mut Context<'_>) {
+        self.lines.delivered(context.now, delivery, context.submitter);
+    }
+
+    fn tick(&mut self, context: &mut Context<'_>) {
+        self.lines.tick(context.now);
+        for connection in self.connections.iter_mut().flatten() {
+            let waited = context.now.0.saturating_sub(connection.since.0);
+            if matches!(connection.state, State::Waiting) && waited >= self.logon_timeout_ns {
+                connection.state = State::Ending(Vec::new());
+            }
+        }
+        self.metrics.count(self.lines.counts(), self.lines.connected());
+    }
+
+    fn stop(&mut self, context: &mut Context<'_>) -> bool {
+        if !self.stops {
+            self.stops = true;
+            self.lines.leave(context.now, "the venue stops");
+            for connection in self.connections.iter_mut().flatten() {
+                if matches!(connection.state, State::Waiting) {
+                    connection.state = State::Ending(Vec::new());
+                }
+            }
+        }
+        self.lines.tick(context.now);
+        self.connections.iter().all(Option::is_none)
+    }
+
+    fn flush(&mut self, sockets: &mut dyn Sockets) {
+        for Connection { id, channel, state, .. } in self.connections.iter_mut().flatten() {
+            let (said, ends) = match state {
+                State::Waiting => continue,
+                State::Session(line) => match self.lines.output(*line) {
+                    Some(output) => output,
+                    None => continue,
+                },
+                State::Ending(goodbye) => (goodbye, true),
             };
-            if !output.is_empty() {
-                self.socket.write_all(&output).await?;
-                self.socket.flush().await?;
+            let ends = ends || channel.has_failed();
+            if !said.is_empty() || ends {
+                if let Some(output) = sockets.output(*id) {
+                    channel.seal(said, ends, output);
+                }
+                said.clear();
             }
             if ends {
-                self.socket.shutdown().await?;
-                return Ok(false);
-            }
-            if output.is_empty() {
-                return Ok(true);
+                sockets.close(*id);
             }
         }
-    }
-
-    /// Until the client has said goodbye too.
-    async fn end(&mut self, chunk: &mut [u8]) -> io::Result<()> {
-        while self.flush().await? {
-            let count = self.socket.read(chunk).await?;
-            if count == 0 {
-                return Ok(());
-            }
-            self.unread.extend_from_slice(&chunk[..count]);
-            self.shared.gateway().hear_fix(self.link, &mut self.unread);
-        }
-        Ok(())
     }
 }

@@ -22,7 +22,7 @@ use super::calls::{Tell, Work};
 use super::hub::Hub;
 use super::metrics::Metrics;
 use super::queues::{ConnectionId, Inbox, Message, Speaks};
-use super::{ServeOptions, fix, native, now_ms};
+use super::{ServeOptions, native, now_ms};
 
 /// Events of a submission, as its client may see them.
 pub(super) type Events = Vec<(EventHeader, Event)>;
@@ -80,8 +80,6 @@ enum Reply {
     Channel(oneshot::Sender<Events>),
     /// A connection's queue: no task wakes before the answer is there.
     Answer(Box<Answering>),
-    /// A FIX session.
-    Fix(Box<fix::Waiting>),
 }
 
 /// A request that is answered into its connection's queue.
@@ -102,7 +100,6 @@ pub(super) struct Gateway {
     pub(super) orders: OrderLimiter,
     pub(super) hub: Hub,
     pub(super) native: native::State,
-    pub(super) fix: fix::Lines,
     pending: HashMap<u64, Pending>,
     /// When requests that are answered into queues are given up, in their order.
     deadlines: VecDeque<(Instant, u64)>,
@@ -123,16 +120,15 @@ impl Gateway {
         models: Models,
         options: &ServeOptions,
         metrics: Metrics,
-        fix: fix::Lines,
+        orders: OrderLimiter,
     ) -> Self {
         let limits = options.limits;
         Self {
             submitter,
             native: native::State::new(&models),
-            fix,
             models,
             weights: WeightLimiter::new(&limits),
-            orders: OrderLimiter::new(limits),
+            orders,
             hub: Hub::default(),
             pending: HashMap::new(),
             deadlines: VecDeque::new(),
@@ -211,13 +207,6 @@ impl Gateway {
         }
     }
 
-    /// Has the submission answered to a FIX session.
-    pub(super) fn answer_fix(&mut self, ticket: Ticket, waiting: fix::Waiting) {
-        if let Some(pending) = self.pending.get_mut(&ticket.0) {
-            pending.reply = Reply::Fix(Box::new(waiting));
-        }
-    }
-
     /// Queues the answer to a request.
     pub(super) fn answer(
         &mut self,
@@ -288,28 +277,20 @@ impl Gateway {
     pub(super) fn take(&mut self, delivery: &Delivery) {
         self.count(delivery);
         let own = delivery.origin.gateway == self.submitter.gateway();
-        let Self { models, hub, native, fix, pending, .. } = self;
+        let Self { models, hub, native, .. } = self;
         hub.before(models, &delivery.header, &delivery.event);
-        fix.before(models, &delivery.header, &delivery.event);
         models.apply_told(&delivery.header, &delivery.event, |instrument, change| {
             hub.changed(instrument, change);
             native.changed(instrument, change);
-            fix.changed(instrument, change);
         });
         hub.tell(models, &delivery.header, &delivery.event);
         native.tell(models, &delivery.header, &delivery.event);
-        let waiting = pending.get(&delivery.origin.token).filter(|_| own);
-        let waiting = waiting.and_then(|pending| match &pending.reply {
-            Reply::Fix(waiting) => Some(&**waiting),
-            _ => None,
-        });
-        fix.tell(models, (&delivery.header, &delivery.event), waiting);
         if !own {
             return;
         }
         let token = delivery.origin.token;
         let Some(pending) = self.pending.get_mut(&token) else { return };
-        if concerns(pending.account, delivery) {
+        if delivery.concerns(pending.account) {
             pending.events.push((delivery.header, delivery.event));
         }
         if delivery.is_end_of_submission() {
@@ -324,7 +305,6 @@ impl Gateway {
                 // A client that is gone does not hear it.
                 Reply::Channel(reply) => drop(reply.send(events)),
                 Reply::Answer(answering) => self.finish(*answering, &events),
-                Reply::Fix(waiting) => self.finish_fix(&waiting, &events),
             }
         }
     }
@@ -389,23 +369,6 @@ impl Gateway {
         }
         self.hub.fanout.close(now_ms());
         self.native.fanout.close(now_ms());
-    }
-}
-
-/// Whether an event of a submission is for the account that made it: of others' orders, which it
-/// met or triggered, it learns nothing. The operator, who asks for [`AccountId::ALL`], learns
-/// everything but what became of single orders, of which there may be many.
-fn concerns(account: AccountId, delivery: &Delivery) -> bool {
-    match &delivery.event {
-        Event::OrderEnded(_) | Event::Trade(_) | Event::LevelChanged(_)
-            if account == AccountId::ALL =>
-        {
-            false
-        }
-        _ if account == AccountId::ALL => true,
-        Event::Denied(_) | Event::MassCancelDone(_) => true,
-        Event::Trade(trade) => delivery.header.account == account || trade.maker_account == account,
-        _ => delivery.header.account == account,
     }
 }
 

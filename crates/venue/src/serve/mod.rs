@@ -66,7 +66,7 @@ use tracing::info;
 
 use crate::accounts::Keys;
 use crate::binance::ApiError;
-use crate::binance::rate_limit::RateLimits;
+use crate::binance::rate_limit::{OrderLimiter, RateLimits};
 use crate::binance::stream::{Cadence, STREAMS_MAX};
 use crate::models::Models;
 use crate::native::stream::CHANNELS_MAX;
@@ -76,7 +76,7 @@ use crate::pipeline::{Deliveries, Handle};
 pub use admin::Admin;
 pub use binary::Binary;
 pub(crate) use cors::is_origin;
-pub use fix::Fix;
+pub use fix::{Fix, FixShares};
 use gateway::{Gateway, Shared};
 use listen::{Door, Peer};
 use metrics::{DoorMetrics, Metrics};
@@ -158,18 +158,19 @@ pub struct Server {
     registry: Registry,
     tls: Option<Tls>,
     admin: Option<Admin>,
-    fix: Option<Fix>,
+    orders: OrderLimiter,
 }
 
 impl Server {
     /// A server on `listener`, without TLS and administration.
-    pub const fn new(
+    pub fn new(
         listener: TcpListener,
         options: ServeOptions,
         keys: Keys,
         registry: Registry,
     ) -> Self {
-        Self { listener, options, keys, registry, tls: None, admin: None, fix: None }
+        let orders = OrderLimiter::new(options.limits);
+        Self { listener, options, keys, registry, tls: None, admin: None, orders }
     }
 
     /// The same, with TLS, on all of its addresses.
@@ -186,11 +187,15 @@ impl Server {
         self
     }
 
-    /// The same, which speaks FIX too.
-    #[must_use]
-    pub fn with_fix(mut self, fix: Option<Fix>) -> Self {
-        self.fix = fix;
-        self
+    /// What FIX shares with it, to be asked for once it has its TLS.
+    pub fn fix_shares(&self) -> FixShares {
+        FixShares {
+            keys: self.keys.clone(),
+            registry: self.registry.clone(),
+            orders: self.orders.clone(),
+            open_orders: self.options.open_orders.clone(),
+            tls: self.tls.clone(),
+        }
     }
 
     /// Serves the venue behind `handle`, until the venue stops or fails: then what has come is
@@ -200,16 +205,12 @@ impl Server {
     /// # Errors
     /// When the event loop cannot start, or a metric's name is taken in the registry.
     pub fn run(self, handle: Handle, models: Models) -> io::Result<()> {
-        let Self { listener, options, keys, registry, tls, admin, fix } = self;
+        let Self { listener, options, keys, registry, tls, admin, orders } = self;
         let (address, with_tls) = (listener.local_addr()?, tls.is_some());
         let status = handle.status();
         let Handle { submitter, deliveries } = handle;
         let metrics = Metrics::new(&registry, &status)?;
-        let lines = match &fix {
-            Some(fix) => fix.lines(&keys, &registry)?,
-            None => fix::Lines::none(),
-        };
-        let gateway = Gateway::new(submitter, models, &options, metrics, lines);
+        let gateway = Gateway::new(submitter, models, &options, metrics, orders);
         let shared = Arc::new(Shared::new(gateway, options, keys, status, registry));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
@@ -218,11 +219,6 @@ impl Server {
             let door = DoorMetrics::new(&shared.registry, "public")?;
             let public = Door::new(listener, options, tls.clone(), router(&shared), door)?;
             let mut accepting = vec![tokio::spawn(public.accept(stopped.clone()))];
-            if let Some(fix) = fix {
-                let door = DoorMetrics::new(&shared.registry, "fix")?;
-                let serve = fix.accept(Arc::clone(&shared), tls.clone(), door, stopped.clone());
-                accepting.push(tokio::spawn(serve?));
-            }
             if let Some(admin) = admin {
                 let door = admin.door(tls, &shared)?;
                 accepting.push(tokio::spawn(door.accept(stopped.clone())));
@@ -276,7 +272,6 @@ async fn fold(mut deliveries: Deliveries, shared: &Shared) {
                 beat = beat.wrapping_add(1);
                 let mut gateway = shared.gateway();
                 gateway.expire(Instant::now());
-                gateway.tick_fix(&shared.keys);
                 gateway.tell_depths(Cadence::Fast);
                 if beat.is_multiple_of(BEATS_A_SECOND) {
                     gateway.tell_depths(Cadence::Slow);

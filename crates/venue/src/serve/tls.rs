@@ -35,6 +35,11 @@ pub struct Tls {
 }
 
 impl Tls {
+    /// What each connection begins with.
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(self.acceptor.config())
+    }
+
     /// Reads the files.
     ///
     /// # Errors

@@ -10,14 +10,24 @@ use tiercel_venue::fix::Identity;
 use tiercel_venue::serve::Tls;
 use tiercel_wire::fix::session::Store;
 
-use super::fix_client::{FixClient, listener, many_orders, speaking, time_text, venue};
-use super::http::{Venue, now_ms};
+use super::fix_client::{FixClient, on_each_thread, secure_venue, time_text, venue};
+use super::http::now_ms;
 use super::metrics::scrape;
 use super::place::Place;
 use super::slow::narrow;
 use super::tls::{Authority, files, over};
 
-#[test]
+on_each_thread!(
+    an_order_is_taken_filled_in_parts_replaced_and_cancelled,
+    what_cannot_be_is_refused_with_its_reason,
+    only_the_session_whose_password_it_is_logs_on_and_once_at_a_time,
+    what_happened_while_a_client_was_away_is_sent_when_it_asks,
+    noise_and_logons_without_end_hurt_nobody_else,
+    sessions_go_over_tls_and_nothing_else_where_the_venue_has_it,
+    a_venue_that_stops_says_goodbye,
+    a_client_that_does_not_read_is_cut_off_and_gets_what_it_missed,
+);
+
 fn an_order_is_taken_filled_in_parts_replaced_and_cancelled() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -48,7 +58,6 @@ fn an_order_is_taken_filled_in_parts_replaced_and_cancelled() {
     assert!(one.store.next_incoming() > 5);
 }
 
-#[test]
 fn what_cannot_be_is_refused_with_its_reason() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -106,7 +115,6 @@ fn what_cannot_be_is_refused_with_its_reason() {
     assert_eq!(one.next().say(&[35, 372, 380]), "j AF 3");
 }
 
-#[test]
 fn only_the_session_whose_password_it_is_logs_on_and_once_at_a_time() {
     let (venue, address) = venue(|_| {});
     let mut wrong = FixClient::new(address, "ONE", &venue.one).with_password("guess");
@@ -131,7 +139,6 @@ fn only_the_session_whose_password_it_is_logs_on_and_once_at_a_time() {
     assert_eq!(one.report(&[]), "0 0 a  0 1");
 }
 
-#[test]
 fn what_happened_while_a_client_was_away_is_sent_when_it_asks() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -159,7 +166,6 @@ fn what_happened_while_a_client_was_away_is_sent_when_it_asks() {
     assert_eq!(told.say(&[35, 43, 150, 39, 11, 14, 151]), "8 Y F 1 a 0.5 1.5");
 }
 
-#[test]
 fn noise_and_logons_without_end_hurt_nobody_else() {
     let (venue, address) = venue(|options| options.logon_timeout = Duration::from_millis(300));
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -185,14 +191,10 @@ fn noise_and_logons_without_end_hurt_nobody_else() {
     assert_eq!(two.report(&[]), "0 0 b  0 0.5");
 }
 
-#[test]
 fn sessions_go_over_tls_and_nothing_else_where_the_venue_has_it() {
     let (place, authority) = (Place::new("fix-tls"), Rc::new(Authority::new()));
     let tls = Tls::load(&files(&place, &authority, None)).unwrap();
-    let (listener, address) = listener();
-    let venue = Venue::keyed(many_orders(), |server, keys| {
-        speaking(server.with_tls(Some(tls)), listener, keys, |_| {})
-    });
+    let (venue, address) = secure_venue(tls);
     let trusted = Rc::clone(&authority);
     let mut one = FixClient::new(address, "ONE", &venue.one)
         .over(move |stream| Box::new(over(stream, &trusted, None)))
@@ -218,7 +220,6 @@ fn sessions_go_over_tls_and_nothing_else_where_the_venue_has_it() {
     assert_eq!(one.report(&[]), "4 4 b a 0 0");
 }
 
-#[test]
 fn a_venue_that_stops_says_goodbye() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -240,7 +241,6 @@ fn a_venue_that_stops_says_goodbye() {
 
 /// Who watches an account and does not read is cut off; what it missed is sent again, each report once
 /// and in order, as it was told to another who read.
-#[test]
 fn a_client_that_does_not_read_is_cut_off_and_gets_what_it_missed() {
     let (venue, address) = venue(|options| {
         options.unsent_bytes_max = 1 << 20;

@@ -1,5 +1,6 @@
 //! A FIX client of the tests' own: our session as an initiator, over a socket.
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::OnceLock;
@@ -9,7 +10,8 @@ use tiercel_testkit::data;
 use tiercel_types::Timestamp;
 use tiercel_venue::binance::rate_limit::RateLimits;
 use tiercel_venue::fix::{FixOptions, Identity};
-use tiercel_venue::serve::{Fix, ServeOptions, Server};
+use tiercel_venue::serve::{Fix, ServeOptions, Server, Tls};
+use tiercel_venue::stage::StageThread;
 use tiercel_wire::fix::dictionary::Dictionary;
 use tiercel_wire::fix::message::decode;
 use tiercel_wire::fix::session::{MemoryStore, Store};
@@ -55,9 +57,7 @@ pub(super) struct FixClient {
 
 /// A venue that speaks FIX, and where: `ONE` and `TWO` may log on for the two accounts.
 pub(super) fn venue(change: impl FnOnce(&mut FixOptions)) -> (Venue, SocketAddr) {
-    let (listener, address) = listener();
-    let with_fix = |server, keys: &[String]| speaking(server, listener, keys, change);
-    (Venue::keyed(many_orders(), with_fix), address)
+    speaking(false, None, change)
 }
 
 /// Accounts may place as many orders as a test likes.
@@ -69,30 +69,68 @@ pub(super) fn many_orders() -> ServeOptions {
 
 /// The same, with the operator's gateway.
 pub(super) fn operated_venue() -> (Venue, SocketAddr) {
-    let (listener, address) = listener();
-    let with_fix = |server, keys: &[String]| speaking(server, listener, keys, |_| {});
-    (Venue::keyed_with_operator(many_orders(), with_fix), address)
+    speaking(true, None, |_| {})
 }
 
-pub(super) fn listener() -> (TcpListener, SocketAddr) {
+/// The same, over TLS.
+pub(super) fn secure_venue(tls: Tls) -> (Venue, SocketAddr) {
+    speaking(false, Some(tls), |_| {})
+}
+
+fn speaking(
+    has_operator: bool,
+    tls: Option<Tls>,
+    change: impl FnOnce(&mut FixOptions),
+) -> (Venue, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    (listener, address)
+    let with_fix = |server: Server, names: &[String]| {
+        let [one, two] = names else { panic!() };
+        let mut options = FixOptions {
+            sessions: vec![Identity::new("ONE", one), Identity::new("TWO", two)],
+            ..FixOptions::default()
+        };
+        change(&mut options);
+        let server = server.with_tls(tls);
+        let fix = Fix::new(options).unwrap();
+        let plan = fix.plan(listener, THREAD.get(), server.fix_shares());
+        (server, Some(plan))
+    };
+    (Venue::with_gateways(many_orders(), has_operator, with_fix), address)
 }
 
-pub(super) fn speaking(
-    server: Server,
-    listener: TcpListener,
-    keys: &[String],
-    change: impl FnOnce(&mut FixOptions),
-) -> Server {
-    let mut options = FixOptions {
-        sessions: vec![Identity::new("ONE", &keys[0]), Identity::new("TWO", &keys[1])],
-        ..FixOptions::default()
-    };
-    change(&mut options);
-    server.with_fix(Some(Fix::new(listener, options).unwrap()))
+thread_local! {
+    /// Where FIX runs in the venues that this test makes.
+    static THREAD: Cell<StageThread> = const { Cell::new(StageThread::Fused) };
 }
+
+/// Runs a test whose venues have FIX on that thread.
+pub(super) fn run_on(thread: StageThread, test: fn()) {
+    THREAD.set(thread);
+    test();
+}
+
+/// Tests of FIX on a thread of its own, and on the core's.
+macro_rules! on_each_thread {
+    ($($test:ident),+ $(,)?) => {
+        mod on_its_own_thread {
+            $(#[test]
+            fn $test() {
+                let wait = tiercel_sync::wait::WaitKind::SpinPark;
+                let own = tiercel_venue::stage::StageThread::Own { cpu: None, wait };
+                crate::it::fix_client::run_on(own, super::$test);
+            })+
+        }
+        mod on_the_cores_thread {
+            $(#[test]
+            fn $test() {
+                let fused = tiercel_venue::stage::StageThread::Fused;
+                crate::it::fix_client::run_on(fused, super::$test);
+            })+
+        }
+    };
+}
+pub(super) use on_each_thread;
 
 /// Every message has to be one for a client that checks it by the standard's dictionary, but for the
 /// venue's own fields.

@@ -1,14 +1,23 @@
 //! What becomes of orders over FIX, by the groups of scenarios of the standard's appendix D: each line
 //! is `ExecType OrdStatus ClOrdID OrigClOrdID CumQty LeavesQty` of a report, or a reject.
 
-use super::fix_client::{FixClient, time_text, venue};
+use super::fix_client::{FixClient, on_each_thread, time_text, venue};
 use super::http::now_ms;
+
+on_each_thread!(
+    a_replace_to_what_is_filled_ends_the_order_filled,
+    replaces_are_chained_without_waiting_for_answers,
+    what_happens_while_a_cancel_is_on_its_way_says_so,
+    orders_end_by_their_own_terms,
+    orders_are_cancelled_unasked_and_all_at_once,
+    lists_are_taken_whole_or_not_at_all,
+    books_and_trades_are_told_as_they_change,
+);
 
 fn order(name: &str, side: u8, rest: &str) -> String {
     format!("11={name}|55=BTCUSDT|54={side}|60={}|{rest}", time_text(now_ms()))
 }
 
-#[test]
 fn a_replace_to_what_is_filled_ends_the_order_filled() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -23,7 +32,6 @@ fn a_replace_to_what_is_filled_ends_the_order_filled() {
     assert_eq!(one.next().say(&[35, 39, 434, 102]), "9 2 1 0");
 }
 
-#[test]
 fn replaces_are_chained_without_waiting_for_answers() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -53,7 +61,6 @@ fn replaces_are_chained_without_waiting_for_answers() {
     assert!(told.get(58).contains("TimeInForce"), "{told:?}");
 }
 
-#[test]
 fn what_happens_while_a_cancel_is_on_its_way_says_so() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -82,7 +89,6 @@ fn what_happens_while_a_cancel_is_on_its_way_says_so() {
     assert_eq!(one.report(&[103, 37]), "I 8 nobody  0 0 5 NONE");
 }
 
-#[test]
 fn orders_end_by_their_own_terms() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -107,6 +113,7 @@ fn orders_end_by_their_own_terms() {
     assert_eq!(one.report(&[58]), "C C gtd  0 0 expired");
     // Post-only that would trade; an iceberg; a stop that is triggered.
     two.limit("again", 2, "1", "60000");
+    while two.report(&[]) != "0 0 again  0 1" {}
     one.send("D", &order("passive", 1, "38=1|40=2|44=60000|18=6|"));
     assert_eq!(one.report(&[58, 18]), "8 8 passive  0 0 WOULD_MATCH 6");
     one.send("D", &order("ice", 1, "38=1|40=2|44=59000|59=1|111=0.25|"));
@@ -117,7 +124,6 @@ fn orders_end_by_their_own_terms() {
     assert_eq!(one.report(&[40, 99]), "0 0 touch  0 0.1 J 58000");
 }
 
-#[test]
 fn orders_are_cancelled_unasked_and_all_at_once() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -143,7 +149,6 @@ fn orders_are_cancelled_unasked_and_all_at_once() {
     assert_eq!(one.next().say(&[35, 531, 532]), "r 0 1");
 }
 
-#[test]
 fn lists_are_taken_whole_or_not_at_all() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -195,7 +200,6 @@ fn lists_are_taken_whole_or_not_at_all() {
     assert_eq!(one.next().say(&[35, 66, 431]), "N bad 7");
 }
 
-#[test]
 fn books_and_trades_are_told_as_they_change() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();

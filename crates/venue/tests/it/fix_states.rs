@@ -7,8 +7,10 @@ use tiercel_types::command::{BustTrade, CorrectTrade, MassCancel, SetInstrumentS
 use tiercel_types::order::SideScope;
 use tiercel_types::{AccountId, Command, Event, InstrumentId, InstrumentState, TradeId};
 
-use super::fix_client::{FixClient, Told, operated_venue, time_text};
+use super::fix_client::{FixClient, Told, on_each_thread, operated_venue, time_text};
 use super::http::{Venue, now_ms};
+
+on_each_thread!(orders_change_as_the_standards_scenarios_have_it,);
 
 const SCENARIOS: &str = include_str!("../fix/order_states.txt");
 /// The first instrument of the demo market.
@@ -209,7 +211,6 @@ impl<'s> Play<'s> {
     }
 }
 
-#[test]
 fn orders_change_as_the_standards_scenarios_have_it() {
     let mut played = 0;
     for scenario in SCENARIOS.split("\n== ").skip(1) {

@@ -25,6 +25,7 @@ use tiercel_venue::pipeline::{
     Core, Delivery, Handle, PipelineOptions, Status, Submission, pipeline,
 };
 use tiercel_venue::serve::{ServeOptions, Server};
+use tiercel_venue::stage::{Stage, StagePlan, StageThread};
 
 /// One of the accounts: its key and how it signs.
 pub(super) struct Client {
@@ -242,35 +243,21 @@ impl Venue {
 
     /// With what `change` adds to the server. What the calling thread logs to, the venue does too.
     pub(super) fn custom(options: ServeOptions, change: impl FnOnce(Server) -> Server) -> Self {
-        Self::with_gateways(options, 1, |server, _| change(server))
-    }
-
-    /// The same; `change` is told the API keys of the two accounts.
-    pub(super) fn keyed(
-        options: ServeOptions,
-        change: impl FnOnce(Server, &[String]) -> Server,
-    ) -> Self {
-        Self::with_gateways(options, 1, change)
-    }
-
-    /// The same, with the operator's gateway.
-    pub(super) fn keyed_with_operator(
-        options: ServeOptions,
-        change: impl FnOnce(Server, &[String]) -> Server,
-    ) -> Self {
-        Self::with_gateways(options, 2, change)
+        Self::with_gateways(options, false, |server, _| (change(server), None))
     }
 
     /// With a second gateway, for commands of the operator. It is read with each of them, so that it
     /// holds the venue up after as many events as the outbox has.
     pub(super) fn with_operator(options: ServeOptions) -> Self {
-        Self::with_gateways(options, 2, |server, _| server)
+        Self::with_gateways(options, true, |server, _| (server, None))
     }
 
-    fn with_gateways(
+    /// With what `change` adds to the server, and a gateway that is a stage; it is told the API keys of
+    /// the two accounts.
+    pub(super) fn with_gateways(
         options: ServeOptions,
-        gateways: u16,
-        change: impl FnOnce(Server, &[String]) -> Server,
+        has_operator: bool,
+        change: impl FnOnce(Server, &[String]) -> (Server, Option<StagePlan>),
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -286,23 +273,37 @@ impl Venue {
             let parsed = Keys::parse(&text, |_| None).unwrap().get(name).unwrap();
             keys.add(name, Arc::into_inner(parsed).unwrap()).unwrap();
         }
+        let names: Vec<_> = made.iter().map(|key| key.api_key.clone()).collect();
+        let server = Server::new(listener, options, keys, Registry::new());
+        let (server, plan) = change(server, &names);
         let (core, mut handles) = pipeline(
             &PipelineOptions { durability: Durability::Memory, ..PipelineOptions::default() },
             MemoryLog::default(),
             FullEngine::new(EngineConfig::default()),
-            gateways,
+            1 + u16::from(has_operator) + u16::from(plan.is_some()),
         );
+        let mut models = Models::new(ModelLimits::default());
+        let stage = plan.map(|plan| {
+            let handle = handles.pop().unwrap();
+            ((plan.build)(handle, &models).unwrap(), plan.thread)
+        });
         let mut handle = handles.remove(0);
         let operator = handles.pop().map(Mutex::new);
         let status = handle.status();
         let halt = Arc::new(AtomicBool::new(false));
         let (logs, asked) = channel();
-        let core = run_core(core, Arc::clone(&halt), asked);
-        let mut models = Models::new(ModelLimits::default());
-        demo::open(&mut handle, &mut models).unwrap();
-        let names: Vec<_> = made.iter().map(|key| key.api_key.clone()).collect();
-        let server = change(Server::new(listener, options, keys, Registry::new()), &names);
         let log = tracing::dispatcher::get_default(Clone::clone);
+        let mut threads = Vec::new();
+        let fused = match stage {
+            Some((mut stage, StageThread::Own { .. })) => {
+                threads.push(std::thread::spawn(move || run_stage(&mut *stage)));
+                None
+            }
+            Some((stage, StageThread::Fused)) => Some(stage),
+            None => None,
+        };
+        threads.push(run_core(core, Arc::clone(&halt), asked, fused));
+        demo::open(&mut handle, &mut models).unwrap();
         let shell = std::thread::spawn(move || {
             tracing::dispatcher::with_default(&log, || server.run(handle, models).unwrap());
         });
@@ -315,7 +316,7 @@ impl Venue {
         let signs = Signs::Ed25519(Box::new(signing));
         let reader = Client { address, api_key: "reader".to_owned(), signs };
         let trader = reader.with_key("trader");
-        let threads = vec![core, shell];
+        threads.push(shell);
         Self { address, status, halt, logs, threads, operator, one, two, reader, trader }
     }
 
@@ -368,13 +369,32 @@ impl Drop for Venue {
     }
 }
 
+/// A stage on a thread of its own, until it is over.
+fn run_stage(stage: &mut dyn Stage) {
+    loop {
+        let now = Timestamp(now_ms() * 1_000_000);
+        let received = stage.receive(now).unwrap();
+        match stage.deliver(now) {
+            Ok(delivered) if received + delivered > 0 => {}
+            Ok(_) => stage.wait(Duration::from_millis(5)).unwrap(),
+            Err(_over) => return,
+        }
+    }
+}
+
 fn run_core(
     mut core: Core<MemoryLog>,
     halt: Arc<AtomicBool>,
     asked: Receiver<Sender<Logged>>,
+    mut fused: Option<Box<dyn Stage>>,
 ) -> JoinHandle<()> {
     std::thread::spawn(move || {
         loop {
+            let now = Timestamp(now_ms() * 1_000_000);
+            let mut work = 0;
+            if let Some(stage) = &mut fused {
+                work += stage.receive(now).unwrap() + stage.deliver(now).unwrap_or(0);
+            }
             for reply in asked.try_iter() {
                 let mut log = core.log().clone();
                 // What is acknowledged in memory alone can be read too.
@@ -388,12 +408,18 @@ fn run_core(
             if core.is_drained() {
                 break;
             }
-            let now = Timestamp(now_ms() * 1_000_000);
-            if core.poll(now).unwrap() == 0 {
+            work += core.poll(now).unwrap();
+            if work == 0 && fused.is_some() {
+                // A sleeping core hears no socket.
+                std::thread::sleep(Duration::from_micros(100));
+            } else if work == 0 {
                 core.idle(now, Duration::from_millis(5)).unwrap();
             }
         }
         core.finish();
+        if let Some(stage) = &mut fused {
+            run_stage(&mut **stage);
+        }
     })
 }
 

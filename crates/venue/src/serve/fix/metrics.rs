@@ -4,13 +4,17 @@ use std::io;
 
 use tiercel_telemetry::{Counter, Gauge, Registry, RegistryError};
 
+use crate::fix::Counts;
+
 /// Counters of all sessions.
 pub(super) struct FixMetrics {
-    pub(super) received: Counter,
-    pub(super) sent: Counter,
-    pub(super) refused: Counter,
+    received: Counter,
+    sent: Counter,
+    refused: Counter,
     pub(super) cut_off: Counter,
-    pub(super) sessions: Gauge,
+    sessions: Gauge,
+    /// As it was counted last.
+    counted: Counts,
 }
 
 impl FixMetrics {
@@ -33,6 +37,16 @@ impl FixMetrics {
                 "FIX connections that were ended because their client did not read.",
             )?,
             sessions: registry.gauge("fix_sessions", "FIX sessions with a connection.", &[])?,
+            counted: Counts::default(),
         })
+    }
+
+    /// Counts what came since the last time.
+    pub(super) fn count(&mut self, counts: Counts, connected: usize) {
+        let Counts { received, sent, refused } = std::mem::replace(&mut self.counted, counts);
+        self.received.add(counts.received - received);
+        self.sent.add(counts.sent - sent);
+        self.refused.add(counts.refused - refused);
+        self.sessions.set(connected as f64);
     }
 }
