@@ -13,6 +13,7 @@ mod it {
     mod binary_lines;
     mod binary_peer;
     mod binary_sockets;
+    mod binary_speech;
     mod faults;
     mod fix;
     mod fix_client;

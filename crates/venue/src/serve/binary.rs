@@ -29,6 +29,7 @@ use tiercel_wire::binary::LoginRefusal;
 use tiercel_wire::binary::session::{Gate, LoginRequest};
 use tracing::{debug, info};
 
+use super::framings::Framed;
 use super::metrics::DoorMetrics;
 use crate::accounts::Keys;
 use crate::binance::rate_limit::network_of;
@@ -72,6 +73,7 @@ impl Binary {
             info!(address = %listener.local_addr()?, ?thread, "the binary protocol is open");
             let gateway = handle.submitter.gateway();
             let sessions = Connections::new(lines, keys, &registry, gateway)?;
+            let sessions = Framed::new(sessions, options.connections_max);
             let limits = Limits {
                 connections: options.connections_max,
                 input_bytes: INPUT_BYTES,

@@ -34,6 +34,7 @@ mod connection;
 mod cors;
 mod fanout;
 mod fix;
+mod framings;
 mod gateway;
 mod hub;
 mod listen;

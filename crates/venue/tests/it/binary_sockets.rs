@@ -26,21 +26,22 @@ use tiercel_wire::binary::{LoginRefusal, MAKER, RECORD_SIZE};
 
 use crate::it::binary_lines::{self, check_answers, keys, random_request, secret};
 use crate::it::binary_peer::{Peer, Secret};
+use crate::it::binary_speech::{Line, Speech};
 use crate::it::http::now_ms;
 use crate::it::place::{MARKET, Place, SMALL_PIPELINE, limit, replay, setup, store_options};
 
-const OWN: StageThread = StageThread::Own { cpu: None, wait: WaitKind::SpinPark };
+pub(crate) const OWN: StageThread = StageThread::Own { cpu: None, wait: WaitKind::SpinPark };
 /// How long anything may take on a machine that has much else to do.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 fn now() -> Timestamp {
     Timestamp(now_ms() * 1_000_000)
 }
 
 /// A venue on the files of a folder, which speaks the binary protocol.
-struct Venue {
+pub(crate) struct Venue {
     running: Option<Running<FileStorage>>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     keys: Keys,
     registry: Registry,
     /// Reads on, so that the core never waits for it.
@@ -48,7 +49,11 @@ struct Venue {
 }
 
 impl Venue {
-    fn start(path: &Path, thread: StageThread, change: impl FnOnce(&mut BinaryOptions)) -> Self {
+    pub(crate) fn start(
+        path: &Path,
+        thread: StageThread,
+        change: impl FnOnce(&mut BinaryOptions),
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let options = store_options(Some(300));
@@ -97,39 +102,45 @@ impl Drop for Venue {
 /// A client and its socket.
 pub(crate) struct Dial {
     pub(crate) peer: Peer,
-    stream: Option<TcpStream>,
+    speech: Speech,
+    line: Option<Line>,
     chunk: Vec<u8>,
+    records: Vec<u8>,
 }
 
 impl Dial {
-    fn new(at: usize, cancel_on_disconnect: bool) -> Self {
+    pub(crate) fn new(at: usize, cancel_on_disconnect: bool) -> Self {
         let peer = Peer::new(&format!("key-{at}"), secret(at), cancel_on_disconnect);
         Self::of(peer)
     }
 
     fn of(peer: Peer) -> Self {
-        Self { peer, stream: None, chunk: vec![0; 64 << 10] }
+        let chunk = vec![0; 64 << 10];
+        Self { peer, speech: Speech::Records, line: None, chunk, records: Vec::new() }
     }
 
-    fn connect(&mut self, address: SocketAddr) {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    /// The same in other words.
+    pub(crate) fn speaking(mut self, speech: Speech) -> Self {
+        self.speech = speech;
+        self
+    }
+
+    pub(crate) fn connect(&mut self, address: SocketAddr) {
+        self.line = Some(Line::new(self.speech, address));
+        self.records.clear();
         self.peer.connected(now());
-        self.stream = Some(stream);
     }
 
     fn hang_up(&mut self) {
-        self.stream = None;
+        self.line = None;
         self.peer.closed();
     }
 
     /// Sends what there is and reads once; false when the connection has ended.
     fn turn(&mut self) -> bool {
-        let Some(stream) = &mut self.stream else { return false };
-        let bytes = self.peer.take();
-        let sent = stream.write_all(&bytes);
-        let count = match stream.read(&mut self.chunk) {
+        let Some(line) = &mut self.line else { return false };
+        let sent = line.send(self.peer.take(), usize::MAX);
+        let count = match line.receive(&mut self.chunk, &mut self.records) {
             Ok(count) => count,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 self.peer.session.tick(now(), &mut self.peer.store);
@@ -137,7 +148,8 @@ impl Dial {
             }
             Err(_) => 0,
         };
-        self.peer.hear(now(), &self.chunk[..count]);
+        self.peer.hear(now(), &self.records);
+        self.records.clear();
         if count == 0 {
             self.hang_up();
         }
@@ -145,7 +157,7 @@ impl Dial {
     }
 
     #[track_caller]
-    fn until(&mut self, what: impl Fn(&Peer) -> bool) {
+    pub(crate) fn until(&mut self, what: impl Fn(&Peer) -> bool) {
         let begin = Instant::now();
         while !what(&self.peer) {
             self.turn();
@@ -172,7 +184,7 @@ impl Dial {
 
     /// Asks, and waits for so many answers.
     #[track_caller]
-    fn ask(
+    pub(crate) fn ask(
         &mut self,
         command: impl Into<tiercel_types::Command>,
         answers: usize,
@@ -191,20 +203,22 @@ impl Dial {
 
 #[test]
 fn orders_trade_on_each_thread_by_each_reactor_and_answers_survive_a_restart() {
-    for (thread, reactor) in [
-        (OWN, ReactorKind::Busy),
-        (OWN, ReactorKind::IoUring),
-        (StageThread::Fused, ReactorKind::Busy),
-        (StageThread::Fused, ReactorKind::IoUring),
+    for (thread, reactor, speech) in [
+        (OWN, ReactorKind::Busy, Speech::Records),
+        (OWN, ReactorKind::IoUring, Speech::FlatBuffers),
+        (OWN, ReactorKind::Busy, Speech::WebSocket),
+        (StageThread::Fused, ReactorKind::Busy, Speech::FlatBuffers),
+        (StageThread::Fused, ReactorKind::IoUring, Speech::Records),
+        (StageThread::Fused, ReactorKind::IoUring, Speech::WebSocket),
     ] {
         let place = Place::new("binary-sockets");
         let start = || Venue::start(place.path(), thread, |options| options.reactor = reactor);
         let mut venue = start();
-        let mut one = Dial::new(0, false).logged_on(venue.address);
-        let mut two = Dial::new(1, true).logged_on(venue.address);
+        let mut one = Dial::new(0, false).speaking(speech).logged_on(venue.address);
+        let mut two = Dial::new(1, true).speaking(speech).logged_on(venue.address);
         let fields = ["client_id", "request", "open_qty", "reason"];
         let bid = one.ask(limit(1, Side::Buy, 1_000, 5, "bid"), 1, &fields);
-        assert_eq!(bid, ["accepted bid 1"], "{thread:?} {reactor:?}");
+        assert_eq!(bid, ["accepted bid 1"], "{thread:?} {reactor:?} {speech:?}");
         let ask = two.ask(limit(2, Side::Sell, 1_000, 2, "ask"), 2, &fields);
         assert_eq!(ask, ["accepted ask 1", "executed 0"]);
         one.until(|peer| !peer.ear.heard.is_empty());
@@ -213,9 +227,8 @@ fn orders_trade_on_each_thread_by_each_reactor_and_answers_survive_a_restart() {
         assert_eq!(two.ask(limit(2, Side::Sell, 1_100, 2, "rest"), 1, &[]), ["accepted"]);
         // Half a message at a time.
         one.peer.ask(now(), &binary_lines::cancel(0, "bid"));
-        for byte in one.peer.take() {
-            one.stream.as_mut().unwrap().write_all(&[byte]).unwrap();
-        }
+        let bytes = one.peer.take();
+        one.line.as_mut().unwrap().send(bytes, 1).unwrap();
         assert_eq!(one.hear(1, &fields), ["cancelled 2 cancelled"]);
         one.ask(limit(1, Side::Buy, 900, 5, "left"), 1, &[]);
         venue.stop();
@@ -264,7 +277,7 @@ fn who_may_not_log_on_is_refused_and_who_may_no_longer_is_logged_out() {
         assert_eq!((answer.len(), answer[0]), (RECORD_SIZE, 5), "login_refused");
     }
     // A session that breaks the protocol hears why, and only its connection ends.
-    one.stream.as_mut().unwrap().write_all(&[0xee; RECORD_SIZE]).unwrap();
+    one.line.as_mut().unwrap().stream().write_all(&[0xee; RECORD_SIZE]).unwrap();
     one.until(|peer| !peer.session.is_connected());
     let mut one = one.logged_on(venue.address);
     assert_eq!(one.ask(limit(1, Side::Buy, 900, 1, "a"), 1, &["request"]), ["accepted 1"]);
@@ -332,7 +345,7 @@ fn a_client_that_does_not_read_gets_everything_when_it_does_and_holds_up_nobody(
         account: tiercel_types::AccountId(1),
         client_order_id: tiercel_types::ClientOrderId::EMPTY,
     };
-    let mut stream = slow.stream.as_ref().unwrap().try_clone().unwrap();
+    let mut stream = slow.line.as_ref().unwrap().stream().try_clone().unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     for at in 0..ASKED / 100 {
         for _ in 0..100 {
