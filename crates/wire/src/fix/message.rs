@@ -166,7 +166,7 @@ fn read_long_tag(bytes: &[u8], at: usize) -> Result<(Tag, usize), IndexError> {
 
 /// Where the field whose value begins at `start` ends; the length of `bytes` if it does not.
 #[inline(always)]
-fn find_end(bytes: &[u8], start: usize) -> usize {
+pub(super) fn find_end(bytes: &[u8], start: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let mut at = start;
