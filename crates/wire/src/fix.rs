@@ -35,7 +35,7 @@ pub const SOH: u8 = 0x01;
 /// The sum that ends a message: all bytes before it, modulo 256.
 #[inline]
 pub fn checksum(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte))
+    crate::piece::sum(bytes)
 }
 
 /// A message of that version and body, with bars for the ends of the body's fields.

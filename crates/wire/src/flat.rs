@@ -147,18 +147,18 @@ pub fn decode(message: &[u8], framing: Framing, records: &mut Vec<u8>) -> Result
     if count > EXTENSIONS_MAX {
         return Err(Refusal::Extensions { count });
     }
+    let start = records.len();
+    records.resize(start + (1 + count) * RECORD_SIZE, 0);
+    let (group, _) = records[start..].as_chunks_mut::<RECORD_SIZE>();
+    let Some((first, rest)) = group.split_first_mut() else { return Ok(()) };
     header.extensions = count as u8;
-    let mut record = [0; RECORD_SIZE];
-    record[..HEADER_SIZE].copy_from_slice(header.as_bytes());
-    table::read_message(&message, &mut record);
-    records.extend_from_slice(&record);
+    first[..HEADER_SIZE].copy_from_slice(header.as_bytes());
+    table::read_message(&message, first);
     header.extensions = 0;
-    for extension in extensions.into_iter().flatten() {
+    for (extension, record) in extensions.into_iter().flatten().zip(rest) {
         header.kind = extension.body_type().0;
         record[..HEADER_SIZE].copy_from_slice(header.as_bytes());
-        record[HEADER_SIZE..].fill(0);
-        table::read_extension(&extension, &mut record);
-        records.extend_from_slice(&record);
+        table::read_extension(&extension, record);
     }
     Ok(())
 }

@@ -14,5 +14,6 @@ pub mod glimpse;
 pub mod itch;
 pub mod mold;
 pub mod ouch;
+mod piece;
 pub mod soup;
 pub mod store;

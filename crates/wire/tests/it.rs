@@ -11,6 +11,7 @@ mod it {
     mod fix_session;
     mod flat;
     mod flat_schema;
+    mod fuzz_seeds;
     mod itch;
     mod itch_peer;
     mod mold;

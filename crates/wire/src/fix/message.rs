@@ -6,6 +6,7 @@ use super::frame::TRAILER_BYTES;
 use super::tag::{self, Tag};
 use super::value;
 use super::{Frame, SOH};
+use crate::piece::places;
 
 /// A field: its tag, and where its value lies in the message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,9 +72,11 @@ impl Decoder {
     ) -> Result<Message<'m>, IndexError> {
         let end = bytes.len().saturating_sub(TRAILER_BYTES);
         let (mut at, mut count) = (body, 0);
+        let mut ends = Ends::from(bytes, body);
         while at < end {
             let (tag, start) = read_tag(bytes, at)?;
-            let stop = find_end(bytes, start);
+            // A tag has no end of a field in it: the next is its value's.
+            let stop = ends.next();
             if stop >= end {
                 return Err(IndexError::Tag { at });
             }
@@ -85,6 +88,7 @@ impl Decoder {
             if has_data_behind(tag) {
                 let length = value::unsigned(&bytes[start..stop]);
                 at = self.data(bytes, at, end, (tag, length), &mut count)?;
+                ends = Ends::from(bytes, at);
             }
         }
         Ok(Message { bytes, fields: &self.fields[..count] })
@@ -162,6 +166,51 @@ fn read_long_tag(bytes: &[u8], at: usize) -> Result<(Tag, usize), IndexError> {
     let length = rest.iter().take(12).position(|byte| *byte == b'=').ok_or(error)?;
     let number = value::integer(&rest[..length]).and_then(|tag| i32::try_from(tag).ok());
     Ok((Tag(number.ok_or(error)?), at + length + 1))
+}
+
+/// The ends of fields from a place on, 64 bytes at a time.
+struct Ends<'m> {
+    bytes: &'m [u8],
+    /// Where the 64 bytes begin, and which of their ends are not told yet.
+    block: usize,
+    left: u64,
+}
+
+impl<'m> Ends<'m> {
+    #[inline(always)]
+    fn from(bytes: &'m [u8], block: usize) -> Self {
+        Self { bytes, block, left: Self::places(bytes, block) }
+    }
+
+    /// The ends among the 64 bytes that begin there, or among the last.
+    #[inline(always)]
+    fn places(bytes: &[u8], block: usize) -> u64 {
+        let rest = bytes.get(block..).unwrap_or_default();
+        match (rest.first_chunk(), bytes.last_chunk()) {
+            (Some(whole), _) => places(SOH, whole),
+            (None, Some(last)) if !rest.is_empty() => places(SOH, last) >> (64 - rest.len()),
+            _ => {
+                let mut few = [0; 64];
+                few[..rest.len()].copy_from_slice(rest);
+                places(SOH, &few)
+            }
+        }
+    }
+
+    /// The next one; the number of all bytes behind the last.
+    #[inline(always)]
+    fn next(&mut self) -> usize {
+        while self.left == 0 {
+            self.block += 64;
+            if self.block >= self.bytes.len() {
+                return self.bytes.len();
+            }
+            self.left = Self::places(self.bytes, self.block);
+        }
+        let at = self.block + self.left.trailing_zeros() as usize;
+        self.left &= self.left - 1;
+        at
+    }
 }
 
 /// Where the field whose value begins at `start` ends; the length of `bytes` if it does not.

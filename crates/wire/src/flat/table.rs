@@ -20,6 +20,7 @@ use crate::binary::{
     self, Body, Flag, HEADER_SIZE, IdRole, LoginRefusal, LogoutReason, Opaque, RECORD_SIZE,
     RejectSource, SignatureScheme, Text, TradeChange,
 };
+use crate::piece::padded;
 
 type Builder = FlatBufferBuilder<'static>;
 
@@ -191,6 +192,11 @@ impl ToRecord for bool {
 impl ToRecord for &[u8] {
     #[inline(always)]
     fn put(self, field: &mut [u8]) {
+        // The client id of nearly every message.
+        if let (Ok(field), Some(padded)) = (<&mut [u8; 16]>::try_from(&mut *field), padded(self)) {
+            *field = padded;
+            return;
+        }
         match field.get_mut(..self.len()) {
             Some(place) => place.copy_from_slice(self),
             None => field.fill(u8::MAX),
@@ -256,11 +262,11 @@ macro_rules! tables {
         tables!(@read read_extension Extension $($name $body_as { $($field),* })+);
     };
     (@read $function:ident $holder:ident $($name:ident $body_as:ident { $($field:ident),* })+) => {
-        /// Puts the body of a table into a record, whose body is zeros. Of a body that no record
-        /// has, they stay.
+        /// Puts the body of a table into a record, which has its kind, and zeros as a body. Of a body
+        /// that no record has, they stay.
         #[inline]
         pub(super) fn $function(holder: &schema::$holder<'_>, record: &mut [u8; RECORD_SIZE]) {
-            match holder.body_type() {
+            match schema::Body(record[0]) {
                 $(schema::Body::$name => {
                     let Some(_table) = holder.$body_as() else { return };
                     $({

@@ -1,0 +1,8 @@
+//! Any bytes as a message of OUCH, of either direction.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tiercel_testkit::fuzz_wire;
+
+fuzz_target!(|bytes: &[u8]| fuzz_wire::ouch(bytes));
