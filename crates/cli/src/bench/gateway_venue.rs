@@ -64,7 +64,7 @@ impl Venue {
         let text = format!(
             "[store]\npath = \"{}\"\ndurability = \"{durability}\"\n[http]\naddress = \"127.0.0.1:0\"\n\
              [binary]\naddress = \"127.0.0.1:0\"\nthread = \"core\"\n\
-             [threads]\ncore_cpu = {cpu}\n[log]\nlevels = \"warn\"\n",
+             [threads]\nwait = \"busy-spin\"\ncore_cpu = {cpu}\n[log]\nlevels = \"warn\"\n",
             path.join("store").display()
         );
         std::fs::write(&config, text)?;

@@ -101,6 +101,8 @@ struct Stage<L: EventLog> {
     within_submission: bool,
     /// Commands that were taken from the ring.
     taken: u64,
+    /// The time of this turn.
+    now: Timestamp,
     probe: Option<Probe>,
 }
 
@@ -126,6 +128,7 @@ impl<L: EventLog> Core<L> {
             failure: None,
             within_submission: false,
             taken: 0,
+            now: Timestamp(0),
             probe: None,
         };
         Self { to_append, to_match, stage, sleeper: None }
@@ -155,6 +158,7 @@ impl<L: EventLog> Core<L> {
     ) -> Result<usize, CoreError> {
         let Self { to_append, to_match, stage, .. } = self;
         stage.check()?;
+        stage.now = now;
         let mut work = stage.drive_log()?;
         let taken = to_append.poll_max(TURN, |entry, _, _| {
             stage.append(entry.origin, &entry.command, now);
@@ -191,6 +195,7 @@ impl<L: EventLog> Core<L> {
             return self.stage.wait_for_log();
         }
         let Self { to_append, stage, sleeper, .. } = self;
+        stage.outbox.ring_all(now);
         let due = stage.engine.next_due().map(|due| due.0.saturating_sub(now.0));
         let longest = due.map_or(longest, |ns| longest.min(Duration::from_nanos(ns)));
         let sleeper = match sleeper {
@@ -281,7 +286,7 @@ impl<L: EventLog> Stage<L> {
         let last = self.sequencer.last().sequence;
         self.shared.tell(last, log.durable_sequence(), log.pending_bytes());
         self.shared.tell_queues(self.taken, self.outbox.produced());
-        self.outbox.release(acknowledged);
+        self.outbox.release(acknowledged, self.now);
         if let Some(probe) = &mut self.probe {
             probe.released(acknowledged);
         }
@@ -400,6 +405,7 @@ impl<L: EventLog> Stage<L> {
                         self.release();
                     }
                     read();
+                    self.outbox.ring_all(self.now);
                     looks += 1;
                     if looks > LOOKS {
                         std::thread::sleep(NAP);

@@ -94,6 +94,12 @@ impl Deliveries {
         read
     }
 
+    /// It sleeps on for a millisecond at most while nothing of its own gateway's is among what can be
+    /// read. For a reader that only looks on while others trade: waking it costs them microseconds.
+    pub fn be_patient(&self) {
+        self.shared.be_patient(self.index);
+    }
+
     /// Ready when there is something to read, or never will be again: for a task.
     pub fn poll_ready(&self, context: &Context<'_>) -> Poll<()> {
         self.shared.readers[self.index].poll(context, || self.gate.is_ready())

@@ -20,7 +20,7 @@ use tiercel_sync::disruptor::{
 };
 use tiercel_sync::wait::BusySpin;
 use tiercel_types::event::TimeAdvanced;
-use tiercel_types::{AccountId, Event, EventHeader, EventRef};
+use tiercel_types::{AccountId, Event, EventHeader, EventRef, Timestamp};
 
 use super::status::Shared;
 use super::submission::Origin;
@@ -84,7 +84,16 @@ pub(crate) struct Outbox {
     /// The command whose events are being written.
     sequence: u64,
     released: u64,
+    /// By reader: whether its gateway handed in what was written since it was rung last.
+    asked: u64,
+    /// Patient readers were not rung for what was released since: then, and of how many events.
+    rung: (Timestamp, u64),
+    is_owed: bool,
 }
+
+/// How long a patient reader waits for what others did, at most; and how many events wait for it.
+const PATIENCE_NS: u64 = 1_000_000;
+const PATIENCE_EVENTS: u64 = 1_024;
 
 /// Why an event was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +123,17 @@ pub(crate) fn outbox(
     }
     let ends = vec![0; 2 * capacity.next_power_of_two()].into();
     let shared = Arc::clone(shared);
-    let outbox = Outbox { ring: graph.build(), shared, produced: 0, ends, sequence, released: 0 };
+    let outbox = Outbox {
+        ring: graph.build(),
+        shared,
+        produced: 0,
+        ends,
+        sequence,
+        released: 0,
+        asked: 0,
+        rung: (Timestamp(0), 0),
+        is_owed: false,
+    };
     (outbox, consumers)
 }
 
@@ -141,6 +160,7 @@ impl Outbox {
         match self.ring.try_publish(write) {
             Ok(_) => {
                 self.produced += 1;
+                self.asked |= 1 << (origin.gateway.wrapping_sub(1) % 64);
                 Ok(())
             }
             Err(PublishError::Full) => Err(PushError::Full),
@@ -165,18 +185,36 @@ impl Outbox {
     /// written, those that are there: a cascade may be larger than the ring. True if that is more
     /// than before.
     #[inline]
-    pub(crate) fn release(&mut self, acknowledged: u64) -> bool {
+    pub(crate) fn release(&mut self, acknowledged: u64, now: Timestamp) -> bool {
         let up_to = if acknowledged >= self.sequence {
             self.produced
         } else {
             self.ends[acknowledged as usize & (self.ends.len() - 1)]
         };
-        if up_to <= self.released {
-            return false;
+        let is_more = up_to > self.released;
+        if is_more {
+            self.released = up_to;
+            self.shared.release(up_to);
+            self.is_owed = self.shared.ring_some(self.asked);
+            if up_to == self.produced {
+                self.asked = 0;
+            }
         }
-        self.released = up_to;
-        self.shared.release(up_to);
-        true
+        if self.is_owed {
+            let (then, events) = self.rung;
+            if now.0.saturating_sub(then.0) >= PATIENCE_NS || up_to - events >= PATIENCE_EVENTS {
+                self.ring_all(now);
+            }
+        }
+        is_more
+    }
+
+    /// Rings whoever was not rung: nobody may call again for long.
+    pub(crate) fn ring_all(&mut self, now: Timestamp) {
+        if std::mem::take(&mut self.is_owed) {
+            self.rung = (now, self.released);
+            self.shared.ring_readers();
+        }
     }
 }
 
@@ -239,16 +277,40 @@ mod tests {
             if result.is_ok() {
                 outbox.end();
             }
-            (result, outbox.release(10))
+            (result, outbox.release(10, Timestamp(0)))
         };
         for sequence in 11..15 {
             assert_eq!(write(sequence), (Ok(()), false));
         }
         assert_eq!(write(15), (Err(PushError::Full), false));
         assert_eq!(gate.poll(9, |_| {}), Ok(0));
-        assert!(outbox.release(12) && !outbox.release(11));
+        assert!(outbox.release(12, Timestamp(0)) && !outbox.release(11, Timestamp(0)));
         assert_eq!(gate.poll(9, |_| {}), Ok(2));
-        assert!(outbox.release(14));
+        assert!(outbox.release(14, Timestamp(0)));
         assert_eq!(gate.poll(9, |_| {}), Ok(2));
+    }
+
+    #[test]
+    fn patient_readers_are_rung_for_their_own_and_for_others_in_time() {
+        let shared = Shared::new(2, 0);
+        let (mut outbox, _readers) = outbox(64, 2, 0, &shared);
+        shared.be_patient(1);
+        let (header, event) = (EventHeader::default(), TimeAdvanced::default());
+        let mut write = |sequence, gateway, now| {
+            outbox.begin(sequence);
+            let origin = Origin { gateway, ..Origin::default() };
+            outbox.push(origin, &header, EventRef::TimeAdvanced(&event)).unwrap();
+            outbox.end();
+            outbox.release(sequence, Timestamp(now));
+            outbox.is_owed
+        };
+        let begin = 10 * PATIENCE_NS;
+        assert!(!write(1, 1, begin), "nobody was rung before: now everybody is");
+        assert!(write(2, 1, begin + 1) && write(3, 1, begin + PATIENCE_NS - 1));
+        assert!(!write(4, 1, begin + PATIENCE_NS), "it has waited long enough");
+        assert!(!write(5, 2, begin + PATIENCE_NS + 1), "its own gateway's");
+        assert!(write(6, 1, begin + PATIENCE_NS + 2));
+        outbox.ring_all(Timestamp(0));
+        assert!(!outbox.is_owed);
     }
 }

@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) core: Bell,
     /// One for each reader.
     pub(crate) readers: Box<[Bell]>,
+    /// Readers that are rung at once only for what their own gateway handed in.
+    patient: Box<[AtomicBool]>,
 }
 
 impl Shared {
@@ -80,6 +82,7 @@ impl Shared {
             over: AtomicBool::new(false),
             core: Bell::default(),
             readers: (0..readers).map(|_| Bell::default()).collect(),
+            patient: (0..readers).map(|_| AtomicBool::new(false)).collect(),
         })
     }
 
@@ -123,11 +126,30 @@ impl Shared {
         self.failure.get().map(String::as_str)
     }
 
+    /// Shows events. They are not rung for.
     #[inline]
     pub(crate) fn release(&self, events: u64) {
         // Release, with `released`: the events are written, and their commands durable.
         self.released.store(events, Ordering::Release);
-        self.ring_readers();
+    }
+
+    /// Rings for readers who do not wait, and for those whose bit is set; whether others are left.
+    #[inline]
+    pub(crate) fn ring_some(&self, asked: u64) -> bool {
+        let mut left = false;
+        for (at, (bell, patient)) in self.readers.iter().zip(&self.patient).enumerate() {
+            // Relaxed: one that has just become patient is rung once more.
+            if patient.load(Ordering::Relaxed) && asked & 1 << (at % 64) == 0 {
+                left = true;
+            } else {
+                bell.ring();
+            }
+        }
+        left
+    }
+
+    pub(crate) fn be_patient(&self, reader: usize) {
+        self.patient[reader].store(true, Ordering::Relaxed);
     }
 
     #[inline]
@@ -135,7 +157,8 @@ impl Shared {
         self.released.load(Ordering::Acquire)
     }
 
-    fn ring_readers(&self) {
+    #[inline]
+    pub(crate) fn ring_readers(&self) {
         for reader in &self.readers {
             reader.ring();
         }

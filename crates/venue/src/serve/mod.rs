@@ -257,6 +257,7 @@ pub fn serve(
 
 /// Folds events as they come, until none will come any more, and sends depth streams their diffs.
 async fn fold(mut deliveries: Deliveries, shared: &Shared) {
+    deliveries.be_patient();
     let mut beats = interval(DEPTH_BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut beat = 0_u32;

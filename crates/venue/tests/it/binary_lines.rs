@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use ed25519_dalek::SigningKey;
-use tiercel_journal::{Durability, Entry, EventLog, LogCursor, MemoryLog};
+use tiercel_journal::{Durability, Entry, EventLog, IoOptions, LogCursor, MemoryLog, Options};
 use tiercel_matching::FullEngine;
+use tiercel_testkit::counting_allocator::{allocations, alone};
 use tiercel_testkit::random::Random;
 use tiercel_testkit::soak;
 use tiercel_types::command::{AmendOrder, CountdownCancel, MassCancel, QueryOrder, ReplaceOrder};
@@ -20,15 +21,18 @@ use tiercel_venue::binance::signature::Verifier;
 use tiercel_venue::binary::{BinaryOptions, LineId, Lines, Recovering, login};
 use tiercel_venue::models::{ModelLimits, Models};
 use tiercel_venue::open_orders::{OpenOrderLimits, OpenOrdersHere};
-use tiercel_venue::pipeline::{Core, Handle, PipelineOptions, Submission, pipeline};
+use tiercel_venue::pipeline::{Core, Delivery, Handle, PipelineOptions, Submission, pipeline};
 use tiercel_venue::replica::Replica;
+use tiercel_venue::store::{self, StoreOptions};
 use tiercel_wire::binary::session::Gate;
 use tiercel_wire::binary::{
-    Body, ClientId, Kind, NewOrder, NewOrderList, OrderTrigger, RESTING, Request,
+    Body, ClientId, Kind, NewOrder, NewOrderList, OrderTrigger, RECORD_SIZE, RESTING, Request,
 };
 
 use crate::it::binary_peer::{Heard, Peer, Secret};
-use crate::it::place::{MARKET, Place, SMALL_ENGINE, SMALL_PIPELINE, limit, setup};
+use crate::it::place::{
+    MARKET, Place, SMALL_ENGINE, SMALL_PIPELINE, ask, limit, setup, store_options,
+};
 
 /// A venue's core and its binary sessions; two clients of two accounts.
 struct Desk {
@@ -663,4 +667,71 @@ fn a_process_killed_at_any_moment_loses_nothing_and_does_nothing_twice() {
     for seed in soak::rounds("binary_killed", 12) {
         live(seed, "binary-killed");
     }
+}
+
+#[test]
+fn requests_and_answers_allocate_nothing_after_warm_up() {
+    const ROUNDS: u64 = 3_000;
+    let this = "it::binary_lines::requests_and_answers_allocate_nothing_after_warm_up";
+    alone(this, || {
+        let place = Place::new("binary-allocation");
+        let journal = Options { segment_size: 64 << 20, ..Options::default() };
+        let stored = StoreOptions { journal, ..store_options(None) };
+        let opened = store::open(place.path(), IoOptions::default(), &stored).unwrap();
+        let (mut core, mut handles) = pipeline(&OPTIONS, opened.journal, opened.engine, 1);
+        let mut handle = handles.remove(0);
+        for command in setup() {
+            ask(&mut core, &mut handle, 1, &[command]);
+        }
+        let mut lines = Lines::open(options(&place), Timestamp(0)).unwrap();
+        let mut peer = Peer::new("key-0", secret(0), false);
+        let now = Timestamp(1_000_000);
+        let mut gate = Gate::new(now, [0; 32]);
+        peer.connected(now);
+        gate.received(now, &peer.take());
+        peer.hear(now, gate.output());
+        let (_, login) = gate.received(now, &peer.take());
+        let login = login.unwrap();
+        let (text, key) = login::verify(&keys(), &login).unwrap();
+        let line = lines.log_on(now, &login, (&text, key)).unwrap();
+        peer.hear(now, lines.line(line).session().output());
+        // Two orders that trade, one that rests, and its cancel; made before anything is counted.
+        let rounds: Vec<Vec<u8>> = (0..ROUNDS)
+            .map(|_| {
+                peer.ask(now, &limit(1, Side::Buy, 1_000, 1, "bid").into());
+                peer.ask(now, &limit(1, Side::Sell, 1_000, 1, "ask").into());
+                peer.ask(now, &limit(1, Side::Buy, 990, 1, "rest").into());
+                peer.ask(now, &cancel(0, "rest"));
+                peer.take()
+            })
+            .collect();
+        let mut go = |bytes: &[u8]| {
+            let mut told = 0;
+            assert_eq!(lines.received(line, now, bytes, &mut handle.submitter), bytes.len());
+            while told < 6 {
+                core.poll(now).unwrap();
+                if core.waits_for_log() {
+                    core.idle(now, std::time::Duration::ZERO).unwrap();
+                }
+                let tell = |delivery: &Delivery| lines.delivered(delivery, now, 1);
+                handle.deliveries.poll(usize::MAX, tell).unwrap();
+                while let Some(line) = lines.next_stirred() {
+                    let output = lines.line(line).session().output();
+                    told += output.len() / RECORD_SIZE;
+                    output.clear();
+                }
+                lines.save_checkpoint();
+            }
+            told
+        };
+        let (warm_up, counted) = rounds.split_at(ROUNDS as usize / 2);
+        let mut told: usize = warm_up.iter().map(|bytes| go(bytes)).sum();
+        let allocated = allocations(|| {
+            for bytes in counted {
+                told += go(bytes);
+            }
+        });
+        assert_eq!(allocated, 0, "{told} answers");
+        assert!(told as u64 >= 6 * ROUNDS, "it was work: {told}");
+    });
 }
