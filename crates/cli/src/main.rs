@@ -7,6 +7,7 @@ mod decode;
 mod demo;
 mod doctor;
 mod exit;
+mod feed;
 mod fix_client;
 mod fix_echo;
 mod journal;
@@ -15,7 +16,9 @@ mod session;
 mod stop;
 mod text;
 mod venue;
+mod venue_feed;
 mod venue_hints;
+mod venue_ouch;
 
 use std::process::ExitCode;
 
@@ -50,6 +53,8 @@ enum Run {
     Match(session::MatchArgs),
     /// Rebuild books from recorded market data: Nasdaq ITCH 5.0, Binance captures
     Replay(replay::ReplayArgs),
+    /// Record a feed of market data: ITCH 5.0 over `SoupBinTCP`, GLIMPSE or `MoldUDP64`
+    Feed(feed::FeedArgs),
     /// Look into a bus: print, count or verify its records
     Bus(bus::BusArgs),
     /// Print a capture of FIX, ITCH, OUCH or the binary protocol, a line for each message
@@ -73,6 +78,7 @@ fn main() -> ExitCode {
         Some(Run::Venue(args)) => venue::run(&args),
         Some(Run::Match(args)) => session::run(&args),
         Some(Run::Replay(args)) => replay::run(&args),
+        Some(Run::Feed(args)) => feed::run(&args),
         Some(Run::Bus(args)) => bus::run(&args),
         Some(Run::Decode(args)) => decode::run(&args),
         Some(Run::Bench(options)) => run_bench(&options),

@@ -28,7 +28,9 @@ use tiercel_venue::store::{self, Opened, StoreError, StoreOptions};
 
 use crate::exit::Exit;
 use crate::stop::Stop;
+use crate::venue_feed::{self, FeedArgs};
 use crate::venue_hints;
+use crate::venue_ouch;
 
 /// Run a venue on its store: what a restart finds, then REST and streams until Ctrl-C
 #[derive(Args, Debug)]
@@ -54,6 +56,11 @@ pub(crate) struct VenueArgs {
     /// A dictionary in `QuickFIX`'s XML that FIX messages are checked by, instead of the built-in one
     #[arg(long, value_name = "FILE")]
     fix_dictionary: Option<PathBuf>,
+    #[command(flatten)]
+    feed: FeedArgs,
+    /// Where OUCH 5.0 is served, instead of the configuration's; port 0: any that is free
+    #[arg(long, value_name = "ADDRESS")]
+    ouch: Option<SocketAddr>,
     /// The folder of the command log and the snapshots, instead of the configuration's; made if it is
     /// not there
     #[arg(long, value_name = "DIR")]
@@ -129,7 +136,7 @@ pub(crate) fn run(args: &VenueArgs) -> anyhow::Result<Exit> {
         opened.journal.close()?;
         return Ok(Exit::Ok);
     }
-    serve_until_stopped(args, &config, opened)
+    serve_until_stopped(args, &config, opened, &options)
 }
 
 /// Serves the opened store.
@@ -137,6 +144,7 @@ fn serve_until_stopped(
     args: &VenueArgs,
     config: &VenueConfig,
     opened: Opened<FileStorage>,
+    stores: &StoreOptions,
 ) -> anyhow::Result<Exit> {
     let pipeline = PipelineOptions { durability: config.durability, ..PipelineOptions::default() };
     let keys = match &config.keys_file {
@@ -161,18 +169,33 @@ fn serve_until_stopped(
     if args.dev {
         demo_keys = demo::keys(&keys).map_err(io::Error::other).context("secrets")?;
     }
+    let mut stages = Vec::new();
+    let mut told = Vec::new();
+    if let Some(feed) = &config.itch {
+        let (feed, addresses) = venue_feed::open(feed, &opened, stores, &registry)?;
+        stages.push(feed);
+        told.push(venue_feed::told(&addresses));
+    }
+    if let Some(ouch) = &config.ouch {
+        let (ouch, text) = venue_ouch::open(ouch, &keys, &demo_keys, &opened, stores)?;
+        stages.push(ouch);
+        told.push(text);
+    }
     let with_tls = tls.is_some();
     let server =
         Server::new(listener, config.serve.clone(), keys, registry).with_tls(tls).with_admin(admin);
     let (fix, fix_hints) = fix(args, config, &demo_keys, server.fix_shares())?.unzip();
     let binary = binary.map(|(binary, thread)| binary.plan(thread));
-    let stages = fix.into_iter().chain(binary).collect();
+    stages.extend(fix.into_iter().chain(binary));
     let (running, mut models, handles) = start_with(opened, &pipeline, run, 1, stages)?;
     let mut handle = handles.into_iter().next().context("the venue has one gateway")?;
     if args.dev && models.checkpoint().sequence == 0 {
         demo::open(&mut handle, &mut models)?;
     }
     tell(&venue_hints::told(address, with_tls, &demo_keys))?;
+    for text in told {
+        tell(&text)?;
+    }
     tell(&fix_hints.unwrap_or_default())?;
     tell(&binary_hint.map_or(String::new(), |at| venue_hints::binary(at, &demo_keys)))?;
 
@@ -300,10 +323,15 @@ fn configure(args: &VenueArgs) -> anyhow::Result<VenueConfig> {
     if args.no_snapshots {
         config.snapshots = None;
     }
+    args.feed.apply(&mut config, args.dev);
+    venue_ouch::apply(&mut config, args.ouch, args.dev);
     let addresses = [
         ("address", "http", args.address),
         ("fix", "fix", args.fix),
         ("binary", "binary", args.binary),
+        ("ouch", "ouch", args.ouch),
+        ("itch", "itch", args.feed.itch),
+        ("itch-requests", "itch", args.feed.itch_requests),
     ];
     for (name, table, address) in addresses {
         anyhow::ensure!(

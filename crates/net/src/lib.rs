@@ -24,6 +24,7 @@ pub mod fix;
 mod places;
 mod reactor;
 mod tuning;
+mod udp;
 #[allow(unsafe_code, reason = "operations that own what they point to")]
 mod uring;
 mod wake;
@@ -34,6 +35,7 @@ mod xdp;
 pub use busy::Busy;
 pub use reactor::{CloseReason, ConnectionId, Handler, Limits, Reactor};
 pub use tuning::{Keepalive, Refused, Tuning};
+pub use udp::Datagrams;
 pub use uring::{Polling, Uring};
 #[cfg(feature = "xdp")]
 pub use xdp::{Datagram, XdpCounts, XdpMode, XdpOptions, XdpReceiver};

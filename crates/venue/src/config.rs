@@ -2,7 +2,9 @@
 
 mod binary;
 mod fix;
+mod itch;
 mod lines;
+mod ouch;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,7 +17,9 @@ use tiercel_telemetry::{LogFormat, LogOptions};
 use toml::Spanned;
 
 use crate::binary::BinaryConfig;
+use crate::feed::FeedConfig;
 use crate::fix::FixConfig;
+use crate::ouch::OuchConfig;
 use crate::pipeline::SnapshotPolicy;
 use crate::serve::{ServeOptions, TlsOptions};
 
@@ -47,6 +51,10 @@ pub struct VenueConfig {
     pub fix: Option<FixConfig>,
     /// Where and how the binary protocol is served; `None`: nowhere.
     pub binary: Option<BinaryConfig>,
+    /// Where and how ITCH is served; `None`: nowhere.
+    pub itch: Option<FeedConfig>,
+    /// Where and how OUCH is served; `None`: nowhere.
+    pub ouch: Option<OuchConfig>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Where threads run.
@@ -106,6 +114,8 @@ impl Default for VenueConfig {
             admin: None,
             fix: None,
             binary: None,
+            itch: None,
+            ouch: None,
             log: LogConfig { levels: LogOptions::default().levels, format: LogFormat::Text },
             threads: ThreadConfig::default(),
         }
@@ -148,6 +158,8 @@ tables! {
         admin: AdminTable,
         fix: FixTable,
         binary: BinaryTable,
+        itch: ItchTable,
+        ouch: OuchTable,
         log: LogTable,
         threads: ThreadsTable,
     }
@@ -224,6 +236,33 @@ tables! {
         wait: Given<String>,
         cpu: Given<u64>,
     }
+    ItchTable {
+        address: Given<String>,
+        allow_remote: Option<bool>,
+        targets: Given<Vec<String>>,
+        interface: Given<String>,
+        hops: Given<u64>,
+        requests: Given<String>,
+        datagram_bytes_max: Given<u64>,
+        connections_max: Given<u64>,
+        send_timeout_s: Given<u64>,
+        store: Given<PathBuf>,
+        sessions_kept: Given<u64>,
+        thread: Given<String>,
+        cpu: Given<u64>,
+        wait: Given<String>,
+    }
+    OuchTable {
+        address: Given<String>,
+        allow_remote: Option<bool>,
+        store: Given<PathBuf>,
+        connections_max: Given<u64>,
+        send_timeout_s: Given<u64>,
+        sessions: Given<Vec<Spanned<OuchSessionTable>>>,
+        thread: Given<String>,
+        cpu: Given<u64>,
+        wait: Given<String>,
+    }
     LogTable { levels: Given<String>, format: Given<String> }
     ThreadsTable {
         wait: Given<String>,
@@ -248,6 +287,16 @@ struct SessionTable {
     hours: Option<String>,
 }
 
+/// Who may log on to OUCH, as a configuration says it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OuchSessionTable {
+    user: String,
+    api_key: String,
+    #[serde(default)]
+    cancel_on_disconnect: bool,
+}
+
 impl VenueConfig {
     /// Keeps the store in another folder, with what lies in it unless it is told another place.
     pub fn move_store(&mut self, folder: &Path) {
@@ -260,6 +309,16 @@ impl VenueConfig {
             && binary.options.store == self.store_path.join("binary")
         {
             binary.options.store = folder.join("binary");
+        }
+        if let Some(itch) = &mut self.itch
+            && itch.store == self.store_path.join("itch")
+        {
+            itch.store = folder.join("itch");
+        }
+        if let Some(ouch) = &mut self.ouch
+            && ouch.options.store.as_deref() == Some(&self.store_path.join("ouch"))
+        {
+            ouch.options.store = Some(folder.join("ouch"));
         }
         folder.clone_into(&mut self.store_path);
     }
@@ -287,6 +346,8 @@ impl VenueConfig {
         Ok(Self {
             fix: lines.fix(file.fix, &store_path, tls.is_some())?,
             binary: lines.binary(file.binary, &store_path)?,
+            itch: lines.itch(file.itch, &store_path)?,
+            ouch: lines.ouch(file.ouch, &store_path)?,
             store_path,
             durability: lines.durability(file.store.durability.as_ref())?,
             snapshots: lines.snapshots(&file.snapshots)?,

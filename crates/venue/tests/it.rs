@@ -15,6 +15,8 @@ mod it {
     mod binary_sockets;
     mod binary_speech;
     mod faults;
+    mod feed;
+    mod feed_client;
     mod fix;
     mod fix_client;
     mod fix_orders;
@@ -36,6 +38,7 @@ mod it {
     mod native_orders;
     mod native_stream;
     mod open_orders;
+    mod ouch;
     mod pipeline;
     mod place;
     mod raw_ws;

@@ -17,6 +17,7 @@ mod replay_signals;
 mod trees;
 mod usage;
 mod venue;
+mod venue_feed;
 mod venue_fix;
 mod venue_kill;
 mod venue_load;

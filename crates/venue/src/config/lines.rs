@@ -261,7 +261,11 @@ impl Lines<'_> {
         Ok(address)
     }
 
-    fn socket(&self, given: &Spanned<String>, key: &str) -> Result<SocketAddr, ConfigError> {
+    pub(super) fn socket(
+        &self,
+        given: &Spanned<String>,
+        key: &str,
+    ) -> Result<SocketAddr, ConfigError> {
         let what = "is an IP address and a port, such as 127.0.0.1:8080";
         given.as_ref().parse().map_err(|_| self.refuse(given, key, what))
     }
@@ -331,6 +335,21 @@ impl Lines<'_> {
             };
         }
         Ok(log)
+    }
+
+    /// An address of a table without TLS: beyond this machine only if the table says so.
+    pub(super) fn near(
+        &self,
+        (given, key): (&Spanned<String>, &str),
+        address: SocketAddr,
+        (table, allow_remote): (&str, Option<bool>),
+    ) -> Result<SocketAddr, ConfigError> {
+        if address.ip().is_loopback() || allow_remote == Some(true) {
+            return Ok(address);
+        }
+        let what =
+            format!("is one that other machines reach: that needs `{table}.allow_remote = true`");
+        Err(self.refuse(given, key, &what))
     }
 
     pub(super) fn threads(&self, table: &ThreadsTable) -> Result<ThreadConfig, ConfigError> {

@@ -28,6 +28,7 @@ use crate::binance::signature::Verifier;
 use crate::models::Models;
 use crate::open_orders::{self, OpenOrderRules, OpenOrders};
 use crate::pipeline::{Delivery, Submission, Submitter};
+use crate::secret::is_same;
 
 /// What a first message is answered with.
 pub enum Met {
@@ -351,12 +352,6 @@ fn check(
         },
         _ => refused,
     }
-}
-
-/// Compares in a time that does not tell where they differ.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let differs = one.iter().zip(other).fold(0, |all, (one, other)| all | (one ^ other));
-    one.len() == other.len() && differs == 0
 }
 
 /// A goodbye outside of the session: its numbers stay what they are.

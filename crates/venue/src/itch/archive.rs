@@ -171,6 +171,11 @@ impl Session {
         self.day
     }
 
+    /// The number of the message that comes next.
+    pub const fn next(&self) -> u64 {
+        self.messages + 1
+    }
+
     /// The last command whose messages are all there.
     pub const fn command(&self) -> u64 {
         self.position.command

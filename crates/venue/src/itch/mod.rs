@@ -25,5 +25,5 @@ pub use day::Day;
 pub use feed::Feed;
 pub use messages::Sink;
 pub use recover::{FeedError, open};
-pub use shown::{Shown, reference};
+pub use shown::{Shown, match_number, reference};
 pub use units::{Misfit, Units};

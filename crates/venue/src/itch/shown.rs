@@ -17,7 +17,7 @@ pub const fn reference(instrument: InstrumentId, update_id: u64) -> u64 {
 }
 
 /// The number by which a trade is told: that of its instrument, and its own.
-pub(super) const fn match_number(instrument: InstrumentId, trade: TradeId) -> u64 {
+pub const fn match_number(instrument: InstrumentId, trade: TradeId) -> u64 {
     (instrument.0 as u64) << 48 | (trade.0 & (CROSS - 1))
 }
 
