@@ -226,7 +226,9 @@ irq_affinity() {
         # Where it is really served counts, as the doctor has it.
         list=$(value_of "${file%/*}/effective_affinity_list" 2>/dev/null)
         [ -n "$list" ] || list=$(value_of "$file" 2>/dev/null)
-        lands=no
+        # One that is nowhere was left half written.
+        lands=yes
+        [ -z "$list" ] || lands=no
         for core in $(cores_of "$list"); do
             if grep -qxF -- "$core" <<<"$isolated"; then
                 lands=yes

@@ -202,6 +202,17 @@ fn a_run_that_was_killed_half_way_can_be_undone_and_repeated_and_an_undo_too() {
 }
 
 #[test]
+fn a_file_that_a_kill_left_empty_is_written_again() {
+    let whole = changed(UNTUNED);
+    assert_eq!(tune(&whole, &[]).code, 0);
+    let tree = changed(UNTUNED);
+    assert_eq!(tune(&tree, &[]).code, 0);
+    tree.write("proc/irq/25/smp_affinity_list", "");
+    assert_eq!(tune(&tree, &[]).code, 0);
+    assert_eq!(texts(&tree), texts(&whole));
+}
+
+#[test]
 fn the_first_values_are_kept_over_many_runs() {
     let tree = changed(UNTUNED);
     assert_eq!(tune(&tree, &[]).code, 0);
