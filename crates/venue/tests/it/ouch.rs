@@ -15,7 +15,7 @@ use tiercel_venue::binance::signature::Verifier;
 use tiercel_venue::itch::Day;
 use tiercel_venue::ouch::{OuchIdentity, OuchOptions, User};
 use tiercel_venue::ouch_door::OuchSessions;
-use tiercel_venue::pipeline::{Handle, Submission};
+use tiercel_venue::pipeline::Submission;
 use tiercel_venue::run::{RunOptions, Running, start_with};
 use tiercel_venue::stage::{StagePlan, StageThread};
 use tiercel_venue::store;
@@ -33,7 +33,7 @@ const SECRETS: [&str; 2] = ["first-secret-of-one", "other-secret-of-two"];
 /// connection.
 struct OuchVenue {
     running: Running<FileStorage>,
-    handle: Handle,
+    reader: std::thread::JoinHandle<()>,
     address: SocketAddr,
 }
 
@@ -74,20 +74,18 @@ impl OuchVenue {
                 }
             }
         }
-        Self { running, handle, address }
-    }
-
-    fn read(&mut self) {
-        self.handle.poll(usize::MAX, |_| {}).unwrap();
+        // So that the core never waits for it.
+        let reader = std::thread::spawn(move || {
+            while handle.poll(usize::MAX, |_| {}).is_ok() {
+                handle.deliveries.wait(Duration::from_secs(1));
+            }
+        });
+        Self { running, reader, address }
     }
 
     fn stop(self) {
-        let Self { running, mut handle, .. } = self;
-        std::thread::scope(|scope| {
-            let stopped = scope.spawn(|| running.stop());
-            while handle.poll(64, |_| {}).is_ok() {}
-            stopped.join().unwrap().unwrap();
-        });
+        self.running.stop().unwrap();
+        self.reader.join().unwrap();
     }
 }
 
@@ -397,7 +395,7 @@ fn answers_are_there_after_a_restart_and_numbers_go_on() {
     let place = Place::new("ouch-restart");
     let mut before = Vec::new();
     for round in 0..3_u32 {
-        let mut venue = OuchVenue::start(place.path());
+        let venue = OuchVenue::start(place.path());
         let mut one = OuchClient::log_on(venue.address, 0, 1);
         let told = one.words(before.len());
         assert_eq!(told[..before.len()], before, "round {round}");
@@ -413,7 +411,6 @@ fn answers_are_there_after_a_restart_and_numbers_go_on() {
         for number in next..next + 50 {
             one.enter(number, OuchSide::Buy, 1, 90_000 + u64::from(number));
             assert!(one.next().starts_with(&format!("OrderAccepted {number} ")));
-            venue.read();
         }
         // An order of before is known by its number.
         if round > 0 {
@@ -429,7 +426,7 @@ fn answers_are_there_after_a_restart_and_numbers_go_on() {
 #[test]
 fn only_who_knows_the_password_logs_on_and_noise_hurts_nobody_else() {
     let place = Place::new("ouch-noise");
-    let mut venue = OuchVenue::start(place.path());
+    let venue = OuchVenue::start(place.path());
     for (user, password) in
         [("ONE", "guess"), ("ONE", ""), ("NOBODY", SECRETS[0]), ("ONE", SECRETS[1])]
     {
@@ -479,7 +476,6 @@ fn only_who_knows_the_password_logs_on_and_noise_hurts_nobody_else() {
         } else {
             assert!(told.starts_with(&format!("Rejected {number} 261")), "{told}");
         }
-        venue.read();
         two.turn();
     }
     drop((two, streams));
