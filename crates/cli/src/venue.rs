@@ -41,7 +41,8 @@ pub(crate) struct VenueArgs {
     /// Print the default configuration, with what each key means, and do nothing else
     #[arg(long)]
     print_config: bool,
-    /// Two funded accounts with new keys, printed, and on an empty store the symbols BTCUSDT and ETHUSDT
+    /// Two funded accounts with new keys, printed, and on an empty store the symbols BTCUSDT and ETHUSDT;
+    /// without a configuration every gateway, each on a port that is free
     #[arg(long)]
     dev: bool,
     /// Where REST and streams are served, instead of the configuration's; port 0: any that is free
@@ -77,6 +78,13 @@ pub(crate) struct VenueArgs {
     /// Take no snapshots: one engine less in memory, and longer starts
     #[arg(long)]
     no_snapshots: bool,
+}
+
+impl VenueArgs {
+    /// Whether every gateway is opened, to try it: a configuration says itself which are.
+    const fn tries_all(&self) -> bool {
+        self.dev && self.config.is_none()
+    }
 }
 
 /// What a start found.
@@ -228,9 +236,9 @@ fn fix(
     let free = SocketAddr::from(([127, 0, 0, 1], 0));
     let store = Some(config.store_path.join("fix"));
     let options = FixOptions { store, ..FixOptions::default() };
-    let thread = StageThread::Own { cpu: None, wait: config.threads.wait };
+    let thread = StageThread::Own { cpu: None, wait: WaitKind::SpinPark };
     let trial = || FixConfig { address: free, options, thread };
-    let asked = args.dev || args.fix.is_some();
+    let asked = args.tries_all() || args.fix.is_some();
     let Some(mut fix) = config.fix.clone().or_else(|| asked.then(trial)) else { return Ok(None) };
     fix.address = args.fix.unwrap_or(fix.address);
     let sessions = &mut fix.options.sessions;
@@ -261,7 +269,7 @@ fn binary(
         options: BinaryOptions::new(config.store_path.join("binary")),
         thread: StageThread::Own { cpu: None, wait: WaitKind::SpinPark },
     };
-    let asked = args.dev || args.binary.is_some();
+    let asked = args.tries_all() || args.binary.is_some();
     let configured = config.binary.clone().or_else(|| asked.then(trial));
     let Some(BinaryConfig { address, options, thread }) = configured else { return Ok(None) };
     let address = args.binary.unwrap_or(address);
@@ -323,8 +331,8 @@ fn configure(args: &VenueArgs) -> anyhow::Result<VenueConfig> {
     if args.no_snapshots {
         config.snapshots = None;
     }
-    args.feed.apply(&mut config, args.dev);
-    venue_ouch::apply(&mut config, args.ouch, args.dev);
+    args.feed.apply(&mut config, args.tries_all());
+    venue_ouch::apply(&mut config, args.ouch, args.tries_all());
     let addresses = [
         ("address", "http", args.address),
         ("fix", "fix", args.fix),

@@ -38,15 +38,16 @@ use super::clock::{self, Clock};
 use super::contest::{Case, CaseSpec, Input, Round, Subject, Timing};
 use super::gateway_venue::{Login, Setting, Venue};
 use super::journal::wrong;
-use super::net;
 use super::venue_sockets::joined;
 use super::{BenchError, Options};
+use super::{gateway_fix, net};
 
 /// The cases of `tiercel bench gateway`.
 pub const CASES: &[CaseSpec] = &[
     CaseSpec { bench: "gateway", name: "binary_roundtrip", build: roundtrip },
     CaseSpec { bench: "gateway", name: "binary_roundtrip_p99", build: roundtrip_p99 },
     CaseSpec { bench: "gateway", name: "binary_rate", build: rate },
+    CaseSpec { bench: "gateway", name: "fix_roundtrip", build: gateway_fix::roundtrip },
 ];
 
 const WARM_UP: usize = 4_000;
@@ -83,7 +84,7 @@ fn round_trips(options: &Options, share: f64, unit: &'static str) -> Result<Case
 }
 
 /// The figure of a round: so much of its times is below it.
-fn figure(mut times_ns: Vec<f32>, share: f64, timing: Timing) -> Round {
+pub(super) fn figure(mut times_ns: Vec<f32>, share: f64, timing: Timing) -> Round {
     let mut sorted = times_ns.clone();
     sorted.sort_unstable_by(f32::total_cmp);
     let rank = (sorted.len() as f64 * share).ceil() as usize;

@@ -22,14 +22,18 @@ pub(super) enum Setting {
     Memory,
     /// Commands are on the disk before anything is told.
     Disk,
+    /// As in memory, and it is FIX that runs on the core's thread.
+    Fix,
 }
 
-/// A venue with the demo market, its binary gateway on its core's thread.
+/// A venue with the demo market, one of its gateways on its core's thread.
 pub(super) struct Venue {
     child: Child,
     binary: SocketAddr,
-    key: String,
-    secret: String,
+    pub(super) fix: SocketAddr,
+    /// The first account's.
+    pub(super) key: String,
+    pub(super) secret: String,
     _place: Place,
 }
 
@@ -56,15 +60,17 @@ impl Venue {
     pub(super) fn start(cpu: usize, name: &str, setting: &Setting) -> Result<Self, BenchError> {
         let place = Place::new(name)?;
         let path = place.emptied()?.to_owned();
-        let durability = match setting {
-            Setting::Memory => "memory",
-            Setting::Disk => "disk",
+        // A thread of the kernel's tells of a durable write's end: it gets the core when it wants it.
+        let (durability, gateway, wait) = match setting {
+            Setting::Memory => ("memory", "binary", "busy-spin"),
+            Setting::Disk => ("disk", "binary", "spin-yield"),
+            Setting::Fix => ("memory", "fix", "busy-spin"),
         };
         let config = path.join("venue.toml");
         let text = format!(
             "[store]\npath = \"{}\"\ndurability = \"{durability}\"\n[http]\naddress = \"127.0.0.1:0\"\n\
-             [binary]\naddress = \"127.0.0.1:0\"\nthread = \"core\"\n\
-             [threads]\nwait = \"busy-spin\"\ncore_cpu = {cpu}\n[log]\nlevels = \"warn\"\n",
+             [{gateway}]\naddress = \"127.0.0.1:0\"\nthread = \"core\"\n\
+             [threads]\nwait = \"{wait}\"\ncore_cpu = {cpu}\n[log]\nlevels = \"warn\"\n",
             path.join("store").display()
         );
         std::fs::write(&config, text)?;
@@ -81,6 +87,7 @@ impl Venue {
         let mut venue = Self {
             child,
             binary: SocketAddr::from(([0; 4], 0)),
+            fix: SocketAddr::from(([0; 4], 0)),
             key: String::new(),
             secret: String::new(),
             _place: place,
@@ -94,6 +101,11 @@ impl Venue {
                 }
                 (Some("secret"), Some(secret)) if venue.secret.is_empty() => {
                     secret.clone_into(&mut venue.secret);
+                }
+                (Some("FIX"), Some("4.4")) => {
+                    let at = words.nth(1).ok_or_else(|| wrong(&line))?;
+                    venue.fix = at.trim_end_matches(',').parse().map_err(|error| wrong(&error))?;
+                    return Ok(venue);
                 }
                 (Some("binary"), Some("protocol")) => {
                     let at = words.nth(1).ok_or_else(|| wrong(&line))?;
@@ -137,8 +149,7 @@ impl Venue {
         let mut session = Session::new(Role::Initiator(credentials));
         let mut store = MemoryStore::new(Timestamp(0));
         let mut knocking = Knocking { secret: &self.secret, accepted: None, refused: None };
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = Timestamp(since.as_nanos() as u64);
+        let now = now();
         session.connected(now, [7; 32]);
         let (mut unread, mut chunk) = (Vec::new(), [0; 4_096]);
         loop {
@@ -165,6 +176,12 @@ impl Venue {
             unread.drain(..taken);
         }
     }
+}
+
+/// The time, by the system's clock.
+pub(super) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(since.as_nanos() as u64)
 }
 
 impl Drop for Venue {

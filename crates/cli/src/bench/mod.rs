@@ -14,6 +14,7 @@ pub mod driver;
 pub mod engine;
 pub mod flatbuffers;
 pub mod gateway;
+mod gateway_fix;
 mod gateway_venue;
 pub mod host;
 pub mod itch;
