@@ -473,7 +473,8 @@ impl Rate {
             }
             let Client { wire, answers, .. } = client;
             if !wire.fill()? {
-                std::hint::spin_loop();
+                // The venue's other threads have this core when there is nothing to do.
+                std::thread::yield_now();
                 continue;
             }
             let now = clock::stop();

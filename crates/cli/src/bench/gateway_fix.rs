@@ -123,13 +123,15 @@ impl Client {
                 let is_it = answer.as_ref().is_some_and(|answer| {
                     answer.message_type() == kind && answer.get(tag::ORD_STATUS) != Some(b"8")
                 });
+                let text = answer.as_ref().and_then(|answer| answer.get(tag::TEXT));
+                let text = String::from_utf8_lossy(text.unwrap_or_default()).into_owned();
                 self.buffer.copy_within(length..self.filled, 0);
                 self.filled -= length;
                 if is_it {
                     return Ok(length);
                 }
                 if kind != b"r" {
-                    return Err(wrong(&"the venue answered something else"));
+                    return Err(wrong(&format!("the venue answered something else: {text}")));
                 }
             }
             match self.stream.read(&mut self.buffer[self.filled..]) {

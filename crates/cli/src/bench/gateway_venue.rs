@@ -70,7 +70,8 @@ impl Venue {
         let text = format!(
             "[store]\npath = \"{}\"\ndurability = \"{durability}\"\n[http]\naddress = \"127.0.0.1:0\"\n\
              [{gateway}]\naddress = \"127.0.0.1:0\"\nthread = \"core\"\n\
-             [threads]\nwait = \"{wait}\"\ncore_cpu = {cpu}\n[log]\nlevels = \"warn\"\n",
+             [threads]\nwait = \"{wait}\"\ncore_cpu = {cpu}\n\
+             [limits]\norders_10s = 1000000\norders_1d = 1000000\n[log]\nlevels = \"warn\"\n",
             path.join("store").display()
         );
         std::fs::write(&config, text)?;
