@@ -24,6 +24,21 @@ pub struct ReportedFill {
     pub is_maker: bool,
 }
 
+/// The order that an event is about to change, as it is before `models` fold it.
+pub(crate) fn order_before(
+    models: &Models,
+    header: &EventHeader,
+    event: &Event,
+) -> Option<OrderView> {
+    let order_id = match event {
+        Event::OrderAmended(amended) => amended.order_id,
+        Event::OrderWaiting(waiting) => waiting.order_id,
+        Event::OrderEnded(ended) => ended.order_id,
+        _ => return None,
+    };
+    models.orders().get(header.account, order_id).copied()
+}
+
 /// Whether an order that ended so ended by its own terms, and not because somebody ended it.
 pub(crate) const fn ended_by_terms(reason: EndReason) -> bool {
     match reason {

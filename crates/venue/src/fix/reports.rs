@@ -42,12 +42,7 @@ pub struct Reports {
 impl Reports {
     /// To be called before `models` fold the event.
     pub fn before(&mut self, models: &Models, header: &EventHeader, event: &Event) {
-        let order_id = match event {
-            Event::OrderAmended(amended) => amended.order_id,
-            Event::OrderEnded(ended) => ended.order_id,
-            _ => return,
-        };
-        self.was = models.orders().get(header.account, order_id).copied();
+        self.was = reporting::order_before(models, header, event);
     }
 
     /// To be called when `models` have folded the event: adds to `told` what those accounts are told
