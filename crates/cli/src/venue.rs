@@ -276,7 +276,8 @@ fn binary(
     let listener = TcpListener::bind(address).with_context(|| address.to_string())?;
     let now = Timestamp(Clock::new().now_ns());
     let lines = Lines::open(options, now).context("the sessions of the binary protocol")?;
-    let lines = recovery::recover(lines, opened, &StoreOptions::default(), now)?;
+    let lines = recovery::recover(lines, opened, &StoreOptions::default(), now)
+        .context("the sessions of the binary protocol")?;
     let (keys, registry) = (keys.clone(), registry.clone());
     let open_orders = config.serve.open_orders.clone();
     Ok(Some((Binary { listener, lines, keys, open_orders, registry }, thread)))

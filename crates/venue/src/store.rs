@@ -37,6 +37,17 @@ pub struct StoreOptions {
     pub snapshots: Option<SnapshotPolicy>,
 }
 
+/// Why a gateway cannot go on where the log is.
+#[derive(Debug, Error)]
+pub enum CatchUpError {
+    /// What it keeps itself.
+    #[error("its files: {0}")]
+    Files(#[from] io::Error),
+    /// The venue's log.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why a venue cannot start from its store. Nothing was changed, but for a lock file.
 #[derive(Debug, Error)]
 pub enum StoreError {

@@ -10,6 +10,8 @@ mod it {
     mod allocation;
     mod apart;
     mod bad_input;
+    mod binary_desk;
+    mod binary_killed;
     mod binary_lines;
     mod binary_peer;
     mod binary_sockets;

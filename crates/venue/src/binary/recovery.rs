@@ -15,7 +15,6 @@
 
 use std::io;
 
-use thiserror::Error;
 use tiercel_journal::storage::Storage;
 use tiercel_types::{Command, Event, EventHeader, Timestamp};
 use tiercel_wire::binary::{Group, Kind};
@@ -26,7 +25,7 @@ use super::lines::{Line, LineId, Lines};
 use super::memory::ToldOf;
 use crate::models::Models;
 use crate::replica::Replay;
-use crate::store::{Opened, StoreError, StoreOptions, rewind};
+use crate::store::{CatchUpError, Opened, StoreOptions, rewind};
 
 /// A request that waits for its commands to be found in the log.
 struct Waiting {
@@ -73,13 +72,13 @@ impl Replaying {
 /// Brings sessions to the end of an opened store's log.
 ///
 /// # Errors
-/// [`StoreError`]: the log cannot be read; or a session's file is damaged.
+/// [`CatchUpError`]: the log cannot be read; or a session's file is damaged.
 pub fn recover<S: Storage>(
     lines: Lines,
     opened: &Opened<S>,
     options: &StoreOptions,
     now: Timestamp,
-) -> Result<Lines, RecoverError> {
+) -> Result<Lines, CatchUpError> {
     /// Commands that a start applies once more, so that sessions are told of them.
     const APPLIED_AGAIN_MAX: u64 = 10_000_000;
     let last = opened.engine.sequence();
@@ -100,17 +99,6 @@ pub fn recover<S: Storage>(
         None => recovering.begin(&opened.models, last),
     }
     Ok(recovering.finish(last))
-}
-
-/// Why sessions cannot go on.
-#[derive(Debug, Error)]
-pub enum RecoverError {
-    /// Their files.
-    #[error("binary sessions: {0}")]
-    Files(#[from] io::Error),
-    /// The venue's store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// Sessions that are brought to the end of the log.

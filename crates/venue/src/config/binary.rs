@@ -67,6 +67,7 @@ mod tests {
     use tiercel_sync::wait::WaitKind;
 
     use super::super::VenueConfig;
+    use super::super::tests::each_has_its_line;
     use super::*;
     use crate::stage::StageThread;
 
@@ -83,18 +84,17 @@ mod tests {
         );
         let own = StageThread::Own { cpu: Some(3), wait: WaitKind::BusySpin };
         assert_eq!(binary.thread, own);
-        for (from, to, line, part) in [
-            ("\"own\"", "\"core\"", 5, "[threads]'s to say"),
-            ("\"own\"", "\"mine\"", 5, "\"own\" or \"core\""),
-            ("busy-spin", "nap", 6, "binary.wait"),
-            ("io_uring", "epoll", 8, "binary.reactor"),
-            ("2000", "3", 9, "binary.answers_kept"),
-            ("127.0.0.1:9", "0.0.0.0:9", 4, "binary.allow_remote"),
-        ] {
-            let error = VenueConfig::parse(&text.replace(from, to)).unwrap_err();
-            assert_eq!(error.line, line, "{to}: {error}");
-            assert!(error.message.contains(part), "{to}: {error}");
-        }
+        each_has_its_line(
+            text,
+            &[
+                ("\"own\"", "\"core\"", 5, "[threads]'s to say"),
+                ("\"own\"", "\"mine\"", 5, "\"own\" or \"core\""),
+                ("busy-spin", "nap", 6, "binary.wait"),
+                ("io_uring", "epoll", 8, "binary.reactor"),
+                ("2000", "3", 9, "binary.answers_kept"),
+                ("127.0.0.1:9", "0.0.0.0:9", 4, "binary.allow_remote"),
+            ],
+        );
         assert_eq!(VenueConfig::parse("[binary]\n").unwrap().binary, None);
     }
 }

@@ -144,6 +144,7 @@ fn moment(text: &str) -> Option<(Option<u32>, u32)> {
 #[cfg(test)]
 mod tests {
     use super::super::VenueConfig;
+    use super::super::tests::each_has_its_line;
     use super::*;
 
     #[test]
@@ -163,18 +164,17 @@ mod tests {
         assert_eq!((one.schedule, one.reset_on_logon), (Some(Schedule::Daily(night)), false));
         let week = Window { start_s: 6 * DAY_S + 61_200, end_s: 4 * DAY_S + 61_200 };
         assert_eq!((two.schedule, two.reset_on_logon), (Some(Schedule::Weekly(week)), true));
-        for (from, to, line, part) in [
-            ("22:00-06:00", "24:00-06:00", 7, "has hours"),
-            ("22:00-06:00", "mon 22:00-06:00", 7, "has hours"),
-            ("\"TWO\"", "\"ONE\"", 8, "twice"),
-            ("\"ONE\"", "\"../ONE\"", 7, "CompID"),
-            ("\"X\"", "\"\"", 5, "`fix.comp_id`"),
-            ("127.0.0.1:9", "0.0.0.0:9", 4, "`fix.allow_remote = true`"),
-            ("api_key = \"k\"", "apikey = \"k\"", 7, "apikey"),
-        ] {
-            let error = VenueConfig::parse(&text.replace(from, to)).unwrap_err();
-            assert_eq!(error.line, line, "{to}: {error}");
-            assert!(error.message.contains(part), "{to}: {error}");
-        }
+        each_has_its_line(
+            text,
+            &[
+                ("22:00-06:00", "24:00-06:00", 7, "has hours"),
+                ("22:00-06:00", "mon 22:00-06:00", 7, "has hours"),
+                ("\"TWO\"", "\"ONE\"", 8, "twice"),
+                ("\"ONE\"", "\"../ONE\"", 7, "CompID"),
+                ("\"X\"", "\"\"", 5, "`fix.comp_id`"),
+                ("127.0.0.1:9", "0.0.0.0:9", 4, "`fix.allow_remote = true`"),
+                ("api_key = \"k\"", "apikey = \"k\"", 7, "apikey"),
+            ],
+        );
     }
 }

@@ -109,6 +109,7 @@ impl FeedConfig {
 #[cfg(test)]
 mod tests {
     use super::super::VenueConfig;
+    use super::super::tests::each_has_its_line;
     use crate::stage::StageThread;
 
     #[test]
@@ -121,17 +122,16 @@ mod tests {
         assert_eq!((itch.thread, itch.options.mtu), (StageThread::Fused, 500));
         assert_eq!(itch.options.targets.len(), 2);
         assert!(VenueConfig::parse("[itch]\nrequests = \"127.0.0.1:6\"\n").unwrap().itch.is_none());
-        for (from, to, line, part) in [
-            ("127.0.0.1:9", "0.0.0.0:9", 4, "`itch.allow_remote = true`"),
-            ("127.0.0.1:7", "10.0.0.1:7", 5, "`itch.targets`"),
-            ("239.255.0.1:8", "nowhere", 5, "IP address and a port"),
-            ("\"core\"", "\"elsewhere\"", 7, "`itch.thread` is"),
-            ("= 500", "= 50", 8, "is 72 to 65507"),
-            ("sessions_kept = 2", "cpu = 5000", 9, "`itch.cpu`"),
-        ] {
-            let error = VenueConfig::parse(&text.replace(from, to)).unwrap_err();
-            assert_eq!(error.line, line, "{to}: {error}");
-            assert!(error.message.contains(part), "{to}: {error}");
-        }
+        each_has_its_line(
+            text,
+            &[
+                ("127.0.0.1:9", "0.0.0.0:9", 4, "`itch.allow_remote = true`"),
+                ("127.0.0.1:7", "10.0.0.1:7", 5, "`itch.targets`"),
+                ("239.255.0.1:8", "nowhere", 5, "IP address and a port"),
+                ("\"core\"", "\"elsewhere\"", 7, "`itch.thread` is"),
+                ("= 500", "= 50", 8, "is 72 to 65507"),
+                ("sessions_kept = 2", "cpu = 5000", 9, "`itch.cpu`"),
+            ],
+        );
     }
 }

@@ -71,6 +71,7 @@ impl Lines<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::VenueConfig;
+    use super::super::tests::each_has_its_line;
 
     #[test]
     fn sessions_are_read_and_each_mistake_has_its_line() {
@@ -81,15 +82,14 @@ mod tests {
         assert_eq!(ouch.options.store, Some("a/ouch".into()));
         let on_disconnect = ouch.options.sessions.iter().map(|one| one.cancel_on_disconnect);
         assert!(on_disconnect.eq([false, true]));
-        for (from, to, line, part) in [
-            ("\"TWO\"", "\"ONE\"", 7, "twice"),
-            ("\"ONE\"", "\"A NAME\"", 6, "one to six"),
-            ("127.0.0.1:9", "0.0.0.0:9", 4, "`ouch.allow_remote = true`"),
-            ("api_key = \"k\"", "apikey = \"k\"", 6, "apikey"),
-        ] {
-            let error = VenueConfig::parse(&text.replace(from, to)).unwrap_err();
-            assert_eq!(error.line, line, "{to}: {error}");
-            assert!(error.message.contains(part), "{to}: {error}");
-        }
+        each_has_its_line(
+            text,
+            &[
+                ("\"TWO\"", "\"ONE\"", 7, "twice"),
+                ("\"ONE\"", "\"A NAME\"", 6, "one to six"),
+                ("127.0.0.1:9", "0.0.0.0:9", 4, "`ouch.allow_remote = true`"),
+                ("api_key = \"k\"", "apikey = \"k\"", 6, "apikey"),
+            ],
+        );
     }
 }

@@ -4,6 +4,16 @@ use super::*;
 use crate::binance::rate_limit::RateLimits;
 use crate::open_orders::{OpenOrderLimits, OpenOrderRules};
 
+/// Each of `mistakes` (what of `text` is written wrongly, how, the line that is named, a part of what is
+/// said) is refused so.
+pub(super) fn each_has_its_line(text: &str, mistakes: &[(&str, &str, usize, &str)]) {
+    for &(from, to, line, part) in mistakes {
+        let error = VenueConfig::parse(&text.replace(from, to)).unwrap_err();
+        assert_eq!(error.line, line, "{to}: {error}");
+        assert!(error.message.contains(part), "{to}: {error}");
+    }
+}
+
 #[test]
 fn the_template_is_the_defaults() {
     assert_eq!(VenueConfig::parse(TEMPLATE), Ok(VenueConfig::default()));

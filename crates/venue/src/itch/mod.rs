@@ -24,6 +24,6 @@ pub use archive::{Archive, Session};
 pub use day::Day;
 pub use feed::Feed;
 pub use messages::Sink;
-pub use recover::{FeedError, open};
+pub use recover::open;
 pub use shown::{Shown, match_number, reference};
 pub use units::{Misfit, Units};

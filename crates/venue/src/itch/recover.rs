@@ -1,39 +1,26 @@
 //! A start: the feed goes on where its archive ends.
 
-use std::io;
 use std::path::Path;
 
-use thiserror::Error;
 use tiercel_journal::storage::Storage;
 use tracing::{info, warn};
 
 use super::archive::Archive;
 use super::feed::Feed;
-use crate::store::{self, Opened, StoreError, StoreOptions};
-
-/// Why a feed cannot start.
-#[derive(Debug, Error)]
-pub enum FeedError {
-    /// Its files.
-    #[error("the archive of the feed: {0}")]
-    Archive(#[from] io::Error),
-    /// The venue's.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
+use crate::store::{self, CatchUpError, Opened, StoreOptions};
 
 /// Opens the archive in `folder`, and brings it to where the log is: what the log has and the archive
 /// has not is told by the commands themselves. If they do not go together (a log that lost its end, or
 /// its front; files of before a loss of power), a new session begins with how everything stands.
 ///
 /// # Errors
-/// [`FeedError`].
+/// [`CatchUpError`].
 pub fn open<S: Storage>(
     folder: &Path,
     sessions_kept: usize,
     opened: &Opened<S>,
     options: &StoreOptions,
-) -> Result<(Feed, Archive), FeedError> {
+) -> Result<(Feed, Archive), CatchUpError> {
     let mut archive = Archive::open(folder, sessions_kept)?;
     let end = opened.engine.sequence();
     if let Some(feed) = go_on(&mut archive, opened, options)? {
@@ -53,7 +40,7 @@ fn go_on<S: Storage>(
     archive: &mut Archive,
     opened: &Opened<S>,
     options: &StoreOptions,
-) -> Result<Option<Feed>, FeedError> {
+) -> Result<Option<Feed>, CatchUpError> {
     let Some(told) = archive.told()? else { return Ok(None) };
     let (end, at) = (opened.engine.sequence(), archive.command());
     if at > end {

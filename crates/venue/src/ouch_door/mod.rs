@@ -22,7 +22,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
-use thiserror::Error;
 use tiercel_journal::storage::Storage;
 use tiercel_net::{Busy, CloseReason, ConnectionId, Limits, Tuning};
 use tiercel_types::Timestamp;
@@ -35,7 +34,7 @@ use crate::accounts::Keys;
 use crate::ouch::{Answer, Asked, Desk, Next, OuchOptions, SessionNumber, User};
 use crate::pipeline::{Delivery, Handle, Submission, Submitter};
 use crate::stage::{BuildStage, Context, Door, Sessions, Sockets};
-use crate::store::{self, Opened, StoreError, StoreOptions};
+use crate::store::{self, CatchUpError, Opened, StoreOptions};
 use line::{Line, SESSION_BASE};
 use memory::Memory;
 
@@ -45,17 +44,6 @@ const INPUT_BYTES_MAX: usize = 1 << 16;
 const OUTPUT_BYTES: usize = 1 << 18;
 /// How long a login may take.
 const LOGIN_NS: u64 = 10_000_000_000;
-
-/// Why OUCH cannot start.
-#[derive(Debug, Error)]
-pub enum OuchError {
-    /// The sessions' files.
-    #[error("the files of OUCH sessions: {0}")]
-    Files(#[from] io::Error),
-    /// The venue's.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// All that stands behind OUCH's sockets.
 pub struct OuchSessions {
@@ -79,14 +67,14 @@ impl OuchSessions {
     /// The sessions as they were left, told what the log has and they were not told.
     ///
     /// # Errors
-    /// [`OuchError`].
+    /// [`CatchUpError`].
     pub fn open<S: Storage>(
         options: OuchOptions,
         keys: Keys,
         opened: &Opened<S>,
         stores: &StoreOptions,
         now: Timestamp,
-    ) -> Result<Self, OuchError> {
+    ) -> Result<Self, CatchUpError> {
         let folder = options.store.as_deref();
         folder.map(std::fs::create_dir_all).transpose()?;
         let open = |identity| Line::open(identity, folder, &keys, now);

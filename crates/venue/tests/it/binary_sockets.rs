@@ -24,7 +24,8 @@ use tiercel_venue::stage::StageThread;
 use tiercel_venue::store;
 use tiercel_wire::binary::{LoginRefusal, MAKER, RECORD_SIZE};
 
-use crate::it::binary_lines::{self, check_answers, keys, random_request, secret};
+use crate::it::binary_desk::{cancel, keys, secret};
+use crate::it::binary_killed::{check_answers, check_log, random_request};
 use crate::it::binary_peer::{Peer, Secret};
 use crate::it::binary_speech::{Line, Speech};
 use crate::it::http::now_ms;
@@ -226,7 +227,7 @@ fn orders_trade_on_each_thread_by_each_reactor_and_answers_survive_a_restart() {
         assert_eq!((made[0].say(&fields), made[0].flags), ("executed 0.00003".to_owned(), MAKER));
         assert_eq!(two.ask(limit(2, Side::Sell, 1_100, 2, "rest"), 1, &[]), ["accepted"]);
         // Half a message at a time.
-        one.peer.ask(now(), &binary_lines::cancel(0, "bid"));
+        one.peer.ask(now(), &cancel(0, "bid"));
         let bytes = one.peer.take();
         one.line.as_mut().unwrap().send(bytes, 1).unwrap();
         assert_eq!(one.hear(1, &fields), ["cancelled 2 cancelled"]);
@@ -235,7 +236,7 @@ fn orders_trade_on_each_thread_by_each_reactor_and_answers_survive_a_restart() {
         one.until(|peer| !peer.session.is_connected());
         two.until(|peer| !peer.session.is_connected());
         // What is asked of nobody is asked when the venue is back.
-        one.peer.ask(now(), &binary_lines::cancel(0, "left"));
+        one.peer.ask(now(), &cancel(0, "left"));
         let venue = start();
         one.connect(venue.address);
         assert_eq!(one.hear(1, &fields), ["cancelled 4 cancelled"]);
@@ -311,7 +312,7 @@ fn a_flood_of_logins_hurts_only_itself() {
             let name = format!("o-{at}");
             let told = one.ask(limit(1, Side::Buy, 900, 1, &name), 1, &["client_id"]);
             assert_eq!(told, [format!("accepted {name}")]);
-            one.ask(binary_lines::cancel(0, &name), 1, &[]);
+            one.ask(cancel(0, &name), 1, &[]);
         }
         over.store(true, Ordering::Relaxed);
     });
@@ -432,7 +433,7 @@ fn a_venue_that_is_killed_has_every_request_once() {
         dial.connect(address);
         let asked = dial.peer.asked();
         // A query is the last of all: what is answered to it comes last.
-        dial.peer.ask(now(), &binary_lines::cancel(0, "nothing"));
+        dial.peer.ask(now(), &cancel(0, "nothing"));
         dial.until(|peer| {
             let is_last = |heard: &crate::it::binary_peer::Heard| {
                 heard.body.kind().as_str() == "rejected" && heard.number_of("request") == asked + 1
@@ -447,6 +448,6 @@ fn a_venue_that_is_killed_has_every_request_once() {
     child.wait().unwrap();
     let mut commands = Vec::new();
     replay(place.path(), |_, _, command| commands.push(command));
-    binary_lines::check_log(0, &commands, &heard);
+    check_log(0, &commands, &heard);
     assert!(count > 100, "{count} requests");
 }
