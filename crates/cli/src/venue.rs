@@ -147,6 +147,15 @@ pub(crate) fn run(args: &VenueArgs) -> anyhow::Result<Exit> {
     serve_until_stopped(args, &config, opened, &options)
 }
 
+/// The keys that clients sign with. Where there is administration, which can make some, there may be none.
+fn keys(config: &VenueConfig) -> anyhow::Result<Keys> {
+    Ok(match &config.keys_file {
+        Some(file) if config.admin.is_some() => Keys::open_or_make(file)?,
+        Some(file) => Keys::open(file)?,
+        None => Keys::default(),
+    })
+}
+
 /// Serves the opened store.
 fn serve_until_stopped(
     args: &VenueArgs,
@@ -154,12 +163,12 @@ fn serve_until_stopped(
     opened: Opened<FileStorage>,
     stores: &StoreOptions,
 ) -> anyhow::Result<Exit> {
-    let pipeline = PipelineOptions { durability: config.durability, ..PipelineOptions::default() };
-    let keys = match &config.keys_file {
-        Some(file) if config.admin.is_some() => Keys::open_or_make(file)?,
-        Some(file) => Keys::open(file)?,
-        None => Keys::default(),
+    let pipeline = PipelineOptions {
+        durability: config.durability,
+        patience: config.threads.patience,
+        ..PipelineOptions::default()
     };
+    let keys = keys(config)?;
     let tls = config.tls.as_ref().map(Tls::load).transpose().context("TLS")?;
     let registry = Registry::new();
     let log = log(config, &registry)?;
@@ -168,7 +177,7 @@ fn serve_until_stopped(
     let admin = config.admin.as_ref().map(|admin| administration(admin, config, &log));
     let admin = admin.transpose()?;
     let stop = Stop::listen()?;
-    let ThreadConfig { core_cpu, serve_cpu, follower_cpu, wait } = config.threads;
+    let ThreadConfig { core_cpu, serve_cpu, follower_cpu, wait, .. } = config.threads;
     let run = RunOptions { core_cpu, follower_cpu, wait, registry: Some(registry.clone()) };
     let binary = binary(args, config, &opened, (&keys, &registry))?;
     let binary_hint =

@@ -61,20 +61,25 @@ impl MappedFile {
             TryLockError::WouldBlock => io::Error::from(io::ErrorKind::WouldBlock),
             TryLockError::Error(error) => error,
         })?;
-        if file.metadata()?.len() > length as u64 {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        match fallocate(&file, FallocateFlags::empty(), 0, length as u64) {
-            // A file system that cannot promise: the pages come as they are written.
-            Err(rustix::io::Errno::OPNOTSUPP) => file.set_len(length as u64)?,
-            other => other?,
-        }
-        let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a new mapping at an address of the kernel's choice touches no other.
-        let start =
-            unsafe { mmap(ptr::null_mut(), length, protection, MapFlags::SHARED, &file, 0)? };
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let start = map(&file, length)?;
         Ok(Self { start, length, file })
+    }
+
+    /// Has `length` bytes from now on: those that are there, and zeros behind them.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); then nothing has changed.
+    pub fn grow(&mut self, length: usize) -> io::Result<()> {
+        let start = map(&self.file, length)?;
+        self.unmap();
+        (self.start, self.length) = (start, length);
+        Ok(())
+    }
+
+    fn unmap(&mut self) {
+        // SAFETY: exactly what was mapped, and nobody borrows it any more.
+        let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.length) };
+        debug_assert!(unmapped.is_ok(), "a range that was mapped unmaps");
     }
 
     /// The eight bytes at `at`, as a word that is stored whole, and behind what was written before it.
@@ -114,10 +119,24 @@ impl Drop for MappedFile {
     fn drop(&mut self) {
         let given_back = self.file.unlock();
         debug_assert!(given_back.is_ok(), "a lock that is held can be given back");
-        // SAFETY: exactly what was mapped, and nobody borrows it any more.
-        let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.length) };
-        debug_assert!(unmapped.is_ok(), "a range that was mapped unmaps");
+        self.unmap();
     }
+}
+
+/// Makes a file so long, and maps it.
+fn map(file: &File, length: usize) -> io::Result<NonNull<u8>> {
+    if file.metadata()?.len() > length as u64 {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    match fallocate(file, FallocateFlags::empty(), 0, length as u64) {
+        // A file system that cannot promise: the pages come as they are written.
+        Err(rustix::io::Errno::OPNOTSUPP) => file.set_len(length as u64)?,
+        other => other?,
+    }
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new mapping at an address of the kernel's choice touches no other.
+    let start = unsafe { mmap(ptr::null_mut(), length, protection, MapFlags::SHARED, file, 0)? };
+    NonNull::new(start.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
 #[cfg(test)]
@@ -142,6 +161,13 @@ mod tests {
         assert_eq!((file[4_099], file[4_100], file.len()), (9, 0, 16_384));
         assert_eq!(file.word(8).load(Ordering::Acquire), 77);
         drop(file);
+        let mut file = MappedFile::open(&path, 16_384).unwrap();
+        file.grow(1 << 20).unwrap();
+        assert_eq!((file[4_099], file[20_000], file.len()), (9, 0, 1 << 20));
+        file[20_000] = 5;
+        assert_eq!(file.grow(4_096).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        drop(file);
+        assert_eq!(std::fs::read(&path).unwrap()[20_000], 5);
         let shorter = MappedFile::open(&path, 8_192).unwrap_err();
         assert_eq!(shorter.kind(), io::ErrorKind::InvalidData);
         std::fs::remove_file(&path).unwrap();

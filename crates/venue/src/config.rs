@@ -8,6 +8,7 @@ mod ouch;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -20,7 +21,7 @@ use crate::binary::BinaryConfig;
 use crate::feed::FeedConfig;
 use crate::fix::FixConfig;
 use crate::ouch::OuchConfig;
-use crate::pipeline::SnapshotPolicy;
+use crate::pipeline::{PATIENCE, SnapshotPolicy};
 use crate::serve::{ServeOptions, TlsOptions};
 
 use lines::Lines;
@@ -89,7 +90,7 @@ pub struct LogConfig {
 }
 
 /// Where threads run, and how the core thread waits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadConfig {
     /// The core of the core thread; `None`: the system's choice.
     pub core_cpu: Option<usize>,
@@ -99,6 +100,20 @@ pub struct ThreadConfig {
     pub follower_cpu: Option<usize>,
     /// What the core thread does while there is nothing to do.
     pub wait: WaitKind,
+    /// How long the serving thread sleeps at most while other gateways trade.
+    pub patience: Duration,
+}
+
+impl Default for ThreadConfig {
+    fn default() -> Self {
+        Self {
+            core_cpu: None,
+            serve_cpu: None,
+            follower_cpu: None,
+            wait: WaitKind::default(),
+            patience: PATIENCE,
+        }
+    }
 }
 
 impl Default for VenueConfig {
@@ -269,6 +284,7 @@ tables! {
         core_cpu: Given<u64>,
         serve_cpu: Given<u64>,
         follower_cpu: Given<u64>,
+        patience_us: Given<u64>,
     }
 }
 

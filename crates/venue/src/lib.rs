@@ -21,6 +21,7 @@ pub mod demo;
 pub mod events;
 pub mod feed;
 pub mod fix;
+mod hashing;
 pub mod itch;
 pub mod models;
 pub mod native;

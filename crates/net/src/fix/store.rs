@@ -1,29 +1,31 @@
 //! What sessions remember, on a disk: their numbers, and what they sent.
 //!
 //! ```text
-//!   file: "TFIX0001" | record | record | ...
+//!   file: "TFIX0001" | record | record | ... | zeros
 //!   record: length u32 | CRC-32C u32 | kind u8 | number u64 | bytes     little-endian
 //! ```
 //!
-//! A file of records that are only appended, one for each session. Each is handed to the system before
-//! what it tells of is sent, so that a process that is killed loses nothing; after a loss of power the
-//! last moments may be missing, and both sides find out by their numbers. A torn end is cut off.
+//! A mapped file of records that are only appended, one for each session. Each is in it before what it
+//! tells of is sent, so that a process that is killed loses nothing, and no system call is made for it;
+//! after a loss of power the last half minute may be missing, and both sides find out by their numbers. A
+//! torn end is cut off.
 //!
-//! A file is bounded: it begins anew with the numbers, and beyond [`BYTES_MAX`] it is written again
-//! with its newest half.
+//! A file grows with what is in it, and is bounded: beyond [`BYTES_MAX`] it is written again with its newest
+//! half.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use tiercel_host::MappedFile;
 use tiercel_types::Timestamp;
 use tiercel_wire::fix::MESSAGE_BYTES_MAX;
 use tiercel_wire::fix::session::{MemoryStore, Store};
 
-/// Bytes of a file, but for its last record.
+/// Bytes of a file's records, but for the last.
 pub const BYTES_MAX: u64 = 64 << 20;
+/// Bytes that a file has from the start.
+const FILE_BYTES: usize = 1 << 16;
 
 const MAGIC: &[u8; 8] = b"TFIX0001";
 /// Length, checksum, kind, number.
@@ -61,15 +63,15 @@ impl Kind {
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,
-    file: File,
-    length: u64,
-    most: u64,
+    file: MappedFile,
+    /// Bytes of the records.
+    length: usize,
+    most: usize,
     incoming: u64,
     outgoing: u64,
     created: Timestamp,
     /// Where the bytes of each message that was sent are, and how many.
-    sent: BTreeMap<u64, (u64, u32)>,
-    record: Vec<u8>,
+    sent: BTreeMap<u64, (usize, u32)>,
     failure: Option<io::Error>,
 }
 
@@ -77,7 +79,7 @@ impl FileStore {
     /// The store in the file at `path`, which is made if it is not there: then its numbers begin `now`.
     ///
     /// # Errors
-    /// When the file cannot be read or written, or is none of a store's.
+    /// When the file cannot be mapped, another process has it, or it is none of a store's.
     pub fn open(path: &Path, now: Timestamp) -> io::Result<Self> {
         Self::bounded(path, now, BYTES_MAX)
     }
@@ -87,28 +89,27 @@ impl FileStore {
     /// # Errors
     /// As [`FileStore::open`].
     pub fn bounded(path: &Path, now: Timestamp, most: u64) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        let there = match std::fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            other => other?.len() as usize,
+        };
         let mut store = Self {
             path: path.into(),
-            file,
+            file: MappedFile::open(path, there.max(FILE_BYTES))?,
             length: 0,
-            most,
+            most: most as usize,
             incoming: 1,
             outgoing: 1,
             created: now,
             sent: BTreeMap::new(),
-            record: Vec::new(),
             failure: None,
         };
-        if bytes.len() < MAGIC.len() {
-            store.begin(now);
-        } else {
-            store.recover(&bytes)?;
+        if there < MAGIC.len() || store.file.iter().all(|byte| *byte == 0) {
+            store.file[..MAGIC.len()].copy_from_slice(MAGIC);
+        }
+        store.recover()?;
+        if store.length == MAGIC.len() {
+            store.put(Kind::Reset, now.0, &[]);
         }
         store.failure.take().map_or(Ok(store), Err)
     }
@@ -119,22 +120,28 @@ impl FileStore {
     }
 
     /// Reads what is there, and cuts off a torn end.
-    fn recover(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if !bytes.starts_with(MAGIC) {
+    fn recover(&mut self) -> io::Result<()> {
+        if !self.file.starts_with(MAGIC) {
             let text = format!("{}: no store of a FIX session", self.path.display());
             return Err(io::Error::other(text));
         }
+        self.sent.clear();
         let mut at = MAGIC.len();
-        while let Some((kind, number, length)) = read_record(&bytes[at..]) {
+        while let Some((kind, number, length)) = read_record(&self.file[at..]) {
             at += HEAD;
-            self.know(kind, number, (at as u64, length));
+            self.know(kind, number, (at, length));
             at += length as usize;
         }
-        self.length = at as u64;
-        self.file.set_len(self.length)
+        self.length = at;
+        // What is torn must not look like a record behind the next one.
+        let torn = &mut self.file[at..];
+        if torn.iter().any(|byte| *byte != 0) {
+            torn.fill(0);
+        }
+        Ok(())
     }
 
-    fn know(&mut self, kind: Kind, number: u64, place: (u64, u32)) {
+    fn know(&mut self, kind: Kind, number: u64, place: (usize, u32)) {
         match kind {
             Kind::Reset => {
                 (self.incoming, self.outgoing, self.created) = (1, 1, Timestamp(number));
@@ -149,80 +156,76 @@ impl FileStore {
         }
     }
 
-    /// An empty file.
-    fn begin(&mut self, now: Timestamp) {
-        let written = self.file.set_len(0).and_then(|()| self.file.write_all_at(MAGIC, 0));
-        self.note(written);
-        self.length = MAGIC.len() as u64;
-        self.put(Kind::Reset, now.0, &[]);
-    }
-
     fn put(&mut self, kind: Kind, number: u64, bytes: &[u8]) {
-        let mut record = std::mem::take(&mut self.record);
-        record.clear();
-        append(&mut record, kind, number, bytes);
-        let written = self.file.write_all_at(&record, self.length);
-        self.note(written);
-        let place = (self.length + HEAD as u64, bytes.len() as u32);
-        self.length += record.len() as u64;
-        self.record = record;
-        self.know(kind, number, place);
-        if self.length > self.most && self.failure.is_none() {
-            let written = self.compact();
-            self.note(written);
+        let end = self.length + HEAD + bytes.len();
+        if let Err(error) = self.make_room(end) {
+            self.failure.get_or_insert(error);
+            return;
+        }
+        write_record(&mut self.file[self.length..end], kind, number, bytes);
+        self.know(kind, number, (self.length + HEAD, bytes.len() as u32));
+        self.length = end;
+        if end > self.most
+            && let Err(error) = self.compact()
+        {
+            self.failure.get_or_insert(error);
         }
     }
 
+    /// Has the file so long at least.
+    fn make_room(&mut self, end: usize) -> io::Result<()> {
+        if end <= self.file.len() {
+            return Ok(());
+        }
+        self.file.grow(end.next_power_of_two())
+    }
+
     /// Writes the file again, with the newest messages that half of it holds.
+    #[cold]
     fn compact(&mut self) -> io::Result<()> {
         let mut left = self.most / 2;
         let newest = self.sent.iter().rev().take_while(|(_, (_, length))| {
-            let size = HEAD as u64 + u64::from(*length);
+            let size = HEAD + *length as usize;
             let fits = size <= left;
             left = left.saturating_sub(size);
             fits
         });
-        let kept: Vec<u64> = newest.map(|(number, _)| *number).collect();
-        let mut bytes = MAGIC.to_vec();
-        append(&mut bytes, Kind::Reset, self.created.0, &[]);
-        let mut message = Vec::new();
-        for number in kept.into_iter().rev() {
-            message.clear();
-            if self.read(number, &mut message) {
-                append(&mut bytes, Kind::Sent, number, &message);
-            }
+        let mut kept: Vec<_> = newest.map(|(number, place)| (*number, *place)).collect();
+        kept.reverse();
+        let path = self.path.with_extension("new");
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
         }
-        append(&mut bytes, Kind::SentOwn, self.outgoing - 1, &[]);
-        append(&mut bytes, Kind::Incoming, self.incoming, &[]);
-        let new = self.path.with_extension("new");
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true);
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&new)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&new, &self.path)?;
+        let mut file = MappedFile::open(&path, FILE_BYTES.max(self.most))?;
+        file[..MAGIC.len()].copy_from_slice(MAGIC);
+        let mut end = MAGIC.len();
+        let mut add = |kind, number, bytes: &[u8]| {
+            let from = end;
+            end += HEAD + bytes.len();
+            write_record(&mut file[from..end], kind, number, bytes);
+        };
+        add(Kind::Reset, self.created.0, &[]);
+        for (number, (at, length)) in kept {
+            add(Kind::Sent, number, &self.file[at..at + length as usize]);
+        }
+        add(Kind::SentOwn, self.outgoing - 1, &[]);
+        add(Kind::Incoming, self.incoming, &[]);
+        std::fs::rename(&path, &self.path)?;
         self.file = file;
-        self.recover(&bytes)
-    }
-
-    /// Keeps the first failure.
-    fn note(&mut self, result: io::Result<()>) {
-        if let Err(error) = result {
-            self.failure.get_or_insert(error);
-        }
+        self.recover()
     }
 }
 
-fn append(into: &mut Vec<u8>, kind: Kind, number: u64, bytes: &[u8]) {
-    let at = into.len();
-    into.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-    into.extend_from_slice(&[0; 4]);
-    into.push(kind as u8);
-    into.extend_from_slice(&number.to_le_bytes());
-    into.extend_from_slice(bytes);
-    let sum = crc32c::crc32c(&into[at + 8..]).to_le_bytes();
-    into[at + 4..at + 8].copy_from_slice(&sum);
+/// Fills `into`, which has a record's length.
+#[inline]
+fn write_record(into: &mut [u8], kind: Kind, number: u64, bytes: &[u8]) {
+    into[HEAD..].copy_from_slice(bytes);
+    into[9..HEAD].copy_from_slice(&number.to_le_bytes());
+    into[8] = kind as u8;
+    let sum = crc32c::crc32c(&into[8..]);
+    into[4..8].copy_from_slice(&sum.to_le_bytes());
+    into[..4].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
 }
 
 /// The record that `bytes` begin with: its kind, number and length. `None` if it is not whole.
@@ -264,20 +267,13 @@ impl Store for FileStore {
     }
 
     fn reset(&mut self, now: Timestamp) {
-        self.begin(now);
+        self.put(Kind::Reset, now.0, &[]);
     }
 
     fn read(&mut self, number: u64, into: &mut Vec<u8>) -> bool {
         let Some((at, length)) = self.sent.get(&number).copied() else { return false };
-        let start = into.len();
-        into.resize(start + length as usize, 0);
-        let read = self.file.read_exact_at(&mut into[start..], at);
-        let is_read = read.is_ok();
-        self.note(read);
-        if !is_read {
-            into.truncate(start);
-        }
-        is_read
+        into.extend_from_slice(&self.file[at..at + length as usize]);
+        true
     }
 }
 
@@ -388,6 +384,8 @@ mod tests {
         assert_eq!((read(&mut store, 1), read(&mut store, 2)), (None, Some(b"a report".to_vec())));
         store.reset(Timestamp(9));
         store.sent(Some(b"another"));
+        assert!(FileStore::open(&place.0, Timestamp(5)).is_err(), "it is one process's");
+        drop(store);
         let mut store = place.open();
         assert_eq!((store.next_incoming(), store.created()), (1, Timestamp(9)));
         assert_eq!((read(&mut store, 1), read(&mut store, 2)), (Some(b"another".to_vec()), None));
@@ -398,15 +396,18 @@ mod tests {
         let place = Place::new("torn");
         let mut store = place.open();
         store.sent(Some(b"one"));
-        let whole = store.length as usize;
+        let whole = store.length;
         store.sent(Some(b"two"));
+        let end = store.length;
         drop(store);
-        let bytes = std::fs::read(&place.0).unwrap();
+        let mut bytes = std::fs::read(&place.0).unwrap();
+        bytes.truncate(end);
         for length in whole..bytes.len() {
             std::fs::write(&place.0, &bytes[..length]).unwrap();
             let mut store = place.open();
             assert_eq!((store.next_outgoing(), read(&mut store, 2)), (2, None), "{length}");
             store.sent(Some(b"again"));
+            drop(store);
             assert_eq!(read(&mut place.open(), 2), Some(b"again".to_vec()));
         }
         // A bit that turned over ends what is believed.
@@ -425,8 +426,10 @@ mod tests {
         store.set_next_incoming(40);
         for number in 1..=1_000_u64 {
             store.sent(Some(format!("message {number}").as_bytes()));
-            assert!(std::fs::metadata(&place.0).unwrap().len() <= 4_096 + 64);
+            assert!(store.length <= 4_096 + 64);
         }
+        drop(store);
+        assert_eq!(std::fs::metadata(&place.0).unwrap().len(), FILE_BYTES as u64);
         let mut store = place.open();
         assert_eq!((store.next_incoming(), store.next_outgoing()), (40, 1_001));
         assert_eq!(read(&mut store, 1_000), Some(b"message 1000".to_vec()));

@@ -1,7 +1,6 @@
 //! The sessions of all keys, whether somebody is connected or not.
 
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,10 +19,10 @@ use tiercel_wire::store::Store;
 use super::config::BinaryOptions;
 use super::desk::{Asked, Desk, LINES_MAX, refused};
 use super::memory::{AnswerFile, KEY_MAX, Owner, RequestFile};
-use super::orders::CountedHasher;
 use super::recovery::Replaying;
 use super::report::{Answers, Reports};
 use crate::accounts::Key;
+use crate::hashing::Counted;
 use crate::models::Models;
 use crate::open_orders::OpenOrdersHere;
 use crate::pipeline::{Delivery, Submission, Submitter};
@@ -105,7 +104,7 @@ pub struct Lines {
 }
 
 /// Sessions by account and number.
-type ByNumber = HashMap<u64, LineId, BuildHasherDefault<CountedHasher>>;
+type ByNumber = HashMap<u64, LineId, Counted>;
 
 const fn numbered(account: AccountId, session: u32) -> u64 {
     (account.0 as u64) << 32 | session as u64

@@ -1,38 +1,16 @@
 //! Whose the live orders are, and the newest trades.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use tiercel_types::{InstrumentId, OrderId, TradeId};
 
 use super::lines::LineId;
+use crate::hashing::Counted;
 
 /// Orders there is room for from the start. More of them allocate.
 const ORDERS: usize = 65_536;
 /// Trades that are remembered.
 const TRADES: usize = 65_536;
-
-/// Spreads ids that the venue counts itself: nobody can choose them.
-#[derive(Default)]
-pub(super) struct CountedHasher(u64);
-
-impl Hasher for CountedHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    #[inline]
-    fn write_u64(&mut self, number: u64) {
-        // By the golden ratio: neighbours fall far from each other, in the upper bits too.
-        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-}
 
 /// An order of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +25,11 @@ pub struct Owned {
 
 /// The sessions' live orders.
 #[derive(Debug)]
-pub struct OwnedOrders(HashMap<OrderId, Owned, BuildHasherDefault<CountedHasher>>);
+pub struct OwnedOrders(HashMap<OrderId, Owned, Counted>);
 
 impl Default for OwnedOrders {
     fn default() -> Self {
-        Self(HashMap::with_capacity_and_hasher(ORDERS, BuildHasherDefault::default()))
+        Self(HashMap::with_capacity_and_hasher(ORDERS, Counted::default()))
     }
 }
 

@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use crate::binance::rate_limit::RateLimits;
 use crate::open_orders::{OpenOrderLimits, OpenOrderRules};
-use crate::pipeline::SnapshotPolicy;
+use crate::pipeline::{PATIENCE, SnapshotPolicy};
 use crate::serve::{ServeOptions, TlsOptions, is_origin};
 use crate::stage::StageThread;
 
@@ -361,6 +361,11 @@ impl Lines<'_> {
             serve_cpu: cpu(given!(table.serve_cpu as "threads"))?,
             follower_cpu: cpu(given!(table.follower_cpu as "threads"))?,
             wait,
+            patience: Duration::from_micros(self.number(
+                given!(table.patience_us as "threads"),
+                0..=100_000,
+                PATIENCE.as_micros() as u64,
+            )?),
         })
     }
 

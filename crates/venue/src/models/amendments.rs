@@ -45,19 +45,24 @@ impl Amendments {
         Self(Newest::new(limit))
     }
 
-    /// An order, as it was before an event and is behind it.
-    pub(super) fn add(&mut self, header: &EventHeader, before: &OrderView, behind: &OrderView) {
+    /// An order's quantity and name before an event, and the order behind it.
+    pub(super) fn add(
+        &mut self,
+        header: &EventHeader,
+        (old_qty, old_client_order_id): (Qty, ClientOrderId),
+        behind: &OrderView,
+    ) {
         let view = AmendmentView {
             sequence: header.sequence,
             index: header.index,
             reserved: 0,
             time: Timestamp(header.time_ns),
             order_id: behind.order_id,
-            old_qty: before.qty,
+            old_qty,
             new_qty: behind.qty,
             account: behind.account,
             instrument: behind.instrument,
-            old_client_order_id: before.client_order_id,
+            old_client_order_id,
             new_client_order_id: behind.client_order_id,
         };
         self.0.push(view.account, view);

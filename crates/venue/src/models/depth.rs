@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use tiercel_types::event::OrderAmended;
 use tiercel_types::{Event, EventHeader, InstrumentId, Price, Qty, Side};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -26,42 +27,52 @@ pub struct LevelChange {
 
 /// The levels that an event changes, at most two, in the order of their telling.
 pub fn level_changes(event: &Event) -> impl Iterator<Item = LevelChange> {
-    let change = |side, price, qty, update_id| {
-        (update_id != 0).then_some(LevelChange { side, price, qty, update_id })
-    };
-    let changes = match event {
+    let mut changes = [None; 2];
+    let mut rooms = changes.iter_mut();
+    each_level_change(event, |change| {
+        if let Some(room) = rooms.next() {
+            *room = Some(change);
+        }
+    });
+    changes.into_iter().flatten()
+}
+
+/// The same, one by one.
+#[inline]
+fn each_level_change(event: &Event, mut each: impl FnMut(LevelChange)) {
+    let (side, price, qty, update_id) = match event {
         Event::OrderAccepted(event) if event.resting == 1 => {
-            [change(event.side, event.price, event.level_qty, event.update_id), None]
+            (event.side, event.price, event.level_qty, event.update_id)
         }
-        Event::OrderRested(event) => {
-            [change(event.side, event.price, event.level_qty, event.update_id), None]
-        }
+        Event::OrderRested(event) => (event.side, event.price, event.level_qty, event.update_id),
         Event::OrderReplenished(event) => {
-            [change(event.side, event.price, event.level_qty, event.update_id), None]
+            (event.side, event.price, event.level_qty, event.update_id)
         }
-        Event::OrderEnded(event) => {
-            [change(event.side, event.price, event.level_qty, event.update_id), None]
-        }
-        Event::LevelChanged(event) => {
-            [change(event.side, event.price, event.level_qty, event.update_id), None]
-        }
+        Event::OrderEnded(event) => (event.side, event.price, event.level_qty, event.update_id),
+        Event::LevelChanged(event) => (event.side, event.price, event.level_qty, event.update_id),
         Event::Trade(event) => {
-            let side = event.taker_side.opposite();
-            [change(side, event.price, event.level_qty, event.update_id), None]
+            (event.taker_side.opposite(), event.price, event.level_qty, event.update_id)
         }
         Event::SelfTradePrevented(event) => {
-            let side = event.taker_side.opposite();
-            [change(side, event.price, event.level_qty, event.update_id), None]
+            (event.taker_side.opposite(), event.price, event.level_qty, event.update_id)
         }
         Event::OrderAmended(event) => {
-            let stays = event.price == event.old_price && event.resting == 1;
-            let old = change(event.side, event.old_price, event.old_level_qty, event.update_id);
-            let new = change(event.side, event.price, event.level_qty, event.update_id);
-            [if stays { None } else { old }, if event.resting == 1 { new } else { None }]
+            let OrderAmended { side, old_price: price, old_level_qty: qty, update_id, .. } = *event;
+            let is_resting = event.resting == 1;
+            let stays = event.price == price && is_resting;
+            if update_id != 0 && !stays {
+                each(LevelChange { side, price, qty, update_id });
+            }
+            if !is_resting {
+                return;
+            }
+            (side, event.price, event.level_qty, update_id)
         }
-        _ => [None, None],
+        _ => return,
     };
-    changes.into_iter().flatten()
+    if update_id != 0 {
+        each(LevelChange { side, price, qty, update_id });
+    }
 }
 
 /// An instrument's displayed book at the end of a command.
@@ -200,13 +211,19 @@ impl Depth {
         if let Event::InstrumentAdded(_) = event {
             self.books.entry(header.instrument).or_default();
         }
-        self.pending.extend(level_changes(event).map(|change| (header.instrument, change)));
-        if header.is_last() {
-            for (instrument, change) in self.pending.drain(..) {
-                self.books.entry(instrument).or_default().set(&change);
-                told(instrument, &change);
-            }
+        let Self { books, pending } = self;
+        if !header.is_last() {
+            each_level_change(event, |change| pending.push((header.instrument, change)));
+            return;
         }
+        let mut set = |instrument, change: &LevelChange| {
+            books.entry(instrument).or_default().set(change);
+            told(instrument, change);
+        };
+        for (instrument, change) in pending.drain(..) {
+            set(instrument, &change);
+        }
+        each_level_change(event, |change| set(header.instrument, &change));
     }
 
     /// An instrument's book.

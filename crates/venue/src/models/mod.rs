@@ -22,6 +22,7 @@ mod candles;
 mod depth;
 mod image;
 mod instruments;
+mod kept;
 mod lists;
 mod newest;
 mod orders;
@@ -147,14 +148,12 @@ impl Models {
             self.add_prevented(header, prevented);
         }
         let amended = OrderAmended::of(event);
-        let known = |orders: &Orders, amended: &OrderAmended| {
-            orders.get(header.account, amended.order_id).copied()
-        };
-        let before = amended.and_then(|amended| known(&self.orders, amended));
+        let known = amended.and_then(|amended| self.orders.get(header.account, amended.order_id));
+        let before = known.map(|order| (order.qty, order.client_order_id));
         self.orders.apply(header, event);
-        let behind = amended.and_then(|amended| known(&self.orders, amended));
+        let behind = amended.and_then(|amended| self.orders.get(header.account, amended.order_id));
         if let (Some(before), Some(behind)) = (before, behind) {
-            self.amendments.add(header, &before, &behind);
+            self.amendments.add(header, before, behind);
         }
     }
 

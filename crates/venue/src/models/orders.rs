@@ -1,6 +1,7 @@
 //! Orders as their events told them: all that live, and the newest of those that ended.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use tiercel_types::event::{
     OrderAccepted, OrderAmended, OrderEnded, OrderTriggered, OrderWaiting, SelfTradePrevented,
@@ -14,7 +15,9 @@ use tiercel_types::{
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use super::image::{self, ImageError, ImageReader};
+use super::kept::{Forgotten, Kept};
 use super::lists::ListView;
+use crate::hashing::Chosen;
 
 /// Where an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -209,19 +212,12 @@ impl NameImage {
     }
 }
 
-/// What is kept of one account's orders that ended, oldest first.
-type Ended = VecDeque<(Timestamp, OrderId)>;
-
 /// All live orders and lists, and of each account the newest that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orders {
-    /// By account and id.
-    kept: BTreeMap<(AccountId, OrderId), OrderView>,
-    /// Live orders, by account.
-    live: BTreeMap<AccountId, Vec<OrderId>>,
-    ended: BTreeMap<AccountId, Ended>,
+    kept: Kept,
     /// The order that was called so last, of those that are kept.
-    client_ids: BTreeMap<(AccountId, ClientOrderId), OrderId>,
+    client_ids: HashMap<(AccountId, ClientOrderId), OrderId, Chosen>,
     lists: BTreeMap<(AccountId, ListId), ListView>,
     ended_lists: BTreeMap<AccountId, VecDeque<ListId>>,
     /// The list whose orders are being accepted.
@@ -233,10 +229,8 @@ impl Orders {
     /// Keeps `limit` ended orders and lists of each account.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
-            kept: BTreeMap::new(),
-            live: BTreeMap::new(),
-            ended: BTreeMap::new(),
-            client_ids: BTreeMap::new(),
+            kept: Kept::new(limit),
+            client_ids: HashMap::default(),
             lists: BTreeMap::new(),
             ended_lists: BTreeMap::new(),
             announced: None,
@@ -246,7 +240,7 @@ impl Orders {
 
     /// An order of an account.
     pub fn get(&self, account: AccountId, order_id: OrderId) -> Option<&OrderView> {
-        self.kept.get(&(account, order_id))
+        self.kept.get(account, order_id)
     }
 
     /// The order that was called so last.
@@ -256,8 +250,7 @@ impl Orders {
 
     /// The account's live orders, by id.
     pub fn live(&self, account: AccountId) -> impl Iterator<Item = &OrderView> {
-        let ids = self.live.get(&account).into_iter().flatten();
-        ids.filter_map(move |order_id| self.get(account, *order_id))
+        self.kept.live(account)
     }
 
     /// All orders of an account that are kept, from `order_id` on, by id.
@@ -266,8 +259,7 @@ impl Orders {
         account: AccountId,
         order_id: OrderId,
     ) -> impl DoubleEndedIterator<Item = &OrderView> {
-        let range = (account, order_id)..=(account, OrderId(u64::MAX));
-        self.kept.range(range).map(|(_, order)| order)
+        self.kept.of(account, order_id)
     }
 
     /// A list of an account.
@@ -356,22 +348,22 @@ impl Orders {
 
     /// The order is not called so any more.
     fn unname(&mut self, account: AccountId, id: ClientOrderId, order_id: OrderId) {
-        if self.client_ids.get(&(account, id)) == Some(&order_id) {
-            self.client_ids.remove(&(account, id));
+        if let Entry::Occupied(named) = self.client_ids.entry((account, id))
+            && *named.get() == order_id
+        {
+            named.remove();
         }
     }
 
     fn insert(&mut self, view: OrderView) {
-        let (account, order_id) = (view.account, view.order_id);
-        self.kept.insert((account, order_id), view);
-        if view.stage.is_live() {
-            // Ids rise, but for orders that were loaded.
-            let live = self.live.entry(account).or_default();
-            let at = live.partition_point(|other| *other < order_id);
-            live.insert(at, order_id);
-        } else {
-            self.keep_ended(account, view.updated, order_id);
+        if let Some(forgotten) = self.kept.insert(view) {
+            self.forget(&forgotten);
         }
+    }
+
+    /// Nobody asks by an order's name any more that is not kept.
+    fn forget(&mut self, order: &Forgotten) {
+        self.unname(order.account, order.client_order_id, order.order_id);
     }
 
     fn change(
@@ -389,32 +381,13 @@ impl Orders {
         (account, order_id): (AccountId, OrderId),
         change: impl FnOnce(&mut OrderView),
     ) {
-        let Some(order) = self.kept.get_mut(&(account, order_id)) else { return };
-        change(order);
-        order.updated = Timestamp(header.time_ns);
-        order.sequence = header.sequence;
-        if !order.stage.is_live() {
-            if let Some(live) = self.live.get_mut(&account)
-                && let Ok(at) = live.binary_search(&order_id)
-            {
-                live.remove(at);
-                if live.is_empty() {
-                    self.live.remove(&account);
-                }
-            }
-            self.keep_ended(account, Timestamp(header.time_ns), order_id);
-        }
-    }
-
-    /// The order ended: the oldest that ended, beyond so many, is forgotten.
-    fn keep_ended(&mut self, account: AccountId, time: Timestamp, order_id: OrderId) {
-        let ended = self.ended.entry(account).or_default();
-        ended.push_back((time, order_id));
-        if ended.len() > self.limit
-            && let Some((_, oldest)) = ended.pop_front()
-            && let Some(order) = self.kept.remove(&(account, oldest))
-        {
-            self.unname(account, order.client_order_id, oldest);
+        let forgotten = self.kept.change(account, order_id, |order| {
+            change(order);
+            order.updated = Timestamp(header.time_ns);
+            order.sequence = header.sequence;
+        });
+        if let Some(forgotten) = forgotten {
+            self.forget(&forgotten);
         }
     }
 
@@ -549,14 +522,10 @@ impl Orders {
     }
 
     pub(super) fn save(&self, out: &mut Vec<u8>) {
-        let live = self.live.iter().flat_map(|(account, ids)| ids.iter().map(|id| (*account, *id)));
-        let ended = self.ended.iter();
-        let ended = ended.flat_map(|(account, ids)| ids.iter().map(|(_, id)| (*account, *id)));
-        // Ended ones in the order in which they did.
-        let orders: Vec<&OrderView> =
-            ended.chain(live).filter_map(|name| self.kept.get(&name)).collect();
+        let orders: Vec<&OrderView> = self.kept.all().collect();
         image::put(out, orders.into_iter());
-        let names: Vec<NameImage> = self.client_ids.iter().map(NameImage::of).collect();
+        let mut names: Vec<NameImage> = self.client_ids.iter().map(NameImage::of).collect();
+        names.sort_unstable_by_key(|name| (name.account, name.client_order_id));
         image::put(out, names.iter());
         let ended = self.ended_lists.iter();
         let ended = ended.flat_map(|(account, ids)| ids.iter().map(|id| (*account, *id)));

@@ -94,8 +94,8 @@ impl Deliveries {
         read
     }
 
-    /// It sleeps on for a millisecond at most while nothing of its own gateway's is among what can be
-    /// read. For a reader that only looks on while others trade: waking it costs them microseconds.
+    /// It sleeps on, as long as [`PipelineOptions::patience`](super::PipelineOptions) says, while nothing of its
+    /// own gateway's is among what can be read. For a reader that only looks on while others trade: waking it costs them microseconds.
     pub fn be_patient(&self) {
         self.shared.be_patient(self.index);
     }

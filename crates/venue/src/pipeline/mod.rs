@@ -37,6 +37,7 @@ pub use submission::{Busy, Origin, PARTS_MAX, Submission};
 pub use tiercel_sync::disruptor::Closed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tiercel_host::Clock;
 use tiercel_journal::{Durability, EventLog};
@@ -47,6 +48,9 @@ use tiercel_sync::wait::BusySpin;
 use outbox::Gate;
 use status::Shared;
 use submission::Entry;
+
+/// How long a patient reader waits, unless it is told another time.
+pub const PATIENCE: Duration = Duration::from_millis(1);
 
 /// How a pipeline is bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,8 @@ pub struct PipelineOptions {
     pub kept_for_cancels: usize,
     /// Events that wait for readers, or for the disk, at most; rounded up to a power of two.
     pub events: usize,
+    /// How long a reader that is [patient](Deliveries::be_patient) waits at most for what others did.
+    pub patience: Duration,
 }
 
 impl Default for PipelineOptions {
@@ -69,6 +75,7 @@ impl Default for PipelineOptions {
             commands: 8_192,
             kept_for_cancels: 1_024,
             events: 32_768,
+            patience: PATIENCE,
         }
     }
 }
@@ -97,8 +104,7 @@ pub fn pipeline<L: EventLog>(
     let (mut graph, [to_append]) = ring.consumers();
     let [to_match] = graph.after(&[&to_append]);
     let ring = graph.build();
-    let (outbox, readers) =
-        outbox::outbox(options.events, usize::from(gateways), sequence, &shared);
+    let (outbox, readers) = outbox::outbox(options, usize::from(gateways), sequence, &shared);
     let clock = Clock::new();
     let handles = readers.into_iter().zip(1..).map(|(reader, gateway)| {
         let submitter = Submitter {

@@ -22,6 +22,7 @@ use tiercel_sync::wait::BusySpin;
 use tiercel_types::event::TimeAdvanced;
 use tiercel_types::{AccountId, Event, EventHeader, EventRef, Timestamp};
 
+use super::PipelineOptions;
 use super::status::Shared;
 use super::submission::Origin;
 
@@ -89,10 +90,11 @@ pub(crate) struct Outbox {
     /// Patient readers were not rung for what was released since: then, and of how many events.
     rung: (Timestamp, u64),
     is_owed: bool,
+    /// How long a patient reader waits for what others did, at most.
+    patience_ns: u64,
 }
 
-/// How long a patient reader waits for what others did, at most; and how many events wait for it.
-const PATIENCE_NS: u64 = 1_000_000;
+/// How many events wait for a patient reader, at most.
 const PATIENCE_EVENTS: u64 = 1_024;
 
 /// Why an event was not written.
@@ -107,13 +109,14 @@ pub(crate) enum PushError {
 /// One reader's place in the ring.
 pub(crate) type Reader = Consumer<Delivery, Single, BusySpin>;
 
-/// An outbox of at least `capacity` events behind command `sequence`, and its readers.
+/// An outbox behind command `sequence`, and its readers.
 pub(crate) fn outbox(
-    capacity: usize,
+    options: &PipelineOptions,
     readers: usize,
     sequence: u64,
     shared: &Arc<Shared>,
 ) -> (Outbox, Vec<Reader>) {
+    let capacity = options.events;
     let ring = single_with(capacity, Delivery::default, BusySpin);
     let (mut graph, [first]) = ring.consumers();
     let mut consumers = vec![first];
@@ -133,6 +136,7 @@ pub(crate) fn outbox(
         asked: 0,
         rung: (Timestamp(0), 0),
         is_owed: false,
+        patience_ns: options.patience.as_nanos() as u64,
     };
     (outbox, consumers)
 }
@@ -202,7 +206,8 @@ impl Outbox {
         }
         if self.is_owed {
             let (then, events) = self.rung;
-            if now.0.saturating_sub(then.0) >= PATIENCE_NS || up_to - events >= PATIENCE_EVENTS {
+            if now.0.saturating_sub(then.0) >= self.patience_ns || up_to - events >= PATIENCE_EVENTS
+            {
                 self.ring_all(now);
             }
         }
@@ -263,12 +268,15 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn a_ring_full_of_what_is_not_acknowledged_shows_nothing() {
         let shared = Shared::new(1, 10);
-        let (mut outbox, mut readers) = outbox(4, 1, 10, &shared);
+        let options = PipelineOptions { events: 4, ..PipelineOptions::default() };
+        let (mut outbox, mut readers) = outbox(&options, 1, 10, &shared);
         let mut gate = Gate::new(readers.remove(0), Arc::clone(&shared));
         let (header, event) = (EventHeader::default(), TimeAdvanced::default());
         let mut write = |sequence| {
@@ -292,8 +300,11 @@ mod tests {
 
     #[test]
     fn patient_readers_are_rung_for_their_own_and_for_others_in_time() {
+        const PATIENCE_NS: u64 = 7_000;
         let shared = Shared::new(2, 0);
-        let (mut outbox, _readers) = outbox(64, 2, 0, &shared);
+        let patience = Duration::from_nanos(PATIENCE_NS);
+        let options = PipelineOptions { events: 64, patience, ..PipelineOptions::default() };
+        let (mut outbox, _readers) = outbox(&options, 2, 0, &shared);
         shared.be_patient(1);
         let (header, event) = (EventHeader::default(), TimeAdvanced::default());
         let mut write = |sequence, gateway, now| {

@@ -72,6 +72,11 @@ impl<T: Topic> Fanout<T> {
         }
     }
 
+    /// Whether nobody is told of anything.
+    pub(super) fn is_idle(&self) -> bool {
+        self.told.is_empty()
+    }
+
     /// Whether anybody is told of it.
     pub(super) fn is_told(&self, topic: T) -> bool {
         self.told.contains_key(&topic)

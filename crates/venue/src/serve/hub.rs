@@ -29,7 +29,7 @@ pub(super) struct Hub {
     pub(super) users: UserStreams,
     /// The names of the streams that are told.
     names: HashMap<Stream, String>,
-    /// What depth streams have yet to send.
+    /// What depth streams that are told have yet to send.
     changes: HashMap<(InstrumentId, Cadence), DepthChanges>,
     /// What book tickers have sent last.
     best: HashMap<InstrumentId, Best>,
@@ -74,8 +74,17 @@ impl Hub {
 
     /// A level has changed.
     pub(super) fn changed(&mut self, instrument: InstrumentId, change: &LevelChange) {
+        if self.fanout.is_idle() && self.changes.is_empty() {
+            return;
+        }
         for cadence in CADENCES {
-            self.changes.entry((instrument, cadence)).or_default().add(change);
+            let of = (instrument, cadence);
+            if self.fanout.is_told(Stream { instrument, kind: StreamKind::Depth(cadence) }) {
+                self.changes.entry(of).or_default().add(change);
+            } else {
+                // A diff with a hole in it must never be sent to who comes next.
+                self.changes.remove(&of);
+            }
         }
         if !self.touched.contains(&instrument) {
             self.touched.push(instrument);
@@ -101,14 +110,15 @@ impl Hub {
     }
 
     fn tell_best(&mut self, models: &Models, instrument: InstrumentId) {
-        let Some(book) = models.book(instrument) else { return };
+        let topic = Stream { instrument, kind: StreamKind::BookTicker };
+        let Some(book) = models.book(instrument).filter(|_| self.fanout.is_told(topic)) else {
+            return;
+        };
         let best = stream::best(book);
         if self.best.insert(instrument, best) == Some(best) {
             return;
         }
-        self.send(Stream { instrument, kind: StreamKind::BookTicker }, || {
-            stream::book_ticker(models.instruments().get(instrument)?, book).ok()
-        });
+        self.send(topic, || stream::book_ticker(models.instruments().get(instrument)?, book).ok());
     }
 
     /// Sends what has changed of all books since the last time at this cadence.

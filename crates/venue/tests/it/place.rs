@@ -15,7 +15,7 @@ use tiercel_types::{
 };
 use tiercel_venue::models::Models;
 use tiercel_venue::pipeline::{
-    Core, Delivery, Handle, PipelineOptions, SnapshotPolicy, Submission,
+    Core, Delivery, Handle, PATIENCE, PipelineOptions, SnapshotPolicy, Submission,
 };
 use tiercel_venue::store::StoreOptions;
 
@@ -61,6 +61,7 @@ pub(crate) const SMALL_PIPELINE: PipelineOptions = PipelineOptions {
     commands: 256,
     kept_for_cancels: 64,
     events: 1_024,
+    patience: PATIENCE,
 };
 
 pub(crate) fn store_options(snapshot_every: Option<u64>) -> StoreOptions {
