@@ -19,7 +19,9 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use tiercel_net::fix::store::{FileStore, SessionStore};
 use tiercel_net::fix::{Backoff, Initiator, Outbox, Responder};
+use tiercel_net::tls::ClientTls;
 use tiercel_types::Timestamp;
+use tiercel_venue::secret;
 use tiercel_wire::fix::Message;
 use tiercel_wire::fix::dictionary::Dictionary;
 use tiercel_wire::fix::session::{
@@ -62,6 +64,18 @@ pub(crate) struct FixClientArgs {
     /// A dictionary in `QuickFIX`'s XML, in place of the built-in one
     #[arg(long, value_name = "FILE")]
     dictionary: Option<PathBuf>,
+    /// TLS 1.3, with an acceptor whose certificate one of this file's (PEM) has signed
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+    /// The name that the acceptor's certificate is for; without it the address's host
+    #[arg(long, value_name = "NAME", requires = "tls_ca")]
+    tls_name: Option<String>,
+    /// Our own certificate and those above it (PEM), for an acceptor that asks for one
+    #[arg(long, value_name = "FILE", requires_all = ["tls_ca", "tls_key"])]
+    tls_certificate: Option<PathBuf>,
+    /// Its private key (PEM): a file that nobody but its owner may see
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
 }
 
 /// The longest sleep while lines may come.
@@ -139,6 +153,15 @@ fn address(text: &str) -> anyhow::Result<SocketAddr> {
     found.next().with_context(|| format!("the address {text} is nobody's"))
 }
 
+fn tls(args: &FixClientArgs) -> anyhow::Result<Option<ClientTls>> {
+    let Some(authorities) = &args.tls_ca else { return Ok(None) };
+    let host = || args.address.rsplit_once(':').map_or(&*args.address, |(host, _)| host);
+    let name = args.tls_name.as_deref().unwrap_or_else(host);
+    let key = args.tls_key.as_deref().map(secret::read).transpose()?;
+    let identity = args.tls_certificate.as_deref().zip(key.as_deref());
+    Ok(Some(ClientTls::new(authorities, name.trim_matches(['[', ']']), identity)?))
+}
+
 fn config(args: &FixClientArgs) -> anyhow::Result<SessionConfig> {
     let role = Role::Initiator { heartbeat_interval_s: args.heartbeat };
     let mut config = SessionConfig::new(args.sender.as_bytes(), args.target.as_bytes(), role);
@@ -171,7 +194,8 @@ pub(crate) fn run(args: &FixClientArgs) -> anyhow::Result<Exit> {
         None => SessionStore::Memory(MemoryStore::new(now())),
         Some(path) => SessionStore::File(FileStore::open(path, now())?),
     };
-    let client = Initiator::new(address(&args.address)?, config(args)?, store, BACKOFF);
+    let client = Initiator::new(address(&args.address)?, config(args)?, store, BACKOFF)
+        .with_tls(tls(args).context("TLS")?);
     let (lines, input) = channel();
     // It ends with the program: nothing wakes a thread that reads a terminal.
     std::thread::spawn(move || {

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Args;
 use tiercel_net::fix::{Link, Outbox, Responder};
+use tiercel_net::tls::Channel;
 use tiercel_wire::fix::Message;
 use tiercel_wire::fix::dictionary::Dictionary;
 use tiercel_wire::fix::session::{
@@ -136,7 +137,7 @@ pub(crate) fn run(args: &FixEchoArgs) -> anyhow::Result<Exit> {
                 let ready = stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true));
                 if link.stream().is_none() && ready.is_ok() {
                     since = Instant::now();
-                    link.attach(now(), stream);
+                    link.attach(now(), stream, Channel::Plain);
                 }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}

@@ -11,6 +11,7 @@
 //! connections and moves their bytes; it owns no thread, and everything it keeps is bounded:
 //! [`Limits`]. [`Busy`] looks at its sockets again and again; [`Uring`] leaves its receives in the kernel.
 //! [`fix`] has FIX sessions over sockets: who connects to a venue, and who is connected to in tests.
+//! [`tls`] is TLS between such bytes and their messages, at either end.
 //!
 //! With the feature `xdp`, `XdpReceiver` takes the datagrams of one port past the network stack.
 
@@ -23,6 +24,7 @@ mod connection;
 pub mod fix;
 mod places;
 mod reactor;
+pub mod tls;
 mod tuning;
 mod udp;
 #[allow(unsafe_code, reason = "operations that own what they point to")]

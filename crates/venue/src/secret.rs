@@ -43,7 +43,7 @@ pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`SecretError`].
-pub(crate) fn read(path: &Path) -> Result<String, SecretError> {
+pub fn read(path: &Path) -> Result<String, SecretError> {
     let io_error = |error| SecretError::Io { path: path.into(), error };
     let mut file = File::open(path).map_err(io_error)?;
     #[cfg(unix)]

@@ -23,6 +23,7 @@ mod it {
     mod fix_client;
     mod fix_orders;
     mod fix_states;
+    mod fix_tls;
     mod history;
     mod http;
     mod interface_check;

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rcgen::{CertificateParams, KeyPair};
 use tiercel_net::fix::{Backoff, Initiator, Responder};
 use tiercel_testkit::random::Random;
 use tiercel_testkit::soak;
@@ -16,7 +19,7 @@ use tiercel_wire::fix::session::{Application, BusinessReject, MemoryStore, Role,
 use tiercel_wire::fix::value::TimeWriter;
 use tiercel_wire::fix::{Message, tag};
 
-use crate::command::tiercel;
+use crate::command::{argument, tiercel};
 use crate::venue_kill::market;
 use crate::venue_process::{Key, Venue, ask};
 
@@ -251,8 +254,9 @@ impl Typed {
     #[track_caller]
     fn until(&self, parts: &[&str]) -> String {
         let mut passed = Vec::new();
+        let until = Instant::now() + PATIENCE;
         loop {
-            let line = self.lines.recv_timeout(PATIENCE);
+            let line = self.lines.recv_timeout(until.saturating_duration_since(Instant::now()));
             let Ok(line) = line else { panic!("no {parts:?}: {passed:?}") };
             if parts.iter().all(|part| line.contains(part)) {
                 return line;
@@ -301,6 +305,42 @@ fn a_session_is_typed_by_hand() {
     typed.input = None;
     typed.until(&["# logged out"]);
     assert!(typed.child.wait().expect("it ends").success());
+    drop(venue);
+    drop(fs::remove_dir_all(&store));
+}
+
+/// The files of a certificate for `localhost`: itself, and its key.
+fn certificate(config: &Path) -> (PathBuf, PathBuf) {
+    let key = KeyPair::generate().expect("random numbers");
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let files = (config.with_extension("pem"), config.with_extension("key"));
+    fs::write(&files.0, certificate.pem()).expect("a place");
+    fs::write(&files.1, key.serialize_pem()).expect("a place");
+    fs::set_permissions(&files.1, PermissionsExt::from_mode(0o600)).expect("it is ours");
+    files
+}
+
+#[test]
+fn a_session_is_typed_over_tls() {
+    let (store, config, keys) = market("venue-fix-tls", FIX);
+    let (certificate, key) = certificate(&config);
+    let text = fs::read_to_string(&config).expect("it was written");
+    let (certificate, key) = (argument(&certificate), argument(&key));
+    let tls = format!("[tls]\ncertificate = \"{certificate}\"\nprivate_key = \"{key}\"\n");
+    fs::write(&config, text + &tls).expect("a place");
+    let mut venue = Venue::start(&store, &config, &[], 0);
+    let address = venue.fix().to_string();
+    let secure = ["--tls-ca", certificate, "--tls-name", "localhost"];
+    let mut typed = Typed::start(&address, &keys[0].secret, &secure);
+    typed.until(&["# logged on"]);
+    typed.type_in("35=D|11=a|55=BTCUSDT|54=1|60=now|38=1|40=2|44=59000|59=1");
+    typed.until(&["< 35=8|", "|11=a|", "|150=0|", "|39=0|"]);
+    drop(typed);
+    // Its certificate is not for an address.
+    let typed = Typed::start(&address, &keys[0].secret, &secure[..2]);
+    typed.until(&["# disconnected: ", "not valid for name"]);
+    drop(typed);
     drop(venue);
     drop(fs::remove_dir_all(&store));
 }

@@ -49,7 +49,10 @@ impl Venue {
         while texts.len() < 2 * keys || address.is_empty() {
             let mut line = String::new();
             assert!(output.read_line(&mut line).expect("UTF-8") > 0, "it did not start");
-            if let Some(found) = line.strip_prefix("venue at http://") {
+            if let Some(found) = ["venue at http://", "venue at https://"]
+                .iter()
+                .find_map(|name| line.strip_prefix(name))
+            {
                 found.trim().clone_into(&mut address);
             }
             let text =

@@ -10,6 +10,7 @@ use tiercel_types::Timestamp;
 use tiercel_wire::fix::session::{Application, SessionConfig, Store};
 
 use super::link::{Link, Outbox, Responder};
+use crate::tls::{Channel, ClientTls};
 use crate::tuning::Tuning;
 
 /// How long connecting may take.
@@ -48,6 +49,7 @@ pub struct Initiator<S> {
     link: Link<S>,
     address: SocketAddr,
     backoff: Backoff,
+    tls: Option<ClientTls>,
     pause: Duration,
     state: State,
     leaves: bool,
@@ -62,6 +64,7 @@ impl<S: Store> Initiator<S> {
             link: Link::new(config, store),
             address,
             backoff,
+            tls: None,
             pause: backoff.shortest,
             state: State::Down { until: Timestamp(0) },
             leaves: false,
@@ -69,9 +72,20 @@ impl<S: Store> Initiator<S> {
         }
     }
 
+    /// The same over TLS; `None`: without.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<ClientTls>) -> Self {
+        Self { tls, ..self }
+    }
+
     /// Whether messages flow.
     pub fn is_logged_on(&self) -> bool {
         self.link.session().is_logged_on()
+    }
+
+    /// Whether there is a connection, which may be of no use yet.
+    pub const fn is_connected(&self) -> bool {
+        matches!(self.state, State::Up)
     }
 
     /// Whether it has logged out, and the connection has ended.
@@ -89,7 +103,7 @@ impl<S: Store> Initiator<S> {
         self.link.into_store()
     }
 
-    /// What the system said last of a connection that could not be made. It is told once.
+    /// What the system, or TLS, said last of a connection that could not be made. It is told once.
     pub const fn take_failure(&mut self) -> Option<io::Error> {
         self.failure.take()
     }
@@ -99,7 +113,8 @@ impl<S: Store> Initiator<S> {
         self.link.outbox(now)
     }
 
-    /// Says goodbye, for good: the connection ends with the answer, and no other follows.
+    /// Says goodbye, for good: the connection ends with the answer, and no other follows. A connection
+    /// whose logon is not answered yet says it behind the answer, without the text.
     pub fn log_out(&mut self, now: Timestamp, text: &str) {
         self.leaves = true;
         if self.is_logged_on() {
@@ -135,8 +150,12 @@ impl<S: Store> Initiator<S> {
                 let worked = self.link.poll(now, app);
                 if self.is_logged_on() {
                     self.pause = self.backoff.shortest;
+                    if self.leaves {
+                        self.link.log_out(now, "");
+                    }
                 }
                 if self.link.stream().is_none() {
+                    self.failure = self.link.take_failure();
                     self.ended(now);
                 }
                 worked
@@ -156,15 +175,19 @@ impl<S: Store> Initiator<S> {
             },
             Ok(Some(error)) | Err(error) => Err(error),
         };
-        match result {
+        let channel = match result {
             Ok(false) => return false,
-            Ok(true) => {
+            Ok(true) => Channel::client(self.tls.as_ref()),
+            Err(error) => Err(error),
+        };
+        match channel {
+            Ok(channel) => {
                 if let State::Connecting { socket, .. } =
                     std::mem::replace(&mut self.state, State::Up)
                 {
                     // A socket that refuses some of it still works.
                     let _refused = Tuning::default().apply(&socket);
-                    self.link.attach(now, TcpStream::from(socket));
+                    self.link.attach(now, TcpStream::from(socket), channel);
                 }
             }
             Err(error) => self.fail(now, error),

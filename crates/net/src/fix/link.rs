@@ -1,16 +1,20 @@
 //! A session and its socket.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use tiercel_types::Timestamp;
 use tiercel_wire::fix::session::{Application, Body, Session, SessionConfig, Store};
 use tiercel_wire::fix::{Decoder, Frame, frame};
 
+use crate::tls::Channel;
+
 /// Bytes that are read at once.
 const CHUNK: usize = 16 << 10;
 /// Bytes that the peer has not read: then it is left.
 const UNSENT_MAX: usize = 8 << 20;
+/// How long TLS may take before the session begins.
+const HANDSHAKE_NS: u64 = 10_000_000_000;
 
 /// Where an application puts what it sends.
 pub struct Outbox<'l, S> {
@@ -38,9 +42,17 @@ pub struct Link<S> {
     store: S,
     decoder: Decoder,
     stream: Option<TcpStream>,
+    channel: Channel,
+    /// When the connection was made, while the channel is not ready: the session knows nothing of it.
+    handshake_since: Option<Timestamp>,
+    /// Bytes that came and are no whole message yet, of a plain channel; of TLS none stay.
     unread: Vec<u8>,
-    /// Bytes of the session's output that left.
+    /// Bytes for the socket.
+    unsent: Vec<u8>,
+    /// How many of them left.
     sent: usize,
+    /// Why TLS ended the last connection.
+    failure: Option<io::Error>,
 }
 
 impl<S: Store> Link<S> {
@@ -51,8 +63,12 @@ impl<S: Store> Link<S> {
             store,
             decoder: Decoder::default(),
             stream: None,
+            channel: Channel::Plain,
+            handshake_since: None,
             unread: Vec::new(),
+            unsent: Vec::new(),
             sent: 0,
+            failure: None,
         }
     }
 
@@ -76,12 +92,29 @@ impl<S: Store> Link<S> {
         self.stream.as_ref()
     }
 
-    /// Gives it a connected socket that does not block. It must have none.
-    pub fn attach(&mut self, now: Timestamp, stream: TcpStream) {
+    /// Why TLS ended the last connection, if it did. It is told once.
+    pub const fn take_failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    /// Gives it a connected socket that does not block, and what its bytes go through. It must have none.
+    pub fn attach(&mut self, now: Timestamp, stream: TcpStream, channel: Channel) {
         self.unread.clear();
+        self.unsent.clear();
         self.sent = 0;
+        self.session.output().clear();
+        self.channel = channel;
         self.stream = Some(stream);
-        self.session.connected(now, &mut self.store);
+        self.handshake_since = Some(now);
+        self.begin(now);
+    }
+
+    /// Begins the session once the channel is ready: a handshake that fails takes no number.
+    fn begin(&mut self, now: Timestamp) {
+        if self.handshake_since.is_some() && self.channel.is_ready() {
+            self.handshake_since = None;
+            self.session.connected(now, &mut self.store);
+        }
     }
 
     /// Where to put what is sent. While nobody is logged on it only gets its numbers: the peer asks
@@ -113,14 +146,18 @@ impl<S: Store> Link<S> {
         self.unread.resize(start + CHUNK, 0);
         let (count, mut alive) = moved(stream.read(&mut self.unread[start..]));
         self.unread.truncate(start + count);
-        if count > 0 {
-            self.hear(now, app);
+        let opened = if count > 0 { self.open(now, app) } else { self.keep_waiting(now) };
+        if let Err(error) = opened {
+            self.channel.fail();
+            self.failure = Some(error);
+            alive = false;
         }
         self.session.tick(now, &mut self.store);
         let left = self.flush(&mut stream);
-        let waiting = self.session.output().len() - self.sent;
+        let waiting = self.session.output().len() + self.unsent.len() - self.sent;
         alive &= left.is_some() && waiting <= UNSENT_MAX;
-        if alive && !(self.session.wants_close() && waiting == 0) {
+        let is_over = self.handshake_since.is_none() && self.session.wants_close() && waiting == 0;
+        if alive && !is_over {
             self.stream = Some(stream);
         } else {
             self.session.closed(now, &mut self.store, app);
@@ -130,30 +167,67 @@ impl<S: Store> Link<S> {
 
     /// How many bytes left; `None`: the connection has ended.
     fn flush(&mut self, stream: &mut TcpStream) -> Option<usize> {
-        let output = self.session.output();
-        if output.is_empty() {
+        let Self { session, channel, unsent, sent, .. } = self;
+        if channel.is_ready() {
+            let ends = session.wants_close();
+            let output = session.output();
+            if !output.is_empty() {
+                channel.seal(output, ends, unsent);
+                output.clear();
+            }
+        } else {
+            channel.seal(&[], false, unsent);
+        }
+        if unsent.is_empty() {
             return Some(0);
         }
-        let (count, alive) = moved(stream.write(&output[self.sent..]));
-        self.sent += count;
-        if self.sent == output.len() {
-            output.clear();
-            self.sent = 0;
+        let (count, alive) = moved(stream.write(&unsent[*sent..]));
+        *sent += count;
+        if *sent == unsent.len() {
+            unsent.clear();
+            *sent = 0;
         }
         alive.then_some(count)
     }
 
-    /// Takes the whole messages that have come. Bytes that are none are passed over: the next message
-    /// exposes the gap.
-    fn hear(&mut self, now: Timestamp, app: &mut impl Responder<S>) {
-        let Self { session, store, decoder, unread, .. } = self;
+    /// Takes the messages in what has come.
+    fn open(&mut self, now: Timestamp, app: &mut impl Responder<S>) -> io::Result<()> {
+        let mut unread = std::mem::take(&mut self.unread);
+        let opened = self.channel.open(&unread, &mut self.unsent)?;
+        self.begin(now);
+        match opened {
+            None => self.hear(now, app, &mut unread),
+            Some(mut plain) => {
+                self.hear(now, app, &mut plain);
+                self.channel.keep(plain);
+                unread.clear();
+            }
+        }
+        self.unread = unread;
+        Ok(())
+    }
+
+    /// Nothing came: a handshake does not wait for ever.
+    fn keep_waiting(&self, now: Timestamp) -> io::Result<()> {
+        match self.handshake_since {
+            Some(since) if now.0.saturating_sub(since.0) >= HANDSHAKE_NS => {
+                Err(io::Error::new(ErrorKind::TimedOut, "TLS: no answer"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the whole messages that `bytes` begin with. Bytes that are none are passed over: the next
+    /// message exposes the gap.
+    fn hear(&mut self, now: Timestamp, app: &mut impl Responder<S>, bytes: &mut Vec<u8>) {
+        let Self { session, store, decoder, .. } = self;
         let mut at = 0;
         while !session.wants_close() {
-            match frame(&unread[at..]) {
+            match frame(&bytes[at..]) {
                 Frame::Partial => break,
                 Frame::Garbled { skip, .. } => at += skip,
                 Frame::Whole { length, body } => {
-                    if let Ok(message) = decoder.index(&unread[at..at + length], body) {
+                    if let Ok(message) = decoder.index(&bytes[at..at + length], body) {
                         session.received(now, &message, store, app);
                     }
                     at += length;
@@ -161,7 +235,7 @@ impl<S: Store> Link<S> {
                 }
             }
         }
-        unread.drain(..at);
+        bytes.drain(..at);
     }
 }
 

@@ -16,13 +16,13 @@
 //! | bytes that no message begins with | passed over; the next message exposes the gap |
 //! | bytes that wait for a client | the client is cut off; what it missed is sent when it is back |
 
-mod channel;
 mod metrics;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use tiercel_net::tls::Channel;
 use tiercel_net::{Busy, CloseReason, ConnectionId, Limits, Tuning};
 use tiercel_telemetry::Registry;
 use tiercel_types::Timestamp;
@@ -41,7 +41,6 @@ use crate::models::Models;
 use crate::open_orders::OpenOrderRules;
 use crate::pipeline::{Delivery, Handle};
 use crate::stage::{Context, Door, Sessions, Sockets, Stage, StagePlan, StageThread};
-use channel::Channel;
 use metrics::FixMetrics;
 
 /// FIX, as a venue speaks it.
@@ -222,7 +221,7 @@ impl FixSessions {
 
 impl Sessions for FixSessions {
     fn connected(&mut self, id: ConnectionId, peer: SocketAddr, now: Timestamp) -> bool {
-        let channel = match Channel::new(self.tls.as_ref()) {
+        let channel = match Channel::server(self.tls.as_ref().map(Tls::config)) {
             Ok(channel) if !self.stops => channel,
             Ok(_) => return false,
             Err(error) => {

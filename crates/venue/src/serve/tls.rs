@@ -1,15 +1,16 @@
 //! TLS 1.3: who the venue is, and whose clients it lets in.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use tiercel_net::tls::{certificates, refused, roots};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig, version};
+use tokio_rustls::rustls::{ServerConfig, version};
 
 use crate::secret;
 
@@ -52,12 +53,8 @@ impl Tls {
         let builder = match &options.client_ca {
             None => builder.with_no_client_auth(),
             Some(path) => {
-                let mut roots = RootCertStore::empty();
-                for certificate in certificates(path)? {
-                    roots.add(certificate).map_err(|error| refused(path, &error))?;
-                }
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                let roots = Arc::new(roots(path)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
                 builder.with_client_cert_verifier(
                     verifier.build().map_err(|error| refused(path, &error))?,
                 )
@@ -72,18 +69,4 @@ impl Tls {
         config.alpn_protocols = vec![ALPN.to_vec()];
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
-}
-
-fn refused(path: &Path, why: &dyn std::fmt::Display) -> io::Error {
-    io::Error::other(format!("{}: {why}", path.display()))
-}
-
-/// The certificates of a file, one at least.
-fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
-    let found = CertificateDer::pem_file_iter(path).map_err(|error| refused(path, &error))?;
-    let found = found.collect::<Result<Vec<_>, _>>().map_err(|error| refused(path, &error))?;
-    if found.is_empty() {
-        return Err(refused(path, &"there is no certificate in it"));
-    }
-    Ok(found)
 }

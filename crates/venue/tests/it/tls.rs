@@ -24,8 +24,8 @@ pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its private key, in PEM.
 pub(super) struct Identity {
-    certificate: String,
-    key: String,
+    pub(super) certificate: String,
+    pub(super) key: String,
 }
 
 impl Authority {
@@ -35,7 +35,12 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn sign(&self) -> Identity {
+    /// The authority's own certificate, in PEM.
+    pub(super) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    pub(super) fn sign(&self) -> Identity {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
@@ -43,7 +48,7 @@ impl Authority {
     }
 }
 
-fn private(place: &Place, name: &str, text: &str) -> PathBuf {
+pub(super) fn private(place: &Place, name: &str, text: &str) -> PathBuf {
     let path = place.path().join(name);
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
@@ -60,7 +65,7 @@ pub(super) fn files(
     TlsOptions {
         certificate: private(place, "venue.pem", &own.certificate),
         private_key: private(place, "venue.key", &own.key),
-        client_ca: client_ca.map(|ca| private(place, "clients.pem", &ca.0.pem())),
+        client_ca: client_ca.map(|ca| private(place, "clients.pem", &ca.pem())),
     }
 }
 
