@@ -15,10 +15,16 @@ answer! {
     Instrument {
         /// Its name.
         symbol: SymbolText,
+        /// Its number: what the binary protocol calls it by, and ITCH's stock locate.
+        number: u32,
         /// What is bought and sold.
         base: AssetText,
+        /// The number of that asset: what the binary protocol calls it by.
+        base_number: u32,
         /// What it is paid with.
         quote: AssetText,
+        /// The number of that asset.
+        quote_number: u32,
         /// Whether it takes orders and matches them.
         state: InstrumentStateText,
         /// Prices are multiples of this.
@@ -58,11 +64,14 @@ answer! {
 impl Instrument {
     /// An instrument as the read model has it.
     pub fn of(models: &Models, spec: &InstrumentSpec) -> Self {
-        let number = |value: u32| (value > 0).then_some(value);
+        let unless_zero = |value: u32| (value > 0).then_some(value);
         Self {
             symbol: SymbolText(spec.symbol),
+            number: spec.instrument.0,
             base: asset(models, spec.base),
+            base_number: spec.base.0,
             quote: asset(models, spec.quote),
+            quote_number: spec.quote.0,
             state: InstrumentStateText(spec.state),
             tick: PriceText(spec.tick),
             lot: QtyText(spec.lot),
@@ -76,9 +85,9 @@ impl Instrument {
             min_notional: qty(spec.min_notional),
             max_notional: qty(spec.max_notional),
             reference_price: price(spec.reference_price),
-            band_ppm: number(spec.band_ppm),
-            market_protection_ppm: number(spec.market_protection_ppm),
-            max_iceberg_parts: number(spec.max_iceberg_parts),
+            band_ppm: unless_zero(spec.band_ppm),
+            market_protection_ppm: unless_zero(spec.market_protection_ppm),
+            max_iceberg_parts: unless_zero(spec.max_iceberg_parts),
         }
     }
 }

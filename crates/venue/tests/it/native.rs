@@ -22,6 +22,8 @@ fn markets_are_told_as_they_are() {
     let ask = |path: &str| venue.one.v1_public(path).good();
     let instrument = ask("instruments/BTCUSDT");
     assert_eq!(instrument["tick"], "0.01");
+    let numbers = ["number", "base_number", "quote_number"].map(|name| &instrument[name]);
+    assert_eq!(numbers, [&json!(1), &json!(2), &json!(1)]);
     assert_eq!((&instrument["base"], &instrument["state"]), (&json!("BTC"), &json!("open")));
     assert_eq!(ask("instruments")["instruments"][0], instrument);
     venue.one.v1_order(&limit("buy", "60000", "3")).good();
