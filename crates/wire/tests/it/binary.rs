@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use tiercel_types::command::{self, CONDITION_LEAVES_MAX, Command, ConditionLeaf};
 use tiercel_types::order::{Comparison, ConditionField, Trigger};
-use tiercel_types::{AccountId, InstrumentId, OrderId, Price, Qty, Side, Timestamp};
+use tiercel_types::{AccountId, DenialReason, InstrumentId, OrderId, Price, Qty, Side, Timestamp};
 use tiercel_wire::binary::{
     Body, Fault, Group, Kind, Origin, Part, RECORD_SIZE, Request, commands, decode,
 };
+
+use super::flat_schema::all_codes;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/binary.md");
 const ORIGIN: Origin = Origin { account: AccountId(3), session: 7 };
@@ -125,6 +127,48 @@ fn generated() -> String {
             body.show(|name, value| write!(text, " {name}={value}").unwrap());
             writeln!(text, "\n```\n").unwrap();
         }
+    }
+    text + &codes()
+}
+
+/// The same of the types that fields have.
+fn codes() -> String {
+    let mut text = "## Codes
+
+One byte each; another is refused.
+
+| type | codes |
+|---|---|
+| Flag | 0 no, 1 yes |
+"
+    .to_owned();
+    for codes in all_codes() {
+        let one = |(name, code): &(String, u8)| format!("{code} {name}");
+        let values: Vec<String> = codes.values.iter().map(one).collect();
+        writeln!(text, "| {} | {} |", codes.name, values.join(", ")).unwrap();
+    }
+    text.push_str(
+        "
+| other types | bytes |
+|---|---|
+| Price | i64 |
+| Qty, Timestamp, OrderId, ListId, TradeId | u64 |
+| AccountId, AssetId | u32 |
+| Money | i128 |
+| ClientId, Text<16> and the like | as many characters, zeros behind them; ClientOrderId has 36 |
+| ConditionLeaf | 0..8 value (i64: a price, or a quantity), 8..12 instrument, 12 ConditionField, 13 Comparison, two zeros |
+
+## Denial reasons
+
+The `reason` of a `rejected` whose source is the engine, and `denial` of a `cancelled`.
+
+| | | field at fault |
+|---|---|---|
+",
+    );
+    for reason in DenialReason::ALL {
+        let field = reason.field();
+        writeln!(text, "| {} | {} | {field} |", *reason as u16, reason.as_str()).unwrap();
     }
     text
 }

@@ -13,9 +13,9 @@ use tiercel_wire::binary::{
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/tiercel.fbs");
 
 /// An enumeration: its name, and its values' names and codes.
-struct Codes {
-    name: &'static str,
-    values: Vec<(String, u8)>,
+pub(super) struct Codes {
+    pub(super) name: &'static str,
+    pub(super) values: Vec<(String, u8)>,
 }
 
 macro_rules! codes {
@@ -27,7 +27,7 @@ macro_rules! codes {
     };
 }
 
-fn all_codes() -> Vec<Codes> {
+pub(super) fn all_codes() -> Vec<Codes> {
     codes![
         Side,
         OrderKind,
