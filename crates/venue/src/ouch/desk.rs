@@ -40,6 +40,8 @@ pub(super) struct Own {
     pub(super) is_hidden: bool,
     /// Shares that are open.
     pub(super) open: u32,
+    /// Shares that traded, or that self-trade prevention took: its quantity counts them.
+    pub(super) gone: u32,
 }
 
 impl Own {
@@ -81,6 +83,7 @@ impl Own {
 
     fn lose(&mut self, shares: u32) {
         self.open = self.open.saturating_sub(shares);
+        self.gone = self.gone.saturating_add(shares);
     }
 }
 
@@ -102,6 +105,16 @@ struct Session {
     account: AccountId,
     /// The number that its next request has at least.
     next: u32,
+    /// The same, as far as requests were answered: what a kill leaves of it.
+    settled: u32,
+}
+
+impl Session {
+    /// A request of that number was answered.
+    fn settle(&mut self, number: u32) {
+        self.settled = self.settled.max(number.saturating_add(1));
+        self.next = self.next.max(self.settled);
+    }
 }
 
 /// All sessions. See the top of this file's module.
@@ -125,7 +138,8 @@ impl Desk {
     ) -> Self {
         let mut desk = Self::default();
         for (user, account, next) in sessions {
-            desk.sessions.push(Session { user, account, next: next.max(1) });
+            let next = next.max(1);
+            desk.sessions.push(Session { user, account, next, settled: next });
         }
         for spec in models.instruments().iter() {
             desk.list(spec);
@@ -138,9 +152,15 @@ impl Desk {
         desk
     }
 
-    /// The number that a session's next request has at least.
-    pub fn next_number(&self, session: SessionNumber) -> u32 {
-        self.sessions.get(session).map_or(1, |session| session.next)
+    /// The number behind the last request of a session that was answered. Those on their way are above it:
+    /// of them the log may have none when a kill comes, and the client sends them again.
+    pub fn settled_number(&self, session: SessionNumber) -> u32 {
+        self.sessions.get(session).map_or(1, |session| session.settled)
+    }
+
+    /// Whose order it is, and its number there.
+    pub fn number_of(&self, id: OrderId) -> Option<(SessionNumber, u32)> {
+        self.own.get(&id).map(|own| (own.session, own.name.user_ref_num))
     }
 
     /// Orders of sessions that live.
@@ -164,6 +184,7 @@ impl Desk {
             return;
         };
         let Some(units) = self.instruments.get(&order.instrument).copied() else { return };
+        let shares = |qty| units.shares(qty).unwrap_or(0);
         let own = Own {
             name,
             session,
@@ -174,7 +195,8 @@ impl Desk {
             kind: order.kind,
             lives: order.time_in_force,
             is_hidden: order.hidden == 1,
-            open: units.shares(order.open_qty).unwrap_or(0),
+            open: shares(order.open_qty),
+            gone: shares(order.executed_qty).saturating_add(shares(order.prevented_qty)),
         };
         self.insert(order.order_id, own);
     }
@@ -229,6 +251,7 @@ impl Desk {
             }
             self.sessions[session].next = number + 1;
         }
+        let is_alone = known.settled == known.next;
         let outcome = match message {
             Inbound::AccountQuery(_) => {
                 return Next::Say(Answer::next_number(time_ns, known.next));
@@ -243,8 +266,12 @@ impl Desk {
                 if left >= own.open {
                     return Next::Nothing;
                 }
-                let left = (left > 0).then(|| own.units.qty_of(left));
-                Ok((request::cancel(account, id, left), Asked::Cancel))
+                let command = match left {
+                    0 => Some(request::cancel(account, id)),
+                    left => request::reduce(account, (id, own), left),
+                };
+                let Some(command) = command else { return Next::Nothing };
+                Ok((command, Asked::Cancel))
             }
             Inbound::ModifyOrder(message) => {
                 let own = self.find(session, message.user_ref_num.get());
@@ -271,6 +298,10 @@ impl Desk {
         match (outcome, number) {
             (Ok((command, asked)), _) => Next::Submit(Box::new(command), asked),
             (Err(refused), Some(number)) => {
+                // Those before it, if they are on their way, may be lost yet.
+                if is_alone {
+                    self.sessions[session].settle(number);
+                }
                 Next::Say(Answer::rejected(time_ns, number, refused as u16, cl_ord_id))
             }
             (Err(_), None) => Next::Nothing,
@@ -383,9 +414,11 @@ impl Desk {
             Event::InstrumentUpdated(updated) => self.list(&updated.spec),
             Event::MassCancelDone(_) | Event::KillSwitchSet(_) => match asked {
                 Some((session, Asked::MassCancel { user_ref_num, firm, symbol })) => {
+                    self.sessions[session].settle(*user_ref_num);
                     say(session, Answer::mass_cancel(time_ns, *user_ref_num, (*firm, *symbol)));
                 }
                 Some((session, Asked::Switch { user_ref_num, firm, off })) => {
+                    self.sessions[session].settle(*user_ref_num);
                     say(session, Answer::switched(time_ns, *user_ref_num, *firm, *off));
                 }
                 _ => {}
@@ -415,9 +448,9 @@ impl Desk {
             lives: taken.time_in_force,
             is_hidden: taken.hidden == 1,
             open: units.shares(taken.qty).unwrap_or(0),
+            gone: 0,
         };
-        let known = &mut self.sessions[session];
-        known.next = known.next.max(name.user_ref_num.saturating_add(1));
+        self.sessions[session].settle(name.user_ref_num);
         let place = match taken.update_id {
             0 => taken.order_id.0,
             update_id => reference(header.instrument, update_id),
@@ -525,8 +558,7 @@ impl Desk {
             }
             Some((name, session)) if name != own.name => {
                 (own.name, own.session) = (name, session);
-                let known = &mut self.sessions[session];
-                known.next = known.next.max(name.user_ref_num.saturating_add(1));
+                self.sessions[session].settle(name.user_ref_num);
                 let former = before.name.user_ref_num;
                 say(session, Answer::replaced(time_ns, former, &own, place));
             }
@@ -555,28 +587,30 @@ impl Desk {
     ) {
         let time_ns = time_of(Timestamp(header.time_ns));
         let reason = DENIED + denied.reason as u16;
-        match asked {
-            Some((session, Asked::Replace(name))) => {
-                let Name { user_ref_num, cl_ord_id, .. } = *name;
-                say(session, Answer::rejected(time_ns, user_ref_num, reason, cl_ord_id));
-                return;
-            }
-            Some((
-                session,
-                Asked::MassCancel { user_ref_num, .. } | Asked::Switch { user_ref_num, .. },
-            )) => {
-                say(session, Answer::rejected(time_ns, *user_ref_num, reason, Text::padding()));
-                return;
-            }
-            _ => {}
+        if let Some((
+            session,
+            Asked::MassCancel { user_ref_num, .. } | Asked::Switch { user_ref_num, .. },
+        )) = asked
+        {
+            self.sessions[session].settle(*user_ref_num);
+            say(session, Answer::rejected(time_ns, *user_ref_num, reason, Text::padding()));
+            return;
         }
-        if let Some(own) = self.own.get(&denied.order_id) {
-            say(own.session, Answer::cancel_reject(time_ns, own.name.user_ref_num));
-        } else if let Some((name, session)) = self.whose(header.account, &denied.client_order_id) {
-            let Name { user_ref_num, cl_ord_id, .. } = name;
-            let known = &mut self.sessions[session];
-            known.next = known.next.max(user_ref_num.saturating_add(1));
-            say(session, Answer::rejected(time_ns, user_ref_num, reason, cl_ord_id));
+        let named = self.whose(header.account, &denied.client_order_id);
+        // A new order's name, and a replacement's, is no live order's; else it is about the order that it names.
+        let about = match &named {
+            Some((name, session)) => self.find(*session, name.user_ref_num).map(|(_, own)| own),
+            None => self.own.get(&denied.order_id),
+        };
+        match (about, named) {
+            (Some(own), _) => {
+                say(own.session, Answer::cancel_reject(time_ns, own.name.user_ref_num));
+            }
+            (None, Some((Name { user_ref_num, cl_ord_id, .. }, session))) => {
+                self.sessions[session].settle(user_ref_num);
+                say(session, Answer::rejected(time_ns, user_ref_num, reason, cl_ord_id));
+            }
+            (None, None) => {}
         }
     }
 }

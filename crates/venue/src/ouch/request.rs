@@ -245,6 +245,8 @@ pub(super) fn replace(
     Ok(AmendOrder {
         price,
         qty: qty(units, message.quantity.get())?,
+        // Not needed to find it: a denial says by it which replacement it denies.
+        client_order_id: name,
         new_client_order_id: name,
         qty_meaning: AmendQtyMeaning::Total,
         lose_priority: 1,
@@ -253,15 +255,21 @@ pub(super) fn replace(
     .into())
 }
 
-/// The command that takes off all of an order but so many shares.
-pub(super) fn cancel(account: AccountId, order_id: OrderId, left: Option<Qty>) -> Command {
-    match left {
-        None => {
-            let client_order_id = ClientOrderId::EMPTY;
-            CancelOrder { order_id, account, client_order_id }.into()
-        }
-        Some(qty) => AmendOrder { qty, ..amend(account, order_id) }.into(),
-    }
+/// The command that cancels an order.
+pub(super) fn cancel(account: AccountId, order_id: OrderId) -> Command {
+    CancelOrder { order_id, account, client_order_id: ClientOrderId::EMPTY }.into()
+}
+
+/// The command that leaves an order at most so many shares: by its whole quantity, so that what trades before
+/// it is there takes of them, and the order never grows.
+pub(super) fn reduce(
+    account: AccountId,
+    (order_id, own): (OrderId, &Own),
+    left: u32,
+) -> Option<Command> {
+    let qty = own.units.qty_of(own.gone.checked_add(left)?);
+    let total = AmendQtyMeaning::Total;
+    Some(AmendOrder { qty, qty_meaning: total, ..amend(account, order_id) }.into())
 }
 
 /// The command that leaves an order so many shares, in its place; `None` if that is not less.
@@ -273,7 +281,7 @@ pub(super) fn modify(
     let shares = message.quantity.get();
     let is_less = shares > 0 && shares < own.open;
     let is_same = side_of(message.side.get()) == own.side;
-    (is_less && is_same).then(|| cancel(account, order_id, Some(own.units.qty_of(shares))))
+    if is_less && is_same { reduce(account, (order_id, own), shares) } else { None }
 }
 
 /// The command that cancels everything, or everything of an instrument.

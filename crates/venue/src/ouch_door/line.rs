@@ -112,7 +112,7 @@ impl Line {
         self.identity.cancel_on_disconnect
     }
 
-    /// The number that its next request has at least, as its file says.
+    /// The number behind the last request that was answered, as its file says: its next has that at least.
     pub(super) fn next_number(&self) -> u32 {
         u32::try_from(self.store.next_incoming()).unwrap_or(u32::MAX)
     }

@@ -12,7 +12,11 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use tiercel_types::{EventHeader, Timestamp};
+use tiercel_wire::ouch::Outbound;
+
 use super::line::Line;
+use crate::itch::Day;
 use crate::ouch::SessionNumber;
 
 const MAGIC: &[u8; 8] = b"TOUCH001";
@@ -37,6 +41,24 @@ impl Known {
         let Some(known) = self.0.get_mut(session) else { return false };
         let found = known.iter().position(|told| told == message);
         found.map(|at| known.remove(at)).is_some()
+    }
+
+    /// Whether a session was told with that event that its order of this number was modified.
+    pub(super) fn has_modified(
+        &self,
+        session: SessionNumber,
+        number: u32,
+        header: &EventHeader,
+    ) -> bool {
+        let time = Timestamp(header.time_ns);
+        let time_ns = Day::of(time).since_midnight(time);
+        let is_it = |told: &Vec<u8>| match Outbound::decode(told) {
+            Ok((Outbound::OrderModified(told), _)) => {
+                (told.timestamp.get(), told.user_ref_num.get()) == (time_ns, number)
+            }
+            _ => false,
+        };
+        self.0.get(session).is_some_and(|known| known.iter().any(is_it))
     }
 }
 

@@ -24,8 +24,8 @@ use std::path::Path;
 
 use tiercel_journal::storage::Storage;
 use tiercel_net::{Busy, CloseReason, ConnectionId, Limits, Tuning};
-use tiercel_types::Timestamp;
 use tiercel_types::command::CancelOnDisconnect;
+use tiercel_types::{Event, Timestamp};
 use tiercel_wire::ouch::Inbound;
 use tiercel_wire::soup::{self, Kind, Listener, Login, LoginReject, Packet};
 use tracing::{error, info, warn};
@@ -89,7 +89,15 @@ impl OuchSessions {
         if let Some(mut rewound) = rewound {
             let mut known = memory.told_since(&mut lines);
             let commands = rewound.catch_up(|header, event| {
-                desk.apply(header, event, None, &mut |session, answer| {
+                // A modification that was told is known by that alone.
+                let modified = match event {
+                    Event::OrderAmended(amended) => desk.number_of(amended.order_id),
+                    _ => None,
+                };
+                let modified = modified
+                    .filter(|(session, number)| known.has_modified(*session, *number, header))
+                    .map(|(session, _)| (session, &Asked::Modify));
+                desk.apply(header, event, modified, &mut |session, answer| {
                     // What was told before the end, and not noted, is not told again.
                     if !known.take(session, answer.bytes()) {
                         lines[session].say(&answer);
@@ -313,7 +321,7 @@ impl Sessions for OuchSessions {
     fn flush(&mut self, sockets: &mut dyn Sockets) {
         let Self { lines, desk, memory, options, now, ending, .. } = self;
         for (session, line) in lines.iter_mut().enumerate() {
-            line.note_next(desk.next_number(session));
+            line.note_next(desk.settled_number(session));
             let Some(id) = line.connection() else { continue };
             let Some(output) = sockets.output(id) else { continue };
             let goes_on = line.fill(*now, output, OUTPUT_BYTES);

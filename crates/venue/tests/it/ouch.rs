@@ -200,7 +200,7 @@ impl OuchClient {
     }
 }
 
-fn order(number: u32, side: OuchSide, shares: u32, price: u64) -> EnterOrder {
+pub(super) fn order(number: u32, side: OuchSide, shares: u32, price: u64) -> EnterOrder {
     EnterOrder {
         user_ref_num: number.into(),
         side: side.into(),
@@ -216,7 +216,7 @@ fn order(number: u32, side: OuchSide, shares: u32, price: u64) -> EnterOrder {
     }
 }
 
-fn replacement(of: u32, number: u32, shares: u32, price: u64) -> ReplaceOrder {
+pub(super) fn replacement(of: u32, number: u32, shares: u32, price: u64) -> ReplaceOrder {
     ReplaceOrder {
         orig_user_ref_num: of.into(),
         user_ref_num: number.into(),
@@ -230,7 +230,7 @@ fn replacement(of: u32, number: u32, shares: u32, price: u64) -> ReplaceOrder {
 }
 
 /// The fields that a test looks at; times and the venue's own numbers are checked, and left out.
-fn words(message: &[u8]) -> String {
+pub(super) fn words(message: &[u8]) -> String {
     let (decoded, _) = Outbound::decode(message).unwrap();
     let mut text = String::new();
     decoded.fields(|name, value| match name {
