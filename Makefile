@@ -135,7 +135,7 @@ integration-test: ## The tests that run the built binary, each crate's integrati
 quick-clients: ## python-binance and ccxt, from PyPI, trade on the venue that the tests were built with
 	[ -x $(TESTED) ] || $(CARGO) test --locked -p tiercel-cli --test it --no-run
 	TIERCEL=$(TESTED) .ci/venue-clients quick
-more-clients: ## ccxt.pro, binance-connector, binance-sdk-spot, nautilus_trader and simplefix (FIX) do
+more-clients: ## ccxt.pro, binance-connector, binance-sdk-spot, nautilus_trader and simplefix (FIX) do; so do clients of ITCH, OUCH, binary and FlatBuffers
 	[ -x $(TESTED) ] || $(CARGO) test --locked -p tiercel-cli --test it --no-run
 	TIERCEL=$(TESTED) .ci/venue-clients more
 fix-clients: ## QuickFIX, Debian's (C++) and PyPI's, as initiators on the venue and as acceptors of fix-client

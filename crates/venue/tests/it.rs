@@ -42,6 +42,7 @@ mod it {
     mod native_stream;
     mod open_orders;
     mod ouch;
+    mod ouch_numbers;
     mod pipeline;
     mod place;
     mod raw_ws;
