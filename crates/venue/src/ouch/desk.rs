@@ -266,10 +266,7 @@ impl Desk {
                 if left >= own.open {
                     return Next::Nothing;
                 }
-                let command = match left {
-                    0 => Some(request::cancel(account, id)),
-                    left => request::reduce(account, (id, own), left),
-                };
+                let command = request::cancel(account, (id, own), left);
                 let Some(command) = command else { return Next::Nothing };
                 Ok((command, Asked::Cancel))
             }

@@ -255,18 +255,21 @@ pub(super) fn replace(
     .into())
 }
 
-/// The command that cancels an order.
-pub(super) fn cancel(account: AccountId, order_id: OrderId) -> Command {
-    CancelOrder { order_id, account, client_order_id: ClientOrderId::EMPTY }.into()
-}
-
-/// The command that leaves an order at most so many shares: by its whole quantity, so that what trades before
-/// it is there takes of them, and the order never grows.
-pub(super) fn reduce(
+/// The command that cancels an order, or leaves so many shares of it.
+pub(super) fn cancel(
     account: AccountId,
     (order_id, own): (OrderId, &Own),
     left: u32,
 ) -> Option<Command> {
+    if left > 0 {
+        return reduce(account, (order_id, own), left);
+    }
+    Some(CancelOrder { order_id, account, client_order_id: ClientOrderId::EMPTY }.into())
+}
+
+/// The command that leaves an order at most so many shares: by its whole quantity, so that what trades before
+/// it is there takes of them, and the order never grows.
+fn reduce(account: AccountId, (order_id, own): (OrderId, &Own), left: u32) -> Option<Command> {
     let qty = own.units.qty_of(own.gone.checked_add(left)?);
     let total = AmendQtyMeaning::Total;
     Some(AmendOrder { qty, qty_meaning: total, ..amend(account, order_id) }.into())
