@@ -22,7 +22,7 @@ use tiercel_venue::demo::{self, DemoKey};
 use tiercel_venue::fix::{FixConfig, FixOptions, Identity};
 use tiercel_venue::pipeline::{Health, PipelineOptions, SnapshotPolicy};
 use tiercel_venue::run::{RunOptions, start_with};
-use tiercel_venue::serve::{Admin, Binary, Fix, FixShares, Server, Tls};
+use tiercel_venue::serve::{Admin, Binary, Fix, Server, Shares, Tls};
 use tiercel_venue::stage::{StagePlan, StageThread};
 use tiercel_venue::store::{self, Opened, StoreError, StoreOptions};
 
@@ -179,9 +179,6 @@ fn serve_until_stopped(
     let stop = Stop::listen()?;
     let ThreadConfig { core_cpu, serve_cpu, follower_cpu, wait, .. } = config.threads;
     let run = RunOptions { core_cpu, follower_cpu, wait, registry: Some(registry.clone()) };
-    let binary = binary(args, config, &opened, (&keys, &registry))?;
-    let binary_hint =
-        binary.as_ref().map(|(binary, _)| binary.listener.local_addr()).transpose()?;
     let mut demo_keys = Vec::new();
     if args.dev {
         demo_keys = demo::keys(&keys).map_err(io::Error::other).context("secrets")?;
@@ -193,16 +190,16 @@ fn serve_until_stopped(
         stages.push(feed);
         told.push(venue_feed::told(&addresses));
     }
-    if let Some(ouch) = &config.ouch {
-        let (ouch, text) = venue_ouch::open(ouch, &keys, &demo_keys, &opened, stores)?;
-        stages.push(ouch);
-        told.push(text);
-    }
     let with_tls = tls.is_some();
     let server =
         Server::new(listener, config.serve.clone(), keys, registry).with_tls(tls).with_admin(admin);
-    let (fix, fix_hints) = fix(args, config, &demo_keys, server.fix_shares())?.unzip();
-    let binary = binary.map(|(binary, thread)| binary.plan(thread));
+    if let Some(ouch) = &config.ouch {
+        let (ouch, text) = venue_ouch::open(ouch, server.shares(), &demo_keys, &opened, stores)?;
+        stages.push(ouch);
+        told.push(text);
+    }
+    let (fix, fix_hints) = fix(args, config, &demo_keys, server.shares())?.unzip();
+    let (binary, binary_hint) = binary(args, config, &opened, server.shares())?.unzip();
     stages.extend(fix.into_iter().chain(binary));
     let (running, mut models, handles) = start_with(opened, &pipeline, run, 1, stages)?;
     let mut handle = handles.into_iter().next().context("the venue has one gateway")?;
@@ -240,7 +237,7 @@ fn fix(
     args: &VenueArgs,
     config: &VenueConfig,
     demo: &[DemoKey],
-    shares: FixShares,
+    shares: Shares,
 ) -> anyhow::Result<Option<(StagePlan, String)>> {
     let free = SocketAddr::from(([127, 0, 0, 1], 0));
     let store = Some(config.store_path.join("fix"));
@@ -266,13 +263,13 @@ fn fix(
 }
 
 /// The binary protocol, if it is configured or the venue is one to try things on: its sessions, brought to
-/// the end of the log, and where they run.
+/// the end of the log, and where it is.
 fn binary(
     args: &VenueArgs,
     config: &VenueConfig,
     opened: &Opened<FileStorage>,
-    (keys, registry): (&Keys, &Registry),
-) -> anyhow::Result<Option<(Binary, StageThread)>> {
+    shares: Shares,
+) -> anyhow::Result<Option<(StagePlan, SocketAddr)>> {
     let trial = || BinaryConfig {
         address: SocketAddr::from(([127, 0, 0, 1], 0)),
         options: BinaryOptions::new(config.store_path.join("binary")),
@@ -287,9 +284,8 @@ fn binary(
     let lines = Lines::open(options, now).context("the sessions of the binary protocol")?;
     let lines = recovery::recover(lines, opened, &StoreOptions::default(), now)
         .context("the sessions of the binary protocol")?;
-    let (keys, registry) = (keys.clone(), registry.clone());
-    let open_orders = config.serve.open_orders.clone();
-    Ok(Some((Binary { listener, lines, keys, open_orders, registry }, thread)))
+    let address = listener.local_addr()?;
+    Ok(Some((Binary { listener, lines, shares }.plan(thread), address)))
 }
 
 /// Starts to log to standard error.

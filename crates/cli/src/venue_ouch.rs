@@ -7,11 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use tiercel_journal::FileStorage;
 use tiercel_types::Timestamp;
-use tiercel_venue::accounts::Keys;
 use tiercel_venue::config::VenueConfig;
 use tiercel_venue::demo::DemoKey;
 use tiercel_venue::ouch::{OuchConfig, OuchIdentity, OuchOptions, User};
 use tiercel_venue::ouch_door::OuchSessions;
+use tiercel_venue::serve::Shares;
 use tiercel_venue::stage::{StagePlan, StageThread};
 use tiercel_venue::store::{Opened, StoreOptions};
 
@@ -38,7 +38,7 @@ pub(crate) fn apply(config: &mut VenueConfig, address: Option<SocketAddr>, dev: 
 /// The system's, of files or sockets.
 pub(crate) fn open(
     config: &OuchConfig,
-    keys: &Keys,
+    shares: Shares,
     demo: &[DemoKey],
     opened: &Opened<FileStorage>,
     stores: &StoreOptions,
@@ -56,10 +56,10 @@ pub(crate) fn open(
     }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
-    let sessions =
-        OuchSessions::open(options, keys.clone(), opened, stores, now).context("OUCH")?;
+    let keys = shares.keys.clone();
+    let sessions = OuchSessions::open(options, keys, opened, stores, now).context("OUCH")?;
     let listener = TcpListener::bind(address).with_context(|| address.to_string())?;
-    let (build, address) = sessions.stage(listener).context("OUCH")?;
-    let plan = StagePlan { name: "tiercel-ouch", thread, build };
+    let address = listener.local_addr()?;
+    let plan = sessions.plan(listener, thread, shares);
     Ok((plan, format!("OUCH at {address}\n{text}")))
 }

@@ -270,6 +270,7 @@ tables! {
     OuchTable {
         address: Given<String>,
         allow_remote: Option<bool>,
+        allow_plain: Option<bool>,
         store: Given<PathBuf>,
         connections_max: Given<u64>,
         send_timeout_s: Given<u64>,
@@ -363,7 +364,7 @@ impl VenueConfig {
             fix: lines.fix(file.fix, &store_path, tls.is_some())?,
             binary: lines.binary(file.binary, &store_path)?,
             itch: lines.itch(file.itch, &store_path)?,
-            ouch: lines.ouch(file.ouch, &store_path)?,
+            ouch: lines.ouch(file.ouch, &store_path, tls.is_some())?,
             store_path,
             durability: lines.durability(file.store.durability.as_ref())?,
             snapshots: lines.snapshots(&file.snapshots)?,

@@ -18,6 +18,7 @@ pub mod binance;
 pub mod binary;
 pub mod config;
 pub mod demo;
+pub mod entry_limits;
 pub mod events;
 pub mod feed;
 pub mod fix;

@@ -42,6 +42,8 @@ mod it {
     mod native_stream;
     mod open_orders;
     mod ouch;
+    mod ouch_client;
+    mod ouch_gateway;
     mod ouch_numbers;
     mod pipeline;
     mod place;
@@ -54,6 +56,7 @@ mod it {
     mod requests;
     mod revoked;
     mod separation;
+    mod shifted;
     mod sides;
     mod signatures;
     mod slow;

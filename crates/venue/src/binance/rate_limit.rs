@@ -9,7 +9,8 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use tiercel_types::AccountId;
@@ -199,24 +200,91 @@ pub struct OrderCount {
     pub day: u32,
 }
 
-/// The counts and the windows that they are of.
-#[derive(Clone, Copy, Debug, Default)]
-struct Windows {
-    ten_seconds: u64,
-    day: u64,
-    count: OrderCount,
+/// A count and the window that it is of, in one word: whoever finds another window begins it anew. Only
+/// the one that comes next is left as it is: gateways' clocks may be a moment apart.
+#[derive(Debug, Default)]
+struct Window(AtomicU64);
+
+impl Window {
+    /// The window that counts at a time of `window`, and its count.
+    const fn at(word: u64, window: u64) -> (u64, u32) {
+        let known = word >> 32;
+        if known == window || known == window + 1 { (known, word as u32) } else { (window, 0) }
+    }
+
+    /// The count in this window.
+    fn count(&self, window: u64) -> u32 {
+        Self::at(self.0.load(Ordering::Relaxed), window).1
+    }
+
+    /// Changes the count of this window, unless `change` has nothing to say; what it is then.
+    ///
+    /// # Errors
+    /// The count, where `change` said nothing.
+    #[inline]
+    fn change(&self, window: u64, change: impl Fn(u32) -> Option<u32>) -> Result<u32, u32> {
+        // The count alone is shared: nothing else is read by it.
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            let (window, count) = Self::at(word, window);
+            let next = change(count).ok_or(count)?;
+            let changed = window << 32 | u64::from(next);
+            match self.0.compare_exchange_weak(word, changed, Ordering::Relaxed, Ordering::Relaxed)
+            {
+                Ok(_) => return Ok(next),
+                Err(found) => word = found,
+            }
+        }
+    }
 }
 
-impl Windows {
-    fn roll(&mut self, now_ms: u64) {
-        let (ten_seconds, day) = (now_ms / TEN_SECONDS_MS, now_ms / DAY_MS);
-        if ten_seconds != self.ten_seconds {
-            self.ten_seconds = ten_seconds;
-            self.count.ten_seconds = 0;
+/// The unfilled orders of one account. Clones count together, on whichever thread, without a lock.
+#[derive(Clone, Debug)]
+pub struct OrderCounter {
+    limits: RateLimits,
+    windows: Arc<[Window; 2]>,
+}
+
+impl OrderCounter {
+    /// Counts orders that are about to be placed, all or none. One that is then denied stays counted.
+    ///
+    /// # Errors
+    /// -1015 if the account has as many unfilled orders as it may; nothing is counted then. Where two
+    /// gateways count at once at the very limit of a day, one may be refused that had room.
+    #[inline]
+    pub fn place(&self, orders: u32, now_ms: u64) -> Result<OrderCount, ApiError> {
+        let RateLimits { orders_10s, orders_1d, .. } = self.limits;
+        let [ten_seconds, day] = &*self.windows;
+        let within = |limit: u32| {
+            move |count: u32| count.checked_add(orders).filter(|count| *count <= limit)
+        };
+        let window = now_ms / TEN_SECONDS_MS;
+        let counted = ten_seconds.change(window, within(orders_10s)).map_err(|_| {
+            let wait_s = seconds_left(now_ms, TEN_SECONDS_MS);
+            ApiError::too_many_orders(orders_10s, "10 SECOND", wait_s)
+        })?;
+        let day = day.change(now_ms / DAY_MS, within(orders_1d)).map_err(|_| {
+            // It is always there to be taken back.
+            let _back = ten_seconds.change(window, |count| Some(count.saturating_sub(orders)));
+            let wait_s = seconds_left(now_ms, DAY_MS);
+            ApiError::too_many_orders(orders_1d, "1 DAY", wait_s)
+        })?;
+        Ok(OrderCount { ten_seconds: counted, day })
+    }
+
+    fn first_fill(&self, now_ms: u64) {
+        let [ten_seconds, day] = &*self.windows;
+        for (window, now) in [(ten_seconds, now_ms / TEN_SECONDS_MS), (day, now_ms / DAY_MS)] {
+            // What was counted in a window that is over is not counted in this one.
+            let _none = window.change(now, |count| count.checked_sub(1));
         }
-        if day != self.day {
-            self.day = day;
-            self.count.day = 0;
+    }
+
+    fn count(&self, now_ms: u64) -> OrderCount {
+        let [ten_seconds, day] = &*self.windows;
+        OrderCount {
+            ten_seconds: ten_seconds.count(now_ms / TEN_SECONDS_MS),
+            day: day.count(now_ms / DAY_MS),
         }
     }
 }
@@ -226,13 +294,20 @@ impl Windows {
 #[derive(Clone, Debug)]
 pub struct OrderLimiter {
     limits: RateLimits,
-    accounts: Arc<Mutex<HashMap<AccountId, Windows>>>,
+    accounts: Arc<Mutex<HashMap<AccountId, OrderCounter>>>,
 }
 
 impl OrderLimiter {
     /// Nothing counted yet.
     pub fn new(limits: RateLimits) -> Self {
         Self { limits, accounts: Arc::default() }
+    }
+
+    /// The counter of an account, for who counts often: the table is locked to find it.
+    pub fn of(&self, account: AccountId) -> OrderCounter {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || OrderCounter { limits: self.limits, windows: Arc::default() };
+        accounts.entry(account).or_insert_with(new).clone()
     }
 
     /// Counts an order that is about to be placed. An order that is then denied stays counted.
@@ -253,49 +328,18 @@ impl OrderLimiter {
         orders: u32,
         now_ms: u64,
     ) -> Result<OrderCount, ApiError> {
-        let limits = self.limits;
-        let mut accounts = self.accounts();
-        let windows = rolled(&mut accounts, account, now_ms);
-        if windows.count.ten_seconds.saturating_add(orders) > limits.orders_10s {
-            let wait_s = seconds_left(now_ms, TEN_SECONDS_MS);
-            return Err(ApiError::too_many_orders(limits.orders_10s, "10 SECOND", wait_s));
-        }
-        if windows.count.day.saturating_add(orders) > limits.orders_1d {
-            let wait_s = seconds_left(now_ms, DAY_MS);
-            return Err(ApiError::too_many_orders(limits.orders_1d, "1 DAY", wait_s));
-        }
-        windows.count.ten_seconds += orders;
-        windows.count.day += orders;
-        Ok(windows.count)
+        self.of(account).place(orders, now_ms)
     }
 
     /// An order of the account was filled for the first time: it no longer counts.
     pub fn first_fill(&self, account: AccountId, now_ms: u64) {
-        let mut accounts = self.accounts();
-        let count = &mut rolled(&mut accounts, account, now_ms).count;
-        count.ten_seconds = count.ten_seconds.saturating_sub(1);
-        count.day = count.day.saturating_sub(1);
+        self.of(account).first_fill(now_ms);
     }
 
     /// The counts now.
     pub fn count(&self, account: AccountId, now_ms: u64) -> OrderCount {
-        rolled(&mut self.accounts(), account, now_ms).count
+        self.of(account).count(now_ms)
     }
-
-    fn accounts(&self) -> MutexGuard<'_, HashMap<AccountId, Windows>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// An account's windows, at that time.
-fn rolled(
-    accounts: &mut HashMap<AccountId, Windows>,
-    account: AccountId,
-    now_ms: u64,
-) -> &mut Windows {
-    let windows = accounts.entry(account).or_default();
-    windows.roll(now_ms);
-    windows
 }
 
 #[cfg(test)]
@@ -400,5 +444,9 @@ mod tests {
         assert_eq!(orders.count(account, DAY_MS), OrderCount::default());
         orders.first_fill(account, DAY_MS);
         assert_eq!(orders.count(account, DAY_MS), OrderCount::default(), "never below zero");
+        // Whose clock is a moment behind counts in the window that has begun.
+        orders.place(account, DAY_MS).unwrap();
+        assert_eq!(orders.place(account, DAY_MS - 1), Ok(OrderCount { ten_seconds: 2, day: 2 }));
+        assert!(orders.place(account, DAY_MS).is_err());
     }
 }

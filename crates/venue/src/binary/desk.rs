@@ -8,6 +8,7 @@ use tiercel_wire::binary::{
 };
 
 use super::lines::LineId;
+use crate::entry_limits::Exceeded;
 use crate::pipeline::PARTS_MAX;
 
 /// A request that the engine has: whose, which, and its number. It is the token of its submission.
@@ -115,15 +116,19 @@ pub(super) fn field_of(asked: Kind, denied: &Denied) -> (u8, u8) {
     found.unwrap_or((main as u8, 0))
 }
 
-/// Reasons of the gateway's beside those of [`Fault`]: more orders would be open than the venue lets an
-/// account have on the instrument.
-pub(super) const TOO_MANY_OPEN_ORDERS: u16 = 6;
+/// Reasons of the gateway's beside those of [`Fault`].
+const fn reason(exceeded: Exceeded) -> u16 {
+    match exceeded {
+        Exceeded::OpenOrders => 6,
+        Exceeded::Rate => 7,
+    }
+}
 
 /// The gateway's refusal of a request that is well formed.
 pub(super) fn refused(
     client_id: ClientId,
     request: u64,
-    kind: Kind,
+    (kind, exceeded): (Kind, Exceeded),
     time: tiercel_types::Timestamp,
 ) -> Rejected {
     Rejected {
@@ -131,7 +136,7 @@ pub(super) fn refused(
         order_id: tiercel_types::OrderId::NONE,
         time,
         request,
-        reason: TOO_MANY_OPEN_ORDERS,
+        reason: reason(exceeded),
         source: tiercel_wire::binary::RejectSource::Gateway,
         record_kind: kind as u8,
         field: 0,

@@ -22,9 +22,9 @@ use super::memory::{AnswerFile, KEY_MAX, Owner, RequestFile};
 use super::recovery::Replaying;
 use super::report::{Answers, Reports};
 use crate::accounts::Key;
+use crate::entry_limits::{EntryCounts, EntryLimits};
 use crate::hashing::Counted;
 use crate::models::Models;
-use crate::open_orders::OpenOrdersHere;
 use crate::pipeline::{Delivery, Submission, Submitter};
 
 /// Numbers of this gateway's sessions begin above this: orders of other gateways' sessions are not theirs.
@@ -69,19 +69,6 @@ impl Line {
     }
 }
 
-/// What happened since the gateway began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Requests that came, each once.
-    pub requests: u64,
-    /// Of them, those that were refused here.
-    pub refused: u64,
-    /// Of them, those that the venue had no room for.
-    pub busy: u64,
-    /// Answers that were told, sent or not.
-    pub answers: u64,
-}
-
 /// All sessions.
 pub struct Lines {
     pub(super) all: Vec<Line>,
@@ -99,8 +86,8 @@ pub struct Lines {
     turned_down: Vec<TurnedDown>,
     /// Sessions whose orders are to be cancelled.
     cancels: Vec<LineId>,
-    open_orders: Option<OpenOrdersHere>,
-    counts: Counts,
+    limits: Option<EntryLimits>,
+    counts: EntryCounts,
 }
 
 /// Sessions by account and number.
@@ -141,8 +128,8 @@ impl Lines {
             stirred: Vec::with_capacity(64),
             turned_down: Vec::with_capacity(64),
             cancels: Vec::new(),
-            open_orders: None,
-            counts: Counts::default(),
+            limits: None,
+            counts: EntryCounts::default(),
             options,
         };
         let mut files: Vec<PathBuf> = Vec::new();
@@ -201,13 +188,13 @@ impl Lines {
     }
 
     /// What happened since the gateway began.
-    pub const fn counts(&self) -> Counts {
+    pub const fn counts(&self) -> EntryCounts {
         self.counts
     }
 
-    /// The limits that accounts' open orders are held to, and those that are open.
-    pub fn limit_open_orders(&mut self, limits: Option<OpenOrdersHere>) {
-        self.open_orders = limits;
+    /// The limits that accounts' new orders are held to, with what is counted for them.
+    pub fn limit(&mut self, limits: EntryLimits) {
+        self.limits = Some(limits);
     }
 
     /// The last command that all sessions were told of, as the checkpoint has it.
@@ -267,7 +254,7 @@ impl Lines {
         bytes: &[u8],
         submitter: &mut Submitter,
     ) -> usize {
-        let Self { all, desk, turned_down, open_orders, counts, .. } = self;
+        let Self { all, desk, turned_down, limits, counts, .. } = self;
         let Line { session, answers, requests, .. } = &mut all[usize::from(id.0)];
         let Owner { account, session: number, .. } = *answers.owner();
         let mut asking = Asking {
@@ -278,7 +265,7 @@ impl Lines {
             requests,
             submitter,
             turned_down,
-            open_orders: open_orders.as_mut(),
+            limits: limits.as_mut(),
             counts,
         };
         let taken = session.received(now, bytes, answers, &mut asking);
@@ -313,8 +300,8 @@ impl Lines {
         let Delivery { origin, header, event } = delivery;
         let own = origin.gateway == gateway;
         let asked = if own { Asked::of_token(origin.token) } else { None };
-        if let Some(open_orders) = &mut self.open_orders {
-            open_orders.fold(header, event);
+        if let Some(limits) = &mut self.limits {
+            limits.fold(header, event);
         }
         self.tell((header, event), asked, None, now);
         if delivery.is_end_of_submission() {
@@ -349,8 +336,8 @@ impl Lines {
     /// All events of a submission were told.
     #[inline]
     pub(super) fn answered(&mut self, asked: Asked, sequence: u64) {
-        if let Some(open_orders) = &mut self.open_orders {
-            open_orders.arrived(asked.token());
+        if let Some(limits) = &mut self.limits {
+            limits.arrived(asked.token());
         }
         let Some(line) = self.all.get_mut(usize::from(asked.line.0)) else { return };
         if asked.kind != Kind::Logout {
@@ -461,8 +448,8 @@ struct Asking<'a> {
     requests: &'a mut RequestFile,
     submitter: &'a mut Submitter,
     turned_down: &'a mut Vec<TurnedDown>,
-    open_orders: Option<&'a mut OpenOrdersHere>,
-    counts: &'a mut Counts,
+    limits: Option<&'a mut EntryLimits>,
+    counts: &'a mut EntryCounts,
 }
 
 impl Application for Asking<'_> {
@@ -477,11 +464,12 @@ impl Application for Asking<'_> {
         let kind = Kind::from_code(header.kind).unwrap_or(Kind::NewOrder);
         let asked = Asked { line: self.line, kind, number: header.sequence };
         let token = asked.token();
-        if let Some(open_orders) = &mut self.open_orders
-            && open_orders.check(self.origin.0, commands, token).is_err()
+        if let Some(limits) = &mut self.limits
+            && let Err(exceeded) = limits.check(self.origin.0, commands, token, self.now)
         {
             self.counts.refused += 1;
-            let rejected = refused(client_id(group), header.sequence, kind, self.now);
+            let why = (kind, exceeded);
+            let rejected = refused(client_id(group), header.sequence, why, self.now);
             self.turned_down.push(TurnedDown::Refused(header.instrument, rejected));
             return Ok(());
         }
@@ -494,8 +482,8 @@ impl Application for Asking<'_> {
         if is_noted {
             self.requests.take_back(group, header.sequence);
         }
-        if let Some(open_orders) = &mut self.open_orders {
-            open_orders.arrived(token);
+        if let Some(limits) = &mut self.limits {
+            limits.arrived(token);
         }
         self.counts.busy += 1;
         let busy = Busy {
@@ -535,7 +523,7 @@ struct Sink<'a> {
     at: (u64, u32),
     /// After a restart: what sessions were told before.
     replaying: Option<&'a mut Replaying>,
-    counts: &'a mut Counts,
+    counts: &'a mut EntryCounts,
 }
 
 impl Sink<'_> {

@@ -33,7 +33,7 @@ mod report;
 
 pub use config::{BinaryConfig, BinaryOptions, ReactorKind};
 pub use desk::{Asked, Desk};
-pub use lines::{Counts, Line, LineId, Lines};
+pub use lines::{Line, LineId, Lines};
 pub use orders::{Owned, OwnedOrders, TradeOwners};
 pub use recovery::Recovering;
 pub use report::{Answers, Reports};

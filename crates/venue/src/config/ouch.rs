@@ -16,6 +16,7 @@ impl Lines<'_> {
         &self,
         table: OuchTable,
         store: &Path,
+        tls: bool,
     ) -> Result<Option<OuchConfig>, ConfigError> {
         let defaults = OuchOptions::default();
         let send = self.number(
@@ -32,10 +33,9 @@ impl Lines<'_> {
         let thread = self.stage_thread("ouch", thread, wait, table.cpu.as_ref())?;
         let folder = self.path(table.store, "ouch.store")?;
         let sessions = self.ouch_sessions(table.sessions)?;
-        let Some(given) = &table.address else { return Ok(None) };
-        let key = "ouch.address";
-        let address = self.socket(given, key)?;
-        let address = self.near((given, key), address, ("ouch", table.allow_remote))?;
+        let Some(address) = &table.address else { return Ok(None) };
+        let may = (table.allow_remote == Some(true), table.allow_plain == Some(true));
+        let address = self.reachable((address, "ouch"), tls, may)?;
         let options = OuchOptions {
             sessions,
             store: Some(folder.unwrap_or_else(|| store.join("ouch"))),

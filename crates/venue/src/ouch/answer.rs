@@ -9,7 +9,7 @@ use tiercel_wire::ouch::{
     OrderPriorityUpdate, OrderReplaced, OrderState, Outbound, Rejected, SystemEvent,
 };
 
-use super::desk::Own;
+use super::own::Own;
 
 /// Room for the longest answer: none has options.
 const SIZE_MAX: usize = FIXED_SIZE_MAX;
@@ -31,6 +31,11 @@ impl Answer {
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.size]
+    }
+
+    /// Whether it rejects a request.
+    pub const fn is_reject(&self) -> bool {
+        matches!(self.bytes[0], b'J')
     }
 
     fn of(write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Self {

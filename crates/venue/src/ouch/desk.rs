@@ -2,20 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use tiercel_types::command::{AmendOrder, CancelOrder};
 use tiercel_types::event::{
     Denied, OrderAccepted, OrderAmended, OrderEnded, SelfTradePrevented, Trade,
 };
 use tiercel_types::{
-    AccountId, Command, Event, EventHeader, InstrumentId, OrderId, OrderKind, Price,
-    SelfTradePrevention, Side, TimeInForce, Timestamp,
+    AccountId, Command, Event, EventHeader, InstrumentId, OrderId, SelfTradePrevention, Timestamp,
 };
 use tiercel_wire::itch::Text;
-use tiercel_wire::ouch::{
-    self, CrossType, Display, EnterOrder, Inbound, MARKET_PRICE, Options, OuchSide,
-};
+use tiercel_wire::ouch::{self, EnterOrder, Inbound, Options};
 
 use super::answer::{self, Answer};
 use super::name::{Name, User};
+use super::own::Own;
 use super::request::{self, Asked, DENIED, Refused};
 use crate::itch::{Day, Units, match_number, reference};
 use crate::models::{Models, OrderView};
@@ -25,67 +24,6 @@ pub type SessionNumber = usize;
 
 /// Trades that are remembered, for when they are undone.
 const TRADES_MAX: usize = 65_536;
-
-/// An order of a session.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Own {
-    pub(super) name: Name,
-    session: SessionNumber,
-    pub(super) units: Units,
-    instrument: InstrumentId,
-    pub(super) side: Side,
-    price: Price,
-    kind: OrderKind,
-    lives: TimeInForce,
-    pub(super) is_hidden: bool,
-    /// Shares that are open.
-    pub(super) open: u32,
-    /// Shares that traded, or that self-trade prevention took: its quantity counts them.
-    pub(super) gone: u32,
-}
-
-impl Own {
-    pub(super) const fn told_side(&self) -> OuchSide {
-        match self.side {
-            Side::Buy => OuchSide::Buy,
-            Side::Sell => OuchSide::Sell,
-        }
-    }
-
-    pub(super) fn told_price(&self) -> u64 {
-        match self.kind {
-            OrderKind::Market => MARKET_PRICE,
-            _ => answer::told(self.price),
-        }
-    }
-
-    pub(super) const fn told_lives(&self) -> ouch::TimeInForce {
-        match self.lives {
-            TimeInForce::Ioc | TimeInForce::Fok => ouch::TimeInForce::Immediate,
-            TimeInForce::Gtc => ouch::TimeInForce::Extended,
-            TimeInForce::Gtd => ouch::TimeInForce::TillTime,
-            _ => ouch::TimeInForce::Day,
-        }
-    }
-
-    pub(super) const fn told_cross(&self) -> CrossType {
-        match self.lives {
-            TimeInForce::AtOpen => CrossType::Opening,
-            TimeInForce::AtClose => CrossType::Closing,
-            TimeInForce::AtAuction => CrossType::Halt,
-            _ => CrossType::Continuous,
-        }
-    }
-
-    pub(super) const fn told_display(&self) -> Display {
-        answer::display(self.is_hidden)
-    }
-
-    fn lose(&mut self, shares: u32) {
-        self.open = self.open.saturating_sub(shares);
-        self.gone = self.gone.saturating_add(shares);
-    }
-}
 
 /// What a message becomes.
 #[derive(Debug)]
@@ -158,11 +96,6 @@ impl Desk {
         self.sessions.get(session).map_or(1, |session| session.settled)
     }
 
-    /// Whose order it is, and its number there.
-    pub fn number_of(&self, id: OrderId) -> Option<(SessionNumber, u32)> {
-        self.own.get(&id).map(|own| (own.session, own.name.user_ref_num))
-    }
-
     /// Orders of sessions that live.
     pub fn orders(&self) -> usize {
         self.own.len()
@@ -197,6 +130,7 @@ impl Desk {
             is_hidden: order.hidden == 1,
             open: shares(order.open_qty),
             gone: shares(order.executed_qty).saturating_add(shares(order.prevented_qty)),
+            leaves: u32::MAX,
         };
         self.insert(order.order_id, own);
     }
@@ -235,15 +169,7 @@ impl Desk {
         let Some(known) = self.sessions.get(session).copied() else { return Next::Nothing };
         let time_ns = time_of(now);
         let account = known.account;
-        let (number, cl_ord_id) = match message {
-            Inbound::EnterOrder(message) => (Some(message.user_ref_num), message.cl_ord_id),
-            Inbound::ReplaceOrder(message) => (Some(message.user_ref_num), message.cl_ord_id),
-            Inbound::MassCancel(message) => (Some(message.user_ref_num), Text::padding()),
-            Inbound::DisableOrderEntry(message) => (Some(message.user_ref_num), Text::padding()),
-            Inbound::EnableOrderEntry(message) => (Some(message.user_ref_num), Text::padding()),
-            _ => (None, Text::padding()),
-        };
-        let number = number.map(zerocopy::big_endian::U32::get);
+        let (number, cl_ord_id) = number_of(&message);
         if let Some(number) = number {
             // A number that was used, or passed over, is the same request again.
             if number < known.next || number == u32::MAX {
@@ -258,22 +184,24 @@ impl Desk {
             }
             _ if !may_trade => Err(Refused::MayNotTrade),
             Inbound::EnterOrder(message) => self.enter((message, &options), known, session_id, now),
-            Inbound::ReplaceOrder(message) => self.replace(session, (message, &options), known),
-            Inbound::CancelOrder(message) => {
-                let own = self.find(session, message.user_ref_num.get());
-                let Some((id, own)) = own else { return Next::Nothing };
-                let left = message.quantity.get();
-                if left >= own.open {
-                    return Next::Nothing;
+            Inbound::ReplaceOrder(message) => {
+                let outcome = self.replace(session, (message, &options), known);
+                if let Ok((Command::AmendOrder(AmendOrder { order_id, .. }), _)) = &outcome {
+                    // Its former number is gone with it.
+                    self.leave(*order_id, 0);
                 }
-                let command = request::cancel(account, (id, own), left);
-                let Some(command) = command else { return Next::Nothing };
+                outcome
+            }
+            Inbound::CancelOrder(message) => {
+                let Some(command) = self.cancel(session, account, *message) else {
+                    return Next::Nothing;
+                };
                 Ok((command, Asked::Cancel))
             }
             Inbound::ModifyOrder(message) => {
-                let own = self.find(session, message.user_ref_num.get());
-                let command = own.and_then(|own| request::modify(message, account, own));
-                let Some(command) = command else { return Next::Nothing };
+                let Some(command) = self.modify(session, account, message) else {
+                    return Next::Nothing;
+                };
                 Ok((command, Asked::Modify))
             }
             Inbound::MassCancel(message) => {
@@ -308,6 +236,44 @@ impl Desk {
     fn find(&self, session: SessionNumber, number: u32) -> Option<(OrderId, &Own)> {
         let id = *self.numbers.get(&(session, number))?;
         Some((id, self.own.get(&id)?))
+    }
+
+    /// A request is on its way that leaves so many shares of an order; `u32::MAX`: none is.
+    fn leave(&mut self, id: OrderId, left: u32) {
+        if let Some(own) = self.own.get_mut(&id) {
+            own.leaves = left;
+        }
+    }
+
+    /// The command that takes off all of an order, or so much that so many shares are left; `None`: there are
+    /// no more.
+    fn cancel(
+        &mut self,
+        session: SessionNumber,
+        account: AccountId,
+        message: ouch::CancelOrder,
+    ) -> Option<Command> {
+        let (id, own) = self.find(session, message.user_ref_num.get())?;
+        let left = message.quantity.get();
+        if left > 0 && !own.takes_some(left) {
+            return None;
+        }
+        let whole = (left > 0).then(|| own.whole(left));
+        self.leave(id, left);
+        Some(request::cancel(account, id, whole))
+    }
+
+    /// The same in its place, if the side is the order's.
+    fn modify(
+        &mut self,
+        session: SessionNumber,
+        account: AccountId,
+        message: &ouch::ModifyOrder,
+    ) -> Option<Command> {
+        let (id, own) = self.find(session, message.user_ref_num.get())?;
+        let command = request::modify(message, account, (id, own))?;
+        self.leave(id, message.quantity.get());
+        Some(command)
     }
 
     fn enter(
@@ -364,14 +330,37 @@ impl Desk {
         self.symbols.get(symbol.padded()).copied().ok_or(Refused::Symbol)
     }
 
-    /// What a request is told that the venue did not take: it may be sent again under a higher number.
-    pub fn busy(&self, asked: &Asked, number: u32, now: Timestamp) -> Option<Answer> {
-        let cl_ord_id = match asked {
+    /// What a request is told that was not handed in, and why: it may be sent again under a higher
+    /// number.
+    pub fn turned_down(
+        &mut self,
+        asked: &Asked,
+        command: &Command,
+        refused: Refused,
+        now: Timestamp,
+    ) -> Option<Answer> {
+        if let Command::AmendOrder(AmendOrder { order_id, .. })
+        | Command::CancelOrder(CancelOrder { order_id, .. }) = command
+        {
+            self.leave(*order_id, u32::MAX);
+        }
+        let (number, cl_ord_id) = match asked {
             Asked::Cancel | Asked::Modify => return None,
-            Asked::Replace(name) => name.cl_ord_id,
-            _ => Text::padding(),
+            Asked::Replace(name) => (name.user_ref_num, name.cl_ord_id),
+            Asked::MassCancel { user_ref_num, .. } | Asked::Switch { user_ref_num, .. } => {
+                (*user_ref_num, Text::padding())
+            }
+            Asked::Enter => {
+                let id = match command {
+                    Command::NewOrder(order) => &order.client_order_id,
+                    Command::NewAdvancedOrder(new) => &new.order.client_order_id,
+                    _ => return None,
+                };
+                let name = Name::of(id)?;
+                (name.user_ref_num, name.cl_ord_id)
+            }
         };
-        Some(Answer::rejected(time_of(now), number, Refused::Busy as u16, cl_ord_id))
+        Some(Answer::rejected(time_of(now), number, refused as u16, cl_ord_id))
     }
 
     /// Tells sessions of the next event. `asked`: the request that made it happen, if it is a
@@ -446,6 +435,7 @@ impl Desk {
             is_hidden: taken.hidden == 1,
             open: units.shares(taken.qty).unwrap_or(0),
             gone: 0,
+            leaves: u32::MAX,
         };
         self.sessions[session].settle(name.user_ref_num);
         let place = match taken.update_id {
@@ -543,6 +533,9 @@ impl Desk {
         let before = own;
         own.price = amended.price;
         own.open = own.units.shares(amended.open_qty).unwrap_or(0);
+        if own.open > before.open {
+            own.leaves = u32::MAX;
+        }
         let place = match (amended.resting, amended.update_id) {
             (1, update_id) if update_id != 0 => reference(own.instrument, update_id),
             _ => amended.order_id.0,
@@ -554,7 +547,7 @@ impl Desk {
                 return;
             }
             Some((name, session)) if name != own.name => {
-                (own.name, own.session) = (name, session);
+                (own.name, own.session, own.leaves) = (name, session, u32::MAX);
                 self.sessions[session].settle(name.user_ref_num);
                 let former = before.name.user_ref_num;
                 say(session, Answer::replaced(time_ns, former, &own, place));
@@ -584,6 +577,7 @@ impl Desk {
     ) {
         let time_ns = time_of(Timestamp(header.time_ns));
         let reason = DENIED + denied.reason as u16;
+        self.leave(denied.order_id, u32::MAX);
         if let Some((
             session,
             Asked::MassCancel { user_ref_num, .. } | Asked::Switch { user_ref_num, .. },
@@ -615,6 +609,19 @@ impl Desk {
 /// Nanoseconds since midnight.
 fn time_of(time: Timestamp) -> u64 {
     Day::of(time).since_midnight(time)
+}
+
+/// The number of a request that has one, and its client's name for it.
+fn number_of(message: &Inbound<'_>) -> (Option<u32>, Text<14>) {
+    let (number, cl_ord_id) = match message {
+        Inbound::EnterOrder(message) => (message.user_ref_num, message.cl_ord_id),
+        Inbound::ReplaceOrder(message) => (message.user_ref_num, message.cl_ord_id),
+        Inbound::MassCancel(message) => (message.user_ref_num, Text::padding()),
+        Inbound::DisableOrderEntry(message) => (message.user_ref_num, Text::padding()),
+        Inbound::EnableOrderEntry(message) => (message.user_ref_num, Text::padding()),
+        _ => return (None, Text::padding()),
+    };
+    (Some(number.get()), cl_ord_id)
 }
 
 /// A firm is the session's, or not named.

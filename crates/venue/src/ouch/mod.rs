@@ -16,6 +16,7 @@ mod answer;
 mod config;
 mod desk;
 mod name;
+mod own;
 mod request;
 
 pub use answer::Answer;

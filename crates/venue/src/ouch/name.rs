@@ -21,6 +21,11 @@ impl User {
         self.0.trim_ascii_end()
     }
 
+    /// All six characters, with the blanks behind the text.
+    pub const fn padded(&self) -> &[u8; 6] {
+        &self.0
+    }
+
     /// The firm that it is: its first four characters.
     pub fn firm(&self) -> Text<4> {
         let text = self.as_bytes();

@@ -5,8 +5,8 @@ use tiercel_types::command::{
 };
 use tiercel_types::order::{AmendQtyMeaning, SideScope};
 use tiercel_types::{
-    AccountId, ClientOrderId, Command, InstrumentId, OrderId, OrderKind, Price, Qty, Side,
-    TimeInForce, Timestamp,
+    AccountId, ClientOrderId, Command, InstrumentId, OrderId, OrderKind, Price, Qty,
+    SelfTradePrevention, Side, TimeInForce, Timestamp,
 };
 use tiercel_wire::itch::Text;
 use tiercel_wire::ouch::{
@@ -14,8 +14,9 @@ use tiercel_wire::ouch::{
     ReplaceOrder,
 };
 
-use super::desk::Own;
 use super::name::Name;
+use super::own::Own;
+use crate::entry_limits::Exceeded;
 use crate::itch::Units;
 
 /// Why a request is refused at once, as the number of `Rejected`.
@@ -39,6 +40,19 @@ pub enum Refused {
     MayNotTrade = 0x0104,
     /// The venue is busy, or stops.
     Busy = 0x0105,
+    /// More orders would be open than the venue lets an account have on the instrument.
+    OpenOrders = 0x0106,
+    /// The account has placed as many unfilled orders as it may, in ten seconds or in a day.
+    OrderRate = 0x0107,
+}
+
+impl From<Exceeded> for Refused {
+    fn from(exceeded: Exceeded) -> Self {
+        match exceeded {
+            Exceeded::OpenOrders => Self::OpenOrders,
+            Exceeded::Rate => Self::OrderRate,
+        }
+    }
 }
 
 /// The base of the numbers of what the engine denies: [`DenialReason`](tiercel_types::DenialReason)'s
@@ -196,6 +210,8 @@ pub(super) fn enter(
         expire_time: Timestamp(expires),
         client_order_id: name,
         session,
+        // As on every other interface.
+        self_trade_prevention: SelfTradePrevention::ExpireMaker,
         ..NewOrder::limit(instrument, account, side, price, qty)
     };
     if !is_hidden && said.min_shares == 0 {
@@ -218,7 +234,7 @@ fn amend(account: AccountId, order_id: OrderId) -> AmendOrder {
         account,
         client_order_id: ClientOrderId::EMPTY,
         new_client_order_id: ClientOrderId::EMPTY,
-        qty_meaning: AmendQtyMeaning::Open,
+        qty_meaning: AmendQtyMeaning::Total,
         lose_priority: 0,
         reserved: [0; 2],
     }
@@ -248,31 +264,21 @@ pub(super) fn replace(
         // Not needed to find it: a denial says by it which replacement it denies.
         client_order_id: name,
         new_client_order_id: name,
-        qty_meaning: AmendQtyMeaning::Total,
         lose_priority: 1,
         ..amend(account, order_id)
     }
     .into())
 }
 
-/// The command that cancels an order, or leaves so many shares of it.
-pub(super) fn cancel(
-    account: AccountId,
-    (order_id, own): (OrderId, &Own),
-    left: u32,
-) -> Option<Command> {
-    if left > 0 {
-        return reduce(account, (order_id, own), left);
+/// The command that takes off all of an order, or makes the whole of it no more than that.
+pub(super) fn cancel(account: AccountId, order_id: OrderId, whole: Option<Qty>) -> Command {
+    match whole {
+        None => {
+            let client_order_id = ClientOrderId::EMPTY;
+            CancelOrder { order_id, account, client_order_id }.into()
+        }
+        Some(qty) => AmendOrder { qty, ..amend(account, order_id) }.into(),
     }
-    Some(CancelOrder { order_id, account, client_order_id: ClientOrderId::EMPTY }.into())
-}
-
-/// The command that leaves an order at most so many shares: by its whole quantity, so that what trades before
-/// it is there takes of them, and the order never grows.
-fn reduce(account: AccountId, (order_id, own): (OrderId, &Own), left: u32) -> Option<Command> {
-    let qty = own.units.qty_of(own.gone.checked_add(left)?);
-    let total = AmendQtyMeaning::Total;
-    Some(AmendOrder { qty, qty_meaning: total, ..amend(account, order_id) }.into())
 }
 
 /// The command that leaves an order so many shares, in its place; `None` if that is not less.
@@ -282,9 +288,9 @@ pub(super) fn modify(
     (order_id, own): (OrderId, &Own),
 ) -> Option<Command> {
     let shares = message.quantity.get();
-    let is_less = shares > 0 && shares < own.open;
+    let is_less = shares > 0 && own.takes_some(shares);
     let is_same = side_of(message.side.get()) == own.side;
-    if is_less && is_same { reduce(account, (order_id, own), shares) } else { None }
+    (is_less && is_same).then(|| cancel(account, order_id, Some(own.whole(shares))))
 }
 
 /// The command that cancels everything, or everything of an instrument.

@@ -11,7 +11,7 @@ use tiercel_wire::soup::{Server, SessionId};
 use tiercel_wire::store::{MemoryStore, Store};
 use tracing::error;
 
-use super::Hearing;
+use super::connections::Hearing;
 use crate::accounts::{Key, Keys};
 use crate::binance::signature::Verifier;
 use crate::fix::store::{FileStore, SessionStore};
@@ -40,6 +40,7 @@ pub(super) struct Line {
 /// What a connection may do.
 pub(super) struct Rights<'a> {
     identity: &'a OuchIdentity,
+    account: AccountId,
     key: &'a mut Option<Arc<Key>>,
 }
 
@@ -54,6 +55,11 @@ impl Rights<'_> {
         }
         *self.key = Some(key);
         Some(())
+    }
+
+    /// Whose it is.
+    pub(super) const fn account(&self) -> AccountId {
+        self.account
     }
 
     pub(super) fn may_trade(&self) -> bool {
@@ -179,9 +185,9 @@ impl Line {
         bytes: &[u8],
         hearing: impl FnOnce(Rights<'a>) -> Hearing<'a, 'c>,
     ) -> usize {
-        let Self { identity, store, link, key, has_said, .. } = self;
+        let Self { identity, account, store, link, key, has_said, .. } = self;
         let Some((_, server)) = link else { return bytes.len() };
-        let mut hearing = hearing(Rights { identity, key });
+        let mut hearing = hearing(Rights { identity, account: *account, key });
         let taken = server.received(now, bytes, store, &mut hearing);
         for answer in hearing.answers {
             store.sent(Some(answer.bytes()));
@@ -197,9 +203,10 @@ impl Line {
         }
     }
 
-    /// Moves what is to be sent into `output`, up to so many bytes. False: the connection is to end.
-    pub(super) fn fill(&mut self, now: Timestamp, output: &mut Vec<u8>, most: usize) -> bool {
-        if output.len() < most {
+    /// Moves what is to be sent into `output`, which has room for so many bytes. False: the connection is to
+    /// end.
+    pub(super) fn fill(&mut self, now: Timestamp, output: &mut Vec<u8>, room: usize) -> bool {
+        if room > 0 {
             self.had_room = now;
         }
         if let Some(error) = self.store.failure() {
@@ -208,7 +215,7 @@ impl Line {
         }
         let is_revoked = self.key.as_ref().is_some_and(|key| key.is_revoked());
         let Self { link: Some((_, server)), store, .. } = self else { return true };
-        while output.len() < most {
+        while output.len() < room {
             server.resume(now, store);
             if server.output().is_empty() {
                 break;

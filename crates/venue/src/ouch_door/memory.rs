@@ -1,7 +1,8 @@
 //! How far sessions were told, on a disk: up to which command, and with which message.
 //!
 //! ```text
-//!   "position": "TOUCH001" | command u64 | for each session: its next message's number u64
+//!   "position": "TOUCH002" | command u64 | the first request that was not answered u64
+//!               | for each session: its next message's number u64
 //! ```
 //!
 //! Written after the messages themselves. A process that is killed between has told more than is noted:
@@ -12,20 +13,18 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use tiercel_types::{EventHeader, Timestamp};
-use tiercel_wire::ouch::Outbound;
-
 use super::line::Line;
-use crate::itch::Day;
 use crate::ouch::SessionNumber;
 
-const MAGIC: &[u8; 8] = b"TOUCH001";
+const MAGIC: &[u8; 8] = b"TOUCH002";
 
 /// The note.
 #[derive(Debug)]
 pub(super) struct Memory {
     file: Option<File>,
     command: Option<u64>,
+    /// The first request that waits for its answer.
+    request: u64,
     /// Each session's next number, in their order.
     next: Vec<u64>,
     is_noted: bool,
@@ -42,30 +41,13 @@ impl Known {
         let found = known.iter().position(|told| told == message);
         found.map(|at| known.remove(at)).is_some()
     }
-
-    /// Whether a session was told with that event that its order of this number was modified.
-    pub(super) fn has_modified(
-        &self,
-        session: SessionNumber,
-        number: u32,
-        header: &EventHeader,
-    ) -> bool {
-        let time = Timestamp(header.time_ns);
-        let time_ns = Day::of(time).since_midnight(time);
-        let is_it = |told: &Vec<u8>| match Outbound::decode(told) {
-            Ok((Outbound::OrderModified(told), _)) => {
-                (told.timestamp.get(), told.user_ref_num.get()) == (time_ns, number)
-            }
-            _ => false,
-        };
-        self.0.get(session).is_some_and(|known| known.iter().any(is_it))
-    }
 }
 
 impl Memory {
     /// The note in a folder; `None`: nothing is kept.
     pub(super) fn open(folder: Option<&Path>) -> io::Result<Self> {
-        let mut memory = Self { file: None, command: None, next: Vec::new(), is_noted: true };
+        let mut memory =
+            Self { file: None, command: None, request: 1, next: Vec::new(), is_noted: true };
         let Some(folder) = folder else { return Ok(memory) };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -76,6 +58,7 @@ impl Memory {
             let (numbers, _) = numbers.as_chunks::<8>();
             let mut numbers = numbers.iter().map(|number| u64::from_le_bytes(*number));
             memory.command = numbers.next();
+            memory.request = numbers.next().unwrap_or(1);
             memory.next = numbers.collect();
         }
         memory.file = Some(file);
@@ -85,6 +68,16 @@ impl Memory {
     /// The last command that all were told of; `None`: nobody was told anything.
     pub(super) const fn command(&self) -> Option<u64> {
         self.command
+    }
+
+    /// The first request that was not answered by then.
+    pub(super) const fn request(&self) -> u64 {
+        self.request
+    }
+
+    /// All requests in front of this one are answered, with the next command that is complete.
+    pub(super) const fn answered(&mut self, next: u64) {
+        self.request = next;
     }
 
     /// What was told and not noted.
@@ -115,9 +108,9 @@ impl Memory {
             return Ok(());
         }
         let (Some(file), Some(command)) = (&self.file, self.command) else { return Ok(()) };
-        let mut bytes = Vec::with_capacity(16 + 8 * self.next.len());
+        let mut bytes = Vec::with_capacity(24 + 8 * self.next.len());
         bytes.extend_from_slice(MAGIC);
-        for number in [command].iter().chain(&self.next) {
+        for number in [command, self.request].iter().chain(&self.next) {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
         file.write_all_at(&bytes, 0)

@@ -23,18 +23,18 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use tiercel_net::{Busy, CloseReason, ConnectionId, Limits, Tuning, Uring};
-use tiercel_telemetry::{Counter, Gauge, Registry, RegistryError};
+use tiercel_telemetry::Registry;
 use tiercel_types::Timestamp;
 use tiercel_wire::binary::LoginRefusal;
 use tiercel_wire::binary::session::{Gate, LoginRequest};
 use tracing::{debug, info};
 
 use super::framings::Framed;
-use super::metrics::DoorMetrics;
+use super::metrics::EntryMetrics;
+use super::shares::Shares;
 use crate::accounts::Keys;
 use crate::binance::rate_limit::network_of;
-use crate::binary::{BinaryOptions, Counts, LineId, Lines, ReactorKind, login};
-use crate::open_orders::{OpenOrderRules, OpenOrdersHere};
+use crate::binary::{BinaryOptions, LineId, Lines, ReactorKind, login};
 use crate::pipeline::Delivery;
 use crate::stage::{Context, Door, Sessions, Sockets, Stage, StagePlan, StageThread};
 
@@ -54,25 +54,21 @@ pub struct Binary {
     pub listener: TcpListener,
     /// Its sessions, which were told all that the log has.
     pub lines: Lines,
-    /// Who may log on.
-    pub keys: Keys,
-    /// What accounts may have open.
-    pub open_orders: OpenOrderRules,
-    /// Where its counters are.
-    pub registry: Registry,
+    /// What it shares with the venue's other interfaces. There is no TLS in it.
+    pub shares: Shares,
 }
 
 impl Binary {
     /// The stage that it is, on that thread.
     pub fn plan(self, thread: StageThread) -> StagePlan {
         let build = move |handle: crate::pipeline::Handle, models: &crate::models::Models| {
-            let Self { listener, mut lines, keys, open_orders, registry } = self;
-            lines.limit_open_orders(OpenOrdersHere::new(&open_orders, models));
+            let Self { listener, mut lines, shares } = self;
+            lines.limit(shares.limits(models));
             lines.fold_models(models);
             let options = lines.options().clone();
             info!(address = %listener.local_addr()?, ?thread, "the binary protocol is open");
             let gateway = handle.submitter.gateway();
-            let sessions = Connections::new(lines, keys, &registry, gateway)?;
+            let sessions = Connections::new(lines, shares.keys, &shares.registry, gateway)?;
             let sessions = Framed::new(sessions, options.connections_max);
             let limits = Limits {
                 connections: options.connections_max,
@@ -137,65 +133,7 @@ struct Connections {
     ending: Vec<ConnectionId>,
     now: Timestamp,
     next_second: Timestamp,
-    metrics: BinaryMetrics,
-}
-
-/// What is counted.
-struct BinaryMetrics {
-    door: DoorMetrics,
-    requests: Counter,
-    refused: Counter,
-    busy: Counter,
-    answers: Counter,
-    logins_refused: Counter,
-    cut_off: Counter,
-    sessions: Gauge,
-    told: Counts,
-}
-
-impl BinaryMetrics {
-    fn new(registry: &Registry) -> io::Result<Self> {
-        let door = DoorMetrics::new(registry, "binary")?;
-        Self::register(registry, door).map_err(io::Error::other)
-    }
-
-    fn register(registry: &Registry, door: DoorMetrics) -> Result<Self, RegistryError> {
-        let counter = |name, help| registry.counter(name, help, &[]);
-        let sessions = "Sessions of the binary protocol with a connection.";
-        Ok(Self {
-            door,
-            requests: counter("binary_requests_total", "Requests that came in binary records.")?,
-            refused: counter(
-                "binary_requests_refused_total",
-                "Binary requests that the gateway refused.",
-            )?,
-            busy: counter(
-                "binary_requests_busy_total",
-                "Binary requests that there was no room for.",
-            )?,
-            answers: counter("binary_answers_total", "Answers of the binary protocol.")?,
-            logins_refused: counter(
-                "binary_logins_refused_total",
-                "Logins of the binary protocol that were refused.",
-            )?,
-            cut_off: counter(
-                "binary_slow_consumers_cut_off_total",
-                "Binary connections that were ended because their client did not read.",
-            )?,
-            sessions: registry.gauge("binary_sessions", sessions, &[])?,
-            told: Counts::default(),
-        })
-    }
-
-    /// Shows what was counted since the last time.
-    fn show(&mut self, counts: Counts, sessions: usize) {
-        self.requests.add(counts.requests - self.told.requests);
-        self.refused.add(counts.refused - self.told.refused);
-        self.busy.add(counts.busy - self.told.busy);
-        self.answers.add(counts.answers - self.told.answers);
-        self.sessions.set(sessions as f64);
-        self.told = counts;
-    }
+    metrics: EntryMetrics,
 }
 
 impl Connections {
@@ -212,7 +150,7 @@ impl Connections {
             ending: Vec::new(),
             now: Timestamp(0),
             next_second: Timestamp(0),
-            metrics: BinaryMetrics::new(registry)?,
+            metrics: EntryMetrics::new(registry, "binary", "the binary protocol")?,
         })
     }
 

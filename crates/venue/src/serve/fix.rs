@@ -24,7 +24,6 @@ use std::sync::Arc;
 
 use tiercel_net::tls::Channel;
 use tiercel_net::{Busy, CloseReason, ConnectionId, Limits, Tuning};
-use tiercel_telemetry::Registry;
 use tiercel_types::Timestamp;
 use tiercel_wire::fix::dictionary::Dictionary;
 use tiercel_wire::fix::session::MemoryStore;
@@ -32,13 +31,11 @@ use tiercel_wire::fix::{Decoder, Frame, MESSAGE_BYTES_MAX, frame};
 use tracing::{debug, error, info, warn};
 
 use super::metrics::DoorMetrics;
+use super::shares::Shares;
 use super::tls::Tls;
-use crate::accounts::Keys;
-use crate::binance::rate_limit::OrderLimiter;
 use crate::fix::store::{FileStore, SessionStore};
 use crate::fix::{FixOptions, Lines, Met};
 use crate::models::Models;
-use crate::open_orders::OpenOrderRules;
 use crate::pipeline::{Delivery, Handle};
 use crate::stage::{Context, Door, Sessions, Sockets, Stage, StagePlan, StageThread};
 use metrics::FixMetrics;
@@ -47,21 +44,6 @@ use metrics::FixMetrics;
 pub struct Fix {
     options: FixOptions,
     dictionary: Arc<Dictionary>,
-}
-
-/// What FIX shares with the venue's other interfaces.
-#[derive(Clone)]
-pub struct FixShares {
-    /// Who may log on.
-    pub keys: Keys,
-    /// Where it is measured.
-    pub registry: Registry,
-    /// Counts the orders of accounts, over whichever interface they come.
-    pub orders: OrderLimiter,
-    /// How many orders an account may have open.
-    pub open_orders: OpenOrderRules,
-    /// TLS; `None`: messages go as they are.
-    pub tls: Option<Tls>,
 }
 
 impl Fix {
@@ -84,7 +66,7 @@ impl Fix {
     }
 
     /// The stage that serves it on `listener`.
-    pub fn plan(self, listener: TcpListener, thread: StageThread, shares: FixShares) -> StagePlan {
+    pub fn plan(self, listener: TcpListener, thread: StageThread, shares: Shares) -> StagePlan {
         let build =
             move |handle: Handle, models: &Models| self.build(listener, handle, models, shares);
         StagePlan { name: "tiercel-fix", thread, build: Box::new(build) }
@@ -95,10 +77,10 @@ impl Fix {
         listener: TcpListener,
         handle: Handle,
         models: &Models,
-        shares: FixShares,
+        shares: Shares,
     ) -> io::Result<Box<dyn Stage>> {
         let Self { options, dictionary } = self;
-        let FixShares { keys, registry, orders, open_orders, tls } = shares;
+        let Shares { keys, registry, orders, open_orders, tls } = shares;
         info!(address = %listener.local_addr()?, tls = tls.is_some(), "FIX is open");
         let limits = Limits {
             connections: options.connections_max,

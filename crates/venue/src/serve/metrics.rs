@@ -12,6 +12,7 @@ use tiercel_telemetry::{
 };
 use tiercel_types::{DenialReason, Timestamp};
 
+use crate::entry_limits::EntryCounts;
 use crate::pipeline::{Health, LATENCY, LATENCY_HELP, Status};
 
 use super::fanout::{Fanout, Topic};
@@ -216,7 +217,7 @@ fn seconds_since(at: Timestamp) -> f64 {
 
 /// What a door counts. Clones count together.
 #[derive(Clone, Debug)]
-pub(super) struct DoorMetrics {
+pub(crate) struct DoorMetrics {
     open: Arc<AtomicU64>,
     turned_away: Arc<Mutex<Counter>>,
 }
@@ -226,7 +227,7 @@ impl DoorMetrics {
     ///
     /// # Errors
     /// When a name is taken.
-    pub(super) fn new(registry: &Registry, door: &str) -> io::Result<Self> {
+    pub(crate) fn new(registry: &Registry, door: &str) -> io::Result<Self> {
         let open = Arc::new(AtomicU64::new(0));
         let observed = Arc::clone(&open);
         registry
@@ -243,15 +244,75 @@ impl DoorMetrics {
         Ok(Self { open, turned_away })
     }
 
-    pub(super) fn opened(&self) {
+    pub(crate) fn opened(&self) {
         self.open.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn closed(&self) {
+    pub(crate) fn closed(&self) {
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(super) fn turned_away(&self) {
+    pub(crate) fn turned_away(&self) {
         self.turned_away.lock().unwrap_or_else(PoisonError::into_inner).increment();
+    }
+}
+
+/// What is measured of a gateway for orders.
+pub(crate) struct EntryMetrics {
+    pub(crate) door: DoorMetrics,
+    requests: Counter,
+    refused: Counter,
+    busy: Counter,
+    answers: Counter,
+    pub(crate) logins_refused: Counter,
+    pub(crate) cut_off: Counter,
+    sessions: Gauge,
+    told: EntryCounts,
+}
+
+impl EntryMetrics {
+    /// Registers those of the door of that name; `protocol` is what it speaks.
+    ///
+    /// # Errors
+    /// When a name is taken.
+    pub(crate) fn new(registry: &Registry, door: &str, protocol: &str) -> io::Result<Self> {
+        let of_door = DoorMetrics::new(registry, door)?;
+        Self::register(registry, (door, protocol), of_door).map_err(io::Error::other)
+    }
+
+    fn register(
+        registry: &Registry,
+        (name, protocol): (&str, &str),
+        door: DoorMetrics,
+    ) -> Result<Self, RegistryError> {
+        let counter = |counted: &str, what: &str| {
+            let help = format!("{what}, by {protocol}.");
+            registry.counter(&format!("{name}_{counted}_total"), &help, &[])
+        };
+        let sessions = format!("Sessions with a connection, of {protocol}.");
+        Ok(Self {
+            door,
+            requests: counter("requests", "Requests that came")?,
+            refused: counter("requests_refused", "Requests that the gateway refused")?,
+            busy: counter("requests_busy", "Requests that there was no room for")?,
+            answers: counter("answers", "Answers that were told")?,
+            logins_refused: counter("logins_refused", "Logins that were refused")?,
+            cut_off: counter(
+                "slow_consumers_cut_off",
+                "Connections that were ended because their client did not read",
+            )?,
+            sessions: registry.gauge(&format!("{name}_sessions"), &sessions, &[])?,
+            told: EntryCounts::default(),
+        })
+    }
+
+    /// Shows what was counted since the last time.
+    pub(crate) fn show(&mut self, counts: EntryCounts, sessions: usize) {
+        self.requests.add(counts.requests - self.told.requests);
+        self.refused.add(counts.refused - self.told.refused);
+        self.busy.add(counts.busy - self.told.busy);
+        self.answers.add(counts.answers - self.told.answers);
+        self.sessions.set(sessions as f64);
+        self.told = counts;
     }
 }

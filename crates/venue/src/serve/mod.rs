@@ -38,11 +38,12 @@ mod framings;
 mod gateway;
 mod hub;
 mod listen;
-mod metrics;
+pub(crate) mod metrics;
 mod monitor;
 mod native;
 mod paced;
 mod queues;
+mod shares;
 mod stream;
 mod tls;
 mod user_streams;
@@ -77,10 +78,11 @@ use crate::pipeline::{Deliveries, Handle};
 pub use admin::Admin;
 pub use binary::Binary;
 pub(crate) use cors::is_origin;
-pub use fix::{Fix, FixShares};
+pub use fix::Fix;
 use gateway::{Gateway, Shared};
 use listen::{Door, Peer};
 use metrics::{DoorMetrics, Metrics};
+pub use shares::Shares;
 pub use tls::{Tls, TlsOptions};
 
 /// Events folded before connections have their turn: fewer than a connection writes in its own, so
@@ -188,9 +190,9 @@ impl Server {
         self
     }
 
-    /// What FIX shares with it, to be asked for once it has its TLS.
-    pub fn fix_shares(&self) -> FixShares {
-        FixShares {
+    /// What other gateways share with it, to be asked for once it has its TLS.
+    pub fn shares(&self) -> Shares {
+        Shares {
             keys: self.keys.clone(),
             registry: self.registry.clone(),
             orders: self.orders.clone(),

@@ -52,6 +52,8 @@ def configure(folder, private, target):
 address = "127.0.0.1:0"
 [limits]
 weight_1m = 100000000
+orders_10s = 1000000
+orders_1d = 100000000
 [log]
 levels = "warn"
 [keys]

@@ -2,14 +2,17 @@
 
 use tiercel_journal::{EventLog, IoOptions, LogCursor, Options};
 use tiercel_testkit::counting_allocator::{allocations, alone};
-use tiercel_types::command::{CountdownCancel, MassCancel, QueryOrder};
+use tiercel_types::command::{BustTrade, CorrectTrade, CountdownCancel, MassCancel, QueryOrder};
 use tiercel_types::order::{SideScope, Trigger};
 use tiercel_types::{
-    AccountId, ClientOrderId, InstrumentId, OrderId, Price, Side, TimeInForce, Timestamp,
+    AccountId, ClientOrderId, InstrumentId, OrderId, Price, Qty, SelfTradePrevention, Side,
+    TimeInForce, Timestamp, TradeId,
 };
+use tiercel_venue::binance::rate_limit::{OrderLimiter, RateLimits};
 use tiercel_venue::binary::{Lines, login};
+use tiercel_venue::entry_limits::EntryLimits;
 use tiercel_venue::models::{ModelLimits, Models};
-use tiercel_venue::open_orders::{OpenOrderLimits, OpenOrdersHere};
+use tiercel_venue::open_orders::{OpenOrderLimits, OpenOrderRules};
 use tiercel_venue::pipeline::{Delivery, Submission, pipeline};
 use tiercel_venue::replica::Replica;
 use tiercel_venue::store::{self, StoreOptions};
@@ -93,6 +96,42 @@ fn each_request_is_told_what_became_of_it() {
     desk.ask(1, countdown);
     assert_eq!(desk.said(1, &["request"]), ["countdown_set 6"]);
     assert!(desk.peers.iter().all(|peer| peer.ear.gaps.is_empty()));
+}
+
+#[test]
+fn trades_that_are_undone_and_what_self_trade_prevention_takes_are_told() {
+    let mut desk = Desk::new("binary-undone", false);
+    desk.ask(0, limit(1, Side::Buy, 1_000, 20, "bid"));
+    desk.ask(1, limit(2, Side::Sell, 1_000, 3, ""));
+    desk.ask(1, limit(2, Side::Sell, 1_000, 4, ""));
+    desk.peers.iter_mut().for_each(|peer| drop(peer.news()));
+    let price = Price::from_units(99_000);
+    let (qty, instrument, reserved) = (Qty::from_units(2_000), MARKET, 0);
+    let correct = CorrectTrade { trade_id: TradeId(1), price, qty, instrument, reserved };
+    let bust = BustTrade { trade_id: TradeId(2), instrument, reserved };
+    for command in [correct.into(), bust.into()] {
+        desk.handle.submit(Submission { token: 0, commands: &[command] }).unwrap();
+    }
+    desk.turn();
+    let fields = ["trade_id", "price", "qty", "change"];
+    for peer in 0..2 {
+        let told = desk.said(peer, &fields);
+        assert_eq!(told[0], "trade_changed 1 0.00099 0.00002 corrected", "{told:?}");
+        assert!(
+            told[1].starts_with("trade_changed 2 ") && told[1].ends_with(" busted"),
+            "{told:?}"
+        );
+        assert_eq!(told.len(), 2);
+    }
+    // Its own other side: both lose what they would have traded.
+    let mut own = limit(1, Side::Sell, 1_000, 5, "own");
+    own.self_trade_prevention = SelfTradePrevention::Decrement;
+    desk.ask(0, own);
+    let fields = ["qty", "open_qty", "side", "action", "reason"];
+    let told = desk.said(0, &fields);
+    assert_eq!(told[1], "prevented 0.00005 0 decrement sell", "{told:?}");
+    assert_eq!(told[2], "prevented 0.00005 0.00008 decrement buy", "{told:?}");
+    assert_eq!(desk.said(1, &fields), [""; 0]);
 }
 
 #[test]
@@ -197,7 +236,7 @@ fn the_orders_of_a_session_end_with_its_connection_and_no_others() {
 }
 
 #[test]
-fn no_more_orders_are_open_than_an_account_may_have() {
+fn no_more_orders_are_open_or_placed_than_an_account_may_have() {
     let mut desk = Desk::new("binary-limits", false);
     let rules = [(
         "BTCUSDT".parse().unwrap(),
@@ -210,7 +249,10 @@ fn no_more_orders_are_open_than_an_account_may_have() {
         replica.apply(&record).unwrap();
     }
     models.clone_from(replica.models());
-    desk.lines.limit_open_orders(OpenOrdersHere::new(&rules.into_iter().collect(), &models));
+    let rates = RateLimits { orders_10s: 5, orders_1d: 5, ..RateLimits::default() };
+    let orders = OrderLimiter::new(rates);
+    let rules = rules.into_iter().collect();
+    desk.lines.limit(EntryLimits::new(orders.clone(), &rules, &models));
     let now = desk.time();
     for (at, text) in ["a", "b", "c", "d"].iter().enumerate() {
         desk.peers[0].ask(now, &limit(1, Side::Buy, 990 - at as i64, 1, text).into());
@@ -222,11 +264,22 @@ fn no_more_orders_are_open_than_an_account_may_have() {
     desk.ask(0, cancel(0, "a"));
     desk.ask(0, limit(1, Side::Buy, 980, 1, "e"));
     assert_eq!(desk.said(0, &["request"]), ["cancelled 5", "accepted 6"]);
+    // Four were counted; the fifth is the last. One that fills counts no more.
+    desk.ask(0, cancel(0, "b"));
+    desk.ask(0, limit(1, Side::Buy, 970, 1, "f"));
+    desk.ask(0, cancel(0, "c"));
+    desk.ask(0, limit(1, Side::Buy, 970, 1, "g"));
+    let said = desk.said(0, &["request", "reason", "source"]);
+    assert_eq!(said[3], "rejected 10 7 gateway", "{said:?}");
+    let now_ms = desk.time().0 / 1_000_000;
+    orders.first_fill(AccountId(1), now_ms);
+    desk.ask(0, limit(1, Side::Buy, 970, 1, "g"));
+    assert_eq!(desk.said(0, &["request"]), ["accepted 11"]);
 }
 
 #[test]
 fn requests_and_answers_allocate_nothing_after_warm_up() {
-    const ROUNDS: u64 = 3_000;
+    const ROUNDS: u64 = 1_500;
     let this = "it::binary_lines::requests_and_answers_allocate_nothing_after_warm_up";
     alone(this, || {
         let place = Place::new("binary-allocation");
@@ -239,6 +292,10 @@ fn requests_and_answers_allocate_nothing_after_warm_up() {
             ask(&mut core, &mut handle, 1, &[command]);
         }
         let mut lines = Lines::open(options(&place), Timestamp(0)).unwrap();
+        let most = u32::MAX;
+        let rates = RateLimits { orders_10s: most, orders_1d: most, ..RateLimits::default() };
+        let rules = OpenOrderRules::default();
+        lines.limit(EntryLimits::new(OrderLimiter::new(rates), &rules, &opened.models));
         let mut peer = Peer::new("key-0", secret(0), false);
         let now = Timestamp(1_000_000);
         let mut gate = Gate::new(now, [0; 32]);

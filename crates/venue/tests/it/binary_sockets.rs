@@ -16,7 +16,6 @@ use tiercel_testkit::random::Random;
 use tiercel_types::{Side, Timestamp};
 use tiercel_venue::accounts::Keys;
 use tiercel_venue::binary::{BinaryOptions, Lines, ReactorKind, recovery};
-use tiercel_venue::open_orders::OpenOrderRules;
 use tiercel_venue::pipeline::Submission;
 use tiercel_venue::run::{RunOptions, Running, start_with};
 use tiercel_venue::serve::Binary;
@@ -29,7 +28,10 @@ use crate::it::binary_killed::{check_answers, check_log, random_request};
 use crate::it::binary_peer::{Peer, Secret};
 use crate::it::binary_speech::{Line, Speech};
 use crate::it::http::now_ms;
-use crate::it::place::{MARKET, Place, SMALL_PIPELINE, limit, replay, setup, store_options};
+use crate::it::place::{
+    MARKET, Place, SMALL_PIPELINE, limit, no_shares, replay, setup, store_options,
+};
+use crate::it::shifted::Shift;
 
 pub(crate) const OWN: StageThread = StageThread::Own { cpu: None, wait: WaitKind::SpinPark };
 /// How long anything may take on a machine that has much else to do.
@@ -45,6 +47,7 @@ pub(crate) struct Venue {
     pub(crate) address: SocketAddr,
     keys: Keys,
     registry: Registry,
+    shift: Shift,
     /// Reads on, so that the core never waits for it.
     reader: Option<std::thread::JoinHandle<()>>,
 }
@@ -64,11 +67,12 @@ impl Venue {
         change(&mut binary);
         let lines = Lines::open(binary, now()).unwrap();
         let lines = recovery::recover(lines, &opened, &options, now()).unwrap();
-        let (keys, registry) = (keys(), Registry::new());
-        let open_orders = OpenOrderRules::default();
-        let gateway =
-            Binary { listener, lines, keys: keys.clone(), open_orders, registry: registry.clone() };
-        let stages = vec![gateway.plan(thread)];
+        let keys = keys();
+        let shares = no_shares(&keys);
+        let registry = shares.registry.clone();
+        let gateway = Binary { listener, lines, shares };
+        let shift = Shift::default();
+        let stages = vec![shift.of(gateway.plan(thread))];
         let run = RunOptions::default();
         let (running, _, mut handles) =
             start_with(opened, &SMALL_PIPELINE, run, 1, stages).unwrap();
@@ -81,7 +85,18 @@ impl Venue {
                 handle.deliveries.wait(Duration::from_secs(1));
             }
         });
-        Self { running: Some(running), address, keys, registry, reader: Some(reader) }
+        Self { running: Some(running), address, keys, registry, shift, reader: Some(reader) }
+    }
+
+    /// Stops while its clients are there to say goodbye.
+    fn part(&mut self, clients: [&mut Dial; 2]) {
+        std::thread::scope(|scope| {
+            let stopping = scope.spawn(|| self.stop());
+            for client in clients {
+                client.until(|peer| !peer.session.is_connected());
+            }
+            stopping.join().unwrap();
+        });
     }
 
     fn stop(&mut self) {
@@ -115,7 +130,7 @@ impl Dial {
         Self::of(peer)
     }
 
-    fn of(peer: Peer) -> Self {
+    pub(crate) fn of(peer: Peer) -> Self {
         let chunk = vec![0; 64 << 10];
         Self { peer, speech: Speech::Records, line: None, chunk, records: Vec::new() }
     }
@@ -168,7 +183,7 @@ impl Dial {
 
     /// On a connection of its own.
     #[track_caller]
-    fn logged_on(mut self, address: SocketAddr) -> Self {
+    pub(crate) fn logged_on(mut self, address: SocketAddr) -> Self {
         self.connect(address);
         self.until(|peer| peer.session.is_logged_on());
         self
@@ -232,9 +247,7 @@ fn orders_trade_on_each_thread_by_each_reactor_and_answers_survive_a_restart() {
         one.line.as_mut().unwrap().send(bytes, 1).unwrap();
         assert_eq!(one.hear(1, &fields), ["cancelled 2 cancelled"]);
         one.ask(limit(1, Side::Buy, 900, 5, "left"), 1, &[]);
-        venue.stop();
-        one.until(|peer| !peer.session.is_connected());
-        two.until(|peer| !peer.session.is_connected());
+        venue.part([&mut one, &mut two]);
         // What is asked of nobody is asked when the venue is back.
         one.peer.ask(now(), &cancel(0, "left"));
         let venue = start();
@@ -248,6 +261,8 @@ fn orders_trade_on_each_thread_by_each_reactor_and_answers_survive_a_restart() {
             assert!(begin.elapsed() < PATIENCE, "{}", venue.registry.text());
             std::thread::sleep(Duration::from_millis(20));
         }
+        // Gone before the venue stops, which waits a while for goodbyes.
+        drop((one, two));
     }
 }
 
@@ -286,6 +301,31 @@ fn who_may_not_log_on_is_refused_and_who_may_no_longer_is_logged_out() {
     one.until(|peer| !peer.session.is_connected());
     one.connect(venue.address);
     one.until(|peer| peer.ear.refused == Some(credentials));
+}
+
+#[test]
+fn a_silent_connection_gives_its_session_to_the_next_once_it_counts_as_gone() {
+    let place = Place::new("binary-half-open");
+    let venue = Venue::start(place.path(), OWN, |_| {});
+    let mut first = Dial::new(0, true).logged_on(venue.address);
+    assert_eq!(first.ask(limit(1, Side::Buy, 900, 1, "a"), 1, &[]), ["accepted"]);
+    // Its machine is gone without a word: nothing comes, and no end either.
+    assert_eq!(Dial::new(0, true).refused(venue.address), LoginRefusal::LoggedOn);
+    // Three intervals of silence.
+    venue.shift.let_pass(4);
+    let begin = Instant::now();
+    let mut second = loop {
+        let mut second = Dial::new(0, true);
+        second.connect(venue.address);
+        second.until(|peer| peer.session.is_logged_on() || peer.ear.refused.is_some());
+        if second.peer.session.is_logged_on() {
+            break second;
+        }
+        assert!(begin.elapsed() < PATIENCE);
+    };
+    let fields = ["client_id", "reason"];
+    assert_eq!(second.hear(2, &fields), ["accepted a", "cancelled disconnected"]);
+    first.until(|peer| !peer.session.is_connected());
 }
 
 #[test]

@@ -10,10 +10,11 @@ use tiercel_venue::fix::Identity;
 use tiercel_venue::serve::Tls;
 use tiercel_wire::fix::session::Store;
 
-use super::fix_client::{FixClient, on_each_thread, secure_venue, time_text, venue};
+use super::fix_client::{FixClient, on_each_thread, secure_venue, time_text, venue, venue_by};
 use super::http::now_ms;
 use super::metrics::scrape;
 use super::place::Place;
+use super::shifted::Shift;
 use super::slow::narrow;
 use super::tls::{Authority, files, over};
 
@@ -24,6 +25,7 @@ on_each_thread!(
     what_happened_while_a_client_was_away_is_sent_when_it_asks,
     noise_and_logons_without_end_hurt_nobody_else,
     sessions_go_over_tls_and_nothing_else_where_the_venue_has_it,
+    a_silent_connection_gives_its_session_to_the_next_once_it_counts_as_gone,
     a_venue_that_stops_says_goodbye,
     a_client_that_does_not_read_is_cut_off_and_gets_what_it_missed,
 );
@@ -220,6 +222,35 @@ fn sessions_go_over_tls_and_nothing_else_where_the_venue_has_it() {
     assert_eq!(one.report(&[]), "4 4 b a 0 0");
 }
 
+fn a_silent_connection_gives_its_session_to_the_next_once_it_counts_as_gone() {
+    let shift = Shift::default();
+    let (venue, address) = venue_by(&shift);
+    let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
+    one.limit("a", 1, "1", "59000");
+    assert_eq!(one.report(&[]), "0 0 a  0 1");
+    // It is asked whether it is there.
+    shift.let_pass(40);
+    assert_eq!(one.next().get(35), "1");
+    // It is gone without a word: no end comes either.
+    let silent = one.abandon();
+    one.connect();
+    let (name, secret) = (venue.one.api_key().to_owned(), venue.one.secret().to_owned());
+    one.send("A", &format!("98=0|108=30|553={name}|554={secret}|"));
+    assert_eq!(one.try_next(), None, "one connection at a time");
+    shift.let_pass(40);
+    let begin = Instant::now();
+    loop {
+        one.connect();
+        one.send("A", &format!("98=0|108=30|553={name}|554={secret}|"));
+        if let Some(told) = one.try_next() {
+            assert_eq!(told.get(35), "A", "{told:?}");
+            break;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "it is not free");
+    }
+    drop(silent);
+}
+
 fn a_venue_that_stops_says_goodbye() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -243,7 +274,7 @@ fn a_venue_that_stops_says_goodbye() {
 /// and in order, as it was told to another who read.
 fn a_client_that_does_not_read_is_cut_off_and_gets_what_it_missed() {
     let (venue, address) = venue(|options| {
-        options.unsent_bytes_max = 1 << 20;
+        options.unsent_bytes_max = 1 << 18;
         let watcher = Identity::new("WATCHER", &options.sessions[0].api_key);
         options.sessions.push(watcher);
     });
@@ -271,8 +302,8 @@ fn a_client_that_does_not_read_is_cut_off_and_gets_what_it_missed() {
     assert_eq!(first, 2);
     while slow.store.next_incoming() < last {
         let from = slow.store.next_incoming();
-        slow.send("2", &format!("7={from}|16={}|", (from + 999).min(last - 1)));
-        while slow.store.next_incoming() < (from + 1_000).min(last) {
+        slow.send("2", &format!("7={from}|16={}|", (from + 249).min(last - 1)));
+        while slow.store.next_incoming() < (from + 250).min(last) {
             let report = slow.next();
             assert_eq!(report.say(&[35, 43]), "8 Y", "{report:?}");
             let number: u64 = report.get(34).parse().unwrap();

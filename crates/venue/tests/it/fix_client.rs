@@ -19,6 +19,7 @@ use tiercel_wire::fix::value::TimeWriter;
 use tiercel_wire::fix::{Decoder, Encoder, Frame, Message, frame, tag};
 
 use super::http::{Client, Venue, now_ms};
+use super::shifted::Shift;
 
 /// A message that came: tags and values, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +58,12 @@ pub(super) struct FixClient {
 
 /// A venue that speaks FIX, and where: `ONE` and `TWO` may log on for the two accounts.
 pub(super) fn venue(change: impl FnOnce(&mut FixOptions)) -> (Venue, SocketAddr) {
-    speaking(false, None, change)
+    speaking(false, None, &Shift::default(), change)
+}
+
+/// The same, whose sessions' clock can be set forward.
+pub(super) fn venue_by(shift: &Shift) -> (Venue, SocketAddr) {
+    speaking(false, None, shift, |_| {})
 }
 
 /// Accounts may place as many orders as a test likes.
@@ -69,17 +75,18 @@ pub(super) fn many_orders() -> ServeOptions {
 
 /// The same, with the operator's gateway.
 pub(super) fn operated_venue() -> (Venue, SocketAddr) {
-    speaking(true, None, |_| {})
+    speaking(true, None, &Shift::default(), |_| {})
 }
 
 /// The same, over TLS.
 pub(super) fn secure_venue(tls: Tls) -> (Venue, SocketAddr) {
-    speaking(false, Some(tls), |_| {})
+    speaking(false, Some(tls), &Shift::default(), |_| {})
 }
 
 fn speaking(
     has_operator: bool,
     tls: Option<Tls>,
+    shift: &Shift,
     change: impl FnOnce(&mut FixOptions),
 ) -> (Venue, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -93,8 +100,8 @@ fn speaking(
         change(&mut options);
         let server = server.with_tls(tls);
         let fix = Fix::new(options).unwrap();
-        let plan = fix.plan(listener, THREAD.get(), server.fix_shares());
-        (server, Some(plan))
+        let plan = fix.plan(listener, THREAD.get(), server.shares());
+        (server, Some(shift.of(plan)))
     };
     (Venue::with_gateways(many_orders(), has_operator, with_fix), address)
 }
@@ -214,6 +221,11 @@ impl FixClient {
         let answer = self.log_on("");
         assert_eq!(answer.get(35), "A", "{answer:?}");
         self
+    }
+
+    /// Leaves its connection to whoever wants it: it is open, and nothing is said on it.
+    pub(super) fn abandon(&mut self) -> Option<Box<dyn Socket>> {
+        self.socket.take()
     }
 
     pub(super) fn drop_connection(&mut self) {

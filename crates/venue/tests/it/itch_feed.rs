@@ -210,7 +210,7 @@ fn the_feed_rebuilds_the_book_order_by_order_in_every_market() {
 
 #[test]
 fn the_same_log_gives_the_same_messages() {
-    let of = |seed| run(&Profile::AUCTIONS, seed, 1_500).digest;
+    let of = |seed| run(&Profile::AUCTIONS, seed, 600).digest;
     assert_eq!(of(3), of(3));
     assert_ne!(of(3), of(4));
 }

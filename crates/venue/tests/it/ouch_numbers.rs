@@ -2,14 +2,14 @@
 //! and what is known from the log alone is what was told.
 
 use tiercel_matching::{EngineConfig, FullEngine};
-use tiercel_types::{AccountId, Command, EventBuffer, Timestamp};
+use tiercel_types::{AccountId, Command, EventBuffer, Side, Timestamp};
 use tiercel_venue::models::{ModelLimits, Models};
 use tiercel_venue::ouch::{Answer, Asked, Desk, Next, User};
 use tiercel_wire::ouch::{CancelOrder, Inbound, ModifyOrder, Options, OuchSide};
 
 use super::itch_archive::scaled;
-use super::ouch::{order, replacement, words};
-use super::place::setup;
+use super::ouch_client::{order, replacement, words};
+use super::place::{limit, setup};
 
 /// An engine, and a desk of one session.
 struct Rig {
@@ -113,8 +113,7 @@ fn a_modification_that_a_trade_overtakes_does_not_make_the_order_grow() {
     let modify = rig.hear(Inbound::ModifyOrder(&modify)).unwrap();
     let cancel = CancelOrder { user_ref_num: 1.into(), quantity: 6.into() };
     let cancel = rig.hear(Inbound::CancelOrder(&cancel)).unwrap();
-    let buy = rig.hear(Inbound::EnterOrder(&order(2, OuchSide::Buy, 5, 99_000))).unwrap();
-    rig.apply(&buy.0, None);
+    rig.apply(&scaled(limit(2, Side::Buy, 99_000, 5, "buy").into()), None);
     rig.told.clear();
     rig.apply(&modify.0, Some(&modify.1));
     rig.apply(&cancel.0, Some(&cancel.1));

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tiercel_journal::{Cursor, EventLog, Folder, LogCursor, Options};
 use tiercel_matching::EngineConfig;
+use tiercel_telemetry::Registry;
 use tiercel_testkit::random::Random;
 use tiercel_types::command::{
     AccountState, AddAsset, AddInstrument, CancelOrder, Deposit, NewOrder, SetAccount,
@@ -13,10 +14,14 @@ use tiercel_types::{
     AccountId, AssetId, ClientOrderId, Command, Event, InstrumentId, InstrumentSpec, Money,
     OrderId, Price, Qty, Side, Timestamp,
 };
+use tiercel_venue::accounts::Keys;
+use tiercel_venue::binance::rate_limit::{OrderLimiter, RateLimits};
 use tiercel_venue::models::Models;
+use tiercel_venue::open_orders::OpenOrderRules;
 use tiercel_venue::pipeline::{
     Core, Delivery, Handle, PATIENCE, PipelineOptions, SnapshotPolicy, Submission,
 };
+use tiercel_venue::serve::Shares;
 use tiercel_venue::store::StoreOptions;
 
 /// A folder of its own, removed at the end.
@@ -71,6 +76,22 @@ pub(crate) fn store_options(snapshot_every: Option<u64>) -> StoreOptions {
         engine: SMALL_ENGINE,
         snapshots: snapshot_every.map(policy),
         ..StoreOptions::default()
+    }
+}
+
+/// What a gateway shares with others where there are none, and no limits.
+pub(crate) fn no_shares(keys: &Keys) -> Shares {
+    shares(keys, RateLimits { orders_10s: u32::MAX, orders_1d: u32::MAX, ..RateLimits::default() })
+}
+
+/// The same, with these limits.
+pub(crate) fn shares(keys: &Keys, limits: RateLimits) -> Shares {
+    Shares {
+        keys: keys.clone(),
+        registry: Registry::new(),
+        orders: OrderLimiter::new(limits),
+        open_orders: OpenOrderRules::new(),
+        tls: None,
     }
 }
 

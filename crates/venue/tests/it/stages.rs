@@ -105,7 +105,7 @@ enum Watch {
     Uring,
 }
 
-const SELLS: usize = 150;
+const SELLS: usize = 80;
 
 /// The market, many small orders to sell, and one that buys them all.
 fn commands() -> Vec<Command> {

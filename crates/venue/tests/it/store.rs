@@ -65,15 +65,15 @@ fn snapshots(place: &Place) -> Vec<PathBuf> {
 
 #[test]
 fn a_restart_has_the_digest_and_the_read_models_of_before_with_and_without_snapshots() {
-    for snapshot_every in [None, Some(100)] {
+    for snapshot_every in [None, Some(40)] {
         let place = Place::new("restart");
         for round in 0..3 {
             let opened = open(&place, snapshot_every);
             if round > 0 {
                 assert_eq!(opened.report.snapshot > 0, snapshot_every.is_some());
-                assert!(snapshot_every.is_none() || opened.report.replayed < 100);
+                assert!(snapshot_every.is_none() || opened.report.replayed < 40);
             }
-            let (core, handle, models) = trade(opened, round, 350);
+            let (core, handle, models) = trade(opened, round, 150);
             let digest = core.engine().digest();
             drop((core, handle));
             assert_eq!((digest, models), replayed(&place), "round {round}");
