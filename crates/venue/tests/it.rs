@@ -55,6 +55,8 @@ mod it {
     mod request_check;
     mod requests;
     mod revoked;
+    mod same_clients;
+    mod same_events;
     mod separation;
     mod shifted;
     mod sides;
