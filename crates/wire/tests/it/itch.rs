@@ -85,6 +85,55 @@ fn every_published_vector_decodes_to_its_fields_and_no_other_size() {
     assert_eq!(seen, all, "one vector for each type");
 }
 
+/// Types and sizes from the specification, and not from the table.
+const SIZES: [(u8, usize); 23] = [
+    (b'S', 12),
+    (b'R', 39),
+    (b'H', 25),
+    (b'Y', 20),
+    (b'L', 26),
+    (b'V', 35),
+    (b'W', 12),
+    (b'K', 28),
+    (b'J', 35),
+    (b'A', 36),
+    (b'F', 40),
+    (b'E', 31),
+    (b'C', 36),
+    (b'X', 23),
+    (b'D', 19),
+    (b'U', 35),
+    (b'P', 44),
+    (b'Q', 40),
+    (b'B', 19),
+    (b'I', 50),
+    (b'N', 20),
+    (b'h', 21),
+    (b'O', 48),
+];
+
+#[test]
+fn every_message_has_its_size_and_comes_back_as_it_was() {
+    let kinds: BTreeMap<u8, Kind> = Kind::ALL.into_iter().map(|kind| (kind as u8, kind)).collect();
+    assert_eq!(kinds.len(), SIZES.len());
+    let mut random = Random::new(3);
+    for (byte, size) in SIZES {
+        let kind = kinds[&byte];
+        for _ in 0..20 {
+            let mut arbitrary = [0; MESSAGE_SIZE_MAX];
+            arbitrary.fill_with(|| random.next_u64() as u8);
+            let bytes = itch_messages::message(kind, &arbitrary);
+            assert_eq!((bytes[0], bytes.len(), kind.size()), (byte, size, size));
+            let message = Message::decode(&bytes).unwrap();
+            let mut out = [0; MESSAGE_SIZE_MAX];
+            assert_eq!(message.encode(&mut out[..size - 1]), None);
+            assert_eq!(message.encode(&mut out), Some(size));
+            assert_eq!(out[..size], bytes);
+            sizes_around_are_refused(&bytes);
+        }
+    }
+}
+
 fn sizes_around_are_refused(bytes: &[u8]) {
     let expected = bytes.len();
     let kind = Kind::from_byte(bytes[0]).unwrap();

@@ -174,6 +174,14 @@ fn every_message_has_its_size_and_comes_back_as_it_was() {
         let (encoded, shown) = again(&bytes, inbound).unwrap();
         assert_eq!(encoded, bytes, "{}", kind as char);
         assert!(size == 1 || !shown.is_empty());
+        // No room for its last byte.
+        let short = &mut [0; 2_000][..bytes.len() - 1];
+        let encoded = if inbound {
+            Inbound::decode(&bytes).unwrap().0.encode(&[], short)
+        } else {
+            Outbound::decode(&bytes).unwrap().0.encode(&[], short)
+        };
+        assert_eq!(encoded, None, "{}", kind as char);
         // One byte less and one byte more.
         let bytes_short = &bytes[..bytes.len() - 1];
         assert!(again(bytes_short, inbound).is_err(), "{}", kind as char);
