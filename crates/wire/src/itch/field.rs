@@ -39,29 +39,35 @@ impl fmt::Display for FieldValue<'_> {
     }
 }
 
-/// A type that a field can have.
-pub(super) trait Field {
+/// A type that a field can have, here and in OUCH.
+pub(crate) trait Field {
     /// Whether decoding accepts what the field holds.
     #[inline(always)]
     fn is_valid(&self) -> bool {
         true
     }
-    /// The field as the checksum counts it.
-    fn bits(&self) -> u64;
     /// The field as a listing shows it.
     fn show(&self) -> FieldValue<'_>;
+}
+
+/// A type that a field of ITCH can have.
+pub(crate) trait Counted: Field {
+    /// The field as the checksum counts it.
+    fn bits(&self) -> u64;
 }
 
 macro_rules! integer_fields {
     ($($type:ty),+) => {
         $(impl Field for $type {
+            fn show(&self) -> FieldValue<'_> {
+                FieldValue::Number(self.bits())
+            }
+        }
+
+        impl Counted for $type {
             #[inline(always)]
             fn bits(&self) -> u64 {
                 u64::from(self.get())
-            }
-
-            fn show(&self) -> FieldValue<'_> {
-                FieldValue::Number(self.bits())
             }
         })+
     };
@@ -151,16 +157,18 @@ impl<const N: usize> fmt::Debug for Text<N> {
     }
 }
 
+impl<const N: usize> Field for Text<N> {
+    fn show(&self) -> FieldValue<'_> {
+        FieldValue::Text(&self.0)
+    }
+}
+
 macro_rules! text_fields {
     ($($size:literal as $integer:ty),+) => {
-        $(impl Field for Text<$size> {
+        $(impl Counted for Text<$size> {
             #[inline(always)]
             fn bits(&self) -> u64 {
                 u64::from(<$integer>::from_be_bytes(self.0))
-            }
-
-            fn show(&self) -> FieldValue<'_> {
-                FieldValue::Text(&self.0)
             }
         })+
     };
@@ -191,13 +199,15 @@ macro_rules! price_fields {
         }
 
         impl Field for $name {
+            fn show(&self) -> FieldValue<'_> {
+                FieldValue::Price { raw: self.bits(), decimals: $decimals }
+            }
+        }
+
+        impl Counted for $name {
             #[inline(always)]
             fn bits(&self) -> u64 {
                 u64::from(self.get())
-            }
-
-            fn show(&self) -> FieldValue<'_> {
-                FieldValue::Price { raw: self.bits(), decimals: $decimals }
             }
         }
 
@@ -208,6 +218,8 @@ macro_rules! price_fields {
         })+
     };
 }
+pub(crate) use price_fields;
+
 price_fields! {
     /// A price with four decimals.
     Price4(U32, u32), 4;
@@ -231,13 +243,15 @@ impl Price4 {
 pub struct Code(pub u8);
 
 impl Field for Code {
+    fn show(&self) -> FieldValue<'_> {
+        FieldValue::Code(self.0)
+    }
+}
+
+impl Counted for Code {
     #[inline(always)]
     fn bits(&self) -> u64 {
         u64::from(self.0)
-    }
-
-    fn show(&self) -> FieldValue<'_> {
-        FieldValue::Code(self.0)
     }
 }
 
@@ -262,13 +276,15 @@ impl Default for Reserved {
 }
 
 impl Field for Reserved {
+    fn show(&self) -> FieldValue<'_> {
+        FieldValue::Code(self.0)
+    }
+}
+
+impl Counted for Reserved {
     #[inline(always)]
     fn bits(&self) -> u64 {
         0
-    }
-
-    fn show(&self) -> FieldValue<'_> {
-        FieldValue::Code(self.0)
     }
 }
 
@@ -305,11 +321,6 @@ impl<E: KnownCode> Coded<E> {
         Self { byte: value.byte(), code: PhantomData }
     }
 
-    /// The byte, whether it is one of the values or not.
-    pub(crate) const fn byte(self) -> u8 {
-        self.byte
-    }
-
     /// The value.
     #[inline(always)]
     pub fn get(self) -> E {
@@ -329,13 +340,15 @@ impl<E: KnownCode> Field for Coded<E> {
         E::knows(self.byte)
     }
 
+    fn show(&self) -> FieldValue<'_> {
+        FieldValue::Code(self.byte)
+    }
+}
+
+impl<E: KnownCode> Counted for Coded<E> {
     #[inline(always)]
     fn bits(&self) -> u64 {
         u64::from(self.byte)
-    }
-
-    fn show(&self) -> FieldValue<'_> {
-        FieldValue::Code(self.byte)
     }
 }
 

@@ -4,8 +4,8 @@ use zerocopy::big_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::field::{
-    BreachedLevel, BuySell, Code, Coded, EventCode, Field, FieldValue, HaltAction, Price4, Price8,
-    Printable, ReleaseQualifier, Reserved, ShortSaleAction, Text, Time, TradingState,
+    BreachedLevel, BuySell, Code, Coded, Counted, EventCode, Field, FieldValue, HaltAction, Price4,
+    Price8, Printable, ReleaseQualifier, Reserved, ShortSaleAction, Text, Time, TradingState,
 };
 use super::{DecodeError, MESSAGE_SIZE_MAX};
 

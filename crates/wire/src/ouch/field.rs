@@ -2,33 +2,12 @@
 
 use core::fmt;
 
-use zerocopy::big_endian::{I32, U16, U32, U64};
+use zerocopy::big_endian::{I32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::itch::field::{KnownCode, codes};
-use crate::itch::{Code, Coded, FieldValue, Text};
-
-/// A type that a field can have.
-pub(super) trait Field {
-    /// Whether decoding accepts what the field holds.
-    #[inline(always)]
-    fn is_valid(&self) -> bool {
-        true
-    }
-    /// The field as a listing shows it.
-    fn show(&self) -> FieldValue<'_>;
-}
-
-macro_rules! number_fields {
-    ($($type:ty),+) => {
-        $(impl Field for $type {
-            fn show(&self) -> FieldValue<'_> {
-                FieldValue::Number(u64::from(self.get()))
-            }
-        })+
-    };
-}
-number_fields!(U16, U32, U64);
+use crate::itch::FieldValue;
+pub(super) use crate::itch::field::Field;
+use crate::itch::field::{Counted, KnownCode, codes, price_fields};
 
 impl Field for u8 {
     fn show(&self) -> FieldValue<'_> {
@@ -36,59 +15,9 @@ impl Field for u8 {
     }
 }
 
-impl<const N: usize> Field for Text<N> {
-    fn show(&self) -> FieldValue<'_> {
-        FieldValue::Text(self.padded())
-    }
-}
-
-impl Field for Code {
-    fn show(&self) -> FieldValue<'_> {
-        FieldValue::Code(self.0)
-    }
-}
-
-impl<E: KnownCode> Field for Coded<E> {
-    #[inline(always)]
-    fn is_valid(&self) -> bool {
-        E::knows(self.byte())
-    }
-
-    fn show(&self) -> FieldValue<'_> {
-        FieldValue::Code(self.byte())
-    }
-}
-
-/// A price with four decimals; [`MARKET_PRICE`](super::MARKET_PRICE) is that of a market order.
-#[derive(
-    Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
-)]
-#[repr(transparent)]
-pub struct Price(U64);
-
-impl Price {
-    /// The price of this integer.
-    pub const fn new(raw: u64) -> Self {
-        Self(U64::new(raw))
-    }
-
-    /// The integer on the wire.
-    #[inline(always)]
-    pub const fn get(self) -> u64 {
-        self.0.get()
-    }
-}
-
-impl Field for Price {
-    fn show(&self) -> FieldValue<'_> {
-        FieldValue::Price { raw: self.get(), decimals: 4 }
-    }
-}
-
-impl fmt::Debug for Price {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.show().fmt(f)
-    }
+price_fields! {
+    /// A price with four decimals; [`MARKET_PRICE`](super::MARKET_PRICE) is that of a market order.
+    Price(U64, u64), 4;
 }
 
 /// A difference of prices with four decimals, which may be negative.
