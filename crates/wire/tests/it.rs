@@ -14,6 +14,7 @@ mod it {
     mod fuzz_seeds;
     mod itch;
     mod itch_peer;
+    mod link;
     mod mold;
     mod ouch;
     mod soup;

@@ -1,5 +1,6 @@
 //! Two sessions of the binary protocol, an initiator and an acceptor, on a link that breaks.
 
+use tiercel_testkit::random::Random;
 use tiercel_types::order::SideScope;
 use tiercel_types::{AccountId, InstrumentId, OrderId, Side, Timestamp};
 use tiercel_wire::binary::session::{
@@ -11,6 +12,8 @@ use tiercel_wire::binary::{
 };
 use tiercel_wire::flat::{Framing, Translator};
 use tiercel_wire::store::{MemoryStore, Store};
+
+use super::link::{Link, break_often};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const START: Timestamp = Timestamp(1_784_455_200 * SECOND_NS);
@@ -209,21 +212,6 @@ impl Pair {
         pair
     }
 
-    fn connect(&mut self) {
-        self.connections = self.connections.wrapping_add(1);
-        self.initiator.inbox.clear();
-        self.acceptor.inbox.clear();
-        self.ways.iter_mut().for_each(|way| way.connected(self.framing));
-        self.gate = Some(Gate::new(self.now, [self.connections; 32]));
-        self.initiator.session.connected(self.now, [!self.connections; 32]);
-    }
-
-    fn disconnect(&mut self) {
-        self.gate = None;
-        self.initiator.session.closed(&mut self.initiator.log);
-        self.acceptor.session.closed(&mut self.acceptor.log);
-    }
-
     /// What a shell does with the bytes of a connection that has not logged on.
     fn pass_gate(&mut self) {
         let Some(gate) = &mut self.gate else { return };
@@ -277,18 +265,59 @@ impl Pair {
         self.initiator.session.is_logged_on() && self.acceptor.session.is_logged_on()
     }
 
-    fn wants_close(&self) -> bool {
-        self.initiator.session.wants_close()
-            || self.acceptor.session.wants_close()
-            || self.gate.as_ref().is_some_and(Gate::wants_close)
-    }
-
     fn assert_all_came(&self, what: &str) {
         for (from, to) in [(&self.initiator, &self.acceptor), (&self.acceptor, &self.initiator)] {
             let expected: Vec<u64> = (1..=from.sent).collect();
             assert!(to.log.seen == expected, "{what}: {:?} of {}", to.log.seen, from.sent);
             assert_eq!(to.log.gaps, [], "{what}");
         }
+    }
+}
+
+impl Link for Pair {
+    fn connect(&mut self) {
+        self.connections = self.connections.wrapping_add(1);
+        self.initiator.inbox.clear();
+        self.acceptor.inbox.clear();
+        self.ways.iter_mut().for_each(|way| way.connected(self.framing));
+        self.gate = Some(Gate::new(self.now, [self.connections; 32]));
+        self.initiator.session.connected(self.now, [!self.connections; 32]);
+    }
+
+    fn disconnect(&mut self) {
+        self.gate = None;
+        self.initiator.session.closed(&mut self.initiator.log);
+        self.acceptor.session.closed(&mut self.acceptor.log);
+    }
+
+    fn wants_close(&self) -> bool {
+        self.initiator.session.wants_close()
+            || self.acceptor.session.wants_close()
+            || self.gate.as_ref().is_some_and(Gate::wants_close)
+    }
+
+    fn client_says(&mut self, _: &mut Random) {
+        self.initiator.say(self.now);
+    }
+
+    fn server_says(&mut self, _: &mut Random) {
+        self.acceptor.say(self.now);
+    }
+
+    fn wait(&mut self, random: &mut Random) {
+        self.pass(random.below(800));
+    }
+
+    /// A record is lost on the way, which no stream does: the gap is found.
+    fn spoil(&mut self, _: &mut Random) {
+        let output = self.initiator.session.output();
+        if self.gate.is_none() && output.len() == RECORD_SIZE {
+            output.clear();
+        }
+    }
+
+    fn carry_some(&mut self, random: &mut Random) {
+        self.carry(1 + random.below(700) as usize);
     }
 }
 
@@ -493,45 +522,9 @@ fn nothing_is_lost_or_doubled_in_translation() {
 }
 
 fn break_links(seed: u64, framing: Option<Framing>) {
-    let mut state = seed;
-    let mut draw = |below: u64| {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
-    };
     let mut pair = Pair { framing, ..Pair::new(credentials()) };
-    let mut is_connected = false;
-    for _ in 0..300 {
-        match draw(10) {
-            0 if is_connected => {
-                pair.disconnect();
-                is_connected = false;
-            }
-            0..=2 if !is_connected => {
-                pair.connect();
-                is_connected = true;
-            }
-            3..=4 => pair.initiator.say(pair.now),
-            5..=6 => pair.acceptor.say(pair.now),
-            7 => pair.pass(draw(800)),
-            8 if is_connected => {
-                // A record is lost on the way, which no stream does: the gap is found.
-                let output = pair.initiator.session.output();
-                if pair.gate.is_none() && output.len() == RECORD_SIZE {
-                    output.clear();
-                }
-            }
-            _ if is_connected => pair.carry(1 + draw(700) as usize),
-            _ => {}
-        }
-        if is_connected && pair.wants_close() {
-            pair.disconnect();
-            is_connected = false;
-        }
-    }
+    break_often(&mut pair, seed);
     // In peace everything comes.
-    pair.disconnect();
-    pair.connect();
     for _ in 0..10 {
         pair.carry(usize::MAX);
         pair.pass(500);

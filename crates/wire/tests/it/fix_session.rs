@@ -1,10 +1,13 @@
 //! Two sessions, an initiator and an acceptor, on a link that loses connections and bytes.
 
+use tiercel_testkit::random::Random;
 use tiercel_types::Timestamp;
 use tiercel_wire::fix::session::{
     Application, BusinessReject, MemoryStore, Role, Schedule, Session, SessionConfig, Store, Window,
 };
 use tiercel_wire::fix::{Decoder, Frame, Message, frame, tag};
+
+use super::link::{Link, break_often};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const START: Timestamp = Timestamp(1_784_455_200 * SECOND_NS);
@@ -130,21 +133,6 @@ impl Pair {
         }
     }
 
-    fn connect(&mut self) {
-        let Self { now, initiator, acceptor } = self;
-        for side in [initiator, acceptor] {
-            side.inbox.clear();
-            side.session.connected(*now, &mut side.store);
-        }
-    }
-
-    fn disconnect(&mut self) {
-        let Self { now, initiator, acceptor } = self;
-        for side in [initiator, acceptor] {
-            side.session.closed(*now, &mut side.store, &mut side.log);
-        }
-    }
-
     /// Carries what was sent, at most so many bytes each way, until nothing moves; returns the types
     /// of messages that the acceptor got, then those of the initiator.
     fn carry(&mut self, most: usize) -> (Vec<String>, Vec<String>) {
@@ -172,9 +160,51 @@ impl Pair {
     fn is_on(&self) -> bool {
         self.initiator.session.is_logged_on() && self.acceptor.session.is_logged_on()
     }
+}
+
+impl Link for Pair {
+    fn connect(&mut self) {
+        let Self { now, initiator, acceptor } = self;
+        for side in [initiator, acceptor] {
+            side.inbox.clear();
+            side.session.connected(*now, &mut side.store);
+        }
+    }
+
+    fn disconnect(&mut self) {
+        let Self { now, initiator, acceptor } = self;
+        for side in [initiator, acceptor] {
+            side.session.closed(*now, &mut side.store, &mut side.log);
+        }
+    }
 
     fn wants_close(&self) -> bool {
         self.initiator.session.wants_close() || self.acceptor.session.wants_close()
+    }
+
+    fn client_says(&mut self, _: &mut Random) {
+        self.initiator.order(self.now);
+    }
+
+    fn server_says(&mut self, _: &mut Random) {
+        self.acceptor.order(self.now);
+    }
+
+    fn wait(&mut self, random: &mut Random) {
+        self.pass(random.below(8));
+    }
+
+    /// Bytes of a message are spoiled on the way.
+    fn spoil(&mut self, random: &mut Random) {
+        let output = self.initiator.session.output();
+        let at = random.below(output.len().max(1) as u64) as usize;
+        if let Some(byte) = output.get_mut(at) {
+            *byte ^= 1 << random.below(7);
+        }
+    }
+
+    fn carry_some(&mut self, random: &mut Random) {
+        self.carry(1 + random.below(400) as usize);
     }
 }
 
@@ -295,48 +325,10 @@ fn a_session_begins_anew_when_its_hours_do() {
 /// Whatever is lost with connections, each message of either side comes once, in order.
 #[test]
 fn nothing_is_lost_or_doubled_on_a_link_that_breaks() {
-    for seed in 1..=200_u64 {
-        let mut state = seed;
-        let mut draw = |below: u64| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % below
-        };
+    for seed in 1..=200 {
         let mut pair = Pair::new(|_| {});
-        let mut is_connected = false;
-        for _ in 0..300 {
-            match draw(10) {
-                0 if is_connected => {
-                    pair.disconnect();
-                    is_connected = false;
-                }
-                0..=2 if !is_connected => {
-                    pair.connect();
-                    is_connected = true;
-                }
-                3..=4 => pair.initiator.order(pair.now),
-                5..=6 => pair.acceptor.order(pair.now),
-                7 => pair.pass(draw(8)),
-                8 if is_connected => {
-                    // Bytes of a message are spoiled on the way.
-                    let output = pair.initiator.session.output();
-                    let at = draw(output.len().max(1) as u64) as usize;
-                    if let Some(byte) = output.get_mut(at) {
-                        *byte ^= 1 << draw(7);
-                    }
-                }
-                _ if is_connected => drop(pair.carry(1 + draw(400) as usize)),
-                _ => {}
-            }
-            if is_connected && pair.wants_close() {
-                pair.disconnect();
-                is_connected = false;
-            }
-        }
+        break_often(&mut pair, seed);
         // In peace everything comes.
-        pair.disconnect();
-        pair.connect();
         for _ in 0..10 {
             pair.carry(usize::MAX);
             pair.pass(5);

@@ -1,5 +1,6 @@
 //! What the fuzz targets ask of the codecs, on messages made here and broken in ways of a seed.
 
+use tiercel_testkit::random::Random;
 use tiercel_testkit::{fuzz_wire, itch_messages};
 use tiercel_wire::binary::{Group, Kind};
 use tiercel_wire::flat::{Encoder, Framing};
@@ -9,27 +10,18 @@ use tiercel_wire::{glimpse, itch, soup};
 
 use super::flat::record_of;
 
-/// Numbers by seed.
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-        (self.0 >> 33) as usize % bound.max(1)
-    }
-}
-
 /// Each seed as it is, and some hundred times with bytes changed, cut out or doubled.
 fn broken(seeds: &[Vec<u8>], check: impl Fn(&[u8])) {
-    let mut draw = Draw(42);
+    let mut random = Random::new(42);
+    let mut draw = |bound: usize| random.below(bound.max(1) as u64) as usize;
     for seed in seeds {
         check(seed);
         for _ in 0..200 {
             let mut bytes = seed.clone();
-            for _ in 0..=draw.below(4) {
-                let at = draw.below(bytes.len());
-                match draw.below(4) {
-                    0 | 1 if !bytes.is_empty() => bytes[at] = draw.below(256) as u8,
+            for _ in 0..=draw(4) {
+                let at = draw(bytes.len());
+                match draw(4) {
+                    0 | 1 if !bytes.is_empty() => bytes[at] = draw(256) as u8,
                     2 => bytes.truncate(at),
                     _ => {
                         let part = bytes[at..].to_vec();

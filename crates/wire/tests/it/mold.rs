@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use tiercel_testkit::random::Random;
 use tiercel_types::Timestamp;
 use tiercel_wire::mold::{
     Delivery, HEADER_SIZE, Packer, Packet, PacketError, PacketKind, Receiver, Request, TooLong,
@@ -103,14 +104,9 @@ impl Seen {
 #[test]
 fn everything_comes_in_order_over_a_link_that_loses_and_reorders() {
     const MESSAGES: u64 = 3_000;
-    for seed in 1..=60_u64 {
-        let mut state = seed;
-        let mut draw = |below: u64| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % below
-        };
+    for seed in 1..=60 {
+        let mut random = Random::new(seed);
+        let mut draw = |below| random.below(below);
         // One in twenty is lost, one in ten overtaken, one in fifty doubled.
         let mut link: VecDeque<(u64, Vec<u8>)> = VecDeque::new();
         let mut packer = Packer::new(SESSION, 1, 200);

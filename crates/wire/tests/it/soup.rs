@@ -1,10 +1,13 @@
 //! `SoupBinTCP`: packets, logins, and a client and a server on a link that breaks.
 
+use tiercel_testkit::random::Random;
 use tiercel_types::Timestamp;
 use tiercel_wire::soup::{
     Client, Kind, Listener, Login, LoginReject, Packet, PacketError, Server, SessionId, put,
 };
 use tiercel_wire::store::{MemoryStore, Store};
+
+use super::link::{Link, break_often};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const SESSION: SessionId = *b"     DAY-1";
@@ -94,17 +97,6 @@ impl Pair {
         self.server.resume(self.now, &mut self.store);
     }
 
-    fn connect(&mut self) {
-        self.way = [Vec::new(), Vec::new()];
-        self.server.connected(self.now);
-        self.client.connected(self.now);
-    }
-
-    fn disconnect(&mut self) {
-        self.server.closed(&mut self.of_server);
-        self.client.closed(&mut self.of_client);
-    }
-
     fn carry(&mut self, most: usize) {
         let Self { now, store, server, client, of_server, of_client, way } = self;
         loop {
@@ -129,6 +121,41 @@ impl Pair {
         self.now.0 += milliseconds * 1_000_000;
         self.server.tick(self.now, &mut self.store);
         self.client.tick(self.now);
+    }
+}
+
+impl Link for Pair {
+    fn connect(&mut self) {
+        self.way = [Vec::new(), Vec::new()];
+        self.server.connected(self.now);
+        self.client.connected(self.now);
+    }
+
+    fn disconnect(&mut self) {
+        self.server.closed(&mut self.of_server);
+        self.client.closed(&mut self.of_client);
+    }
+
+    fn wants_close(&self) -> bool {
+        self.server.wants_close() || self.client.wants_close()
+    }
+
+    fn client_says(&mut self, _: &mut Random) {
+        if self.client.is_logged_on() {
+            self.client.send(self.now, b"order");
+        }
+    }
+
+    fn server_says(&mut self, random: &mut Random) {
+        self.publish(random.below(5));
+    }
+
+    fn wait(&mut self, random: &mut Random) {
+        self.pass(random.below(900));
+    }
+
+    fn carry_some(&mut self, random: &mut Random) {
+        self.carry(1 + random.below(60) as usize);
     }
 }
 
@@ -248,38 +275,9 @@ fn a_client_that_reads_nothing_costs_no_more_than_its_bound() {
 /// Whatever is lost with connections, each message comes once, in order.
 #[test]
 fn nothing_is_lost_or_doubled_on_a_link_that_breaks() {
-    for seed in 1..=200_u64 {
-        let mut state = seed;
-        let mut draw = |below: u64| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % below
-        };
+    for seed in 1..=200 {
         let mut pair = Pair::new(1);
-        let mut is_connected = false;
-        for _ in 0..300 {
-            match draw(8) {
-                0 if is_connected => {
-                    pair.disconnect();
-                    is_connected = false;
-                }
-                0..=2 if !is_connected => {
-                    pair.connect();
-                    is_connected = true;
-                }
-                3..=4 => pair.publish(draw(5)),
-                5 => pair.pass(draw(900)),
-                _ if is_connected => pair.carry(1 + draw(60) as usize),
-                _ => {}
-            }
-            if is_connected && (pair.server.wants_close() || pair.client.wants_close()) {
-                pair.disconnect();
-                is_connected = false;
-            }
-        }
-        pair.disconnect();
-        pair.connect();
+        break_often(&mut pair, seed);
         pair.carry(usize::MAX);
         let all: Vec<u64> = (1..pair.store.next_outgoing()).collect();
         assert_eq!(pair.of_client.numbers, all, "seed {seed}");
