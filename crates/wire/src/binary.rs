@@ -104,12 +104,13 @@ impl Header {
         (header, body.first_chunk().unwrap_or(&[0; BODY_SIZE]))
     }
 
+    /// Asked of all of them at once: none has a bit that it cannot have.
     #[inline(always)]
-    #[allow(clippy::needless_bitwise_bool, reason = "one branch for all of them")]
     pub(crate) const fn is_well_formed(&self) -> bool {
-        (self.reserved == 0)
-            & (self.flags & !FLAGS == 0)
-            & (self.extensions as usize <= EXTENSIONS_MAX)
+        const NEVER: u32 = u32::from_le_bytes([0, !(EXTENSIONS_MAX as u8), !FLAGS, u8::MAX]);
+        const { assert!((EXTENSIONS_MAX + 1).is_power_of_two()) };
+        let all = [self.kind, self.extensions, self.flags, self.reserved];
+        u32::from_le_bytes(all) & NEVER == 0
     }
 }
 

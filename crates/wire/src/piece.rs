@@ -1,5 +1,10 @@
 //! Bytes of any number, in pieces of a fixed one: no call and no loop for a few bytes.
 
+/// A one in each byte of a word: what it is multiplied with adds up its bytes in the highest one.
+pub(crate) const ONES: u64 = 0x0101_0101_0101_0101;
+/// The highest bit of each byte of a word.
+pub(crate) const HIGH: u64 = 0x80 * ONES;
+
 /// The bytes of a text behind its last whole sixteen, with zeros behind them.
 #[inline(always)]
 pub(crate) fn tail(text: &[u8]) -> [u8; 16] {
@@ -32,6 +37,28 @@ pub(crate) fn padded(text: &[u8]) -> Option<[u8; 16]> {
         0..16 => Some(tail(text)),
         _ => text.try_into().ok(),
     }
+}
+
+/// Whether a byte is among sixteen.
+#[inline(always)]
+pub(crate) const fn has(byte: u8, bytes: [u8; 16]) -> bool {
+    let all = u128::from_le_bytes(bytes);
+    // A byte that is zero makes its highest bit, or that of a zero before it.
+    let [low, high] =
+        [all as u64 ^ (ONES * byte as u64), (all >> 64) as u64 ^ (ONES * byte as u64)];
+    let found = (low.wrapping_sub(ONES) & !low) | (high.wrapping_sub(ONES) & !high);
+    found & HIGH != 0
+}
+
+/// The sum of sixteen bytes.
+#[inline(always)]
+pub(crate) const fn sum_of_16(bytes: [u8; 16]) -> u64 {
+    const EVEN: u64 = 0x00FF_00FF_00FF_00FF;
+    let all = u128::from_le_bytes(bytes);
+    let [low, high] = [all as u64, (all >> 64) as u64];
+    // Four sums of four bytes, then theirs in the highest of them.
+    let four = (low & EVEN) + ((low >> 8) & EVEN) + (high & EVEN) + ((high >> 8) & EVEN);
+    four.wrapping_mul(0x0001_0001_0001_0001) >> 48
 }
 
 /// The sum of all bytes, modulo 256.
@@ -70,17 +97,36 @@ pub(crate) fn sum(bytes: &[u8]) -> u8 {
 /// The places of a byte among 64, a bit for each.
 #[inline(always)]
 pub(crate) fn places(of: u8, bytes: &[u8; 64]) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const LOW: u64 = 0x7F * ONES;
-    // Moves the highest bit of each byte into the highest byte, the first byte's lowest.
-    const GATHER: u64 = 0x0002_0408_1020_4081;
-    let (words, _) = bytes.as_chunks::<8>();
-    words.iter().rev().fold(0, |bits, word| {
-        let word = u64::from_le_bytes(*word) ^ (ONES * of as u64);
-        // The high bit of each byte that is zero, and of no other: no sum carries.
-        let zeros = !(((word & LOW) + LOW) | word | LOW);
-        (bits << 8) | (zeros.wrapping_mul(GATHER) >> 56)
-    })
+    // A bit for each of the eight words: what is found in one does not meet what is found in another.
+    const BITS: [u8; 64] = {
+        let mut bits = [0; 64];
+        let mut at = 0;
+        while at < 64 {
+            bits[at] = 1 << (at / 8);
+            at += 1;
+        }
+        bits
+    };
+    // Compared and joined byte by byte, which compilers make vectors of.
+    let mut found = [0_u8; 64];
+    for ((found, byte), bit) in found.iter_mut().zip(bytes).zip(&BITS) {
+        *found = if *byte == of { *bit } else { 0 };
+    }
+    let words: [u64; 8] = zerocopy::transmute!(found);
+    transposed(u64::from_le(words.iter().fold(0, |joined, word| joined | word)))
+}
+
+/// Eight rows of eight bits, the lowest first, as columns.
+#[inline(always)]
+const fn transposed(rows: u64) -> u64 {
+    // Squares of one, two and four bits change places across the diagonal (Warren, "Hacker's Delight",
+    // 7-3).
+    let one = (rows ^ (rows >> 7)) & 0x00AA_00AA_00AA_00AA;
+    let rows = rows ^ one ^ (one << 7);
+    let two = (rows ^ (rows >> 14)) & 0x0000_CCCC_0000_CCCC;
+    let rows = rows ^ two ^ (two << 14);
+    let four = (rows ^ (rows >> 28)) & 0x0000_0000_F0F0_F0F0;
+    rows ^ four ^ (four << 28)
 }
 
 #[cfg(test)]
@@ -108,6 +154,14 @@ mod tests {
         fn a_sum_is_that_of_each_byte(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let expected = bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
             prop_assert_eq!(sum(&bytes), expected);
+        }
+
+        #[test]
+        fn sixteen_bytes_have_a_sum_and_are_searched(bytes: [u8; 16], of: u8, shift in 0..8_u32) {
+            let bytes = bytes.map(|byte| byte >> shift);
+            let expected: u64 = bytes.iter().map(|byte| u64::from(*byte)).sum();
+            prop_assert_eq!(sum_of_16(bytes), expected);
+            prop_assert_eq!(has(of >> shift, bytes), bytes.contains(&(of >> shift)));
         }
 
         #[test]

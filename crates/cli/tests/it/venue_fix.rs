@@ -16,7 +16,6 @@ use tiercel_testkit::random::Random;
 use tiercel_testkit::soak;
 use tiercel_types::Timestamp;
 use tiercel_wire::fix::session::{Application, BusinessReject, MemoryStore, Role, SessionConfig};
-use tiercel_wire::fix::value::TimeWriter;
 use tiercel_wire::fix::{Message, tag};
 
 use crate::command::{argument, tiercel};
@@ -129,7 +128,7 @@ impl Desk {
             }
             encoder.text(tag::CL_ORD_ID, name.as_bytes());
             encoder.constant(b"38=0.001\x0140=2\x0144=50000\x0154=1\x0155=BTCUSDT\x0159=1\x01");
-            encoder.text(tag::TRANSACT_TIME, TimeWriter::default().write(time));
+            encoder.time(tag::TRANSACT_TIME, time);
         });
     }
 

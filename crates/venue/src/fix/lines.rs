@@ -16,7 +16,6 @@ use tiercel_wire::fix::dictionary::Dictionary;
 use tiercel_wire::fix::session::{
     Application, BusinessReject, Role, Session, SessionConfig, Store as _,
 };
-use tiercel_wire::fix::value::TimeWriter;
 use tiercel_wire::fix::{Encoder, Message, tag};
 
 use super::store::SessionStore;
@@ -360,7 +359,7 @@ fn goodbye(comp_id: &str, line: &Line, now: Timestamp, text: &str) -> Vec<u8> {
     encoder.begin(b"5");
     encoder.unsigned(tag::MSG_SEQ_NUM, line.store.next_outgoing());
     encoder.text(tag::SENDER_COMP_ID, comp_id.as_bytes());
-    encoder.text(tag::SENDING_TIME, TimeWriter::default().write(now));
+    encoder.time(tag::SENDING_TIME, now);
     encoder.text(tag::TARGET_COMP_ID, line.identity.comp_id.as_bytes());
     encoder.text(tag::TEXT, text.as_bytes());
     encoder.finish().to_vec()

@@ -6,7 +6,6 @@ use tiercel_types::{
     AccountId, ClientOrderId, EventHeader, ListId, Money, OrderId, OrderKind, Peg, Price, Qty,
     SelfTradePrevention, Side, Symbol, TimeInForce, Timestamp, TradeId, Trigger,
 };
-use tiercel_wire::fix::value::TimeWriter;
 use tiercel_wire::fix::{Encoder, tag};
 
 use super::Outgoing;
@@ -335,7 +334,7 @@ pub(super) fn write_order_id(encoder: &mut Encoder, order_id: OrderId) {
 }
 
 pub(super) fn write_time(encoder: &mut Encoder, tag: tag::Tag, time: Timestamp) {
-    encoder.text(tag, TimeWriter::default().write(time));
+    encoder.time(tag, time);
 }
 
 /// An `OrderCancelReject`: of a cancel, or of a replace.

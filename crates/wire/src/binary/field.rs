@@ -13,6 +13,8 @@ use tiercel_types::{
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
+use crate::piece;
+
 /// What a field holds, as a listing shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldValue<'a> {
@@ -226,20 +228,26 @@ impl<const N: usize> fmt::Debug for Text<N> {
 }
 
 impl<const N: usize> Field for Text<N> {
-    /// Eight bytes at a time: this is asked of every client id.
+    /// Sixteen bytes at a time, and one branch for all: this is asked of every client id.
     #[inline(always)]
     #[allow(clippy::needless_bitwise_bool, reason = "one branch for all of them")]
     fn is_well_formed(&self) -> bool {
-        let (words, rest) = self.0.as_chunks::<8>();
-        debug_assert!(rest.is_empty(), "the texts of this protocol are whole words");
-        // All bits of a byte set where there is a character.
-        let mut ended = false;
-        words.iter().all(|word| {
-            let Some(used) = used_bytes(u64::from_le_bytes(*word)) else { return false };
-            let is_good = (used & used.wrapping_add(1) == 0) & !(ended & (used != 0));
-            ended |= used != u64::MAX;
-            is_good
-        })
+        let (pieces, rest) = self.0.as_chunks::<16>();
+        let (mut is_good, mut is_over) = (true, false);
+        let mut judge = |piece: [u8; 16]| {
+            let [used, printable] = used_and_printable(piece);
+            // No zero but behind the last character.
+            is_good &= (used == printable) & (used & used.wrapping_add(1) == 0);
+            is_good &= !is_over | (used == 0);
+            is_over = used != u128::MAX;
+        };
+        for piece in pieces {
+            judge(*piece);
+        }
+        if !rest.is_empty() {
+            judge(piece::tail(&self.0));
+        }
+        is_good
     }
 
     fn show(&self) -> Option<FieldValue<'_>> {
@@ -247,18 +255,16 @@ impl<const N: usize> Field for Text<N> {
     }
 }
 
-/// Of eight bytes that are printable ASCII or zero, all bits of those that are not zero.
+/// Of sixteen bytes, all bits of those that are not zero, and of those that are printable ASCII.
 #[inline(always)]
-#[allow(clippy::needless_bitwise_bool, reason = "one branch for all of them")]
-const fn used_bytes(word: u64) -> Option<u64> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x80 * ONES;
-    // None of the sums carries into the next byte: all bytes are below 0x80.
-    let used = word.wrapping_add(0x7F * ONES) & HIGH;
-    let printable = word.wrapping_add(0x60 * ONES) & HIGH;
-    let delete = word.wrapping_add(ONES) & HIGH;
-    let is_good = (word & HIGH == 0) & (used == printable) & (delete == 0);
-    if is_good { Some((used >> 7).wrapping_mul(0xFF)) } else { None }
+fn used_and_printable(bytes: [u8; 16]) -> [u128; 2] {
+    // Byte by byte, which compilers make vectors of.
+    let (mut used, mut printable) = ([0_u8; 16], [0_u8; 16]);
+    for ((used, printable), byte) in used.iter_mut().zip(&mut printable).zip(bytes) {
+        *used = if byte == 0 { 0 } else { u8::MAX };
+        *printable = if byte.wrapping_sub(b' ') <= b'~' - b' ' { u8::MAX } else { 0 };
+    }
+    [zerocopy::transmute!(used), zerocopy::transmute!(printable)]
 }
 
 /// The engine's own text, of at most 36 characters.

@@ -9,28 +9,32 @@
 //! What does not change from message to message (tags, ids of the session) is laid down as one
 //! piece; what does is written behind it. Nothing is padded: other engines compare lengths.
 
-use tiercel_types::{Price, Qty};
+use tiercel_types::{Price, Qty, Timestamp};
 
 use super::message::find_end;
 use super::tag::Tag;
+use super::value::TimeWriter;
 use super::{SOH, checksum};
-use crate::piece;
+use crate::piece::{self, ONES, sum_of_16};
 
 /// Room for `8=..|9=..|` in front of a body, and for what is written with it and does not count.
 const HEAD_ROOM: usize = 40;
 /// The longest version, as it is written: `8=`, sixteen characters, and `|9=`.
 const BEGIN_SIZE_MAX: usize = 21;
-/// What is kept free behind a message, whatever it has: a tag and the longest number.
-const SLACK: usize = 64;
+/// What is kept free behind a message, whatever it has: twice the longest field of a number or a time,
+/// so that a place in the first half has room for any piece.
+const ROOM: usize = 128;
 /// Zeros, and places of a decimal.
 const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 const ONE: u64 = 100_000_000;
 
 /// Writes one message after the other into one buffer, which grows to the largest and stays.
 ///
-/// Pieces are written whole, in eight or sixteen bytes, and count as far as they are used: what is
-/// behind is written over by the next. So no piece costs a call or a loop over bytes. Its methods are
-/// inlined, so that where the message ends stays in a register from field to field.
+/// Pieces are written whole, in two to sixteen bytes, and count as far as they are used: what is
+/// behind is written over by the next. So no piece costs a call or a loop over bytes. Each field asks
+/// once whether there is room for it, and its bytes are added up from the registers that they are
+/// written from: nothing is read again for the sum at the end. Methods are inlined, so that of a tag
+/// or a text that is constant its bytes and their sum are constants too.
 ///
 /// ```
 /// use tiercel_wire::fix::{Encoder, tag};
@@ -44,9 +48,13 @@ pub struct Encoder {
     /// `8=..|9=`, at the end of its room.
     begin: [u8; 24],
     begin_size: usize,
-    /// The message so far ends at `end`, and at least [`SLACK`] bytes are behind it.
+    /// The sum of `begin` and of the end of the length behind it.
+    begin_sum: u64,
+    /// The message so far ends at `end`, and its body adds up to `sum`, of which the lowest byte counts.
     bytes: Vec<u8>,
     end: usize,
+    sum: u64,
+    times: TimeWriter,
 }
 
 impl Encoder {
@@ -56,62 +64,113 @@ impl Encoder {
         let text = [b"8=", name, &[SOH], b"9="].concat();
         let mut begin = [0; 24];
         begin[24 - text.len()..].copy_from_slice(&text);
-        Self { begin, begin_size: text.len(), bytes: vec![0; 1_024], end: HEAD_ROOM }
+        Self {
+            begin,
+            begin_size: text.len(),
+            begin_sum: u64::from(checksum(&begin)) + u64::from(SOH),
+            bytes: vec![0; 1_024],
+            end: HEAD_ROOM,
+            sum: 0,
+            times: TimeWriter::default(),
+        }
     }
 
     /// Begins a message; one that was not finished is dropped.
     #[inline(always)]
     pub fn begin(&mut self, message_type: &[u8]) {
-        self.end = HEAD_ROOM;
-        self.put(*b"35=\0", 3);
-        self.constant(message_type);
-        self.put([SOH], 1);
+        (self.end, self.sum) = (HEAD_ROOM, 0);
+        self.put_tag(super::tag::MSG_TYPE);
+        self.copy(message_type);
+        self.end_field();
     }
 
     /// Whole fields, each with its end: a part that stays the same.
     #[inline(always)]
     pub fn constant(&mut self, fields: &[u8]) {
-        let end = self.end + fields.len();
-        if self.bytes.len() < end + SLACK {
-            self.grow(end);
-        }
-        let (pieces, _) = fields.as_chunks::<16>();
-        for piece in pieces {
-            self.put(*piece, 16);
-        }
-        self.put(piece::tail(fields), fields.len() % 16);
+        self.copy(fields);
     }
 
-    /// Writes a piece, of which so many bytes count: at most [`SLACK`], and those of a field at most
-    /// as many in all.
+    /// Room for a field, or a part of one, of at most 64 bytes.
     #[inline(always)]
-    fn put<const N: usize>(&mut self, piece: [u8; N], used: usize) {
-        if let Some(place) = self.bytes.get_mut(self.end..).and_then(<[u8]>::first_chunk_mut) {
-            *place = piece;
+    fn room(&mut self) -> Option<Room<'_>> {
+        let stop = self.end + ROOM;
+        if self.bytes.len() < stop {
+            self.grow(stop);
         }
-        self.end += used;
+        let Self { bytes, end, sum, .. } = self;
+        let bytes = bytes.get_mut(*end..stop)?.first_chunk_mut()?;
+        Some(Room { bytes, start: *end, at: 0, total: *sum, end, sum })
     }
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, end: usize) {
-        self.bytes.resize((2 * self.bytes.len()).max(end + SLACK), 0);
+    fn grow(&mut self, size: usize) {
+        self.bytes.resize((2 * self.bytes.len()).max(size), 0);
+    }
+
+    #[inline(always)]
+    fn put_tag(&mut self, tag: Tag) {
+        if let Some(mut room) = self.room() {
+            room.tag(tag);
+            room.done();
+        }
+    }
+
+    /// Writes the end of a field.
+    #[inline(always)]
+    fn end_field(&mut self) {
+        if let Some(mut room) = self.room() {
+            room.end();
+            room.done();
+        }
+    }
+
+    /// Writes bytes as they are.
+    #[inline(always)]
+    fn copy(&mut self, bytes: &[u8]) {
+        let (pieces, _) = bytes.as_chunks::<16>();
+        for piece in pieces {
+            self.copy_piece(*piece, 16);
+        }
+        if !bytes.len().is_multiple_of(16) {
+            self.copy_piece(piece::tail(bytes), bytes.len() % 16);
+        }
+    }
+
+    #[inline(always)]
+    fn copy_piece(&mut self, piece: [u8; 16], used: usize) {
+        if let Some(mut room) = self.room() {
+            room.put_text(piece, used);
+            room.done();
+        }
     }
 
     /// A field of text. The end of a field inside it would make two of it: it is cut there.
-    #[inline]
+    #[inline(always)]
     pub fn text(&mut self, tag: Tag, text: &[u8]) {
-        self.tag(tag);
-        let end = find_end(text, 0);
-        self.constant(&text[..end]);
-        self.put([SOH], 1);
+        match piece::padded(text).filter(|piece| !piece::has(SOH, *piece)) {
+            Some(piece) => {
+                if let Some(mut room) = self.room() {
+                    room.tag(tag);
+                    room.put_text(piece, text.len());
+                    room.end();
+                    room.done();
+                }
+            }
+            None => self.long_text(tag, text),
+        }
+    }
+
+    #[inline(never)]
+    fn long_text(&mut self, tag: Tag, text: &[u8]) {
+        self.raw(tag, &text[..find_end(text, 0)]);
     }
 
     /// A field as it stood in another message.
     pub fn raw(&mut self, tag: Tag, value: &[u8]) {
-        self.tag(tag);
-        self.constant(value);
-        self.put([SOH], 1);
+        self.put_tag(tag);
+        self.copy(value);
+        self.end_field();
     }
 
     /// A field of free bytes, behind the field of its length.
@@ -123,8 +182,11 @@ impl Encoder {
     /// A field of one character.
     #[inline(always)]
     pub fn character(&mut self, tag: Tag, character: u8) {
-        self.tag(tag);
-        self.put([character, SOH], 2);
+        if let Some(mut room) = self.room() {
+            room.tag(tag);
+            room.put([character, SOH], 2, u64::from(character) + u64::from(SOH));
+            room.done();
+        }
     }
 
     /// A field of Y or N.
@@ -136,32 +198,60 @@ impl Encoder {
     /// A field of a whole number.
     #[inline(always)]
     pub fn unsigned(&mut self, tag: Tag, number: u64) {
-        self.tag(tag);
-        self.number(number);
-        self.put([SOH], 1);
+        if let Some(mut room) = self.room() {
+            room.tag(tag);
+            room.number(number);
+            room.end();
+            room.done();
+        }
     }
 
     /// A field of a whole number that may be negative.
     pub fn integer(&mut self, tag: Tag, number: i64) {
-        self.tag(tag);
-        self.put([b'-'], usize::from(number < 0));
-        self.number(number.unsigned_abs());
-        self.put([SOH], 1);
+        if let Some(mut room) = self.room() {
+            room.tag(tag);
+            room.sign(number);
+            room.number(number.unsigned_abs());
+            room.end();
+            room.done();
+        }
     }
 
     /// A price, exactly, with the fewest places.
     #[inline(always)]
     pub fn price(&mut self, tag: Tag, price: Price) {
-        self.tag(tag);
-        self.put([b'-'], usize::from(price.units() < 0));
-        self.decimal(price.units().unsigned_abs());
+        if let Some(mut room) = self.room() {
+            room.tag(tag);
+            room.sign(price.units());
+            room.decimal(price.units().unsigned_abs());
+            room.done();
+        }
     }
 
     /// A quantity, exactly, with the fewest places.
     #[inline(always)]
     pub fn qty(&mut self, tag: Tag, qty: Qty) {
-        self.tag(tag);
-        self.decimal(qty.units());
+        if let Some(mut room) = self.room() {
+            room.tag(tag);
+            room.decimal(qty.units());
+            room.done();
+        }
+    }
+
+    /// A time, cut to the millisecond, as [`TimeWriter`] writes it. The minute of the one before is
+    /// remembered.
+    #[inline(always)]
+    pub fn time(&mut self, tag: Tag, time: Timestamp) {
+        let (minute, minute_sum, digits) = self.times.parts(time);
+        if let Some(mut room) = self.room() {
+            room.tag(tag);
+            // The last byte of the piece is written over: the minute has fifteen.
+            room.put(minute, 15, minute_sum);
+            let text = TimeWriter::second_text(digits) | u64::from(SOH) << 48;
+            let sum = sum_of_digits(digits, 5) + u64::from(b'.') + u64::from(SOH);
+            room.put(text.to_le_bytes(), 7, sum);
+            room.done();
+        }
     }
 
     /// Ends the message: its length, its head and its sum. All of its bytes, until the next begins.
@@ -169,67 +259,123 @@ impl Encoder {
     pub fn finish(&mut self) -> &[u8] {
         let length = (self.end - HEAD_ROOM) as u64;
         // Right before the body; in front of the digits there is room for what does not count.
-        let digits = if length < ONE { eight_digits(length) | ZEROS } else { ZEROS };
+        let digits = if length < ONE { eight_digits(length) } else { 0 };
         let count = 8 - zeros_in_front(digits);
         let from = HEAD_ROOM - 1 - count - self.begin_size;
         if let Some((room, _)) = self.bytes.split_first_chunk_mut::<HEAD_ROOM>() {
-            room[HEAD_ROOM - 9..HEAD_ROOM - 1].copy_from_slice(&digits.to_le_bytes());
+            room[HEAD_ROOM - 9..HEAD_ROOM - 1].copy_from_slice(&(digits | ZEROS).to_le_bytes());
             room[HEAD_ROOM - 1] = SOH;
             let name = HEAD_ROOM - 1 - count;
             room[name - 24..name].copy_from_slice(&self.begin);
         }
-        let sum = checksum(&self.bytes[from..self.end]);
-        let [hundreds, tens, ones] = [sum / 100, sum / 10 % 10, sum % 10].map(|digit| digit + b'0');
-        self.put([b'1', b'0', b'=', hundreds, tens, ones, SOH, 0], 7);
+        let sum = (self.sum + self.begin_sum + sum_of_digits(digits, count)) as u8;
+        if let Some(mut room) = self.room() {
+            let [hundreds, tens, ones] =
+                [sum / 100, sum / 10 % 10, sum % 10].map(|digit| digit + b'0');
+            room.put([b'1', b'0', b'=', hundreds, tens, ones, SOH, 0], 7, 0);
+            room.done();
+        }
         &self.bytes[from..self.end]
     }
+}
 
-    /// A tag and what follows it: of a constant tag one store. Behind it a number has room.
+/// Where a field is written: behind the message so far.
+struct Room<'a> {
+    bytes: &'a mut [u8; ROOM],
+    start: usize,
+    at: usize,
+    total: u64,
+    /// The message's own, which are told when the field is done: until then all is in registers.
+    end: &'a mut usize,
+    sum: &'a mut u64,
+}
+
+impl Room<'_> {
+    /// Writes a piece, of which so many bytes count, and adds their sum.
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, piece: [u8; N], used: usize, sum: u64) {
+        debug_assert!(N <= 16 && self.at < ROOM / 2, "no field is longer");
+        if let Some(place) = self.bytes[self.at % (ROOM / 2)..].first_chunk_mut() {
+            *place = piece;
+        }
+        self.at += used;
+        self.total = self.total.wrapping_add(sum);
+    }
+
+    /// Writes a part of a text, with zeros behind it.
+    #[inline(always)]
+    fn put_text(&mut self, piece: [u8; 16], used: usize) {
+        self.put(piece, used, sum_of_16(piece));
+    }
+
+    /// What was written belongs to the message.
+    #[inline(always)]
+    fn done(self) {
+        *self.end = self.start + self.at;
+        *self.sum = self.total;
+    }
+
+    /// The end of the field.
+    #[inline(always)]
+    fn end(&mut self) {
+        self.put([SOH], 1, u64::from(SOH));
+    }
+
+    /// A tag and what follows it: of a constant tag one store.
     #[inline(always)]
     fn tag(&mut self, tag: Tag) {
-        if self.bytes.len() < self.end + SLACK {
-            self.grow(self.end);
-        }
         let number = tag.0.unsigned_abs();
         let digit = |place: u32| b'0' + (number / place % 10) as u8;
-        match number {
-            ..10 => self.put([digit(1), b'=', 0, 0], 2),
-            10..100 => self.put([digit(10), digit(1), b'=', 0], 3),
-            100..1_000 => self.put([digit(100), digit(10), digit(1), b'='], 4),
+        let (piece, used) = match number {
+            ..10 => ([digit(1), b'=', 0, 0], 2),
+            10..100 => ([digit(10), digit(1), b'=', 0], 3),
+            100..1_000 => ([digit(100), digit(10), digit(1), b'='], 4),
             _ => {
                 self.number(u64::from(number));
-                self.put([b'='], 1);
+                ([b'=', 0, 0, 0], 1)
             }
-        }
+        };
+        self.put(piece, used, piece.iter().map(|byte| u64::from(*byte)).sum());
+    }
+
+    /// The sign of a number, if it is negative.
+    #[inline(always)]
+    fn sign(&mut self, number: i64) {
+        let is_negative = u64::from(number < 0);
+        self.put([b'-'], is_negative as usize, is_negative * u64::from(b'-'));
     }
 
     #[inline(always)]
     fn number(&mut self, number: u64) {
-        if number < ONE {
+        // What is before the point of a quantity, as a rule.
+        if number < 10 {
+            self.put([b'0' + number as u8], 1, u64::from(b'0') + number);
+        } else if number < ONE {
             self.low_number(number);
+        } else if number < ONE * ONE {
+            self.low_number(number / ONE);
+            self.all_digits(number % ONE);
         } else {
-            self.high_number(number);
+            self.low_number(number / ONE / ONE);
+            self.all_digits(number / ONE % ONE);
+            self.all_digits(number % ONE);
         }
     }
 
     /// A number of at most eight digits.
     #[inline(always)]
     fn low_number(&mut self, number: u64) {
-        let digits = eight_digits(number) | ZEROS;
+        let digits = eight_digits(number);
         let zeros = zeros_in_front(digits);
-        self.put((digits >> (8 * zeros)).to_le_bytes(), 8 - zeros);
+        let piece = (digits | ZEROS) >> (8 * zeros);
+        self.put(piece.to_le_bytes(), 8 - zeros, sum_of_digits(digits, 8 - zeros));
     }
 
-    #[inline]
-    fn high_number(&mut self, number: u64) {
-        let (high, low) = (number / ONE, number % ONE);
-        if high < ONE {
-            self.low_number(high);
-        } else {
-            self.low_number(high / ONE);
-            self.put((eight_digits(high % ONE) | ZEROS).to_le_bytes(), 8);
-        }
-        self.put((eight_digits(low) | ZEROS).to_le_bytes(), 8);
+    /// The last eight digits of a longer number.
+    #[inline(always)]
+    fn all_digits(&mut self, number: u64) {
+        let digits = eight_digits(number);
+        self.put((digits | ZEROS).to_le_bytes(), 8, sum_of_digits(digits, 8));
     }
 
     /// `units` of 10^-8, and the field's end.
@@ -239,15 +385,22 @@ impl Encoder {
         // Zeros at the end are the high bytes.
         let places = eight_digits(units % ONE);
         let count = 8 - (places.leading_zeros() / 8) as usize;
-        self.put([b'.'], usize::from(count > 0));
-        self.put((places | ZEROS).to_le_bytes(), count);
-        self.put([SOH], 1);
+        let has_places = u64::from(count > 0);
+        self.put([b'.'], has_places as usize, has_places * u64::from(b'.'));
+        self.put((places | ZEROS).to_le_bytes(), count, sum_of_digits(places, count));
+        self.end();
     }
+}
+
+/// The sum of so many characters: digits, the others of eight being zeros.
+#[inline(always)]
+const fn sum_of_digits(digits: u64, count: usize) -> u64 {
+    (digits.wrapping_mul(ONES) >> 56) + count as u64 * b'0' as u64
 }
 
 /// The eight digits of a number below 10^8, the first in the lowest byte, none of them a character yet.
 #[inline(always)]
-const fn eight_digits(number: u64) -> u64 {
+pub(super) const fn eight_digits(number: u64) -> u64 {
     // Halves of four digits, then pairs, then digits: quotients by multiplication, exact below 10^4
     // and below 100, remainders beside them.
     let fours = (number / 10_000) | ((number % 10_000) << 32);
@@ -257,11 +410,10 @@ const fn eight_digits(number: u64) -> u64 {
     tens | ((pairs - 10 * tens) << 8)
 }
 
-/// How many of eight digits, which are characters, are zeros in front: the low bytes. The last digit
-/// is none of them.
+/// How many of eight digits are zeros in front: the low bytes. The last digit is none of them.
 #[inline(always)]
 const fn zeros_in_front(digits: u64) -> usize {
-    (((digits ^ ZEROS) | (1 << 56)).trailing_zeros() / 8) as usize
+    ((digits | (1 << 56)).trailing_zeros() / 8) as usize
 }
 
 #[cfg(test)]
@@ -368,6 +520,10 @@ mod tests {
                         let text = format!("58={text}\x01");
                         encoder.constant(text.as_bytes());
                         plain.0 += &text;
+                    }
+                    6 if word % 3 == 0 => {
+                        encoder.time(tag, Timestamp(number));
+                        plain.field(tag, TimeWriter::default().write(Timestamp(number)).escape_ascii());
                     }
                     6 => (encoder.boolean(tag, word % 2 == 0), {
                         plain.field(tag, if word % 2 == 0 { 'Y' } else { 'N' });

@@ -6,7 +6,7 @@ use super::frame::TRAILER_BYTES;
 use super::tag::{self, Tag};
 use super::value;
 use super::{Frame, SOH};
-use crate::piece::places;
+use crate::piece::{HIGH, ONES, places};
 
 /// A field: its tag, and where its value lies in the message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,9 +41,15 @@ pub enum IndexError {
 }
 
 /// Finds the fields of messages, one after the other, in room that it allocates once.
+///
+/// A session sends much the same fields in much the same order: of each place among the fields the
+/// decoder remembers what tag stood there last. Where it stands again one comparison finds it; else
+/// it is read.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     fields: Box<[Field]>,
+    starts: Box<[Start]>,
+    ends: Ends,
 }
 
 impl Default for Decoder {
@@ -56,7 +62,11 @@ impl Default for Decoder {
 impl Decoder {
     /// Room for so many fields of a message.
     pub fn with_limit(fields: usize) -> Self {
-        Self { fields: vec![Field::default(); fields].into_boxed_slice() }
+        Self {
+            fields: vec![Field::default(); fields].into_boxed_slice(),
+            starts: vec![Start::NONE; fields].into_boxed_slice(),
+            ends: Ends::default(),
+        }
     }
 
     /// Finds the fields of a message that [`frame`](super::frame()) found whole: of its `bytes`,
@@ -70,121 +80,192 @@ impl Decoder {
         bytes: &'m [u8],
         body: usize,
     ) -> Result<Message<'m>, IndexError> {
+        let Self { fields, starts, ends } = self;
+        let limit = fields.len();
         let end = bytes.len().saturating_sub(TRAILER_BYTES);
-        let (mut at, mut count) = (body, 0);
-        let mut ends = Ends::from(bytes, body);
+        let (mut at, mut from, mut count) = (body, body, 0);
         while at < end {
-            let (tag, start) = read_tag(bytes, at)?;
-            // A tag has no end of a field in it: the next is its value's.
-            let stop = ends.next();
-            if stop >= end {
-                return Err(IndexError::Tag { at });
+            let found = ends.find(bytes, from, end);
+            from += WINDOW;
+            let room = fields[count..].iter_mut().zip(&mut starts[count..]);
+            for (stop, (field, start)) in found.iter().zip(room) {
+                let stop = *stop as usize;
+                if !start.stands_at(bytes, at) {
+                    *start = Start::read(bytes, at)?;
+                }
+                let value = at + start.size as usize;
+                *field = Field { tag: start.tag, start: value as u32, end: stop as u32 };
+                (at, count) = (stop + 1, count + 1);
+                if start.is_length {
+                    let length = value::unsigned(&bytes[value..stop]);
+                    at = data(bytes, at, end, (start.tag, length), fields, &mut count)?;
+                    // What looked like ends of fields may have been data.
+                    from = at;
+                    break;
+                }
             }
-            let limit = self.fields.len();
-            let field = self.fields.get_mut(count).ok_or(IndexError::TooMany { limit })?;
-            *field = Field { tag, start: start as u32, end: stop as u32 };
-            count += 1;
-            at = stop + 1;
-            if has_data_behind(tag) {
-                let length = value::unsigned(&bytes[start..stop]);
-                at = self.data(bytes, at, end, (tag, length), &mut count)?;
-                ends = Ends::from(bytes, at);
+            if at < end && (from >= end || count == limit) {
+                // Too many fields, or one without an end; if it begins as one.
+                Start::read(bytes, at)?;
+                let has_end = bytes[at..end].contains(&SOH);
+                return Err(if has_end {
+                    IndexError::TooMany { limit }
+                } else {
+                    IndexError::Tag { at }
+                });
             }
         }
-        Ok(Message { bytes, fields: &self.fields[..count] })
-    }
-
-    /// The field of free bytes behind its length, if it is there; returns what comes behind it.
-    #[cold]
-    fn data(
-        &mut self,
-        bytes: &[u8],
-        at: usize,
-        end: usize,
-        (length_tag, length): (Tag, Option<u64>),
-        count: &mut usize,
-    ) -> Result<usize, IndexError> {
-        let (Some(wanted), true) = (tag::data_behind(length_tag), at < end) else { return Ok(at) };
-        let (tag, start) = read_tag(bytes, at)?;
-        // A length that is no number, or alone, is for those to refuse who know the message.
-        let (Some(length), true) = (length, tag == wanted) else { return Ok(at) };
-        let stop = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
-        let stop = stop.filter(|stop| *stop < end && bytes[*stop] == SOH);
-        let stop = stop.ok_or(IndexError::Data { at })?;
-        let limit = self.fields.len();
-        let field = self.fields.get_mut(*count).ok_or(IndexError::TooMany { limit })?;
-        *field = Field { tag, start: start as u32, end: stop as u32 };
-        *count += 1;
-        Ok(stop + 1)
+        Ok(Message { bytes, fields: &fields[..count] })
     }
 }
 
-/// Whether [`tag::data_behind`] knows the tag, by a bit for each below 640.
-#[inline]
-const fn has_data_behind(tag: Tag) -> bool {
-    const WORDS: usize = 10;
-    const BITS: [u64; WORDS] = {
-        let mut bits = [0; WORDS];
-        let mut tag = 0;
-        while tag < 64 * WORDS {
-            if tag::data_behind(Tag(tag as i32)).is_some() {
-                bits[tag / 64] |= 1 << (tag % 64);
-            }
-            tag += 1;
-        }
-        bits
-    };
-    let at = tag.0 as u32 as usize;
-    at < 64 * WORDS && BITS[at / 64] >> (at % 64) & 1 == 1
+/// What a field begins with: its tag, as it is written.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    /// The first eight bytes, of which those in `mask` are the tag's.
+    text: u64,
+    mask: u64,
+    tag: Tag,
+    size: u16,
+    /// Whether it tells the length of data behind it.
+    is_length: bool,
 }
 
-/// The tag at `at`, and where its value begins.
-#[inline(always)]
-fn read_tag(bytes: &[u8], at: usize) -> Result<(Tag, usize), IndexError> {
-    // Tags of one to three digits, as nearly all are.
-    if let Some([a, b, c, d]) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let (x, y, z) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'), c.wrapping_sub(b'0'));
-        if x < 10 && y < 10 {
-            let two = i32::from(x) * 10 + i32::from(y);
-            if *c == b'=' {
-                return Ok((Tag(two), at + 3));
-            }
-            if z < 10 && *d == b'=' {
-                return Ok((Tag(two * 10 + i32::from(z)), at + 4));
-            }
-        } else if x < 10 && *b == b'=' {
-            return Ok((Tag(i32::from(x)), at + 2));
-        }
+impl Start {
+    /// Nothing begins so.
+    const NONE: Self = Self { text: 1, mask: 0, tag: Tag(0), size: 0, is_length: false };
+
+    #[inline(always)]
+    fn stands_at(&self, bytes: &[u8], at: usize) -> bool {
+        let word = bytes.get(at..).and_then(<[u8]>::first_chunk);
+        word.is_some_and(|word| u64::from_le_bytes(*word) & self.mask == self.text)
     }
-    read_long_tag(bytes, at)
+
+    /// What the field there begins with.
+    #[inline(never)]
+    fn read(bytes: &[u8], at: usize) -> Result<Self, IndexError> {
+        let (tag, value) = read_tag(bytes, at)?;
+        let size = value - at;
+        let is_length = tag::data_behind(tag).is_some();
+        let start = Self { tag, size: size as u16, is_length, ..Self::NONE };
+        let Some(text) = bytes.get(at..).and_then(<[u8]>::first_chunk) else { return Ok(start) };
+        // A longer one is not remembered.
+        Ok(match size {
+            ..=8 => {
+                let mask = u64::MAX >> (64 - 8 * size);
+                Self { text: u64::from_le_bytes(*text) & mask, mask, ..start }
+            }
+            _ => start,
+        })
+    }
 }
 
+/// The field of free bytes behind its length, if it is there; returns what comes behind it.
 #[cold]
-fn read_long_tag(bytes: &[u8], at: usize) -> Result<(Tag, usize), IndexError> {
-    let error = IndexError::Tag { at };
+fn data(
+    bytes: &[u8],
+    at: usize,
+    end: usize,
+    (length_tag, length): (Tag, Option<u64>),
+    fields: &mut [Field],
+    count: &mut usize,
+) -> Result<usize, IndexError> {
+    let (Some(wanted), true) = (tag::data_behind(length_tag), at < end) else { return Ok(at) };
+    let (tag, start) = read_tag(bytes, at)?;
+    // A length that is no number, or alone, is for those to refuse who know the message.
+    let (Some(length), true) = (length, tag == wanted) else { return Ok(at) };
+    let stop = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
+    let stop = stop.filter(|stop| *stop < end && bytes[*stop] == SOH);
+    let stop = stop.ok_or(IndexError::Data { at })?;
+    let limit = fields.len();
+    let field = fields.get_mut(*count).ok_or(IndexError::TooMany { limit })?;
+    *field = Field { tag, start: start as u32, end: stop as u32 };
+    *count += 1;
+    Ok(stop + 1)
+}
+
+/// The tag at `at`, and where its value begins: one of at most seven digits by a word.
+#[inline]
+fn read_tag(bytes: &[u8], at: usize) -> Result<(Tag, usize), IndexError> {
     let rest = bytes.get(at..).unwrap_or_default();
+    if let Some(word) = rest.first_chunk().map(|chunk| u64::from_le_bytes(*chunk)) {
+        let equals = word ^ (ONES * b'=' as u64);
+        let found = equals.wrapping_sub(ONES) & !equals & HIGH;
+        let count = found.trailing_zeros() / 8;
+        if let 1..8 = count {
+            // The digits at the end of a word, zeros before them.
+            let digits = (word ^ (ONES * b'0' as u64)) << (64 - 8 * count);
+            if (digits.wrapping_add(0x76 * ONES) | digits) & HIGH == 0 {
+                return Ok((Tag(number_of_eight(digits)), at + count as usize + 1));
+            }
+        }
+    }
+    let error = IndexError::Tag { at };
     let length = rest.iter().take(12).position(|byte| *byte == b'=').ok_or(error)?;
     let number = value::integer(&rest[..length]).and_then(|tag| i32::try_from(tag).ok());
     Ok((Tag(number.ok_or(error)?), at + length + 1))
 }
 
-/// The ends of fields from a place on, 64 bytes at a time.
-struct Ends<'m> {
-    bytes: &'m [u8],
-    /// Where the 64 bytes begin, and which of their ends are not told yet.
-    block: usize,
-    left: u64,
+/// The number of eight digits, the first in the lowest byte.
+#[inline(always)]
+const fn number_of_eight(digits: u64) -> i32 {
+    // Pairs, then fours, then all: no sum is larger than its place.
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    ((fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF) as i32
 }
 
-impl<'m> Ends<'m> {
+/// Bytes whose ends of fields are found at once: most messages are shorter.
+const WINDOW: usize = 512;
+/// Ends that are written at once, whether there are so many or not.
+const GROUP: usize = 8;
+
+/// The ends of fields in a window of a message.
+#[derive(Clone, Debug)]
+struct Ends {
+    places: Box<[u32; WINDOW + GROUP]>,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self { places: Box::new([0; WINDOW + GROUP]) }
+    }
+}
+
+impl Ends {
+    /// Finds those from `from` up to `end`, and up to the end of the window that begins there.
     #[inline(always)]
-    fn from(bytes: &'m [u8], block: usize) -> Self {
-        Self { bytes, block, left: Self::places(bytes, block) }
+    fn find(&mut self, bytes: &[u8], from: usize, end: usize) -> &[u32] {
+        let (mut count, mut block) = (0, from);
+        let stop = end.min(from + WINDOW);
+        while block < stop {
+            let mut left = Self::in_block(bytes, block);
+            if stop - block < 64 {
+                left &= (1 << (stop - block)) - 1;
+            }
+            let next = count + left.count_ones() as usize;
+            // In groups, so that it takes no guess how many there are.
+            while let Some(group) = self.places.get_mut(count..).and_then(<[u32]>::first_chunk_mut)
+            {
+                let group: &mut [u32; GROUP] = group;
+                for place in group {
+                    *place = block as u32 + left.trailing_zeros();
+                    left &= left.wrapping_sub(1);
+                }
+                count += GROUP;
+                if count >= next {
+                    break;
+                }
+            }
+            count = next;
+            block += 64;
+        }
+        self.places.get(..count).unwrap_or_default()
     }
 
-    /// The ends among the 64 bytes that begin there, or among the last.
+    /// Those among the 64 bytes that begin there, or among the last.
     #[inline(always)]
-    fn places(bytes: &[u8], block: usize) -> u64 {
+    fn in_block(bytes: &[u8], block: usize) -> u64 {
         let rest = bytes.get(block..).unwrap_or_default();
         match (rest.first_chunk(), bytes.last_chunk()) {
             (Some(whole), _) => places(SOH, whole),
@@ -196,28 +277,11 @@ impl<'m> Ends<'m> {
             }
         }
     }
-
-    /// The next one; the number of all bytes behind the last.
-    #[inline(always)]
-    fn next(&mut self) -> usize {
-        while self.left == 0 {
-            self.block += 64;
-            if self.block >= self.bytes.len() {
-                return self.bytes.len();
-            }
-            self.left = Self::places(self.bytes, self.block);
-        }
-        let at = self.block + self.left.trailing_zeros() as usize;
-        self.left &= self.left - 1;
-        at
-    }
 }
 
 /// Where the field whose value begins at `start` ends; the length of `bytes` if it does not.
 #[inline(always)]
 pub(super) fn find_end(bytes: &[u8], start: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
     let mut at = start;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         // The lowest set bit is exact: borrows only go upwards.
@@ -318,6 +382,8 @@ pub fn decode<'m>(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::fix::whole;
 
@@ -396,5 +462,92 @@ mod tests {
         assert_eq!(message.begin_string(), b"FIX.4.4");
         assert_eq!(message.message_type(), b"W");
         assert_eq!(message.get(tag::TEXT), Some(&b"end"[..]));
+    }
+
+    /// What the decoder does, one byte after the other.
+    fn plain(bytes: &[u8], body: usize, limit: usize) -> Result<Vec<(i32, Vec<u8>)>, IndexError> {
+        let read_tag = |at: usize| {
+            let rest = &bytes[at..];
+            let error = IndexError::Tag { at };
+            let length = rest.iter().take(12).position(|byte| *byte == b'=').ok_or(error)?;
+            let number = str::from_utf8(&rest[..length]).ok().filter(|text| !text.starts_with('+'));
+            let number = number.and_then(|text| text.parse::<i32>().ok()).ok_or(error)?;
+            Ok((number, at + length + 1))
+        };
+        let end = bytes.len().saturating_sub(TRAILER_BYTES);
+        let (mut at, mut fields) = (body, Vec::new());
+        while at < end {
+            let (number, start) = read_tag(at)?;
+            let stop = (start..end).find(|stop| bytes[*stop] == SOH);
+            let stop = stop.ok_or(IndexError::Tag { at })?;
+            let mut take = |number: i32, from: usize, to: usize| {
+                fields.push((number, bytes[from..to].to_vec()));
+                if fields.len() > limit { Err(IndexError::TooMany { limit }) } else { Ok(to + 1) }
+            };
+            at = take(number, start, stop)?;
+            let wanted = tag::data_behind(Tag(number)).filter(|_| at < end);
+            let length = value::unsigned(&bytes[start..stop]);
+            if let Some(wanted) = wanted {
+                let (number, start) = read_tag(at)?;
+                if let (Some(length), true) = (length, number == wanted.0) {
+                    let stop = (start as u64).checked_add(length).filter(|stop| *stop < end as u64);
+                    let stop = stop.map(|stop| stop as usize).filter(|stop| bytes[*stop] == SOH);
+                    at = take(number, start, stop.ok_or(IndexError::Data { at })?)?;
+                }
+            }
+        }
+        Ok(fields)
+    }
+
+    fn judge(decoder: &mut Decoder, body: &[u8]) -> Result<(), TestCaseError> {
+        let bytes = [&b"8=FIX.4.4\x019=1\x01"[..], body, b"10=000\x01"].concat();
+        let found = decoder.index(&bytes, 14).map(|message| {
+            message.iter().map(|(tag, value)| (tag.0, value.to_vec())).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(found, plain(&bytes, 14, 200));
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn fields_are_where_they_are_byte_by_byte(
+            fields in proptest::collection::vec(
+                (0..8_u8, 0..24_u32, any::<i32>(), "[ -~]{0,90}", proptest::collection::vec(0..5_u8, 0..90)),
+                0..60,
+            ),
+            cut in 0..4_000_usize,
+        ) {
+            let mut body = Vec::new();
+            for (sort, shift, number, text, data) in fields {
+                match sort {
+                    0 => {
+                        body.extend_from_slice(format!("95={}\x0196=", data.len()).as_bytes());
+                        body.extend_from_slice(&data);
+                    }
+                    _ => body.extend_from_slice(format!("{}={text}", number >> shift).as_bytes()),
+                }
+                body.push(SOH);
+            }
+            let mut decoder = Decoder::with_limit(200);
+            judge(&mut decoder, &body)?;
+            // The same, with one byte changed, by a decoder that remembers it.
+            if let Some(byte) = body.get_mut(cut) {
+                *byte = if cut % 2 == 0 { SOH } else { b'=' };
+            }
+            judge(&mut decoder, &body)?;
+        }
+
+        #[test]
+        fn what_is_no_field_is_refused_as_byte_by_byte(
+            words in proptest::collection::vec(0..14_u8, 0..900),
+        ) {
+            let body: Vec<u8> =
+                words.into_iter().map(|word| b"95=6\x01=\x0135=-1+="[usize::from(word)]).collect();
+            let mut decoder = Decoder::with_limit(200);
+            judge(&mut decoder, &body)?;
+            judge(&mut decoder, &body)?;
+        }
     }
 }

@@ -46,7 +46,7 @@ use super::Encoder;
 use super::dictionary::Dictionary;
 use super::message::{Decoder, Message};
 use super::tag::Tag;
-use super::value::{SECOND_NS, TimeWriter};
+use super::value::SECOND_NS;
 
 /// Messages that came before their turn, at most. Those beyond are asked for again.
 const EARLY_MESSAGES_MAX: usize = 1_024;
@@ -186,7 +186,6 @@ pub struct Session {
     output: Vec<u8>,
     wants_close: bool,
     encoder: Encoder,
-    times: TimeWriter,
     decoder: Option<Decoder>,
 }
 
@@ -208,7 +207,6 @@ impl Session {
             output: Vec::new(),
             wants_close: false,
             encoder,
-            times: TimeWriter::default(),
             decoder: Some(Decoder::default()),
         }
     }

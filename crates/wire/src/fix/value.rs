@@ -2,6 +2,8 @@
 
 use tiercel_types::{Price, Qty, Timestamp, decimal};
 
+use super::encode::eight_digits;
+
 /// Nanoseconds of a second.
 pub(super) const SECOND_NS: u64 = 1_000_000_000;
 /// Seconds of a day.
@@ -187,6 +189,8 @@ pub(super) fn put_digits(into: &mut [u8], number: u64) {
 
 /// Bytes of a time in milliseconds: `YYYYMMDD-HH:MM:SS.sss`.
 pub const TIMESTAMP_BYTES: usize = 21;
+/// And up to its seconds.
+const MINUTE_BYTES: usize = 15;
 
 /// Writes times as `UTCTimestamp` in milliseconds, and remembers the day and the minute of the one
 /// before: most of a time is that of the last one.
@@ -194,11 +198,15 @@ pub const TIMESTAMP_BYTES: usize = 21;
 pub struct TimeWriter {
     text: [u8; TIMESTAMP_BYTES],
     minute: u64,
+    /// The sum of the bytes up to the seconds.
+    minute_sum: u64,
 }
 
 impl Default for TimeWriter {
     fn default() -> Self {
-        Self { text: *b"19700101-00:00:00.000", minute: 0 }
+        let mut writer = Self { text: *b"19700101-00:00:00.000", minute: 0, minute_sum: 0 };
+        writer.set_minute(0);
+        writer
     }
 }
 
@@ -206,15 +214,31 @@ impl TimeWriter {
     /// The text of a time, cut to the millisecond. After the year 9999, that of its last minute.
     #[inline]
     pub fn write(&mut self, time: Timestamp) -> &[u8; TIMESTAMP_BYTES] {
+        let (_, _, digits) = self.parts(time);
+        let [seconds @ .., _, _] = Self::second_text(digits).to_le_bytes();
+        self.text[MINUTE_BYTES..].copy_from_slice(&seconds);
+        &self.text
+    }
+
+    /// The text up to the seconds and a byte that does not count, the sum of its bytes, and the digits
+    /// of the seconds and milliseconds behind three zeros.
+    #[inline(always)]
+    pub(super) fn parts(&mut self, time: Timestamp) -> ([u8; 16], u64, u64) {
         let millis = time.0 / 1_000_000;
         let (minute, rest) = (millis / 60_000, millis % 60_000);
         if minute != self.minute {
             self.set_minute(minute);
         }
-        let (second, milli) = (rest / 1_000, rest % 1_000);
-        put_digits(&mut self.text[15..17], second);
-        put_digits(&mut self.text[18..], milli);
-        &self.text
+        let [text @ .., _, _, _, _, _] = &self.text;
+        (*text, self.minute_sum, eight_digits(rest))
+    }
+
+    /// `SS.sss` of these digits, in the low six bytes.
+    #[inline(always)]
+    pub(super) const fn second_text(digits: u64) -> u64 {
+        const FRAME: u64 = u64::from_le_bytes([b'0', b'0', b'.', b'0', b'0', b'0', 0, 0]);
+        let five = digits >> 24;
+        FRAME | (five & 0xFFFF) | ((five & 0xFF_FFFF_0000) << 8)
     }
 
     #[cold]
@@ -226,6 +250,7 @@ impl TimeWriter {
         put_digits(&mut self.text[6..8], day);
         put_digits(&mut self.text[9..11], minute / 60 % 24);
         put_digits(&mut self.text[12..14], minute % 60);
+        self.minute_sum = self.text[..MINUTE_BYTES].iter().map(|byte| u64::from(*byte)).sum();
     }
 }
 

@@ -7,7 +7,7 @@ use super::{BusinessReject, Phase, Role, Session, Store};
 use crate::fix::dictionary::Refusal;
 use crate::fix::message::{Message, decode};
 use crate::fix::tag::{self, Tag};
-use crate::fix::value::SECOND_NS;
+use crate::fix::value::{SECOND_NS, TimeWriter};
 use crate::fix::{Decoder, Encoder};
 
 /// The fields of a body, written behind the header.
@@ -102,14 +102,14 @@ impl Session {
 
     /// The fields of the header, in the order of their tags.
     fn header(&mut self, now: Timestamp, message_type: &[u8], number: u64, again: Option<&[u8]>) {
-        let Self { encoder, config, times, .. } = self;
+        let Self { encoder, config, .. } = self;
         encoder.begin(message_type);
         encoder.unsigned(tag::MSG_SEQ_NUM, number);
         if again.is_some() {
             encoder.boolean(tag::POSS_DUP_FLAG, true);
         }
         encoder.text(tag::SENDER_COMP_ID, &config.sender_comp_id);
-        encoder.text(tag::SENDING_TIME, times.write(now));
+        encoder.time(tag::SENDING_TIME, now);
         encoder.text(tag::TARGET_COMP_ID, &config.target_comp_id);
         if let Some(original) = again {
             encoder.text(tag::ORIG_SENDING_TIME, original);
@@ -258,7 +258,7 @@ impl Session {
 
     /// What stands for the messages from number `from` up to `next`.
     fn fill_gap(&mut self, now: Timestamp, from: u64, next: u64) {
-        let original = *self.times.write(now);
+        let original = *TimeWriter::default().write(now);
         self.header(now, b"4", from, Some(&original));
         self.encoder.unsigned(tag::NEW_SEQ_NO, next);
         self.encoder.boolean(tag::GAP_FILL_FLAG, true);
