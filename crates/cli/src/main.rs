@@ -3,7 +3,7 @@
 
 mod allocator;
 mod bus;
-mod decode;
+mod capture;
 mod demo;
 mod doctor;
 mod exit;
@@ -58,7 +58,7 @@ enum Run {
     /// Look into a bus: print, count or verify its records
     Bus(bus::BusArgs),
     /// Print a capture of FIX, ITCH, OUCH or the binary protocol, a line for each message
-    Decode(decode::DecodeArgs),
+    Decode(capture::DecodeArgs),
     /// Measure: time per operation of the engine, the books and the decoders
     Bench(bench::Options),
     /// Look into a command journal: ls, cat, verify, export
@@ -80,7 +80,7 @@ fn main() -> ExitCode {
         Some(Run::Replay(args)) => replay::run(&args),
         Some(Run::Feed(args)) => feed::run(&args),
         Some(Run::Bus(args)) => bus::run(&args),
-        Some(Run::Decode(args)) => decode::run(&args),
+        Some(Run::Decode(args)) => capture::run(&args),
         Some(Run::Bench(options)) => run_bench(&options),
         Some(Run::Demo(args)) => demo::run(&args),
         Some(Run::Journal(args)) => journal::run(&args),

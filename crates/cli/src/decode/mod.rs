@@ -1,4 +1,4 @@
-//! `tiercel decode`: what a capture says, a line for each message.
+//! What a capture says, a line for each message: what `tiercel decode` prints.
 
 mod binary;
 mod fix;
@@ -6,43 +6,14 @@ mod itch;
 mod ouch;
 
 use std::fmt::{Display, Write as _};
-use std::io::{self, BufWriter, Read as _, Write};
-use std::path::PathBuf;
+use std::io::{self, Write};
 
-use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use tiercel_wire::soup;
 
-use crate::exit::Exit;
-
-const DETAILS: &str = "\
-A line is the byte at which the message begins, and what it says. What is no message is a line with
-`error:` and the reason; reading goes on where the next message can be found. The file is read whole
-before anything is printed.
-
-itch reads messages behind their lengths (as Nasdaq's files have them), SoupBinTCP streams of a server and
-MoldUDP64 packets one behind the other, and tells by the first bytes which it is. ouch reads SoupBinTCP
-streams of either side, and messages behind their lengths.
-
-Exit codes: 1 when FILE cannot be read, 3 when there was an error in it.
-
-Examples:
-  tiercel decode fix messages.log
-  tcpdump ... | tiercel decode binary -";
-
-/// The arguments of `tiercel decode`.
-#[derive(Args, Debug)]
-#[command(after_help = DETAILS)]
-pub(crate) struct DecodeArgs {
-    /// What is spoken
-    protocol: Protocol,
-    /// The capture; - for standard input
-    #[arg(value_name = "FILE")]
-    path: PathBuf,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Protocol {
+/// What is spoken in a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
     /// FIX 4.x, tag=value
     Fix,
     /// Nasdaq ITCH 5.0
@@ -53,27 +24,21 @@ enum Protocol {
     Binary,
 }
 
-/// Prints the capture.
+/// Prints a capture: a line for each message, and for what is none, with the byte where it begins.
+/// Returns how many were none.
 ///
 /// # Errors
-/// When it cannot be read, or nothing printed.
-pub(crate) fn run(args: &DecodeArgs) -> anyhow::Result<Exit> {
-    let mut bytes = Vec::new();
-    if args.path.as_os_str() == "-" {
-        io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
-    } else {
-        let name = args.path.display();
-        bytes = std::fs::read(&args.path).with_context(|| format!("cannot read {name}"))?;
-    }
-    let mut lines = Lines::new(BufWriter::new(io::stdout().lock()));
-    match args.protocol {
-        Protocol::Fix => fix::decode(&bytes, &mut lines)?,
-        Protocol::Itch => itch::decode(&bytes, &mut lines)?,
-        Protocol::Ouch => ouch::decode(&bytes, &mut lines)?,
-        Protocol::Binary => binary::decode(&bytes, &mut lines)?,
+/// Of `out`.
+pub fn print(protocol: Protocol, bytes: &[u8], out: impl Write) -> io::Result<u64> {
+    let mut lines = Lines { out, text: String::new(), errors: 0 };
+    match protocol {
+        Protocol::Fix => fix::decode(bytes, &mut lines)?,
+        Protocol::Itch => itch::decode(bytes, &mut lines)?,
+        Protocol::Ouch => ouch::decode(bytes, &mut lines)?,
+        Protocol::Binary => binary::decode(bytes, &mut lines)?,
     }
     lines.out.flush()?;
-    Ok(if lines.errors == 0 { Exit::Ok } else { Exit::Damaged })
+    Ok(lines.errors)
 }
 
 /// Lines of messages and errors, each with its place.
@@ -84,10 +49,6 @@ struct Lines<W> {
 }
 
 impl<W: Write> Lines<W> {
-    fn new(out: W) -> Self {
-        Self { out, text: String::new(), errors: 0 }
-    }
-
     /// A message: its name, and what `fields` writes behind it.
     fn message(
         &mut self,
