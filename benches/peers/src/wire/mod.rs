@@ -1,6 +1,7 @@
-//! Decoders of the same bytes, into the same checksums.
+//! Codecs of the same messages, into the same checksums.
 
 mod binance;
+mod fix;
 // The judge of our reader in its tests is its peer here.
 #[allow(dead_code, reason = "its test asks more of it")]
 #[path = "../../../../crates/wire/tests/it/itch_peer.rs"]
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use tiercel_cli::bench::Options;
 use tiercel_cli::bench::contest::{Case, CaseSpec, Figure, Input, Repeated};
 
-/// Adds the decoders that read the case's messages.
+/// Adds the codecs that read or write the case's messages.
 pub fn add(spec: &CaseSpec, case: &mut Case, options: &Options) {
     let Input::Bytes(bytes) = &case.input else { return };
     match spec.name {
@@ -27,15 +28,21 @@ pub fn add(spec: &CaseSpec, case: &mut Case, options: &Options) {
             }));
         }
         "binance_depth" | "binance_depth_lengths" => {
-            let messages: Vec<Vec<u8>> =
-                bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
-            case.subjects.extend(binance::depth(&messages, options.operations));
+            case.subjects.extend(binance::depth(&lines(bytes), options.operations));
         }
         "binance_trade" => {
-            let messages: Vec<Vec<u8>> =
-                bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
-            case.subjects.extend(binance::trade(&messages, options.operations));
+            case.subjects.extend(binance::trade(&lines(bytes), options.operations));
         }
+        "fix_decode" => case.subjects.push(fix::decode(&lines(bytes), options.operations)),
+        "fix_encode" => match fix::encode(&lines(bytes), options.operations) {
+            Ok(peer) => case.subjects.push(peer),
+            Err(error) => eprintln!("{}: {error}", spec.name),
+        },
         _ => {}
     }
+}
+
+/// The messages of a case, which stand one in a line.
+fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
+    bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect()
 }

@@ -9,13 +9,16 @@
 //! decoded when its length and its sum are checked and each field's tag and place are known; every
 //! field goes into the sum, by its tag, its length and its first byte.
 
+use std::hint::black_box;
+
 use tiercel_sim::itch_flow::{ItchFlow, ItchFlowConfig};
+use tiercel_types::order::AmendQtyMeaning;
 use tiercel_types::{
-    InstrumentId, OrderKind, Price, Qty, SelfTradePrevention, Side, TimeInForce, Timestamp,
+    InstrumentId, OrderId, OrderKind, Price, Qty, SelfTradePrevention, Side, TimeInForce,
+    Timestamp, TradeId,
 };
 use tiercel_wire::binary::{self, Body, ClientId, Flag, Header, Kind, NewOrder, RECORD_SIZE};
 use tiercel_wire::fix::tag::{self, Tag};
-use tiercel_wire::fix::value::TimeWriter;
 use tiercel_wire::fix::{Decoder, Encoder, Frame, frame};
 use tiercel_wire::itch::field::{BuySell, Price4, Text, Time};
 use tiercel_wire::itch::{AddOrder, FRAME_SIZE_MAX, Frames, Head, Message};
@@ -33,8 +36,10 @@ pub const INSTRUMENT: InstrumentId = InstrumentId(3);
 pub const CASES: &[CaseSpec] = &[
     spec("fix_decode", |options| Ok(fix_decode(options))),
     spec("fix_encode", |options| Ok(fix_encode(options))),
-    spec("binary_decode", |options| Ok(binary_decode(options))),
+    spec("binary_decode", binary_decode),
     spec("binary_encode", |options| Ok(binary_encode(options))),
+    spec("binary_decode_mixed", binary_decode_mixed),
+    spec("binary_encode_mixed", |options| Ok(binary_encode_mixed(options))),
     spec("itch_encode", itch_encode),
     spec("itch_make", |options| Ok(itch_make(options))),
 ];
@@ -79,6 +84,7 @@ impl Draw {
 #[derive(Clone, Copy)]
 struct Terms {
     number: u64,
+    client_id: [u8; 16],
     side: Side,
     price: Price,
     qty: Qty,
@@ -91,6 +97,7 @@ fn terms(seed: u64) -> Vec<Terms> {
     (0..MESSAGES as u64)
         .map(|at| Terms {
             number: 100_000 + at * 7,
+            client_id: client_id(100_000 + at * 7),
             side: if draw.below(2) == 0 { Side::Buy } else { Side::Sell },
             price: Price::from_units((6_100_000 + draw.below(99_999)) as i64 * 1_000_000),
             qty: Qty::from_units((1 + draw.below(9_999)) * 10_000),
@@ -99,20 +106,25 @@ fn terms(seed: u64) -> Vec<Terms> {
         .collect()
 }
 
+/// A client's name for an order: sixteen characters.
+fn client_id(number: u64) -> [u8; 16] {
+    let text = format!("desk7-{number:010}");
+    text.as_bytes().first_chunk().copied().unwrap_or([b'x'; 16])
+}
+
 fn side_character(side: Side) -> u8 {
     b'1' + side.index() as u8
 }
 
 /// A new order of 20 fields.
-fn new_order_single(encoder: &mut Encoder, times: &mut TimeWriter, terms: &Terms) -> Vec<u8> {
-    let client_id = format!("desk7-{:010}", terms.number);
+fn new_order_single(encoder: &mut Encoder, terms: &Terms) -> Vec<u8> {
     encoder.begin(b"D");
     encoder.unsigned(tag::MSG_SEQ_NUM, terms.number);
     encoder.text(tag::SENDER_COMP_ID, b"MAKER-7");
-    encoder.text(tag::SENDING_TIME, times.write(terms.time));
+    encoder.time(tag::SENDING_TIME, terms.time);
     encoder.text(tag::TARGET_COMP_ID, b"TIERCEL");
     encoder.text(Tag(1), b"ACCOUNT-0007");
-    encoder.text(tag::CL_ORD_ID, client_id.as_bytes());
+    encoder.text(tag::CL_ORD_ID, &terms.client_id);
     encoder.character(Tag(21), b'1');
     encoder.qty(Tag(38), terms.qty);
     encoder.character(Tag(40), b'2');
@@ -120,7 +132,7 @@ fn new_order_single(encoder: &mut Encoder, times: &mut TimeWriter, terms: &Terms
     encoder.character(Tag(54), side_character(terms.side));
     encoder.text(Tag(55), b"BTCUSDT");
     encoder.character(Tag(59), b'1');
-    encoder.text(Tag(60), times.write(terms.time));
+    encoder.time(Tag(60), terms.time);
     encoder.character(Tag(528), b'P');
     encoder.text(Tag(5001), b"STP-2");
     encoder.finish().to_vec()
@@ -128,11 +140,8 @@ fn new_order_single(encoder: &mut Encoder, times: &mut TimeWriter, terms: &Terms
 
 fn fix_decode(options: &Options) -> Case {
     let mut encoder = Encoder::new(b"FIX.4.4");
-    let mut times = TimeWriter::default();
-    let messages: Vec<Vec<u8>> = terms(options.seed)
-        .iter()
-        .map(|terms| new_order_single(&mut encoder, &mut times, terms))
-        .collect();
+    let messages: Vec<Vec<u8>> =
+        terms(options.seed).iter().map(|terms| new_order_single(&mut encoder, terms)).collect();
     let input = Input::Bytes(messages.join(&b"\n"[..]).into());
     let mut turn = Turn::new(messages);
     let mut decoder = Decoder::default();
@@ -162,19 +171,16 @@ pub fn field_bits(tag: u32, value: &[u8]) -> u64 {
 fn fix_encode(options: &Options) -> Case {
     let reports = terms(options.seed);
     let mut encoder = Encoder::new(b"FIX.4.4");
-    let mut times = TimeWriter::default();
-    let messages: Vec<Vec<u8>> = reports
-        .iter()
-        .map(|report| execution_report(&mut encoder, &mut times, report).to_vec())
-        .collect();
+    let messages: Vec<Vec<u8>> =
+        reports.iter().map(|report| execution_report(&mut encoder, report).to_vec()).collect();
     let input = Input::Bytes(messages.join(&b"\n"[..]).into());
     let mut next = 0;
     let mut sum = 0_u64;
     case(options, input, 1, move || {
         let report = &reports[next];
         next = if next + 1 == reports.len() { 0 } else { next + 1 };
-        let bytes = execution_report(&mut encoder, &mut times, report);
-        sum = sum.rotate_left(1) ^ bytes_bits(bytes);
+        let bytes = execution_report(&mut encoder, report);
+        sum = sum.rotate_left(1) ^ bytes_bits(black_box(bytes));
         Ok(sum)
     })
 }
@@ -188,19 +194,14 @@ pub fn bytes_bits(bytes: &[u8]) -> u64 {
 
 /// A fill of 20 fields: what does not change between two reports of a session is one piece.
 #[inline]
-fn execution_report<'e>(
-    encoder: &'e mut Encoder,
-    times: &mut TimeWriter,
-    report: &Terms,
-) -> &'e [u8] {
+fn execution_report<'e>(encoder: &'e mut Encoder, report: &Terms) -> &'e [u8] {
     encoder.begin(b"8");
     encoder.unsigned(tag::MSG_SEQ_NUM, report.number);
     encoder.constant(b"49=TIERCEL\x01");
-    let time = times.write(report.time);
-    encoder.text(tag::SENDING_TIME, time);
+    encoder.time(tag::SENDING_TIME, report.time);
     encoder.constant(b"56=MAKER-7\x01");
     encoder.price(Tag(6), report.price);
-    encoder.text(tag::CL_ORD_ID, b"desk7-0000100042");
+    encoder.text(tag::CL_ORD_ID, &report.client_id);
     encoder.qty(Tag(14), report.qty);
     encoder.unsigned(Tag(17), report.number);
     encoder.price(tag::LAST_PX, report.price);
@@ -209,7 +210,7 @@ fn execution_report<'e>(
     encoder.constant(b"39=2\x01");
     encoder.character(Tag(54), side_character(report.side));
     encoder.constant(b"55=BTCUSDT\x01");
-    encoder.text(Tag(60), time);
+    encoder.time(Tag(60), report.time);
     encoder.constant(b"150=F\x01151=0\x01");
     encoder.finish()
 }
@@ -234,46 +235,174 @@ pub fn binary_orders(options: &Options) -> Vec<(u64, NewOrder)> {
     terms(options.seed).iter().map(|terms| (terms.number, binary_order(terms))).collect()
 }
 
-fn binary_decode(options: &Options) -> Case {
-    let records: Vec<[u8; RECORD_SIZE]> = terms(options.seed)
+/// A record after the other: every field of its header and of its order is checked, and goes into the
+/// sum.
+fn binary_decode(options: &Options) -> Result<Case, BenchError> {
+    let orders = binary_orders(options);
+    let records: Vec<[u8; RECORD_SIZE]> = orders
         .iter()
-        .map(|terms| binary::record(INSTRUMENT, terms.number, 0, &binary_order(terms)))
+        .map(|(number, order)| binary::record(INSTRUMENT, *number, 0, order))
         .collect();
+    for (record, (number, order)) in records.iter().zip(&orders) {
+        let decoded = binary::decode(record).map_err(|error| wrong(&error))?;
+        let header = Header { sequence: *number, ..Header::new(Kind::NewOrder, INSTRUMENT) };
+        if decoded != (header, Body::NewOrder(*order)) {
+            return Err(wrong(&"another order"));
+        }
+    }
     let input = Input::Bytes(records.as_flattened().into());
-    case(options, input, MESSAGES as u64, move || {
+    Ok(case(options, input, MESSAGES as u64, move || {
         let mut sum = 0_u64;
-        for record in std::hint::black_box(&records) {
+        for record in black_box(&records) {
             let (header, body) = binary::decode(record).map_err(|error| wrong(&error))?;
             let Body::NewOrder(order) = body else { return Err(wrong(&"no order")) };
-            sum = sum.rotate_left(1) ^ header.sequence ^ order_bits(&order);
+            // Added, so that no record waits for the one before.
+            sum = sum.wrapping_add(header_bits(&header) ^ order_bits(&order));
         }
         Ok(sum)
-    })
+    }))
+}
+
+#[inline]
+fn header_bits(header: &Header) -> u64 {
+    let Header { kind, extensions, flags, reserved, instrument, sequence } = header;
+    let codes = u32::from_le_bytes([*kind, *extensions, *flags, *reserved]);
+    u64::from(codes) ^ u64::from(instrument.0) << 32 ^ sequence.rotate_left(5)
 }
 
 #[inline]
 fn order_bits(order: &NewOrder) -> u64 {
     let NewOrder { client_id, price, qty, display_qty, .. } = order;
     let id = u128::from_le_bytes(*client_id.padded());
-    let codes = [order.side as u8, order.kind as u8, order.time_in_force as u8, 0];
+    let stp = order.self_trade_prevention as u8;
+    let codes = [order.side as u8, order.kind as u8, order.time_in_force as u8, stp];
     (id as u64)
         ^ ((id >> 64) as u64).rotate_left(9)
         ^ (price.units() as u64).rotate_left(17)
         ^ qty.units().rotate_left(29)
         ^ display_qty.units()
         ^ u64::from(u32::from_le_bytes(codes)) << 24
+        ^ (order.by_quote as u64) << 60
 }
 
+/// An order after the other into one buffer. Each record is looked at whole before the next is written,
+/// so that none is left out, and no two are written as one.
 fn binary_encode(options: &Options) -> Case {
     let orders = binary_orders(options);
-    let mut out = vec![[0_u8; RECORD_SIZE]; MESSAGES];
+    let mut out = vec![0_u8; MESSAGES * RECORD_SIZE];
     case(options, Input::None, MESSAGES as u64, move || {
-        for ((number, order), out) in std::hint::black_box(&orders).iter().zip(&mut out) {
+        let (records, _) = out.as_chunks_mut::<RECORD_SIZE>();
+        for ((number, order), record) in black_box(&orders).iter().zip(records) {
             let header = Header { sequence: *number, ..Header::new(Kind::NewOrder, INSTRUMENT) };
-            binary::encode(&header, order, out);
+            binary::encode(&header, order, record);
+            black_box(&*record);
         }
-        let last = std::hint::black_box(&out).last();
-        Ok(last.map_or(0, |record| bytes_bits(record)))
+        Ok(out.len() as u64)
+    })
+}
+
+/// What a session says, one kind of record after the other by seed: orders, amendments, cancels, and
+/// what the venue answers.
+fn bodies(options: &Options) -> Vec<(u64, Body)> {
+    let mut draw = Draw(options.seed);
+    let orders = binary_orders(options);
+    let body = |(number, order): (u64, NewOrder)| {
+        let NewOrder { client_id, price, qty, side, kind, time_in_force, .. } = order;
+        let (order_id, time) = (OrderId(number), Timestamp(1_784_455_201_000_000_000 + number));
+        let body = match draw.below(6) {
+            0 => order.into(),
+            1 => binary::CancelOrder { client_id, order_id, reserved: [0; 24] }.into(),
+            2 => binary::AmendOrder {
+                client_id,
+                order_id,
+                price,
+                qty,
+                qty_meaning: AmendQtyMeaning::ALL[0],
+                lose_priority: Flag::No,
+                reserved: [0; 6],
+            }
+            .into(),
+            3 => binary::Accepted {
+                client_id,
+                order_id,
+                time,
+                request: number,
+                side,
+                kind,
+                time_in_force,
+                reserved: [0; 5],
+            }
+            .into(),
+            4 => binary::Executed {
+                order_id,
+                trade_id: TradeId(number),
+                price,
+                qty,
+                open_qty: Qty::ZERO,
+                time,
+            }
+            .into(),
+            _ => binary::Rested {
+                order_id,
+                price,
+                open_qty: qty,
+                displayed_qty: qty,
+                time,
+                side,
+                reserved: [0; 7],
+            }
+            .into(),
+        };
+        (number, body)
+    };
+    orders.into_iter().map(body).collect()
+}
+
+/// Writes a record of any kind.
+fn encode_any(number: u64, body: &Body, record: &mut [u8; RECORD_SIZE]) {
+    let header = Header { sequence: number, ..Header::new(body.kind(), INSTRUMENT) };
+    match body {
+        Body::NewOrder(body) => binary::encode(&header, body, record),
+        Body::CancelOrder(body) => binary::encode(&header, body, record),
+        Body::AmendOrder(body) => binary::encode(&header, body, record),
+        Body::Accepted(body) => binary::encode(&header, body, record),
+        Body::Executed(body) => binary::encode(&header, body, record),
+        Body::Rested(body) => binary::encode(&header, body, record),
+        _ => {}
+    }
+}
+
+/// As `binary_decode`, but the kinds of the records differ.
+fn binary_decode_mixed(options: &Options) -> Result<Case, BenchError> {
+    let bodies = bodies(options);
+    let mut records = vec![[0; RECORD_SIZE]; bodies.len()];
+    for ((number, body), record) in bodies.iter().zip(&mut records) {
+        encode_any(*number, body, record);
+        if binary::decode(record).map(|(_, decoded)| decoded) != Ok(*body) {
+            return Err(wrong(&"another record"));
+        }
+    }
+    let input = Input::Bytes(records.as_flattened().into());
+    Ok(case(options, input, MESSAGES as u64, move || {
+        for record in black_box(&records) {
+            let decoded = binary::decode(record).map_err(|error| wrong(&error))?;
+            black_box(&decoded);
+        }
+        Ok(records.len() as u64)
+    }))
+}
+
+/// As `binary_encode`, but the kinds of the records differ.
+fn binary_encode_mixed(options: &Options) -> Case {
+    let bodies = bodies(options);
+    let mut out = vec![0_u8; MESSAGES * RECORD_SIZE];
+    case(options, Input::None, MESSAGES as u64, move || {
+        let (records, _) = out.as_chunks_mut::<RECORD_SIZE>();
+        for ((number, body), record) in black_box(&bodies).iter().zip(records) {
+            encode_any(*number, body, record);
+            black_box(&*record);
+        }
+        Ok(out.len() as u64)
     })
 }
 
@@ -294,10 +423,10 @@ fn itch_encode(options: &Options) -> Result<Case, BenchError> {
     let mut out = vec![0; day.len() + FRAME_SIZE_MAX];
     Ok(case(options, Input::None, messages.len() as u64, move || {
         let mut at = 0;
-        for message in std::hint::black_box(&messages) {
+        for message in black_box(&messages) {
             at += message.encode_framed(&mut out[at..]).unwrap_or(0);
         }
-        Ok(bytes_bits(std::hint::black_box(&out[..at])))
+        Ok(bytes_bits(black_box(&out[..at])))
     }))
 }
 
@@ -308,7 +437,7 @@ fn itch_make(options: &Options) -> Case {
     let stock = Text::new(b"BTCUSDT").unwrap_or(Text::padding());
     case(options, Input::None, MESSAGES as u64, move || {
         let mut at = 0;
-        for terms in std::hint::black_box(&terms) {
+        for terms in black_box(&terms) {
             let side = match terms.side {
                 Side::Buy => BuySell::Buy,
                 Side::Sell => BuySell::Sell,
@@ -327,6 +456,6 @@ fn itch_make(options: &Options) -> Case {
             };
             at += Message::AddOrder(&order).encode_framed(&mut out[at..]).unwrap_or(0);
         }
-        Ok(bytes_bits(std::hint::black_box(&out[..at])))
+        Ok(bytes_bits(black_box(&out[..at])))
     })
 }
