@@ -28,12 +28,8 @@ fn check(protocol: Protocol, bytes: &[u8]) {
     assert_eq!(text.is_empty(), says_nothing(protocol, bytes), "{protocol:?}");
 }
 
-/// Whether there is nothing to print: no bytes, white space between FIX messages, or the mark of the end
-/// of a file.
+/// Whether there is nothing to print: no bytes, or white space between FIX messages.
 fn says_nothing(protocol: Protocol, bytes: &[u8]) -> bool {
-    match protocol {
-        Protocol::Fix => bytes.iter().all(u8::is_ascii_whitespace),
-        Protocol::Itch => bytes.is_empty() || bytes == [0, 0],
-        _ => bytes.is_empty(),
-    }
+    let is_space = protocol == Protocol::Fix && bytes.iter().all(u8::is_ascii_whitespace);
+    bytes.is_empty() || is_space
 }
