@@ -467,6 +467,10 @@ fn follow<D: Directory>(
                 return Ok(follower);
             }
             std::thread::sleep(FOLLOWER_NAP);
+        } else {
+            // Nobody waits for a snapshot. Where cores are few, one that orders wait for may wait for this:
+            // the system's own too, which finish the log's writes.
+            std::thread::yield_now();
         }
     }
 }

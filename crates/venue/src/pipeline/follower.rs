@@ -10,8 +10,8 @@ use crate::store::{StoreError, catch_up};
 
 use super::status::{FollowerAsk, FollowerReport, SnapshotTaken};
 
-/// Commands of one turn.
-const TURN: u64 = 4_096;
+/// Commands of one turn: some 100 us.
+const TURN: u64 = 256;
 
 /// When a snapshot is taken: whichever comes first. There is none without a new command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -271,6 +271,9 @@ async fn fold(mut deliveries: Deliveries, shared: &Shared) {
                     gateway.abandon();
                     return;
                 }
+                // Others are let in front, as the follower lets them.
+                drop(gateway);
+                std::thread::yield_now();
             }
             _ = beats.tick() => {
                 beat = beat.wrapping_add(1);
