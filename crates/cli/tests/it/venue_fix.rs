@@ -205,18 +205,26 @@ fn a_fix_client_of_a_killed_venue_comes_back_and_agrees_with_it() {
     drop(fs::remove_dir_all(&store));
 }
 
-/// Each order that was taken is open at the venue, once, and no other is.
+/// Each order that was taken is open at the venue, once, and no other is. REST looks on while others trade:
+/// what it shows may be a moment old.
 fn agree(venue: &Venue, key: &Key, desk: &Desk) {
     let mut stream = venue.connect();
-    let (status, body) =
-        ask(&mut stream, key, "GET", "openOrders", "symbol=BTCUSDT").expect("an answer");
-    assert_eq!(status, 200, "{body}");
     let name =
         |order: &serde_json::Value| order["clientOrderId"].as_str().expect("a name").to_owned();
-    let mut open: Vec<String> = body.as_array().expect("orders").iter().map(name).collect();
-    open.sort();
     let taken: Vec<String> = desk.book.taken.keys().cloned().collect();
-    assert!(open == taken, "{} open, {} taken", open.len(), taken.len());
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        let (status, body) =
+            ask(&mut stream, key, "GET", "openOrders", "symbol=BTCUSDT").expect("an answer");
+        assert_eq!(status, 200, "{body}");
+        let mut open: Vec<String> = body.as_array().expect("orders").iter().map(name).collect();
+        open.sort();
+        if open == taken {
+            return;
+        }
+        assert!(Instant::now() < until, "{} open, {} taken", open.len(), taken.len());
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// `tiercel fix-client`, and the lines that it prints.

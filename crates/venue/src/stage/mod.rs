@@ -8,7 +8,8 @@
 //!
 //! A [`Stage`] owns no thread. It runs on one of its own, where it spins or sleeps; or fused, on the
 //! core's: then an order goes from the socket to the book and back without leaving its processor, and
-//! the core thread never sleeps. [`Door`] makes a stage of the [`Sessions`] of one protocol.
+//! the core thread sleeps only while the disk is awaited. [`Door`] makes a stage of the [`Sessions`] of
+//! one protocol.
 
 mod door;
 mod thread;
@@ -51,8 +52,8 @@ pub trait Stage: Send {
 /// Where a stage runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageThread {
-    /// On the core's thread, which never sleeps then: what says that it may ([`WaitKind::SpinPark`])
-    /// lets others in front instead.
+    /// On the core's thread, which then sleeps only while the disk is awaited: what says that it may
+    /// ([`WaitKind::SpinPark`]) lets others in front instead.
     Fused,
     /// On one of its own.
     Own {
