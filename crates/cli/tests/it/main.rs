@@ -21,4 +21,5 @@ mod venue_feed;
 mod venue_fix;
 mod venue_kill;
 mod venue_load;
+mod venue_ouch;
 mod venue_process;

@@ -76,6 +76,17 @@ impl Venue {
         }
     }
 
+    /// Where it speaks OUCH.
+    pub(crate) fn ouch(&mut self) -> SocketAddr {
+        loop {
+            let mut line = String::new();
+            assert!(self.output.read_line(&mut line).expect("UTF-8") > 0, "it speaks no OUCH");
+            if let Some(told) = line.strip_prefix("OUCH at ") {
+                return told.trim().parse().expect("an address");
+            }
+        }
+    }
+
     /// Ends it without a word.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it can be killed");
