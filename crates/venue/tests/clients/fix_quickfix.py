@@ -14,9 +14,8 @@ import tempfile
 import threading
 import time
 
+from fix_desks import configure
 from venue import PATIENCE_S, main
-
-from fix_simplefix import configure
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ENGINES = {
