@@ -6,12 +6,11 @@ use std::collections::HashMap;
 use tiercel_types::command::Command;
 use tiercel_types::{AccountId, Event, EventHeader, Timestamp};
 
+use crate::binance::answer::NANOS_PER_MILLI;
 use crate::binance::rate_limit::{OrderCounter, OrderLimiter};
 use crate::hashing::Counted;
 use crate::models::Models;
 use crate::open_orders::{OpenOrderRules, OpenOrders, OpenOrdersHere};
-
-const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// Which limit orders go beyond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use tiercel_wire::fix::{Message, tag};
 
 use crate::command::{argument, tiercel};
 use crate::venue_kill::market;
-use crate::venue_process::{Key, Venue, ask};
+use crate::venue_process::{Key, Venue, until_open};
 
 const FIX: &str = "[fix]\naddress = \"127.0.0.1:0\"\n\
     sessions = [{ comp_id = \"DESK\", api_key = \"key-1\" }]\n";
@@ -205,26 +205,15 @@ fn a_fix_client_of_a_killed_venue_comes_back_and_agrees_with_it() {
     drop(fs::remove_dir_all(&store));
 }
 
-/// Each order that was taken is open at the venue, once, and no other is. REST looks on while others trade:
-/// what it shows may be a moment old.
+/// Each order that was taken is open at the venue, once, and no other is.
 fn agree(venue: &Venue, key: &Key, desk: &Desk) {
-    let mut stream = venue.connect();
     let name =
         |order: &serde_json::Value| order["clientOrderId"].as_str().expect("a name").to_owned();
-    let taken: Vec<String> = desk.book.taken.keys().cloned().collect();
-    let until = Instant::now() + Duration::from_secs(5);
-    loop {
-        let (status, body) =
-            ask(&mut stream, key, "GET", "openOrders", "symbol=BTCUSDT").expect("an answer");
-        assert_eq!(status, 200, "{body}");
-        let mut open: Vec<String> = body.as_array().expect("orders").iter().map(name).collect();
+    until_open(venue, key, |orders| {
+        let mut open: Vec<String> = orders.iter().map(name).collect();
         open.sort();
-        if open == taken {
-            return;
-        }
-        assert!(Instant::now() < until, "{} open, {} taken", open.len(), taken.len());
-        std::thread::sleep(Duration::from_millis(5));
-    }
+        open.iter().eq(desk.book.taken.keys())
+    });
 }
 
 /// `tiercel fix-client`, and the lines that it prints.

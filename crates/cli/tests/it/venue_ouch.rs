@@ -20,7 +20,7 @@ use tiercel_wire::ouch::{
 use tiercel_wire::soup::{Client, Listener};
 
 use crate::venue_kill::market;
-use crate::venue_process::{Key, Venue, ask};
+use crate::venue_process::{Key, Venue, until_open};
 
 const OUCH: &str = "[ouch]\naddress = \"127.0.0.1:0\"\n\
     sessions = [{ user = \"DESK\", api_key = \"key-1\" }]\n";
@@ -299,28 +299,17 @@ fn replacement(of: u32, number: u32, shares: u32, price: Price) -> ReplaceOrder 
     }
 }
 
-/// The orders that are open at the venue are those that the session was told of, share by share. REST looks
-/// on while others trade: what it shows may be a moment old.
+/// The orders that are open at the venue are those that the session was told of, share by share.
 fn agree(venue: &Venue, key: &Key, desk: &Desk) {
-    let mut stream = venue.connect();
     let open = |order: &serde_json::Value| {
         let name = order["clientOrderId"].as_str().expect("a name");
         let number = name.strip_prefix("DESK/").and_then(|rest| rest.get(..8)).expect(name);
         let qty: f64 = order["origQty"].as_str().expect("one").parse().expect("a number");
         (u32::from_str_radix(number, 16).expect("a number"), (qty * 1e5).round() as u32)
     };
-    let until = Instant::now() + Duration::from_secs(5);
-    loop {
-        let (status, body) =
-            ask(&mut stream, key, "GET", "openOrders", "symbol=BTCUSDT").expect("an answer");
-        assert_eq!(status, 200, "{body}");
-        let there: BTreeMap<_, _> = body.as_array().expect("orders").iter().map(open).collect();
-        if there == desk.book.open {
-            return;
-        }
-        assert!(Instant::now() < until, "{there:?}, told {:?}", desk.book.open);
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until_open(venue, key, |orders| {
+        orders.iter().map(open).collect::<BTreeMap<_, _>>() == desk.book.open
+    });
 }
 
 /// How many mass cancels and switches the log of a venue that does not run has.

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
@@ -173,5 +173,27 @@ fn answer(stream: &mut TcpStream) -> io::Result<(u16, Value)> {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             count => read.extend(&buffer[..count]),
         }
+    }
+}
+
+/// Waits until the account's open orders are so. REST looks on while other gateways trade: what it shows may
+/// be a moment old.
+pub(crate) fn until_open(venue: &Venue, key: &Key, is_so: impl Fn(&[Value]) -> bool) {
+    let mut stream = venue.connect();
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        let (status, body) =
+            ask(&mut stream, key, "GET", "openOrders", "symbol=BTCUSDT").expect("an answer");
+        assert_eq!(status, 200, "{body}");
+        let orders = body.as_array().expect("orders");
+        if is_so(orders) {
+            return;
+        }
+        assert!(
+            Instant::now() < until,
+            "{} open orders are not those that were told",
+            orders.len()
+        );
+        std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -50,6 +50,20 @@ impl Default for OfAccount {
     }
 }
 
+impl OfAccount {
+    /// Makes two live ones neighbours; where there is none, the other is the first, or the last.
+    fn join(&mut self, entries: &mut [Entry], before: u32, behind: u32) {
+        match entries.get_mut(before as usize) {
+            Some(entry) => entry.behind = behind,
+            None => self.first = behind,
+        }
+        match entries.get_mut(behind as usize) {
+            Some(entry) => entry.before = before,
+            None => self.last = before,
+        }
+    }
+}
+
 /// All live orders, and of each account the newest that ended.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
@@ -156,16 +170,8 @@ impl Kept {
         {
             (before, behind) = (entry.before, before);
         }
-        match entries.get_mut(before as usize) {
-            Some(entry) => entry.behind = place,
-            None => of.first = place,
-        }
-        match entries.get_mut(behind as usize) {
-            Some(entry) => entry.before = place,
-            None => of.last = place,
-        }
-        let entry = &mut entries[place as usize];
-        (entry.before, entry.behind) = (before, behind);
+        of.join(entries, before, place);
+        of.join(entries, place, behind);
     }
 
     /// Changes an order. If it has ended with that, returns the one that is forgotten for it.
@@ -191,14 +197,7 @@ impl Kept {
         let Self { entries, accounts, .. } = self;
         let Some(of) = accounts.get_mut(&account) else { return };
         let Entry { before, behind, .. } = entries[place as usize];
-        match entries.get_mut(before as usize) {
-            Some(entry) => entry.behind = behind,
-            None => of.first = behind,
-        }
-        match entries.get_mut(behind as usize) {
-            Some(entry) => entry.before = before,
-            None => of.last = before,
-        }
+        of.join(entries, before, behind);
     }
 
     /// The order ended: the oldest that ended, beyond so many, is forgotten.

@@ -7,12 +7,7 @@ use std::thread::JoinHandle;
 use serde_json::{Value, json};
 use tiercel_journal::{Durability, FileStorage, IoOptions};
 use tiercel_telemetry::Registry;
-use tiercel_types::command::{AmendOrder, CancelOrder, NewOrder};
-use tiercel_types::order::AmendQtyMeaning;
-use tiercel_types::{
-    ClientOrderId, Command, InstrumentId, OrderId, OrderKind, Price, Qty, SelfTradePrevention,
-    Side, TimeInForce,
-};
+use tiercel_types::{OrderId, OrderKind, Price, Qty, Side, TimeInForce};
 use tiercel_venue::accounts::{Key, Keys};
 use tiercel_venue::binance::signature::Verifier;
 use tiercel_venue::binary::{BinaryOptions, Lines};
@@ -36,7 +31,7 @@ use super::fix_client::{FixClient, many_orders, time_text};
 use super::http::{Answer as Response, Client, now_ms};
 use super::ouch_client::{OuchClient, order as ouch_order, replacement};
 use super::place::{Place, SMALL_PIPELINE, store_options};
-use super::same_events::{Answer, Entry, Known, Step, What, Wrong, account};
+use super::same_events::{Answer, Called, Entry, Known, Step, What, Wrong, account, command};
 
 /// How a session is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,7 +206,7 @@ fn client(protocol: Protocol, who: usize, rest: SocketAddr, at: SocketAddr) -> B
             };
             let peer = Peer::new(user, Secret::Hmac(secret.as_bytes().to_vec()), false);
             let dial = Dial::of(peer).speaking(speech).logged_on(at);
-            Box::new(BinarySpeaker { dial, names, account: account(who) })
+            Box::new(BinarySpeaker { dial, names })
         }
         Protocol::Ouch => {
             let mut client = OuchClient::begin(at, user, secret, 1);
@@ -395,50 +390,16 @@ impl Speaker for FixSpeaker {
 struct BinarySpeaker {
     dial: Dial,
     names: Names,
-    account: tiercel_types::AccountId,
-}
-
-impl BinarySpeaker {
-    fn command(&self, step: &Step) -> Command {
-        let account = self.account;
-        let named = |text: String| text.parse::<ClientOrderId>().unwrap();
-        let amend = |order: &Known, price: Price, qty: Qty, qty_meaning| AmendOrder {
-            order_id: OrderId::NONE,
-            price,
-            qty,
-            account,
-            client_order_id: named(self.names.of(order)),
-            new_client_order_id: named(format!("n{}", step.number)),
-            qty_meaning,
-            lose_priority: 0,
-            reserved: [0; 2],
-        };
-        match &step.what {
-            What::Enter(Entry { side, kind, lives, price, qty }) => NewOrder {
-                kind: *kind,
-                time_in_force: *lives,
-                self_trade_prevention: SelfTradePrevention::ExpireMaker,
-                client_order_id: named(format!("n{}", step.number)),
-                ..NewOrder::limit(InstrumentId(1), account, *side, *price, *qty)
-            }
-            .into(),
-            What::Replace { order, price, total } => {
-                amend(order, *price, *total, AmendQtyMeaning::Total).into()
-            }
-            What::Reduce { order, open, .. } => {
-                amend(order, Price::ZERO, *open, AmendQtyMeaning::Open).into()
-            }
-            What::Cancel(order) => {
-                let client_order_id = named(self.names.of(order));
-                CancelOrder { order_id: OrderId::NONE, account, client_order_id }.into()
-            }
-        }
-    }
 }
 
 impl Speaker for BinarySpeaker {
     fn say(&mut self, step: &Step) -> Answer {
-        let command = self.command(step);
+        // By the names that the client gave.
+        let command = command(step, |order| Called {
+            id: OrderId::NONE,
+            name: self.names.of(order).parse().unwrap(),
+            new_name: format!("n{}", step.number).parse().unwrap(),
+        });
         let number = self.dial.peer.ask(now(), &command);
         let is_it = |heard: &super::binary_peer::Heard| heard.number_of("request") == number;
         self.dial.until(|peer| peer.ear.heard.iter().any(is_it));

@@ -176,7 +176,7 @@ impl Judge {
         };
         let step = Step { number, who, what, wrong };
         let before = [self.live(0), self.live(1)];
-        let events = self.apply(&command(&step));
+        let events = self.apply(&command(&step, by_id));
         for (who, before) in before.into_iter().enumerate() {
             let now = self.live(who);
             let ended = |order: &Known| now.iter().all(|live| live.order_id != order.order_id);
@@ -279,19 +279,29 @@ pub(super) const fn account(who: usize) -> AccountId {
     AccountId(who as u32 + 1)
 }
 
-/// What a step comes to, by orders' ids.
-fn command(step: &Step) -> Command {
+/// How a command calls the order that it is about, and the name that the order has from then on.
+pub(super) struct Called {
+    pub(super) id: OrderId,
+    pub(super) name: ClientOrderId,
+    pub(super) new_name: ClientOrderId,
+}
+
+/// What a step comes to, where orders are called so.
+pub(super) fn command(step: &Step, called: impl Fn(&Known) -> Called) -> Command {
     let account = account(step.who);
-    let amend = |order: &Known, price: Price, qty: Qty, qty_meaning| AmendOrder {
-        order_id: order.order_id,
-        price,
-        qty,
-        account,
-        client_order_id: ClientOrderId::EMPTY,
-        new_client_order_id: ClientOrderId::EMPTY,
-        qty_meaning,
-        lose_priority: 0,
-        reserved: [0; 2],
+    let amend = |order: &Known, price: Price, qty: Qty, qty_meaning| {
+        let Called { id: order_id, name: client_order_id, new_name } = called(order);
+        AmendOrder {
+            order_id,
+            price,
+            qty,
+            account,
+            client_order_id,
+            new_client_order_id: new_name,
+            qty_meaning,
+            lose_priority: 0,
+            reserved: [0; 2],
+        }
     };
     match &step.what {
         What::Enter(Entry { side, kind, lives, price, qty }) => NewOrder {
@@ -309,10 +319,15 @@ fn command(step: &Step) -> Command {
             amend(order, Price::ZERO, *open, AmendQtyMeaning::Open).into()
         }
         What::Cancel(order) => {
-            let client_order_id = ClientOrderId::EMPTY;
-            CancelOrder { order_id: order.order_id, account, client_order_id }.into()
+            let Called { id: order_id, name: client_order_id, .. } = called(order);
+            CancelOrder { order_id, account, client_order_id }.into()
         }
     }
+}
+
+/// By its id.
+fn by_id(order: &Known) -> Called {
+    Called { id: order.order_id, name: ClientOrderId::EMPTY, new_name: ClientOrderId::EMPTY }
 }
 
 /// Steps, and the orders that their names are of.

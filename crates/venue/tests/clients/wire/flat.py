@@ -1,6 +1,5 @@
 """The same messages as FlatBuffers (docs/flatbuffers.md), by the code that flatc makes for Python."""
 
-import socket
 import struct
 
 import flatbuffers
@@ -10,6 +9,7 @@ import tiercel_generated as schema
 
 from .place import PATIENCE_S
 from .records import Message, NAMES
+from .tcp import Tcp
 
 
 def pascal(name):
@@ -69,22 +69,11 @@ def decode(data):
     return message
 
 
-class FlatTcp:
+class FlatTcp(Tcp):
     """A connection over TCP: each message behind its length."""
-
-    def __init__(self, address):
-        self.socket = socket.create_connection(address, PATIENCE_S)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.unread = bytearray()
 
     def send(self, *messages):
         self.socket.sendall(b"".join(encode(message, True) for message in messages))
-
-    def read(self):
-        data = self.socket.recv(1 << 16)
-        if not data:
-            raise ConnectionError("the venue has closed the connection")
-        self.unread += data
 
     def next(self):
         if len(self.unread) < 4:
@@ -95,9 +84,6 @@ class FlatTcp:
         data = bytes(self.unread[4 : 4 + length])
         del self.unread[: 4 + length]
         return decode(data)
-
-    def close(self):
-        self.socket.close()
 
 
 class FlatWebSocket:

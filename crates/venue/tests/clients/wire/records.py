@@ -1,10 +1,9 @@
 """Records of 64 bytes (docs/binary.md), and messages that both forms of the protocol make and read."""
 
-import socket
 import struct
 from dataclasses import dataclass, field
 
-from .place import PATIENCE_S
+from .tcp import Tcp
 
 HEADER = struct.Struct("<BBBBIQ")
 ORDER = (
@@ -104,23 +103,11 @@ def decode(record):
     return Message(kind, fields, sequence, instrument, flags), extensions
 
 
-class Records:
+class Records(Tcp):
     """A connection in records over TCP."""
-
-    def __init__(self, address):
-        self.socket = socket.create_connection(address, PATIENCE_S)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.unread = bytearray()
 
     def send(self, *messages):
         self.socket.sendall(b"".join(map(encode, messages)))
-
-    def read(self):
-        """Takes the bytes that have come."""
-        data = self.socket.recv(1 << 16)
-        if not data:
-            raise ConnectionError("the venue has closed the connection")
-        self.unread += data
 
     def next(self):
         """The next message that is whole, or nothing."""
@@ -133,6 +120,3 @@ class Records:
         assert extensions == count - 1
         message.extensions = [decode(part)[0] for part in parts[1:]]
         return message
-
-    def close(self):
-        self.socket.close()
