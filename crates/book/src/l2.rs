@@ -8,7 +8,7 @@
 //! ```
 //!
 //! [`L2Book`] is the book alone; [`Synchroniser`] keeps one true to the venue's update numbers,
-//! and shows it only while it is.
+//! and shows it only while it is. [`Ladder`] is one side of a book, for who has other rules.
 
 mod agreement;
 mod ladder;
@@ -23,8 +23,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 use zerocopy::IntoBytes;
 
 pub use agreement::{Disagreement, TickerAgreement, TradeContinuity};
-use ladder::Ladder;
-pub use ladder::NEAR_LEVELS;
+pub use ladder::{Full, Ladder, NEAR_LEVELS};
 pub use synchroniser::{
     Counts, DiffOutcome, SnapshotOutcome, State, Synchroniser, SynchroniserLimits,
 };
@@ -125,9 +124,9 @@ impl L2Book {
     pub fn load(&mut self, snapshot: &DepthSnapshot<'_>) -> Result<(), Anomaly> {
         self.update_id = snapshot.last_update_id;
         let limit = self.levels_limit;
-        let error = |side, loaded: Result<Result<(), ladder::Full>, Price>| match loaded {
+        let error = |side, loaded: Result<Result<(), Full>, Price>| match loaded {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(ladder::Full)) => Err(Anomaly::LevelLimit { side, limit }),
+            Ok(Err(Full)) => Err(Anomaly::LevelLimit { side, limit }),
             Err(price) => Err(Anomaly::Unordered { side, price }),
         };
         error(Side::Buy, self.bids.load(snapshot.bids))?;

@@ -15,6 +15,7 @@
 //! always one slice. Two neighbours always hold more than [`MERGE`] levels together, which bounds
 //! the number of blocks.
 
+use thiserror::Error;
 use tiercel_types::Price;
 use tiercel_types::market::Level;
 
@@ -31,15 +32,15 @@ const MERGE: usize = 32;
 const _: () = assert!(NEAR_LEVELS <= BLOCK / 2, "half of a split block must do for the best one");
 const _: () = assert!(MERGE < FILLED && NEAR_LEVELS < FILLED && FILLED < BLOCK);
 
-/// Bids (`BIDS`, best is highest) or asks (best is lowest).
+/// Bids (`BIDS`, best is highest) or asks (best is lowest): one side of an aggregated book.
 #[derive(Clone, Debug)]
-pub(super) struct Ladder<const BIDS: bool> {
+pub struct Ladder<const BIDS: bool> {
     /// The rank of each block's worst level, in rising order. It may lie below it after the worst
     /// was removed: it only has to part the blocks.
     worst: Vec<i64>,
     /// Which block it is: an index into `blocks`.
     ids: Vec<u32>,
-    blocks: Box<[Block]>,
+    blocks: Vec<Block>,
     /// Blocks that are not in use.
     free: Vec<u32>,
     count: usize,
@@ -54,8 +55,9 @@ struct Block {
 }
 
 /// The ladder holds as many levels as it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the side holds as many levels as it may")]
+pub struct Full;
 
 impl Block {
     const EMPTY: Self = Self {
@@ -82,15 +84,39 @@ impl Block {
     }
 }
 
+/// A ladder that grows with its levels, without a limit.
+impl<const BIDS: bool> Default for Ladder<BIDS> {
+    fn default() -> Self {
+        Self {
+            worst: Vec::new(),
+            ids: Vec::new(),
+            blocks: Vec::new(),
+            free: Vec::new(),
+            count: 0,
+            limit: usize::MAX,
+        }
+    }
+}
+
+/// Two ladders are equal that hold the same levels.
+impl<const BIDS: bool> PartialEq for Ladder<BIDS> {
+    fn eq(&self, other: &Self) -> bool {
+        self.count == other.count && self.iter().eq(other.iter())
+    }
+}
+
+impl<const BIDS: bool> Eq for Ladder<BIDS> {}
+
 impl<const BIDS: bool> Ladder<BIDS> {
-    pub(super) fn new(limit: usize) -> Self {
+    /// An empty side for at most `limit` levels: allocated now, and never later.
+    pub fn new(limit: usize) -> Self {
         // Neighbours hold more than MERGE together, so 2 / MERGE blocks a level are enough; two
         // more for a split and an odd one.
         let blocks = 2 * limit / MERGE + 3;
         Self {
             worst: Vec::with_capacity(blocks),
             ids: Vec::with_capacity(blocks),
-            blocks: vec![Block::EMPTY; blocks].into_boxed_slice(),
+            blocks: vec![Block::EMPTY; blocks],
             free: (0..blocks as u32).rev().collect(),
             count: 0,
             limit,
@@ -120,17 +146,24 @@ impl<const BIDS: bool> Ladder<BIDS> {
         self.ids.last().map_or(&[], |&id| self.blocks[id as usize].levels())
     }
 
+    /// The best level.
     #[inline]
-    pub(super) fn best(&self) -> Option<Level> {
+    pub fn best(&self) -> Option<Level> {
         self.near().last().copied()
     }
 
-    pub(super) const fn len(&self) -> usize {
+    /// How many levels there are.
+    pub const fn len(&self) -> usize {
         self.count
     }
 
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// All levels, best first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Level> {
+    pub fn iter(&self) -> impl Iterator<Item = &Level> {
         (0..self.ids.len()).rev().flat_map(|place| self.block(place).levels().iter().rev())
     }
 
@@ -160,8 +193,11 @@ impl<const BIDS: bool> Ladder<BIDS> {
     }
 
     /// Sets a level; quantity zero removes it, or does nothing where there is none.
+    ///
+    /// # Errors
+    /// [`Full`], of a ladder that was made with a limit: the level is not there.
     #[inline]
-    pub(super) fn set(&mut self, level: Level) -> Result<(), Full> {
+    pub fn set(&mut self, level: Level) -> Result<(), Full> {
         let rank = Self::rank(level.price);
         let Some((place, at)) = self.position(rank) else {
             return self.set_first(level);
@@ -216,12 +252,20 @@ impl<const BIDS: bool> Ladder<BIDS> {
     }
 
     /// Takes an empty block into the directory.
-    #[allow(clippy::expect_used, reason = "the rule of neighbours bounds the blocks; see `new`")]
     fn add_block(&mut self, place: usize, worst: i64) {
-        let id = self.free.pop().expect("there are blocks for `limit` levels");
+        let id = self.free.pop().unwrap_or_else(|| self.more());
         self.blocks[id as usize].len = 0;
         self.ids.insert(place, id);
         self.worst.insert(place, worst);
+    }
+
+    /// A block more than there were. The rule of neighbours bounds them by what [`new`](Self::new) has made:
+    /// only a ladder without a limit comes here.
+    #[cold]
+    fn more(&mut self) -> u32 {
+        debug_assert_eq!(self.limit, usize::MAX, "there are blocks for `limit` levels");
+        self.blocks.push(Block::EMPTY);
+        self.blocks.len() as u32 - 1
     }
 
     /// Gives a block back.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tiercel_book::l2::{
-    Anomaly, DiffOutcome, L2Book, NEAR_LEVELS, SnapshotOutcome, State, Synchroniser,
+    Anomaly, DiffOutcome, L2Book, Ladder, NEAR_LEVELS, SnapshotOutcome, State, Synchroniser,
     SynchroniserLimits, TickerAgreement, TradeContinuity,
 };
 use tiercel_testkit::random::Random;
@@ -44,6 +44,36 @@ fn changes(above: bool) -> impl Strategy<Value = Vec<(i64, u64)>> {
     let place =
         move |(distance, qty): (i64, u64)| (10_000 + if above { distance } else { -distance }, qty);
     prop::collection::vec((distance, qty).prop_map(place), 0..60)
+}
+
+/// A ladder without a limit beside a sorted map, through growth to thousands of levels and back to none.
+#[test]
+fn a_ladder_without_a_limit_grows_as_a_sorted_map_does() {
+    let mut random = Random::new(11);
+    let (mut ladder, mut model) = (Ladder::<false>::default(), BTreeMap::new());
+    let mut most = 0;
+    for step in 0..40_000_u64 {
+        let price = random.below(6_000) as i64 - 3_000;
+        let grows = step < 20_000;
+        let qty = if random.below(4) < if grows { 3 } else { 1 } { 1 + random.below(9) } else { 0 };
+        ladder.set(level(price, qty)).unwrap();
+        apply(&mut model, &[(price, qty)]);
+        most = most.max(model.len());
+        if step % 997 == 0 || model.is_empty() {
+            let held: Vec<_> =
+                ladder.iter().map(|level| (level.price.units(), level.qty.units())).collect();
+            assert_eq!(held, model.clone().into_iter().collect::<Vec<_>>(), "step {step}");
+            assert_eq!((ladder.len(), ladder.is_empty()), (model.len(), model.is_empty()));
+            assert_eq!(ladder, ladder.clone());
+        }
+    }
+    assert!(most > 3_000, "{most}");
+    for price in model.keys() {
+        let before = ladder.clone();
+        ladder.set(level(*price, 0)).unwrap();
+        assert_ne!(ladder, before);
+    }
+    assert_eq!(ladder, Ladder::default());
 }
 
 proptest! {

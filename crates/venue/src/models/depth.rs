@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use tiercel_book::l2::Ladder;
 use tiercel_types::event::OrderAmended;
+use tiercel_types::market::Level;
 use tiercel_types::{Event, EventHeader, InstrumentId, Price, Qty, Side};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -78,8 +80,8 @@ fn each_level_change(event: &Event, mut each: impl FnMut(LevelChange)) {
 /// An instrument's displayed book at the end of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Book {
-    bids: BTreeMap<Price, Qty>,
-    asks: BTreeMap<Price, Qty>,
+    bids: Ladder<true>,
+    asks: Ladder<false>,
     update_id: u64,
 }
 
@@ -90,25 +92,22 @@ impl Book {
     }
 
     /// Bids, best first.
-    pub fn bids(&self) -> impl DoubleEndedIterator<Item = (Price, Qty)> {
-        self.bids.iter().rev().map(|(price, qty)| (*price, *qty))
+    pub fn bids(&self) -> impl Iterator<Item = (Price, Qty)> {
+        self.bids.iter().map(|level| (level.price, level.qty))
     }
 
     /// Asks, best first.
-    pub fn asks(&self) -> impl DoubleEndedIterator<Item = (Price, Qty)> {
-        self.asks.iter().map(|(price, qty)| (*price, *qty))
+    pub fn asks(&self) -> impl Iterator<Item = (Price, Qty)> {
+        self.asks.iter().map(|level| (level.price, level.qty))
     }
 
     fn set(&mut self, change: &LevelChange) {
-        let levels = match change.side {
-            Side::Buy => &mut self.bids,
-            Side::Sell => &mut self.asks,
+        let level = Level { price: change.price, qty: change.qty };
+        let set = match change.side {
+            Side::Buy => self.bids.set(level),
+            Side::Sell => self.asks.set(level),
         };
-        if change.qty.is_zero() {
-            levels.remove(&change.price);
-        } else {
-            levels.insert(change.price, change.qty);
-        }
+        debug_assert_eq!(set, Ok(()), "its sides have no limit");
         self.update_id = change.update_id;
     }
 }
