@@ -147,20 +147,27 @@ pub fn decode(message: &[u8], framing: Framing, records: &mut Vec<u8>) -> Result
     if count > EXTENSIONS_MAX {
         return Err(Refusal::Extensions { count });
     }
-    let start = records.len();
-    records.resize(start + (1 + count) * RECORD_SIZE, 0);
-    let (group, _) = records[start..].as_chunks_mut::<RECORD_SIZE>();
-    let Some((first, rest)) = group.split_first_mut() else { return Ok(()) };
     header.extensions = count as u8;
-    first[..HEADER_SIZE].copy_from_slice(header.as_bytes());
-    table::read_message(&message, first);
+    // Each in a place of its own first: a record that is known to be 64 bytes is made without a check.
+    let mut record = begun(&header);
+    table::read_message(&message, &mut record);
+    records.extend_from_slice(&record);
     header.extensions = 0;
-    for (extension, record) in extensions.into_iter().flatten().zip(rest) {
+    for extension in extensions.into_iter().flatten() {
         header.kind = extension.body_type().0;
-        record[..HEADER_SIZE].copy_from_slice(header.as_bytes());
-        table::read_extension(&extension, record);
+        let mut record = begun(&header);
+        table::read_extension(&extension, &mut record);
+        records.extend_from_slice(&record);
     }
     Ok(())
+}
+
+/// A record that has its header, and zeros as a body.
+#[inline(always)]
+fn begun(header: &binary::Header) -> [u8; RECORD_SIZE] {
+    let mut record = [0; RECORD_SIZE];
+    record[..HEADER_SIZE].copy_from_slice(header.as_bytes());
+    record
 }
 
 /// Makes messages, one after the other, in a buffer that grows to the largest and stays.

@@ -151,8 +151,68 @@ fn is_decimal(text: &[u8]) -> bool {
 struct FieldDefinition {
     tag: Tag,
     data_type: DataType,
-    /// The values that it may have, sorted; none: any.
-    values: Vec<Box<[u8]>>,
+    /// The values that it may have; none: any.
+    values: Values,
+}
+
+/// Values of a field.
+#[derive(Clone, Debug, Default)]
+struct Values {
+    /// Sorted.
+    all: Vec<Box<[u8]>>,
+    /// Those of one character, a bit for each: nearly all are.
+    single: [u64; 4],
+}
+
+impl Values {
+    fn of(mut all: Vec<Box<[u8]>>) -> Self {
+        all.sort();
+        let mut single = [0; 4];
+        for value in &all {
+            if let [one] = **value {
+                single[usize::from(one) / 64] |= 1 << (one % 64);
+            }
+        }
+        Self { all, single }
+    }
+
+    fn has(&self, text: &[u8]) -> bool {
+        match text {
+            [one] => self.single[usize::from(*one) / 64] >> (one % 64) & 1 == 1,
+            _ => self.all.binary_search_by(|value| value.as_ref().cmp(text)).is_ok(),
+        }
+    }
+}
+
+/// Where tags stand in a sorted list: those of the standard are looked up, others searched.
+#[derive(Clone, Debug, Default)]
+struct Places(Vec<u32>);
+
+impl Places {
+    /// The tags below this are looked up.
+    const LOOKED_UP: usize = 1_024;
+
+    fn of(tags: impl Iterator<Item = Tag>) -> Self {
+        let mut places = Vec::new();
+        for (at, tag) in (1..).zip(tags) {
+            let Some(low) = Self::low(tag) else { continue };
+            places.resize(places.len().max(low + 1), 0);
+            places[low] = at;
+        }
+        Self(places)
+    }
+
+    fn low(tag: Tag) -> Option<usize> {
+        usize::try_from(tag.0).ok().filter(|tag| *tag < Self::LOOKED_UP)
+    }
+
+    #[inline]
+    fn find(&self, tag: Tag, search: impl FnOnce() -> Option<usize>) -> Option<usize> {
+        match Self::low(tag) {
+            Some(low) => (*self.0.get(low)? as usize).checked_sub(1),
+            None => search(),
+        }
+    }
 }
 
 /// A field of a message, a header, or an entry of a group.
@@ -165,9 +225,14 @@ struct Member {
     group: Option<Group>,
 }
 
-/// The fields of a message, a header, or an entry of a group, sorted by tag.
-#[derive(Clone, Debug, Default)]
-struct Members(Vec<Member>);
+/// The fields of a message, a header, or an entry of a group.
+#[derive(Clone, Debug)]
+struct Members {
+    /// Sorted by tag.
+    all: Vec<Member>,
+    places: Places,
+    required: Marks,
+}
 
 /// The entries of a group.
 #[derive(Clone, Debug)]
@@ -181,24 +246,33 @@ struct Group {
 const MEMBERS_MAX: usize = 1_024;
 
 impl Members {
-    fn sort(&mut self) {
-        self.0.sort_by_key(|member| member.tag);
-        self.0.dedup_by_key(|member| member.tag);
+    fn of(mut all: Vec<Member>) -> Self {
+        all.sort_by_key(|member| member.tag);
+        all.dedup_by_key(|member| member.tag);
+        let mut required = Marks::default();
+        for (at, _) in all.iter().enumerate().filter(|(_, member)| member.required) {
+            required.mark(at);
+        }
+        let places = Places::of(all.iter().map(|member| member.tag));
+        Self { all, places, required }
     }
 
+    #[inline]
     fn position(&self, tag: Tag) -> Option<usize> {
-        self.0.binary_search_by_key(&tag, |member| member.tag).ok()
+        let search = || self.all.binary_search_by_key(&tag, |member| member.tag).ok();
+        self.places.find(tag, search)
     }
 
     fn group(&self, at: usize) -> Option<&Group> {
-        self.0[at].group.as_ref()
+        self.all[at].group.as_ref()
     }
 }
 
-/// Which fields of a message, or of an entry, were there: a bit for each.
-struct Seen([u64; MEMBERS_MAX / 64]);
+/// Some fields of a message, or of an entry: a bit for each.
+#[derive(Clone, Debug, Default)]
+struct Marks([u64; MEMBERS_MAX / 64]);
 
-impl Seen {
+impl Marks {
     /// Marks a field; true if it was marked before.
     fn mark(&mut self, at: usize) -> bool {
         let bit = 1 << (at % 64);
@@ -208,8 +282,11 @@ impl Seen {
         before
     }
 
-    fn has(&self, at: usize) -> bool {
-        self.0[at / 64 % (MEMBERS_MAX / 64)] >> (at % 64) & 1 == 1
+    /// The first that is marked here and not there.
+    fn first_beyond(&self, other: &Self) -> Option<usize> {
+        let words = self.0.iter().zip(other.0).map(|(here, there)| here & !there);
+        let (word, bits) = words.enumerate().find(|(_, bits)| *bits != 0)?;
+        Some(word * 64 + bits.trailing_zeros() as usize)
     }
 }
 
@@ -218,6 +295,7 @@ impl Seen {
 pub struct Dictionary {
     /// Sorted by tag.
     fields: Vec<FieldDefinition>,
+    places: Places,
     header: Members,
     trailer: Members,
     /// Sorted by type.
@@ -238,14 +316,21 @@ impl Dictionary {
         xml::read(text)
     }
 
-    fn sort(&mut self) {
-        self.fields.sort_by_key(|field| field.tag);
-        self.messages.sort_by(|one, other| one.0.cmp(&other.0));
+    fn of(
+        mut fields: Vec<FieldDefinition>,
+        [header, trailer]: [Members; 2],
+        mut messages: Vec<(Box<[u8]>, Members)>,
+    ) -> Self {
+        fields.sort_by_key(|field| field.tag);
+        messages.sort_by(|one, other| one.0.cmp(&other.0));
+        let places = Places::of(fields.iter().map(|field| field.tag));
+        Self { fields, places, header, trailer, messages }
     }
 
+    #[inline]
     fn field(&self, tag: Tag) -> Option<&FieldDefinition> {
-        let at = self.fields.binary_search_by_key(&tag, |field| field.tag).ok()?;
-        Some(&self.fields[at])
+        let search = || self.fields.binary_search_by_key(&tag, |field| field.tag).ok();
+        self.fields.get(self.places.find(tag, search)?)
     }
 
     /// Whether it knows a message of that type.
@@ -298,7 +383,7 @@ impl Dictionary {
         members: &Members,
         fields: &[Field],
     ) -> Result<(), Refusal> {
-        let mut seen = Seen([0; MEMBERS_MAX / 64]);
+        let mut seen = Marks::default();
         let mut first = Ok(());
         let mut rest = fields;
         while let [field, behind @ ..] = rest {
@@ -330,9 +415,8 @@ impl Dictionary {
             }
             first = first.and(result);
         }
-        let is_missing = |(at, member): &(usize, &Member)| member.required && !seen.has(*at);
-        match members.0.iter().enumerate().find(is_missing) {
-            Some((_, member)) => Err(Refusal::of(RejectReason::RequiredTagMissing, member.tag)),
+        match members.required.first_beyond(&seen).and_then(|at| members.all.get(at)) {
+            Some(member) => Err(Refusal::of(RejectReason::RequiredTagMissing, member.tag)),
             None => first,
         }
     }
@@ -348,11 +432,12 @@ impl Dictionary {
             return Err(Refusal::of(RejectReason::IncorrectDataFormat, field.tag));
         }
         let values = &definition.values;
-        let known = |one: &[u8]| values.binary_search_by(|value| value.as_ref().cmp(one)).is_ok();
-        let fits = values.is_empty()
+        let fits = values.all.is_empty()
             || match definition.data_type {
-                DataType::MultipleValues => text.split(|byte| *byte == b' ').all(known),
-                _ => known(text),
+                DataType::MultipleValues => {
+                    text.split(|byte| *byte == b' ').all(|one| values.has(one))
+                }
+                _ => values.has(text),
             };
         if fits { Ok(()) } else { Err(Refusal::of(RejectReason::ValueIncorrect, field.tag)) }
     }
@@ -403,7 +488,7 @@ fn extent(group: &Group, fields: &[Field]) -> usize {
 /// How many of the first fields are one entry: up to the field that entries begin with, or to one
 /// that the entry has already.
 fn entry_length(group: &Group, fields: &[Field]) -> usize {
-    let mut seen = Seen([0; MEMBERS_MAX / 64]);
+    let mut seen = Marks::default();
     let mut at = 0;
     while let Some(field) = fields.get(at) {
         let Some(found) = group.members.position(field.tag) else { break };

@@ -8,7 +8,7 @@
 //! volume 1. Of each message the fields are listed that an order or a quote of a spot venue can have
 //! a use for, and those that other engines send along.
 
-use super::{DataType, Dictionary, FieldDefinition, Group, Member, Members};
+use super::{DataType, Dictionary, FieldDefinition, Group, Member, Members, Values};
 use crate::fix::tag::Tag;
 
 use DataType::{
@@ -199,12 +199,12 @@ fn block(name: &str) -> &'static str {
 
 /// Reads members up to the end, or to the bracket that closes the group they are in.
 fn members(text: &mut &str) -> Members {
-    let mut members = Members::default();
+    let mut members = Vec::new();
     loop {
         *text = text.trim_start();
         if let Some(rest) = text.strip_prefix('{') {
             let (name, rest) = rest.split_once('}').unwrap_or((rest, ""));
-            members.0.extend(self::members(&mut block(name)).0);
+            members.extend(self::members(&mut block(name)).all);
             *text = rest;
             continue;
         }
@@ -219,34 +219,27 @@ fn members(text: &mut &str) -> Members {
             *text = text.trim_start().strip_prefix(')').unwrap_or(text);
             Group { first, members }
         });
-        members.0.push(Member { tag: Tag(tag), required, group });
+        members.push(Member { tag: Tag(tag), required, group });
     }
-    members.sort();
-    members
+    Members::of(members)
 }
 
 pub(super) fn fix44() -> Dictionary {
-    let mut dictionary = Dictionary {
-        fields: Vec::new(),
-        header: members(&mut { HEADER }),
-        trailer: members(&mut { TRAILER }),
-        messages: Vec::new(),
-    };
+    let mut fields = Vec::new();
     for (tags, data_type, values) in FIELDS {
-        let mut values: Vec<Box<[u8]>> =
-            values.split_whitespace().map(|value| value.as_bytes().into()).collect();
-        values.sort();
-        dictionary.fields.extend(tags.iter().map(|tag| FieldDefinition {
+        let values = values.split_whitespace().map(|value| value.as_bytes().into());
+        let values = Values::of(values.collect());
+        fields.extend(tags.iter().map(|tag| FieldDefinition {
             tag: Tag(*tag),
             data_type: *data_type,
             values: values.clone(),
         }));
     }
-    for (name, text) in MESSAGES {
-        dictionary.messages.push((name.as_bytes().into(), members(&mut { *text })));
-    }
-    dictionary.sort();
-    dictionary
+    let message = |(name, text): &(&str, &str)| -> (Box<[u8]>, Members) {
+        (name.as_bytes().into(), members(&mut { *text }))
+    };
+    let messages = MESSAGES.iter().map(message).collect();
+    Dictionary::of(fields, [members(&mut { HEADER }), members(&mut { TRAILER })], messages)
 }
 
 #[cfg(test)]
@@ -254,7 +247,7 @@ mod tests {
     use super::*;
 
     fn visit(members: &Members, seen: &mut dyn FnMut(Tag)) {
-        for Member { tag, group, .. } in &members.0 {
+        for Member { tag, group, .. } in &members.all {
             seen(*tag);
             if let Some(group) = group {
                 assert!(group.members.position(group.first).is_some(), "{tag}: {}", group.first);

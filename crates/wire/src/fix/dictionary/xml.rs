@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use roxmltree::{Document, Node};
 use thiserror::Error;
 
-use super::{DataType, Dictionary, FieldDefinition, Group, MEMBERS_MAX, Member, Members};
+use super::{DataType, Dictionary, FieldDefinition, Group, MEMBERS_MAX, Member, Members, Values};
 use crate::fix::tag::{self, Tag};
 
 /// How deep components and groups may lie in each other: one that holds itself has no end.
@@ -77,18 +77,16 @@ pub(super) fn read(text: &str) -> Result<Dictionary, XmlError> {
     }
     let header = names.members(child(root, "header")?, 0)?;
     let trailer = names.members(child(root, "trailer")?, 0)?;
-    let mut dictionary = Dictionary { fields, header, trailer, messages };
-    dictionary.sort();
-    Ok(dictionary)
+    Ok(Dictionary::of(fields, [header, trailer], messages))
 }
 
 fn definition(node: Node1<'_>) -> Result<FieldDefinition, XmlError> {
     let number = attribute(node, "number")?;
     let number = number.parse().map_err(|_| error(node, format!("{number} is no tag")))?;
-    let mut values: Vec<Box<[u8]>> = below(node, "value")
+    let values = below(node, "value")
         .map(|value| attribute(value, "enum").map(|text| text.as_bytes().into()))
         .collect::<Result<_, _>>()?;
-    values.sort();
+    let values = Values::of(values);
     let data_type = match attribute(node, "type")? {
         "MULTIPLEVALUESTRING" | "MULTIPLESTRINGVALUE" | "MULTIPLECHARVALUE" => {
             DataType::MultipleValues
@@ -121,10 +119,10 @@ impl<'a> Names<'a> {
     }
 
     fn members(&self, node: Node1<'a>, depth: usize) -> Result<Members, XmlError> {
-        let mut members = Members::default();
+        let mut members = Vec::new();
         self.add(node, true, depth, &mut members)?;
-        members.sort();
-        if members.0.len() > MEMBERS_MAX {
+        let members = Members::of(members);
+        if members.all.len() > MEMBERS_MAX {
             return Err(error(node, format!("more than {MEMBERS_MAX} fields")));
         }
         Ok(members)
@@ -136,7 +134,7 @@ impl<'a> Names<'a> {
         node: Node1<'a>,
         whole: bool,
         depth: usize,
-        members: &mut Members,
+        members: &mut Vec<Member>,
     ) -> Result<(), XmlError> {
         if depth > DEPTH_MAX {
             return Err(error(node, "components and groups lie too deep in each other"));
@@ -148,14 +146,14 @@ impl<'a> Names<'a> {
                     let tag = self.tag(part)?;
                     // Those frame the message, and are none of its fields here.
                     if ![tag::BEGIN_STRING, tag::BODY_LENGTH, tag::CHECK_SUM].contains(&tag) {
-                        members.0.push(Member { tag, required, group: None });
+                        members.push(Member { tag, required, group: None });
                     }
                 }
                 "group" => {
                     let inside = self.members(part, depth + 1)?;
                     let first = self.first(part, depth)?;
                     let group = Some(Group { first, members: inside });
-                    members.0.push(Member { tag: self.tag(part)?, required, group });
+                    members.push(Member { tag: self.tag(part)?, required, group });
                 }
                 "component" => {
                     let name = attribute(part, "name")?;
@@ -208,13 +206,13 @@ mod tests {
     #[test]
     fn components_and_groups_become_members() {
         let dictionary = read(GOOD).unwrap();
-        assert_eq!(dictionary.trailer.0.len(), 0);
+        assert_eq!(dictionary.trailer.all.len(), 0);
         let members = dictionary.message(b"M").unwrap();
         let listed = |member: &Member| (member.tag.0, member.required, member.group.is_some());
-        let listed: Vec<_> = members.0.iter().map(listed).collect();
+        let listed: Vec<_> = members.all.iter().map(listed).collect();
         assert_eq!(listed, [(54, false, false), (73, false, true)]);
         let group = members.group(1).unwrap();
-        assert_eq!((group.first, group.members.0[0].required), (Tag(6000), true));
+        assert_eq!((group.first, group.members.all[0].required), (Tag(6000), true));
     }
 
     #[test]
