@@ -39,6 +39,8 @@ pub struct Cursor<D: Directory> {
     next_sequence: u64,
     last_sequence: u64,
     start: Start,
+    /// Somebody writes it: what is behind the last entry is not worth reading.
+    is_following: bool,
     failed: Option<Damage>,
 }
 
@@ -92,6 +94,10 @@ impl<D: Directory> Cursor<D> {
             return Ok(());
         }
         self.last_sequence = last_sequence;
+        if !self.is_following {
+            self.is_following = true;
+            self.file.iter().for_each(D::File::without_read_ahead);
+        }
         // What was read ahead may have been written since.
         self.offset -= (self.to - self.from) as u64;
         (self.from, self.to) = (0, 0);
@@ -149,6 +155,7 @@ impl<D: Directory> Cursor<D> {
             next_sequence: last_sequence + 1,
             last_sequence,
             start,
+            is_following: false,
             failed: None,
         };
         if let Some(header) = cursor.segments.get(at).copied() {
@@ -180,6 +187,9 @@ impl<D: Directory> Cursor<D> {
     fn open(&mut self, header: &SegmentHeader, entry: Option<IndexEntry>) -> Result<(), ReadError> {
         let name = segment_name(header.ordinal);
         let file = self.directory.open(&name).map_err(ReadError::system(format!("open {name}")))?;
+        if self.is_following {
+            file.without_read_ahead();
+        }
         self.file = Some(file);
         (self.from, self.to) = (0, 0);
         self.offset = entry.map_or(u64::from(header.block_size), |entry| entry.offset);

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, flock};
+use rustix::fs::{Advice, FallocateFlags, FlockOperation, OFlags, fadvise, fallocate, flock};
 
 use crate::snapshot::Mapping;
 use crate::storage::{Completion, Directory, Storage, StorageFile, Write};
@@ -80,6 +80,11 @@ impl StorageFile for PlainFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.0.plain.write_all_at(bytes, offset)
+    }
+
+    fn without_read_ahead(&self) {
+        // A hint: without it everything is as it was.
+        let _refused = fadvise(&self.0.plain, 0, None, Advice::Random);
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -44,6 +44,9 @@ struct SnapshotHeader {
 const HEADER_SIZE: usize = size_of::<SnapshotHeader>();
 const _: () = assert!(HEADER_SIZE == 64);
 
+/// Bytes of a state that go to the disk at once: entries of the log that are written meanwhile wait for no more.
+const PIECE: usize = 1 << 20;
+
 /// Bytes of a file: mapped where the system can, else in memory.
 #[derive(Debug)]
 pub enum Mapping {
@@ -194,7 +197,10 @@ pub fn put(
     let publish = || {
         let file = directory.create(draft, (HEADER_SIZE + state.len()) as u64)?;
         file.write_at(header.as_bytes(), 0)?;
-        file.write_at(state, HEADER_SIZE as u64)?;
+        for (at, piece) in state.chunks(PIECE).enumerate() {
+            file.write_at(piece, (HEADER_SIZE + at * PIECE) as u64)?;
+            file.sync()?;
+        }
         file.sync()?;
         directory.rename(draft, &name)?;
         directory.sync_names()

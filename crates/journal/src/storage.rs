@@ -20,6 +20,10 @@ pub trait StorageFile: Clone {
     /// The system's.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
+    /// Has reads bring in what is asked for and nothing behind it: for who reads what was just written, and
+    /// has nothing to gain from what is not written yet. A hint.
+    fn without_read_ahead(&self) {}
+
     /// Makes what was written durable.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 //!   tiercel-core       Core::poll, Core::idle         pinned if asked for
 //!                      and fused stages
 //!   a stage's name     Stage::receive, deliver, wait  pinned if asked for
-//!   tiercel-follower   Follower::poll, each 10 ms     snapshots, off the hot path
+//!   tiercel-follower   Follower::poll, each 50 ms     snapshots, off the hot path
 //! ```
 
 use std::io;
@@ -41,8 +41,8 @@ const YIELDS_FOR_LOG: u32 = 1_000;
 const LOOKS_FOR_LOG: u32 = 20;
 /// The longest sleep: the clock is compared with the system's after it.
 const SLEEP: Duration = Duration::from_secs(1);
-/// Between two looks of the follower that found nothing.
-const FOLLOWER_NAP: Duration = Duration::from_millis(10);
+/// Between two looks of the follower that has all it knows of.
+const FOLLOWER_NAP: Duration = Duration::from_millis(50);
 
 /// How stages are mapped to threads.
 #[derive(Clone, Debug, Default)]
@@ -470,10 +470,12 @@ fn follow<D: Directory>(
         if let Some(taken) = follower.last_snapshot() {
             status.snapshot_was_taken(taken);
         }
-        if done == 0 {
-            if over {
-                return Ok(follower);
-            }
+        if done == 0 && over {
+            return Ok(follower);
+        }
+        if follower.is_abreast() {
+            // What is written meanwhile is read at once: a read is a request of the disk, which has the log's
+            // writes to do, and takes more than what came behind it.
             std::thread::sleep(FOLLOWER_NAP);
         } else {
             // Nobody waits for a snapshot. Where cores are few, one that orders wait for may wait for this:

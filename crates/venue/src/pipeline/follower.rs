@@ -10,8 +10,8 @@ use crate::store::{StoreError, catch_up};
 
 use super::status::{FollowerAsk, FollowerReport, SnapshotTaken};
 
-/// Commands of one turn: some 100 us.
-const TURN: u64 = 256;
+/// Commands of one turn: some 500 us.
+const TURN: u64 = 1_024;
 
 /// When a snapshot is taken: whichever comes first. There is none without a new command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct SnapshotPolicy {
 
 impl Default for SnapshotPolicy {
     fn default() -> Self {
-        Self { commands: 1_000_000, interval_ns: 600_000_000_000 }
+        Self { commands: 4_000_000, interval_ns: 600_000_000_000 }
     }
 }
 
@@ -32,6 +32,8 @@ impl Default for SnapshotPolicy {
 pub struct Follower<D: Directory> {
     replica: Replica,
     cursor: Cursor<D>,
+    /// The command up to which the cursor reads.
+    reaches: u64,
     directory: D,
     shard: u16,
     kept: usize,
@@ -52,6 +54,7 @@ impl<D: Directory> Follower<D> {
         snapshot: u64,
     ) -> Self {
         Self {
+            reaches: replica.sequence(),
             replica,
             cursor,
             directory,
@@ -71,7 +74,11 @@ impl<D: Directory> Follower<D> {
     /// [`StoreError`]: the log could not be read back, or a snapshot not be written. The venue may go
     /// on without.
     pub fn poll(&mut self, durable: u64, now: Timestamp) -> Result<u64, StoreError> {
-        self.cursor.extend(durable)?;
+        // What is read anew is not only what was written since: it goes on once it has all of that.
+        if self.is_abreast() {
+            self.cursor.extend(durable)?;
+            self.reaches = durable;
+        }
         let applied = catch_up(&mut self.replica, &mut self.cursor, TURN)?;
         let since = *self.taken.1.get_or_insert(now);
         let commands = self.replica.sequence() - self.taken.0;
@@ -82,6 +89,11 @@ impl<D: Directory> Follower<D> {
         }
         self.snapshot(now)?;
         Ok(applied + 1)
+    }
+
+    /// Whether it has applied all that it was told of.
+    pub fn is_abreast(&self) -> bool {
+        self.replica.sequence() >= self.reaches
     }
 
     /// Takes a snapshot now, if there is none of this command.
