@@ -42,6 +42,25 @@ impl<L: Ledger> Engine<L> {
         }
     }
 
+    /// Loads where the order is looked for that a command names as its client does, or where a new one's name
+    /// will lie: of a command that comes after some others, as few as a memory access takes. It changes
+    /// nothing. Worth it where [`prefetch`](Self::prefetch) is not: a client's names are told only there.
+    #[inline]
+    pub fn prefetch_client_id(&self, command: &Command) {
+        let (account, id) = match command {
+            Command::NewOrder(new) => {
+                prefetch_line(self.ids.home(self.hash_id(new.order_id)));
+                (new.account, &new.client_order_id)
+            }
+            Command::CancelOrder(cancel) => (cancel.account, &cancel.client_order_id),
+            Command::AmendOrder(amend) => (amend.account, &amend.client_order_id),
+            _ => return,
+        };
+        if L::ENABLED && !id.is_empty() {
+            prefetch_line(self.client_ids.home(self.hash_client_id(account, id)));
+        }
+    }
+
     /// Loads the order that a command names, as the entry at the home of its id tells it: right
     /// nearly always.
     #[inline(always)]

@@ -161,6 +161,7 @@ impl<L: EventLog> Core<L> {
         stage.now = now;
         let mut work = stage.drive_log()?;
         let taken = to_append.poll_max(TURN, |entry, _, _| {
+            stage.engine.prefetch_client_id(&entry.command);
             stage.append(entry.origin, &entry.command, now);
         });
         // All gateways are gone: nothing was there, and nothing will be.
