@@ -22,6 +22,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use tiercel_net::Tuning;
 use tiercel_sim::flow::{CENTRAL_PRICE_TICKS, Op, mixed};
 use tiercel_types::command::{AmendOrder, CancelOrder, Command, MassCancel, NewOrder};
@@ -133,6 +135,15 @@ impl Polled {
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Lets others have the core until there is something to read.
+    fn sleep_until_readable(&self) -> Result<(), BenchError> {
+        let mut waits_for = [PollFd::new(&self.stream, PollFlags::IN)];
+        match poll(&mut waits_for, None) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(std::io::Error::from(error).into()),
         }
     }
 
@@ -474,7 +485,7 @@ impl Rate {
             let Client { wire, answers, .. } = client;
             if !wire.fill()? {
                 // The venue's other threads have this core when there is nothing to do.
-                std::thread::yield_now();
+                wire.sleep_until_readable()?;
                 continue;
             }
             let now = clock::stop();

@@ -113,9 +113,10 @@ impl Client {
         self.ask(&cancel, b"r").map(drop)
     }
 
-    /// Sends a message and waits for the next of that type; its length.
-    fn ask(&mut self, message: &[u8], kind: &[u8]) -> Result<usize, BenchError> {
+    /// Sends a message and waits for the next of that type; its length, and when its last byte was read.
+    fn ask(&mut self, message: &[u8], kind: &[u8]) -> Result<(usize, u64), BenchError> {
         self.stream.write_all(message)?;
+        let mut read_at = 0;
         loop {
             while let Frame::Whole { length, .. } = frame(&self.buffer[..self.filled]) {
                 let answer = decode(&mut self.decoder, &self.buffer[..length]);
@@ -128,7 +129,7 @@ impl Client {
                 self.buffer.copy_within(length..self.filled, 0);
                 self.filled -= length;
                 if is_it {
-                    return Ok(length);
+                    return Ok((length, read_at));
                 }
                 if kind != b"r" {
                     return Err(wrong(&format!("the venue answered something else: {text}")));
@@ -136,7 +137,10 @@ impl Client {
             }
             match self.stream.read(&mut self.buffer[self.filled..]) {
                 Ok(0) => return Err(wrong(&"the venue closed the connection")),
-                Ok(count) => self.filled += count,
+                Ok(count) => {
+                    read_at = clock::stop();
+                    self.filled += count;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => std::hint::spin_loop(),
                 Err(error) => return Err(error.into()),
             }
@@ -161,8 +165,8 @@ impl Subject for RoundTrip {
         for number in 0..WARM_UP + ROUND_TRIPS {
             let order = client.order(number);
             let from = clock::start();
-            let report = client.ask(&order, b"8")?;
-            let time_ns = clock.between_ns(clock::stop() - from) as f32;
+            let (report, read_at) = client.ask(&order, b"8")?;
+            let time_ns = clock.between_ns(read_at - from) as f32;
             if number >= WARM_UP {
                 times.push(time_ns);
             }
