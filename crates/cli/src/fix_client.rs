@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use tiercel_net::fix::store::{FileStore, SessionStore};
 use tiercel_net::fix::{Backoff, Initiator, Outbox, Responder};
+use tiercel_net::session_store::{FileStore, SessionStore};
 use tiercel_net::tls::ClientTls;
 use tiercel_types::Timestamp;
 use tiercel_venue::secret;

@@ -15,7 +15,6 @@
 
 mod initiator;
 mod link;
-pub mod store;
 
 pub use initiator::{Backoff, Initiator};
 pub use link::{Link, Outbox, Responder};

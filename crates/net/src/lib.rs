@@ -11,6 +11,7 @@
 //! connections and moves their bytes; it owns no thread, and everything it keeps is bounded:
 //! [`Limits`]. [`Busy`] looks at its sockets again and again; [`Uring`] leaves its receives in the kernel.
 //! [`fix`] has FIX sessions over sockets: who connects to a venue, and who is connected to in tests.
+//! [`session_store`] is what sessions remember on a disk, those of OUCH too.
 //! [`tls`] is TLS between such bytes and their messages, at either end.
 //!
 //! With the feature `xdp`, `XdpReceiver` takes the datagrams of one port past the network stack.
@@ -24,6 +25,7 @@ mod connection;
 pub mod fix;
 mod places;
 mod reactor;
+pub mod session_store;
 pub mod tls;
 mod tuning;
 mod udp;

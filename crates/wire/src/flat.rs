@@ -148,26 +148,23 @@ pub fn decode(message: &[u8], framing: Framing, records: &mut Vec<u8>) -> Result
         return Err(Refusal::Extensions { count });
     }
     header.extensions = count as u8;
-    // Each in a place of its own first: a record that is known to be 64 bytes is made without a check.
-    let mut record = begun(&header);
-    table::read_message(&message, &mut record);
-    records.extend_from_slice(&record);
+    table::read_message(&message, begin(records, &header));
     header.extensions = 0;
     for extension in extensions.into_iter().flatten() {
         header.kind = extension.body_type().0;
-        let mut record = begun(&header);
-        table::read_extension(&extension, &mut record);
-        records.extend_from_slice(&record);
+        table::read_extension(&extension, begin(records, &header));
     }
     Ok(())
 }
 
-/// A record that has its header, and zeros as a body.
+/// A record behind the others that has its header, and zeros as a body.
 #[inline(always)]
-fn begun(header: &binary::Header) -> [u8; RECORD_SIZE] {
-    let mut record = [0; RECORD_SIZE];
-    record[..HEADER_SIZE].copy_from_slice(header.as_bytes());
-    record
+fn begin<'r>(records: &'r mut Vec<u8>, header: &binary::Header) -> &'r mut [u8; RECORD_SIZE] {
+    let at = records.len();
+    records.extend_from_slice(&[0; RECORD_SIZE]);
+    records[at..at + HEADER_SIZE].copy_from_slice(header.as_bytes());
+    let (records, _) = records[at..].as_chunks_mut();
+    &mut records[0]
 }
 
 /// Makes messages, one after the other, in a buffer that grows to the largest and stays.

@@ -259,13 +259,24 @@ impl Client {
         Ok(())
     }
 
+    /// Cancels what rests, and reads all that is told of it.
     fn cancel_all(&mut self) -> Result<(), BenchError> {
         let account = self.answers.account;
         let (instrument, sides) = (BTCUSDT, SideScope::Both);
         let cancel = MassCancel { account, instrument, sides, reserved: [0; 7] };
         let mut record = record_of(&cancel.into())?;
         self.number(&mut record);
-        self.ask(&record)
+        self.wire.send(&record)?;
+        let Self { wire, answers, .. } = self;
+        let mut is_done = false;
+        while !is_done {
+            wire.fill()?;
+            wire.records(|record| {
+                is_done |= record[0] == MassCancelDone::KIND as u8;
+                answers.look(record).map(drop)
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -70,7 +70,7 @@ impl Venue {
         let text = format!(
             "[store]\npath = \"{}\"\ndurability = \"{durability}\"\n[http]\naddress = \"127.0.0.1:0\"\n\
              [{gateway}]\naddress = \"127.0.0.1:0\"\nthread = \"core\"\n\
-             [threads]\nwait = \"{wait}\"\ncore_cpu = {cpu}\npatience_us = 5000\n\
+             [threads]\nwait = \"{wait}\"\ncore_cpu = {cpu}\npatience_us = 20000\n\
              [limits]\norders_10s = 1000000000\norders_1d = 1000000000\n[log]\nlevels = \"warn\"\n",
             path.join("store").display()
         );

@@ -18,7 +18,6 @@ use tiercel_wire::fix::session::{
 };
 use tiercel_wire::fix::{Encoder, Message, tag};
 
-use super::store::SessionStore;
 use super::{Asked, Desk, FixOptions, Identity, Moment, Next, Outgoing, Refused, Reports};
 use crate::accounts::{Key, Keys};
 use crate::binance::answer::NANOS_PER_MILLI;
@@ -28,6 +27,7 @@ use crate::models::Models;
 use crate::open_orders::{self, OpenOrderRules, OpenOrders};
 use crate::pipeline::{Delivery, Submission, Submitter};
 use crate::secret::is_same;
+use tiercel_net::session_store::SessionStore;
 
 /// What a first message is answered with.
 pub enum Met {

@@ -34,7 +34,6 @@ pub use order::Draft;
 pub use refusal::Refused;
 pub use report::Report;
 pub use reports::{Reports, Told};
-pub use tiercel_net::fix::store;
 
 use tiercel_wire::fix::Encoder;
 

@@ -14,9 +14,9 @@ use tracing::error;
 use super::connections::Hearing;
 use crate::accounts::{Key, Keys};
 use crate::binance::signature::Verifier;
-use crate::fix::store::{FileStore, SessionStore};
 use crate::ouch::{Answer, OuchIdentity, SessionNumber, User};
 use crate::secret::is_same;
+use tiercel_net::session_store::{FileStore, SessionStore};
 
 /// What sessions are to the engine: their numbers begin here, apart from other gateways'.
 pub(super) const SESSION_BASE: u32 = 0x4F55_0001;

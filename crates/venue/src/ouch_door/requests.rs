@@ -16,8 +16,8 @@ use tiercel_types::{Command, EventHeader, Timestamp};
 use tiercel_wire::itch::Text;
 use tiercel_wire::store::{MemoryStore, Store};
 
-use crate::fix::store::{FileStore, SessionStore};
 use crate::ouch::{Asked, SessionNumber, User};
+use tiercel_net::session_store::{FileStore, SessionStore};
 
 /// Bytes of a note in front of its command.
 const HEAD: usize = 6 + 1 + 4 + 4 + 8;

@@ -95,7 +95,7 @@ pub(crate) struct Outbox {
 }
 
 /// How many events wait for a patient reader, at most.
-const PATIENCE_EVENTS: u64 = 1_024;
+const PATIENCE_EVENTS: u64 = 8_192;
 
 /// Why an event was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

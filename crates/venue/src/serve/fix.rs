@@ -33,12 +33,12 @@ use tracing::{debug, error, info, warn};
 use super::metrics::DoorMetrics;
 use super::shares::Shares;
 use super::tls::Tls;
-use crate::fix::store::{FileStore, SessionStore};
 use crate::fix::{FixOptions, Lines, Met};
 use crate::models::Models;
 use crate::pipeline::{Delivery, Handle};
 use crate::stage::{Context, Door, Sessions, Sockets, Stage, StagePlan, StageThread};
 use metrics::FixMetrics;
+use tiercel_net::session_store::{FileStore, SessionStore};
 
 /// FIX, as a venue speaks it.
 pub struct Fix {
