@@ -215,6 +215,30 @@ fn logins_are_rejected_with_their_reason() {
 }
 
 #[test]
+fn a_connection_that_does_not_log_on_is_ended() {
+    let mut pair = Pair::new(1);
+    pair.server.connected(pair.now);
+    pair.pass(29_999);
+    assert!(!pair.server.wants_close());
+    pair.pass(1);
+    assert!(pair.server.wants_close());
+}
+
+#[test]
+fn a_login_is_accepted_in_thirty_bytes_or_not_at_all() {
+    for (number, is_on) in
+        [("1".repeat(19), false), ("1".repeat(20), true), ("1".repeat(21), false)]
+    {
+        let mut pair = Pair::new(1);
+        pair.client.connected(pair.now);
+        let mut bytes = Vec::new();
+        assert!(put(&mut bytes, Kind::LoginAccepted, format!("     DAY-1{number}").as_bytes()));
+        pair.client.received(pair.now, &bytes, &mut pair.of_client);
+        assert_eq!((pair.client.is_logged_on(), pair.client.wants_close()), (is_on, !is_on));
+    }
+}
+
+#[test]
 fn both_sides_beat_and_notice_silence() {
     let mut pair = Pair::new(1);
     pair.connect();
@@ -270,6 +294,25 @@ fn a_client_that_reads_nothing_costs_no_more_than_its_bound() {
         pair.pass(1);
     }
     assert_eq!(pair.of_client.numbers.len(), 60_000);
+}
+
+/// Nothing can stand for a message that is not kept any more.
+#[test]
+fn who_falls_behind_what_is_kept_is_cut_off() {
+    let mut pair = Pair::new(1);
+    pair.store = MemoryStore::with_room(Timestamp(0), 16, 4_096);
+    pair.connect();
+    pair.carry(usize::MAX);
+    pair.publish(100);
+    pair.carry(usize::MAX);
+    assert!(pair.server.wants_close());
+    assert!(pair.of_client.numbers.is_empty());
+    // It goes on with the oldest that is there.
+    pair.disconnect();
+    pair.connect();
+    pair.carry(usize::MAX);
+    assert_eq!(pair.of_client.first, Some(85));
+    assert_eq!(pair.of_client.numbers, (85..=100).collect::<Vec<_>>());
 }
 
 /// Whatever is lost with connections, each message comes once, in order.
