@@ -185,3 +185,51 @@ fn what_nobody_sends_again_is_told_as_lost() {
     assert_eq!(requests, [0, 10, 30, 70, 150, 310, 630, 1_270]);
     assert_eq!((seen.numbers, seen.lost), (vec![3, 4, 7, 8], vec![(5, 7)]));
 }
+
+#[test]
+fn an_answer_is_of_its_session_and_no_longer_than_allowed() {
+    let mut packer = Packer::new(SESSION, 1, 1_000);
+    let mut store = MemoryStore::new(Timestamp(0));
+    for number in 1..=9 {
+        publish(&mut packer, &mut store, number, |_| {});
+    }
+    let mut scratch = Vec::new();
+    let mut answers = |session, mtu| {
+        let request = Request { session, sequence: 2, count: 8 };
+        let mut packets: Vec<Vec<u8>> = Vec::new();
+        answer(&request, SESSION, mtu, &mut store, &mut scratch, |p| packets.push(p.into()));
+        packets
+    };
+    assert!(answers(*b"0000000041", 1_000).is_empty());
+    let whole = answers(SESSION, 1_000)[0].len();
+    for mtu in HEADER_SIZE..=whole {
+        for packet in answers(SESSION, mtu) {
+            let packed = Packet::decode(&packet).unwrap();
+            assert!(packet.len() <= mtu && packed.sequence == 2, "{mtu}");
+            let is_full = packet.len() + 2 + message(packed.next()).len() > mtu;
+            assert!(is_full || packed.next() == 10, "{mtu}");
+        }
+    }
+}
+
+/// What comes early is kept up to a bound; what is beyond it is asked for in its turn.
+#[test]
+fn so_many_early_packets_are_kept_and_no_more() {
+    let mut packets: Vec<Vec<u8>> = Vec::new();
+    let mut packer = Packer::new(SESSION, 1, 80);
+    let mut store = MemoryStore::new(Timestamp(0));
+    for number in 1..=2_000 {
+        publish(&mut packer, &mut store, number, |packet| packets.push(packet.into()));
+        packer.flush(|packet| packets.push(packet.into()));
+    }
+    let mut receiver = Receiver::new(Some(SESSION), 1);
+    let mut seen = Seen::default();
+    for packet in &packets[1..] {
+        receiver.received(packet, |delivery| seen.take(delivery)).unwrap();
+    }
+    assert!(seen.numbers.is_empty());
+    receiver.received(&packets[0], |delivery| seen.take(delivery)).unwrap();
+    assert_eq!(seen.numbers, (1..=1_025).collect::<Vec<_>>());
+    let request = receiver.poll(Timestamp(1), |delivery| seen.take(delivery)).unwrap();
+    assert_eq!((request.sequence, request.count), (1_026, 975));
+}
