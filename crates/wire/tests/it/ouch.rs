@@ -223,6 +223,13 @@ fn every_option_has_its_size_and_comes_once() {
         again(&bytes, true),
         refused(OptionError::Length { expected: 9, found: 1 }).map(|()| unreachable!())
     );
+    let behind = bytes.len() - 2;
+    bytes[behind - 1] = 0;
+    bytes[behind] = 0;
+    assert_eq!(
+        again(&bytes, true),
+        refused(OptionError::Length { expected: 0, found: 1 }).map(|()| unreachable!())
+    );
     let offset = OptionValue::new(OptionTag::PegOffset, &[0xFF, 0xFF, 0xFF, 0x9C]).unwrap();
     assert_eq!(offset.to_string(), "peg_offset=-0.0100");
 }
