@@ -7,8 +7,8 @@ use tiercel_wire::binary::session::{
     Application, Credentials, Gate, LoginRequest, Role, Session, Signature,
 };
 use tiercel_wire::binary::{
-    Body, CancelOrder, Cancelled, ClientId, Fault, Group, LoginAccepted, LoginRefusal,
-    LogoutReason, MassCancel, RECORD_SIZE, Request, SignatureScheme, record,
+    Body, CancelOrder, Cancelled, ClientId, Fault, Group, Hello, LoginAccepted, LoginRefusal,
+    LogoutReason, MassCancel, RECORD_SIZE, RESENT, Request, SignatureScheme, record,
 };
 use tiercel_wire::flat::{Framing, Translator};
 use tiercel_wire::store::{MemoryStore, Store};
@@ -440,6 +440,20 @@ fn a_login_is_refused_with_its_reason() {
         assert!(login.is_none() && gate.wants_close());
         assert_eq!(gate.output().len(), RECORD_SIZE);
     }
+    // A version that nobody here speaks.
+    let mut client = Session::new(Role::Initiator(credentials()));
+    client.connected(START, [1; 32]);
+    let mut hello = client.output().clone();
+    let Ok((_, Body::Hello(told))) = Group::front(&hello).unwrap().unwrap().decode() else {
+        panic!("a hello")
+    };
+    let newer = Hello { version_min: 99, version_max: 99, ..told };
+    hello = record(InstrumentId(0), 0, 0, &newer).to_vec();
+    let mut gate = Gate::new(START, [0; 32]);
+    gate.received(START, &hello);
+    let answer = Group::front(gate.output()).unwrap().unwrap().decode().unwrap();
+    let (_, Body::LoginRefused(refused)) = answer else { panic!("{answer:?}") };
+    assert_eq!(refused.reason, LoginRefusal::Version);
 }
 
 #[test]
@@ -486,6 +500,48 @@ fn a_number_used_before_ends_the_session_and_one_too_high_is_asked_about() {
     pair.acceptor.read(pair.now);
     assert!(pair.acceptor.session.wants_close());
     assert!(pair.acceptor.log.seen.is_empty());
+}
+
+#[test]
+fn what_is_sent_again_is_marked_and_passed_over_where_it_was_seen() {
+    let mut pair = Pair::logged_on();
+    pair.disconnect();
+    pair.initiator.say(pair.now);
+    pair.connect();
+    let mut marks = Vec::new();
+    for _ in 0..40 {
+        pair.carry(RECORD_SIZE);
+        let output = pair.initiator.session.output();
+        marks.extend(
+            output.chunks_exact(RECORD_SIZE).filter(|one| one[0] == 0x11).map(|one| one[2]),
+        );
+    }
+    assert!(!marks.is_empty() && marks.iter().all(|flags| *flags == RESENT), "{marks:?}");
+    pair.carry(usize::MAX);
+    // Once more: it was seen.
+    let again = record(InstrumentId(1), 1, RESENT, &cancel(1));
+    pair.acceptor.inbox.extend_from_slice(&again);
+    pair.acceptor.read(pair.now);
+    assert!(pair.is_on());
+    assert_eq!(pair.acceptor.log.seen, [1]);
+    // Without the mark it is another with its number.
+    pair.acceptor.inbox.extend_from_slice(&record(InstrumentId(1), 1, 0, &cancel(1)));
+    pair.acceptor.read(pair.now);
+    assert!(pair.acceptor.session.wants_close());
+}
+
+#[test]
+fn an_answer_is_no_request() {
+    let mut pair = Pair::logged_on();
+    let answer = record(InstrumentId(1), 1, 0, &cancelled(OrderId(1)));
+    pair.acceptor.inbox.extend_from_slice(&answer);
+    pair.acceptor.read(pair.now);
+    assert!(pair.acceptor.session.wants_close());
+    let output = std::mem::take(pair.acceptor.session.output());
+    let (_, Body::Logout(told)) = Group::front(&output).unwrap().unwrap().decode().unwrap() else {
+        panic!("a goodbye")
+    };
+    assert_eq!(told.reason, LogoutReason::Malformed);
 }
 
 fn cancel(order_id: u64) -> CancelOrder {
