@@ -5,7 +5,7 @@ use tiercel_types::Timestamp;
 use tiercel_wire::fix::session::{
     Application, BusinessReject, MemoryStore, Role, Schedule, Session, SessionConfig, Store, Window,
 };
-use tiercel_wire::fix::{Decoder, Frame, Message, frame, tag};
+use tiercel_wire::fix::{Decoder, Encoder, Frame, Message, frame, tag};
 
 use super::link::{Link, break_often};
 
@@ -320,6 +320,60 @@ fn a_session_begins_anew_when_its_hours_do() {
     assert!(pair.is_on());
     assert_eq!(pair.acceptor.store.next_incoming(), 2);
     assert_eq!(pair.initiator.store.next_outgoing(), 2);
+}
+
+#[test]
+fn what_is_sent_again_says_when_it_was_sent_first() {
+    let mut pair = Pair::logged_on(|_| {});
+    pair.miss(1);
+    pair.pass(60);
+    pair.connect();
+    let mut again = String::new();
+    for _ in 0..4 {
+        let Pair { now, initiator, acceptor } = &mut pair;
+        carry_one(initiator, acceptor, usize::MAX);
+        acceptor.read(*now);
+        again += &String::from_utf8_lossy(acceptor.session.output());
+        carry_one(acceptor, initiator, usize::MAX);
+        initiator.read(*now);
+    }
+    let order = again.split("8=FIX").find(|message| message.contains("\x0135=D\x01")).unwrap();
+    assert!(order.contains("\x0143=Y\x01"), "{order}");
+    assert!(order.contains("\x0152=20260719-10:01:00"), "{order}");
+    assert!(order.contains("\x01122=20260719-10:00:00"), "{order}");
+}
+
+#[test]
+fn a_logon_with_a_number_that_was_used_is_none() {
+    let mut pair = Pair::logged_on(|_| {});
+    pair.disconnect();
+    pair.initiator.store = MemoryStore::new(START);
+    pair.connect();
+    pair.carry(usize::MAX);
+    assert!(!pair.acceptor.session.is_logged_on() && pair.acceptor.session.wants_close());
+    assert_eq!(pair.acceptor.log.logons, 1);
+}
+
+/// A message of somebody else, and a copy that was first sent behind itself.
+#[test]
+fn who_a_message_is_of_and_when_it_was_sent_first_have_to_be_right() {
+    let later = Timestamp(START.0 + SECOND_NS);
+    for (sender, original, reason) in [(&b"ELSE"[..], START, "9"), (b"US", later, "10")] {
+        let mut pair = Pair::logged_on(|_| {});
+        let mut encoder = Encoder::new(b"FIX.4.4");
+        encoder.begin(b"0");
+        encoder.unsigned(tag::MSG_SEQ_NUM, 2);
+        encoder.boolean(tag::POSS_DUP_FLAG, true);
+        encoder.text(tag::SENDER_COMP_ID, sender);
+        encoder.time(tag::SENDING_TIME, START);
+        encoder.text(tag::TARGET_COMP_ID, b"THEM");
+        encoder.time(tag::ORIG_SENDING_TIME, original);
+        pair.acceptor.inbox.extend_from_slice(encoder.finish());
+        assert_eq!(pair.acceptor.read(START), ["0"]);
+        let told = String::from_utf8_lossy(pair.acceptor.session.output()).into_owned();
+        assert!(told.contains(&format!("\x01373={reason}\x01")), "{told}");
+        assert!(told.contains("\x0135=5\x01"), "{told}");
+    }
 }
 
 /// Whatever is lost with connections, each message of either side comes once, in order.
