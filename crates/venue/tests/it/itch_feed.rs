@@ -6,15 +6,27 @@ use tiercel_book::l3::{AnomalyKind, BookSet, Capacity};
 use tiercel_matching::{DisplayedOrder, EngineConfig, FullEngine};
 use tiercel_testkit::commands::{Generator, Profile};
 use tiercel_testkit::model::Mode;
+use tiercel_types::auction::AuctionKind;
 use tiercel_types::command::{AddInstrument, UpdateInstrument};
 use tiercel_types::{
-    Command, Event, EventBuffer, EventHeader, InstrumentId, InstrumentSpec, OrderId, Price, Qty,
-    Side, Timestamp,
+    Command, Event, EventBuffer, EventHeader, InstrumentId, InstrumentSpec, InstrumentState,
+    OrderId, Price, Qty, Side, Timestamp,
 };
-use tiercel_venue::itch::{Day, Feed, Sink, Units};
+use tiercel_venue::itch::{Day, Feed, Sink, Units, match_number};
 use tiercel_wire::itch::{Kind, Message};
 
 use crate::it::place::SMALL_ENGINE;
+
+/// What a message tells beside the book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Trade(u64),
+    Broken(u64),
+    Cross(u8),
+    /// To which side.
+    Imbalance(u8),
+    State([u8; 4]),
+}
 
 /// An outside reader: books from messages alone.
 pub(crate) struct Reader {
@@ -25,6 +37,10 @@ pub(crate) struct Reader {
     counts: BTreeMap<Kind, u64>,
     days: Vec<Day>,
     digest: u64,
+    /// Crosses of the day, by instrument.
+    crosses: BTreeMap<u16, u64>,
+    /// What the last event was told as.
+    said: Vec<Said>,
 }
 
 impl Reader {
@@ -36,6 +52,8 @@ impl Reader {
             counts: BTreeMap::new(),
             days: Vec::new(),
             digest: 0,
+            crosses: BTreeMap::new(),
+            said: Vec::new(),
         }
     }
 
@@ -68,6 +86,66 @@ impl Reader {
         Ok(())
     }
 
+    fn hear(&mut self, message: &Message<'_>) {
+        let said = match message {
+            Message::OrderExecuted(executed) => Said::Trade(executed.match_number.get()),
+            Message::Trade(trade) => Said::Trade(trade.match_number.get()),
+            Message::BrokenTrade(broken) => Said::Broken(broken.match_number.get()),
+            Message::NetOrderImbalanceIndicator(told) => {
+                Said::Imbalance(told.imbalance_direction.0)
+            }
+            Message::StockTradingAction(action) => Said::State(*action.reason.padded()),
+            Message::CrossTrade(cross) => {
+                let count = self.crosses.entry(cross.head.stock_locate.get()).or_default();
+                *count += 1;
+                assert_eq!(cross.match_number.get() & ((1 << 47) - 1), *count, "of its day");
+                Said::Cross(cross.cross_type.0)
+            }
+            _ => return,
+        };
+        self.said.push(said);
+    }
+
+    /// Checks what an event was told as, if it was.
+    fn check_said(&mut self, header: &EventHeader, event: &Event) {
+        let said = std::mem::take(&mut self.said);
+        let number = |trade_id| match_number(header.instrument, trade_id);
+        let expected: &[Said] = match event {
+            Event::Trade(trade) => &[Said::Trade(number(trade.trade_id))],
+            Event::TradeBusted(busted) => &[Said::Broken(number(busted.trade_id))],
+            Event::TradeCorrected(told) => {
+                let number = number(told.trade_id);
+                &[Said::Broken(number), Said::Trade(number)]
+            }
+            Event::AuctionEnded(ended) => &[Said::Cross(match ended.auction {
+                AuctionKind::Opening => b'O',
+                AuctionKind::Closing => b'C',
+                AuctionKind::Volatility => b'H',
+                _ => b'I',
+            })],
+            Event::AuctionIndication(told) => {
+                &[Said::Imbalance(match (told.has_price, told.surplus_side) {
+                    (0, _) => b'O',
+                    _ if told.surplus_qty.is_zero() => b'N',
+                    (_, Side::Buy) => b'B',
+                    (_, Side::Sell) => b'S',
+                })]
+            }
+            Event::InstrumentStateChanged(changed) => &[Said::State(match changed.new {
+                InstrumentState::Open => *b"    ",
+                InstrumentState::PreOpen => *b"PREO",
+                InstrumentState::Call => *b"CALL",
+                InstrumentState::Halted => *b"HALT",
+                InstrumentState::Closed => *b"CLOS",
+                InstrumentState::Paused => *b"PAUS",
+            })],
+            _ => return,
+        };
+        // A day that begins tells states first.
+        let said = &said[said.len().saturating_sub(expected.len())..];
+        assert!(said.is_empty() || said == expected, "{event:?}: {said:?}");
+    }
+
     fn count(&self, kind: Kind) -> u64 {
         self.counts.get(&kind).copied().unwrap_or(0)
     }
@@ -84,6 +162,7 @@ impl Sink for Reader {
     fn message(&mut self, bytes: &[u8], order: OrderId) {
         let message = Message::decode(bytes).unwrap();
         *self.counts.entry(message.kind()).or_default() += 1;
+        self.hear(&message);
         self.digest = (self.digest ^ message.digest()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let reference = match message {
             Message::AddOrder(added) => Some(added.order_reference_number.get()),
@@ -159,6 +238,7 @@ impl Beside {
         let Self { engine, events, feed, reader, sequence } = self;
         engine.apply_all(*sequence, time, command, events, |header, event| {
             feed.apply(&header, &event, reader);
+            reader.check_said(&header, &event);
             see(&header, &event);
         });
     }
@@ -217,22 +297,27 @@ fn the_same_log_gives_the_same_messages() {
 
 #[test]
 fn a_new_day_begins_with_a_picture_of_all_that_rests() {
-    let mut generator = Generator::new(Profile::ICEBERG_HEAVY, 5);
-    let mut beside = Beside::new();
-    let day_ns = 86_400_000_000_000;
-    for day in 0..4_u64 {
-        for _ in 0..700 {
-            let step = generator.next_step();
-            let time = Timestamp(step.time.0 + day * day_ns);
-            let command = with_bounds(step.command);
-            beside.apply(time, &command, |header, event| generator.observe(header, event));
-            beside.reader.check(&beside.engine).unwrap();
+    let mut crosses = 0;
+    for profile in [Profile::ICEBERG_HEAVY, Profile::AUCTIONS] {
+        let mut generator = Generator::new(profile, 5);
+        let mut beside = Beside::new();
+        let day_ns = 86_400_000_000_000;
+        for day in 0..4_u64 {
+            for _ in 0..700 {
+                let step = generator.next_step();
+                let time = Timestamp(step.time.0 + day * day_ns);
+                let command = with_bounds(step.command);
+                beside.apply(time, &command, |header, event| generator.observe(header, event));
+                beside.reader.check(&beside.engine).unwrap();
+            }
         }
+        let Beside { reader, .. } = beside;
+        assert_eq!(reader.days.len(), 4);
+        // Six a day, but for the last, which has not ended.
+        assert_eq!(reader.count(Kind::SystemEvent), 3 * 6 + 3);
+        crosses += reader.count(Kind::CrossTrade);
     }
-    let Beside { reader, .. } = beside;
-    assert_eq!(reader.days.len(), 4);
-    // Six a day, but for the last, which has not ended.
-    assert_eq!(reader.count(Kind::SystemEvent), 3 * 6 + 3);
+    assert!(crosses > 3, "{crosses} crosses");
 }
 
 #[test]
