@@ -2,7 +2,9 @@
 //! and what is known from the log alone is what was told.
 
 use tiercel_matching::{EngineConfig, FullEngine};
-use tiercel_types::{AccountId, Command, EventBuffer, Side, Timestamp};
+use tiercel_types::command::AmendOrder;
+use tiercel_types::order::AmendQtyMeaning;
+use tiercel_types::{AccountId, Command, EventBuffer, OrderId, Price, Qty, Side, Timestamp};
 use tiercel_venue::models::{ModelLimits, Models};
 use tiercel_venue::ouch::{Answer, Asked, Desk, Next, User};
 use tiercel_wire::ouch::{CancelOrder, Inbound, ModifyOrder, Options, OuchSide};
@@ -118,4 +120,45 @@ fn a_modification_that_a_trade_overtakes_does_not_make_the_order_grow() {
     rig.apply(&modify.0, Some(&modify.1));
     rig.apply(&cancel.0, Some(&cancel.1));
     assert_eq!(rig.told, ["OrderModified 1 S 2", "OrderCancelled 1 1 U"]);
+}
+
+#[test]
+fn who_asks_for_less_than_before_is_heard_and_for_more_is_not() {
+    let mut rig = Rig::new();
+    let resting = rig.hear(Inbound::EnterOrder(&order(1, OuchSide::Sell, 10, 99_000))).unwrap();
+    rig.apply(&resting.0, None);
+    rig.told.clear();
+    let cancel = |quantity: u32| CancelOrder { user_ref_num: 1.into(), quantity: quantity.into() };
+    let first = rig.hear(Inbound::CancelOrder(&cancel(6))).unwrap();
+    // It is on its way.
+    assert!(rig.hear(Inbound::CancelOrder(&cancel(8))).is_none());
+    assert!(rig.hear(Inbound::CancelOrder(&cancel(6))).is_none());
+    let second = rig.hear(Inbound::CancelOrder(&cancel(5))).unwrap();
+    rig.apply(&first.0, Some(&first.1));
+    rig.apply(&second.0, Some(&second.1));
+    assert_eq!(rig.told, ["OrderCancelled 1 4 U", "OrderCancelled 1 1 U"]);
+}
+
+#[test]
+fn an_order_that_another_interface_gives_a_name_is_gone_from_this_one() {
+    let mut rig = Rig::new();
+    let resting = rig.hear(Inbound::EnterOrder(&order(1, OuchSide::Sell, 10, 99_000))).unwrap();
+    rig.apply(&resting.0, None);
+    let Command::NewOrder(entered) = resting.0 else { panic!("{:?}", resting.0) };
+    let renamed = AmendOrder {
+        order_id: OrderId::NONE,
+        price: Price::ZERO,
+        qty: Qty::from_units(entered.qty.units() / 2),
+        account: AccountId(1),
+        client_order_id: entered.client_order_id,
+        new_client_order_id: "by-another".parse().unwrap(),
+        qty_meaning: AmendQtyMeaning::Total,
+        lose_priority: 0,
+        reserved: [0; 2],
+    };
+    rig.told.clear();
+    rig.apply(&renamed.into(), None);
+    assert_eq!((&rig.told[..], rig.desk.orders()), (&["OrderCancelled 1 10 S".to_owned()][..], 0));
+    let cancel = CancelOrder { user_ref_num: 1.into(), quantity: 0.into() };
+    assert!(rig.hear(Inbound::CancelOrder(&cancel)).is_none());
 }
