@@ -108,7 +108,8 @@ fn soup_packets<W: Write>(
                 continue;
             }
         };
-        let at = offset + soup::HEADER_SIZE;
+        // A message of no bytes has no place but its packet's.
+        let at = if packet.payload.is_empty() { offset } else { offset + soup::HEADER_SIZE };
         match packet.kind {
             soup::Kind::Sequenced | soup::Kind::Unsequenced => {
                 message(lines, at, packet.kind, packet.payload)?;

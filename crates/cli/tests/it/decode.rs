@@ -50,14 +50,23 @@ fn itch_is_read_from_files_from_soup_and_from_mold() {
     ];
     assert_eq!(lines(&ran), expected);
 
+    // Behind a packet of no kind; and where a message should be and is none, its packet's place is told.
+    let ran = decode("itch", &[&b"\0\x01H\0\x03?ab"[..], b"\0\x01S", b"\0\x01S"].concat());
+    let seen = lines(&ran);
+    assert_eq!((ran.code, seen.len()), (Some(3), 4), "{}", ran.stdout);
+    assert!(seen[1].starts_with("3  error: "), "{}", seen[1]);
+    assert_eq!(seen[2..], ["8  error: empty message", "11  error: empty message"]);
+
     let mold =
-        [b"       DAY\0\0\0\0\0\0\0\x05\0\x01", ITCH, b"       DAY\0\0\0\0\0\0\0\x06\0\0"].concat();
+        [b"       DAY\0\0\0\0\0\0\0\x05\0\x02", ITCH, ITCH, b"       DAY\0\0\0\0\0\0\0\x07\0\0"]
+            .concat();
     let ran = decode("itch", &mold);
     assert_eq!(ran.code, Some(0), "{}", ran.stdout);
     let expected = [
-        "0  mold Data session=DAY sequence=5 count=1".to_owned(),
+        "0  mold Data session=DAY sequence=5 count=2".to_owned(),
         format!("20  {delete}"),
-        "41  mold Heartbeat session=DAY sequence=6 count=0".to_owned(),
+        format!("41  {delete}"),
+        "62  mold Heartbeat session=DAY sequence=7 count=0".to_owned(),
     ];
     assert_eq!(lines(&ran), expected);
 }
