@@ -6,14 +6,21 @@ use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use tiercel_types::Timestamp;
+use tiercel_venue::binance::rate_limit::RateLimits;
 use tiercel_venue::fix::Identity;
-use tiercel_venue::serve::Tls;
-use tiercel_wire::fix::session::Store;
+use tiercel_venue::open_orders::{OpenOrderLimits, OpenOrderRules};
+use tiercel_venue::serve::{ServeOptions, Tls};
+use tiercel_wire::fix::session::{MemoryStore, Store};
 
-use super::fix_client::{FixClient, on_each_thread, secure_venue, time_text, venue, venue_by};
+use super::fix_client::{
+    FixClient, administered_venue, limited_venue, on_each_thread, secure_venue, time_text, venue,
+    venue_by,
+};
 use super::http::now_ms;
 use super::metrics::scrape;
 use super::place::Place;
+use super::revoked::revoke;
 use super::shifted::Shift;
 use super::slow::narrow;
 use super::tls::{Authority, files, over};
@@ -22,6 +29,9 @@ on_each_thread!(
     an_order_is_taken_filled_in_parts_replaced_and_cancelled,
     what_cannot_be_is_refused_with_its_reason,
     only_the_session_whose_password_it_is_logs_on_and_once_at_a_time,
+    orders_beyond_an_accounts_limits_are_rejected,
+    who_may_no_longer_is_logged_out_and_not_let_in_again,
+    a_session_that_begins_anew_is_told_nothing_while_it_is_away_and_keeps_no_subscription,
     what_happened_while_a_client_was_away_is_sent_when_it_asks,
     noise_and_logons_without_end_hurt_nobody_else,
     sessions_go_over_tls_and_nothing_else_where_the_venue_has_it,
@@ -141,6 +151,86 @@ fn only_the_session_whose_password_it_is_logs_on_and_once_at_a_time() {
     assert_eq!(one.report(&[]), "0 0 a  0 1");
 }
 
+fn orders_beyond_an_accounts_limits_are_rejected() {
+    let limits = RateLimits { orders_10s: 1_000, orders_1d: 4, ..RateLimits::default() };
+    let open = OpenOrderLimits { orders: Some(2), ..OpenOrderLimits::default() };
+    let open_orders = OpenOrderRules::from([("BTCUSDT".parse().unwrap(), open)]);
+    let options = ServeOptions { limits, open_orders, ..ServeOptions::default() };
+    let (venue, address) = limited_venue(options);
+    let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
+    let mut two = FixClient::new(address, "TWO", &venue.two).logged_on();
+    for name in ["a", "b"] {
+        one.limit(name, 1, "1", "59000");
+        assert_eq!(one.report(&[]), format!("0 0 {name}  0 1"));
+    }
+    one.limit("c", 1, "1", "59000");
+    assert_eq!(one.report(&[103, 58]), "8 8 c  0 0 3 MAX_NUM_ORDERS", "two are open");
+    // Those of another account do not count.
+    two.limit("a", 1, "1", "59000");
+    assert_eq!(two.report(&[]), "0 0 a  0 1");
+    // What was refused was not placed: these are the third and the fourth.
+    for (cancelled, entered) in [("a", "d"), ("b", "e")] {
+        let name = format!("x{cancelled}");
+        one.cancel(&name, cancelled, 1);
+        assert_eq!(one.report(&[]), format!("4 4 {name} {cancelled} 0 0"));
+        one.limit(entered, 1, "1", "59000");
+        assert_eq!(one.report(&[]), format!("0 0 {entered}  0 1"));
+    }
+    one.cancel("xd", "d", 1);
+    assert_eq!(one.report(&[]), "4 4 xd d 0 0");
+    one.limit("f", 1, "1", "59000");
+    let text = "the account has placed as many unfilled orders as it may";
+    assert_eq!(one.report(&[103, 58]), format!("8 8 f  0 0 3 {text}"));
+    // A replace is no new order.
+    one.replace("g", "e", 1, "1", "59001");
+    assert_eq!(one.report(&[]), "5 0 g e 0 1");
+}
+
+fn who_may_no_longer_is_logged_out_and_not_let_in_again() {
+    let (venue, address, office) = administered_venue();
+    let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
+    let mut two = FixClient::new(address, "TWO", &venue.two).logged_on();
+    revoke(&office, &venue.one);
+    assert_eq!(one.next().say(&[35, 58]), "5 the key was taken back");
+    one.send("5", "");
+    assert_eq!(one.try_next(), None);
+    assert_eq!(one.log_on("").get(35), "5");
+    assert_eq!(one.try_next(), None);
+    two.limit("a", 1, "1", "59000");
+    assert_eq!(two.report(&[]), "0 0 a  0 1");
+}
+
+fn a_session_that_begins_anew_is_told_nothing_while_it_is_away_and_keeps_no_subscription() {
+    let (venue, address) = venue(|options| options.sessions[0].reset_on_logon = true);
+    let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
+    let mut two = FixClient::new(address, "TWO", &venue.two).logged_on();
+    one.limit("a", 1, "2", "59000");
+    assert_eq!(one.report(&[]), "0 0 a  0 2");
+    one.send("V", "262=book|263=1|264=0|265=1|267=2|269=0|269=1|146=1|55=BTCUSDT|");
+    assert_eq!(one.next().say(&[35, 262, 268]), "W book 1");
+    one.drop_connection();
+    let until = |name: &str, value: f64| {
+        let from = Instant::now();
+        while (scrape(&venue)[name] - value).abs() > 1e-9 {
+            assert!(from.elapsed() < Duration::from_secs(20), "{name} is not {value}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    until("fix_sessions", 1.0);
+    // Two logons, two answers so far; then the other's own.
+    let sent = scrape(&venue)["fix_messages_sent_total"];
+    two.limit("b", 2, "0.5", "59000");
+    assert_eq!(two.report(&[]), "0 0 b  0 0.5");
+    assert_eq!(two.report(&[]), "F 2 b  0.5 0");
+    until("fix_messages_sent_total", sent + 2.0);
+    one.store = MemoryStore::new(Timestamp(0));
+    assert_eq!(one.log_on("141=Y|").say(&[35, 34, 141]), "A 1 Y");
+    two.limit("c", 2, "1", "60000");
+    assert_eq!(two.report(&[]), "0 0 c  0 1");
+    one.limit("d", 1, "1", "58000");
+    assert_eq!(one.report(&[34]), "0 0 d  0 1 2", "it asks for books anew if it wants them");
+}
+
 fn what_happened_while_a_client_was_away_is_sent_when_it_asks() {
     let (venue, address) = venue(|_| {});
     let mut one = FixClient::new(address, "ONE", &venue.one).logged_on();
@@ -183,6 +273,7 @@ fn noise_and_logons_without_end_hurt_nobody_else() {
     one.limit("a", 1, "1", "59000");
     assert_eq!(one.report(&[]), "0 0 a  0 1");
     let mut rest = Vec::new();
+    silent.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let ended = (&silent).read_to_end(&mut rest);
     assert!(ended.is_ok() && rest.is_empty(), "a silent connection is ended");
     // One that is logged on, and then sends what is no message.

@@ -18,6 +18,7 @@ use tiercel_wire::fix::session::{MemoryStore, Store};
 use tiercel_wire::fix::value::TimeWriter;
 use tiercel_wire::fix::{Decoder, Encoder, Frame, Message, frame, tag};
 
+use super::admin::Office;
 use super::http::{Client, Venue, now_ms};
 use super::shifted::Shift;
 
@@ -58,12 +59,25 @@ pub(super) struct FixClient {
 
 /// A venue that speaks FIX, and where: `ONE` and `TWO` may log on for the two accounts.
 pub(super) fn venue(change: impl FnOnce(&mut FixOptions)) -> (Venue, SocketAddr) {
-    speaking(false, None, &Shift::default(), change)
+    speaking((many_orders(), false), |server| server, &Shift::default(), change)
 }
 
 /// The same, whose sessions' clock can be set forward.
 pub(super) fn venue_by(shift: &Shift) -> (Venue, SocketAddr) {
-    speaking(false, None, shift, |_| {})
+    speaking((many_orders(), false), |server| server, shift, |_| {})
+}
+
+/// The same, with limits of its accounts.
+pub(super) fn limited_venue(options: ServeOptions) -> (Venue, SocketAddr) {
+    speaking((options, false), |server| server, &Shift::default(), |_| {})
+}
+
+/// The same, with its administrator.
+pub(super) fn administered_venue() -> (Venue, SocketAddr, Office) {
+    let (administered, office) = Office::open();
+    let (venue, address) =
+        speaking((many_orders(), false), administered, &Shift::default(), |_| {});
+    (venue, address, office)
 }
 
 /// Accounts may place as many orders as a test likes.
@@ -75,17 +89,18 @@ pub(super) fn many_orders() -> ServeOptions {
 
 /// The same, with the operator's gateway.
 pub(super) fn operated_venue() -> (Venue, SocketAddr) {
-    speaking(true, None, &Shift::default(), |_| {})
+    speaking((many_orders(), true), |server| server, &Shift::default(), |_| {})
 }
 
 /// The same, over TLS.
 pub(super) fn secure_venue(tls: Tls) -> (Venue, SocketAddr) {
-    speaking(false, Some(tls), &Shift::default(), |_| {})
+    let with_tls = |server: Server| server.with_tls(Some(tls));
+    speaking((many_orders(), false), with_tls, &Shift::default(), |_| {})
 }
 
 fn speaking(
-    has_operator: bool,
-    tls: Option<Tls>,
+    (options, has_operator): (ServeOptions, bool),
+    with: impl FnOnce(Server) -> Server,
     shift: &Shift,
     change: impl FnOnce(&mut FixOptions),
 ) -> (Venue, SocketAddr) {
@@ -98,12 +113,12 @@ fn speaking(
             ..FixOptions::default()
         };
         change(&mut options);
-        let server = server.with_tls(tls);
+        let server = with(server);
         let fix = Fix::new(options).unwrap();
         let plan = fix.plan(listener, THREAD.get(), server.shares());
         (server, Some(shift.of(plan)))
     };
-    (Venue::with_gateways(many_orders(), has_operator, with_fix), address)
+    (Venue::with_gateways(options, has_operator, with_fix), address)
 }
 
 thread_local! {

@@ -13,7 +13,7 @@ fn administered() -> (Venue, Office) {
     (Venue::custom(ServeOptions::default(), change), office)
 }
 
-fn revoke(office: &Office, client: &Client) {
+pub(super) fn revoke(office: &Office, client: &Client) {
     office.ask("DELETE", &format!("keys/{}", client.api_key()), &Value::Null).good();
 }
 
