@@ -50,6 +50,15 @@ impl OuchVenue {
 
     /// The same, with what `share` makes of the keys.
     pub(super) fn with(folder: &Path, share: impl FnOnce(&Keys) -> Shares) -> Self {
+        Self::served(folder, share, |_| {})
+    }
+
+    /// The same, served as `change` has it.
+    pub(super) fn served(
+        folder: &Path,
+        share: impl FnOnce(&Keys) -> Shares,
+        change: impl FnOnce(&mut OuchOptions),
+    ) -> Self {
         let stores = store_options(Some(40));
         let opened = store::open(folder, IoOptions::default(), &stores).unwrap();
         let keys = Keys::default();
@@ -67,8 +76,9 @@ impl OuchVenue {
         let shares = share(&keys);
         let registry = shares.registry.clone();
         let store = Some(folder.join("ouch"));
-        let options =
+        let mut options =
             OuchOptions { sessions, store, connections_max: 16, ..OuchOptions::default() };
+        change(&mut options);
         let ouch = OuchSessions::open(options, keys, &opened, &stores, now()).unwrap();
         let listener = TcpListener::bind(free()).unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,16 +1,23 @@
 //! OUCH as a gateway of the venue: its accounts' limits, what is counted, TLS, connections that are half
 //! open; and what other interfaces do to its orders.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
 use tiercel_types::command::{BustTrade, CorrectTrade, NewOrder};
 use tiercel_types::{AccountId, InstrumentId, Price, Qty, SelfTradePrevention, Side, TradeId};
 use tiercel_venue::binance::rate_limit::RateLimits;
 use tiercel_venue::open_orders::{OpenOrderLimits, OpenOrderRules};
 use tiercel_venue::serve::{Shares, Tls};
 use tiercel_wire::itch::Text;
-use tiercel_wire::ouch::{Inbound, MassCancel, OuchSide};
+use tiercel_wire::ouch::{AccountQuery, Inbound, MassCancel, OuchSide};
+use tiercel_wire::soup::{self, Client, Kind};
 
+use super::feed_client::now;
 use super::ouch_client::{OuchClient, OuchVenue, SECRETS};
 use super::place::{Place, no_shares, shares};
+use super::slow::narrow;
 use super::tls::{Authority, files, over};
 
 #[test]
@@ -162,5 +169,76 @@ fn trades_that_are_undone_and_what_self_trade_prevention_takes_are_told() {
     one.send(Inbound::MassCancel(&mass));
     assert_eq!(one.next(), "OrderCancelled 2 1 U");
     assert_eq!(one.next(), "MassCancelResponse 3 ");
+    venue.stop();
+}
+
+#[test]
+fn who_may_no_longer_is_cut_off_and_not_let_in_again() {
+    let place = Place::new("ouch-revoked");
+    let mut keys = None;
+    let venue = OuchVenue::with(place.path(), |known| {
+        keys = Some(known.clone());
+        no_shares(known)
+    });
+    let mut one = OuchClient::log_on(venue.address, 0, 1);
+    let mut two = OuchClient::log_on(venue.address, 1, 1);
+    assert_eq!((one.next(), two.next()), ("SystemEvent S".into(), "SystemEvent S".into()));
+    assert!(keys.unwrap().revoke("ONE").unwrap());
+    one.until(|client| client.is_closed);
+    let mut again = OuchClient::begin(venue.address, "ONE", SECRETS[0], 1);
+    again.until(|client| client.is_closed);
+    assert_eq!((again.told.rejected, again.told.is_on), (Some(b'A'), false));
+    two.enter(1, OuchSide::Buy, 2, 90_000);
+    assert_eq!(two.next(), "OrderAccepted 1 B 2 9.0000 5 n1");
+    venue.stop();
+}
+
+#[test]
+fn a_connection_that_does_not_log_on_is_ended() {
+    let place = Place::new("ouch-fresh");
+    let venue = OuchVenue::start(place.path());
+    let mut silent = TcpStream::connect(venue.address).unwrap();
+    silent.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    venue.until_metrics(&["connections{door=\"ouch\"} 1"]);
+    venue.let_pass(11);
+    let mut answer = Vec::new();
+    assert_eq!(silent.read_to_end(&mut answer).unwrap(), 0, "{answer:?}");
+    venue.until_metrics(&["connections{door=\"ouch\"} 0"]);
+    venue.stop();
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off_and_gets_what_it_missed() {
+    let place = Place::new("ouch-slow");
+    let venue = OuchVenue::served(place.path(), no_shares, |options| {
+        options.send_timeout = Duration::from_millis(200);
+    });
+    let mut two = OuchClient::log_on(venue.address, 1, 1);
+    assert_eq!(two.next(), "SystemEvent S");
+    let mut slow = narrow(venue.address);
+    slow.set_write_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut client = Client::new(b"ONE", SECRETS[0].as_bytes(), 1);
+    client.connected(now());
+    slow.write_all(client.output()).unwrap();
+    // It asks, and asks; what it is answered is more than sockets hold.
+    let mut message = [0; 64];
+    let size = Inbound::AccountQuery(&AccountQuery {}).encode(&[], &mut message).unwrap();
+    let mut questions = Vec::new();
+    for _ in 0..500 {
+        soup::put(&mut questions, Kind::Unsequenced, &message[..size]);
+    }
+    let from = Instant::now();
+    while slow.write_all(&questions).is_ok() {
+        assert!(from.elapsed() < Duration::from_secs(20), "it is told on for ever");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    two.enter(1, OuchSide::Buy, 2, 90_000);
+    assert_eq!(two.next(), "OrderAccepted 1 B 2 9.0000 5 n1");
+    venue.until_metrics(&["ouch_sessions 1", "ouch_slow_consumers_cut_off_total 1"]);
+    let mut one = OuchClient::log_on_when_free(venue.address, 0, 1);
+    assert_eq!(one.next(), "SystemEvent S");
+    // All that it was answered is there, from the first message on.
+    let told = one.words(5_000);
+    assert!(told[1..].iter().all(|told| told.starts_with("AccountQueryResponse ")), "{told:?}");
     venue.stop();
 }
