@@ -13,17 +13,18 @@ use tiercel_journal::{FileStorage, IoOptions};
 use tiercel_sync::wait::WaitKind;
 use tiercel_telemetry::Registry;
 use tiercel_testkit::random::Random;
-use tiercel_types::{Side, Timestamp};
-use tiercel_venue::accounts::Keys;
+use tiercel_types::{AccountId, Side, Timestamp};
+use tiercel_venue::accounts::{Key, Keys};
+use tiercel_venue::binance::signature::Verifier;
 use tiercel_venue::binary::{BinaryOptions, Lines, ReactorKind, recovery};
 use tiercel_venue::pipeline::Submission;
 use tiercel_venue::run::{RunOptions, Running, start_with};
 use tiercel_venue::serve::Binary;
 use tiercel_venue::stage::StageThread;
 use tiercel_venue::store;
-use tiercel_wire::binary::{LoginRefusal, MAKER, RECORD_SIZE};
+use tiercel_wire::binary::{Body, Group, LoginRefusal, MAKER, RECORD_SIZE};
 
-use crate::it::binary_desk::{cancel, keys, secret};
+use crate::it::binary_desk::{amend, cancel, keys, secret};
 use crate::it::binary_killed::{check_answers, check_log, random_request};
 use crate::it::binary_peer::{Peer, Secret};
 use crate::it::binary_speech::{Line, Speech};
@@ -32,6 +33,7 @@ use crate::it::place::{
     MARKET, Place, SMALL_PIPELINE, limit, no_shares, replay, setup, store_options,
 };
 use crate::it::shifted::Shift;
+use crate::it::slow::narrow;
 
 pub(crate) const OWN: StageThread = StageThread::Own { cpu: None, wait: WaitKind::SpinPark };
 /// How long anything may take on a machine that has much else to do.
@@ -99,6 +101,16 @@ impl Venue {
         });
     }
 
+    /// Waits until the metrics have this line.
+    #[track_caller]
+    fn until_metric(&self, line: &str) {
+        let begin = Instant::now();
+        while !self.registry.text().lines().any(|known| known == line) {
+            assert!(begin.elapsed() < PATIENCE, "no {line} in {}", self.registry.text());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop().unwrap();
@@ -143,6 +155,14 @@ impl Dial {
 
     pub(crate) fn connect(&mut self, address: SocketAddr) {
         self.line = Some(Line::new(self.speech, address));
+        self.records.clear();
+        self.peer.connected(now());
+    }
+
+    /// The same, by a connection that was made elsewhere.
+    fn connect_by(&mut self, stream: TcpStream) {
+        stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+        self.line = Some(Line::Records(stream));
         self.records.clear();
         self.peer.connected(now());
     }
@@ -196,6 +216,14 @@ impl Dial {
         self.until(|peer| peer.ear.refused.is_some());
         while self.turn() {}
         self.peer.ear.refused.unwrap()
+    }
+
+    /// Why it is refused; `None`: its connection is closed as it comes.
+    #[track_caller]
+    fn turned_away(mut self, address: SocketAddr) -> Option<LoginRefusal> {
+        self.connect(address);
+        self.until(|peer| !peer.session.is_connected());
+        self.peer.ear.refused
     }
 
     /// Asks, and waits for so many answers.
@@ -371,6 +399,95 @@ fn a_flood_of_logins_hurts_only_itself() {
     }
 }
 
+/// A connection that says nothing.
+fn silent(venue: &Venue) -> TcpStream {
+    let stream = TcpStream::connect(venue.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+#[test]
+fn an_address_has_no_more_connections_that_are_not_logged_on_than_it_may() {
+    let place = Place::new("binary-gates");
+    let venue = Venue::start(place.path(), OWN, |options| options.logins_per_address = 2);
+    // None of them is too late.
+    venue.shift.stand_still();
+    let mut one = Dial::new(0, false).logged_on(venue.address);
+    let waiting = [silent(&venue), silent(&venue)];
+    venue.until_metric("connections{door=\"binary\"} 3");
+    let mut answer = Vec::new();
+    let ended = silent(&venue).read_to_end(&mut answer);
+    let is_ended = ended.is_ok_and(|count| count == 0);
+    assert!(is_ended, "the third is closed as it comes, without an answer: {answer:?}");
+    venue.until_metric("connections_refused_total{door=\"binary\"} 1");
+    // Who is logged on does not count, and has no part in it.
+    assert_eq!(one.ask(limit(1, Side::Buy, 900, 1, "a"), 1, &["request"]), ["accepted 1"]);
+    drop(waiting);
+    venue.until_metric("connections{door=\"binary\"} 1");
+    let _two = Dial::new(1, false).logged_on(venue.address);
+}
+
+#[test]
+fn an_address_whose_logins_are_refused_too_often_is_turned_away_until_the_next_second() {
+    let place = Place::new("binary-refusals");
+    let venue = Venue::start(place.path(), OWN, |_| {});
+    venue.shift.stand_still();
+    let wrong = || Dial::of(Peer::new("nobody", secret(0), false)).turned_away(venue.address);
+    let refused = (0..40).take_while(|_| wrong() == Some(LoginRefusal::Credentials)).count();
+    // The first of them may be of the second before.
+    assert!((20..=21).contains(&refused), "{refused} were refused");
+    assert_eq!(Dial::new(0, false).turned_away(venue.address), None, "whoever it is");
+    venue.shift.let_pass(2);
+    let begin = Instant::now();
+    loop {
+        let mut one = Dial::new(0, false);
+        one.connect(venue.address);
+        one.until(|peer| peer.session.is_logged_on() || !peer.session.is_connected());
+        if one.peer.session.is_logged_on() {
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "it is never forgotten");
+    }
+}
+
+#[test]
+fn a_login_that_never_comes_is_refused() {
+    let place = Place::new("binary-late");
+    let venue = Venue::start(place.path(), OWN, |_| {});
+    let mut one = silent(&venue);
+    venue.until_metric("connections{door=\"binary\"} 1");
+    venue.shift.let_pass(6);
+    let mut answer = Vec::new();
+    one.read_to_end(&mut answer).unwrap();
+    let Ok((_, Body::LoginRefused(refused))) = Group::front(&answer).unwrap().unwrap().decode()
+    else {
+        panic!("{answer:?}")
+    };
+    assert_eq!((answer.len(), refused.reason), (RECORD_SIZE, LoginRefusal::Timeout));
+    venue.until_metric("connections{door=\"binary\"} 0");
+}
+
+#[test]
+fn what_another_session_of_the_account_takes_off_is_told_to_both() {
+    let place = Place::new("binary-two-sessions");
+    let venue = Venue::start(place.path(), OWN, |_| {});
+    let Secret::Hmac(known) = secret(0) else { panic!() };
+    let key = Key::new(AccountId(1), Verifier::Hmac(known), true, true);
+    venue.keys.add("other-key-of-0", key).unwrap();
+    let mut one = Dial::new(0, false).logged_on(venue.address);
+    let mut other =
+        Dial::of(Peer::new("other-key-of-0", secret(0), false)).logged_on(venue.address);
+    let fields = ["client_id", "request", "open_qty", "reason"];
+    let bid = one.ask(limit(1, Side::Buy, 900, 5, "bid"), 1, &fields);
+    assert_eq!(bid, ["accepted bid 1"]);
+    // Who asked knows it by its request; whose order it is asked for nothing.
+    let amended = other.ask(amend(0, "bid", 900, 3), 1, &fields);
+    assert_eq!(amended, ["amended 0.00003 1"]);
+    assert_eq!(one.hear(1, &fields), ["amended 0.00003 0"]);
+    assert_eq!(other.ask(cancel(0, "bid"), 1, &fields), ["cancelled 2 cancelled"]);
+    assert_eq!(one.hear(1, &fields), ["cancelled 0 cancelled"]);
+}
+
 /// Questions of one who does not read: their answers are more than sockets hold.
 const ASKED: usize = 60_000;
 
@@ -407,6 +524,43 @@ fn a_client_that_does_not_read_gets_everything_when_it_does_and_holds_up_nobody(
     let busy = heard.iter().filter(|heard| heard.body.kind().as_str() == "busy").count();
     assert_eq!(status + busy, ASKED);
     assert!(slow.peer.ear.gaps.is_empty());
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_cut_off_and_gets_what_it_missed() {
+    let place = Place::new("binary-stuck");
+    let venue = Venue::start(place.path(), OWN, |options| {
+        options.answers_kept = 1 << 18;
+        options.send_timeout = Duration::from_millis(300);
+    });
+    let mut other = Dial::new(1, false).logged_on(venue.address);
+    let mut slow = Dial::new(0, false);
+    slow.connect_by(narrow(venue.address));
+    slow.until(|peer| peer.session.is_logged_on());
+    let mut stream = slow.line.as_ref().unwrap().stream().try_clone().unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    let begin = Instant::now();
+    loop {
+        for _ in 0..100 {
+            slow.peer.ask(now(), &cancel(0, "nothing"));
+        }
+        if stream.write_all(&slow.peer.take()).is_err() {
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "it is told on for ever");
+        other.turn();
+    }
+    slow.hang_up();
+    venue.until_metric("binary_slow_consumers_cut_off_total 1");
+    let mut asked = slow.peer.asked() as usize;
+    slow.connect(venue.address);
+    slow.until(|peer| peer.ear.heard.len() == asked);
+    slow.peer.ask(now(), &cancel(0, "nothing"));
+    asked += 1;
+    slow.until(|peer| peer.ear.heard.len() == asked);
+    assert!(slow.peer.news().iter().map(|heard| heard.number).eq(1..=asked as u64));
+    assert!(slow.peer.ear.gaps.is_empty());
+    assert!(other.peer.session.is_logged_on());
 }
 
 const CHILD: &str = "TIERCEL_BINARY_CHILD";

@@ -11,12 +11,21 @@ use tiercel_venue::stage::{Stage, StagePlan};
 
 /// By how much a gateway's clock is ahead.
 #[derive(Clone, Default)]
-pub(crate) struct Shift(Arc<AtomicU64>);
+pub(crate) struct Shift {
+    ahead: Arc<AtomicU64>,
+    /// Where it stands still; zero: it goes on.
+    stands_at: Arc<AtomicU64>,
+}
 
 impl Shift {
     /// So many seconds are over at once.
     pub(crate) fn let_pass(&self, seconds: u64) {
-        self.0.fetch_add(seconds * 1_000_000_000, Ordering::SeqCst);
+        self.ahead.fetch_add(seconds * 1_000_000_000, Ordering::SeqCst);
+    }
+
+    /// It stands still, but for what is let pass.
+    pub(crate) fn stand_still(&self) {
+        self.stands_at.store(super::http::now_ms() * 1_000_000, Ordering::SeqCst);
     }
 
     /// The same gateway, by this clock.
@@ -30,7 +39,11 @@ impl Shift {
     }
 
     fn from(&self, now: Timestamp) -> Timestamp {
-        Timestamp(now.0 + self.0.load(Ordering::SeqCst))
+        let now = match self.stands_at.load(Ordering::SeqCst) {
+            0 => now.0,
+            stands_at => stands_at,
+        };
+        Timestamp(now + self.ahead.load(Ordering::SeqCst))
     }
 }
 

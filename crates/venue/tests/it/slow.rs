@@ -16,7 +16,7 @@ use super::ws::Ws;
 const BATCH: usize = 100;
 
 /// A connection whose client takes little that it does not read.
-pub(super) fn narrow(address: SocketAddr) -> TcpStream {
+pub(crate) fn narrow(address: SocketAddr) -> TcpStream {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
     let stream = runtime.block_on(async {
         let socket = TcpSocket::new_v4().unwrap();
