@@ -15,7 +15,7 @@ use tiercel_venue::models::ModelLimits;
 use tiercel_venue::pipeline::{Core, Handle, PipelineOptions, Submission, pipeline};
 use tiercel_venue::replica::Replica;
 use tiercel_wire::binary::session::Gate;
-use tiercel_wire::binary::{Body, ClientId, NewOrderList, OrderTrigger, Request};
+use tiercel_wire::binary::{Body, ClientId, LoginRefusal, NewOrderList, OrderTrigger, Request};
 
 use crate::it::binary_peer::{Peer, Secret};
 use crate::it::place::{Place, SMALL_ENGINE, SMALL_PIPELINE, limit, setup};
@@ -93,6 +93,14 @@ impl Desk {
     }
 
     pub(crate) fn log_on(&mut self, at: usize) {
+        let line = self.ask_to_log_on(at).unwrap();
+        self.links[at] = Some(line);
+        self.turn();
+        assert!(self.peers[at].session.is_logged_on());
+    }
+
+    /// A login whose key and signature are good.
+    pub(crate) fn ask_to_log_on(&mut self, at: usize) -> Result<LineId, LoginRefusal> {
         let now = self.time();
         let mut gate = Gate::new(now, [at as u8; 32]);
         let peer = &mut self.peers[at];
@@ -103,10 +111,7 @@ impl Desk {
         let (_, login) = gate.received(now, &peer.take());
         let login = login.unwrap();
         let (text, key) = login::verify(&keys(), &login).unwrap();
-        let line = self.lines.log_on(now, &login, (&text, key)).unwrap();
-        self.links[at] = Some(line);
-        self.turn();
-        assert!(self.peers[at].session.is_logged_on());
+        self.lines.log_on(now, &login, (&text, key))
     }
 
     pub(crate) fn drop_link(&mut self, at: usize) {

@@ -2,11 +2,14 @@
 
 use tiercel_journal::{EventLog, IoOptions, LogCursor, Options};
 use tiercel_testkit::counting_allocator::{allocations, alone};
-use tiercel_types::command::{BustTrade, CorrectTrade, CountdownCancel, MassCancel, QueryOrder};
+use tiercel_types::auction::AuctionKind;
+use tiercel_types::command::{
+    BustTrade, CorrectTrade, CountdownCancel, MassCancel, QueryOrder, SetInstrumentState, StartCall,
+};
 use tiercel_types::order::{SideScope, Trigger};
 use tiercel_types::{
-    AccountId, ClientOrderId, InstrumentId, OrderId, Price, Qty, SelfTradePrevention, Side,
-    TimeInForce, Timestamp, TradeId,
+    AccountId, ClientOrderId, InstrumentId, InstrumentState, OrderId, Price, Qty,
+    SelfTradePrevention, Side, TimeInForce, Timestamp, TradeId,
 };
 use tiercel_venue::binance::rate_limit::{OrderLimiter, RateLimits};
 use tiercel_venue::binary::{Lines, login};
@@ -17,7 +20,9 @@ use tiercel_venue::pipeline::{Delivery, Submission, pipeline};
 use tiercel_venue::replica::Replica;
 use tiercel_venue::store::{self, StoreOptions};
 use tiercel_wire::binary::session::Gate;
-use tiercel_wire::binary::{Body, Kind, NewOrder, OrderTrigger, RECORD_SIZE, RESTING};
+use tiercel_wire::binary::{
+    AUCTION, Body, Kind, LoginRefusal, NewOrder, OrderTrigger, RECORD_SIZE, RESTING,
+};
 
 use crate::it::binary_desk::{
     Desk, OPTIONS, amend, body_of, cancel, keys, list, options, replace, secret,
@@ -233,6 +238,49 @@ fn the_orders_of_a_session_end_with_its_connection_and_no_others() {
     assert_eq!(desk.said(0, &["request", "reason"]), ["cancelled 0 disconnected"]);
     let live = desk.core.engine().live_orders();
     assert_eq!(live, 1, "the one of another gateway");
+}
+
+#[test]
+fn nobody_logs_on_before_the_orders_of_the_former_connection_are_taken_off() {
+    let mut desk = Desk::new("binary-owed", true);
+    desk.ask(0, limit(1, Side::Buy, 991, 1, "mine"));
+    assert_eq!(desk.said(0, &["client_id"]), ["accepted mine"]);
+    desk.drop_link(0);
+    assert_eq!(desk.ask_to_log_on(0), Err(LoginRefusal::LoggedOn));
+    desk.peers[0].closed();
+    let now = desk.time();
+    desk.lines.tick(now, &mut desk.handle.submitter);
+    desk.log_on(0);
+    desk.ask(0, limit(1, Side::Buy, 992, 1, "new"));
+    let fields = ["client_id", "request", "reason"];
+    assert_eq!(desk.said(0, &fields), ["cancelled 0 disconnected", "accepted new 2"]);
+    assert_eq!(desk.core.engine().live_orders(), 1);
+}
+
+#[test]
+fn in_an_auction_nobody_made_the_market_of_another() {
+    let mut desk = Desk::new("binary-auction", false);
+    let call = StartCall {
+        instrument: MARKET,
+        auction: AuctionKind::Intraday,
+        then: InstrumentState::Open,
+        reserved: [0; 2],
+        ends_at: Timestamp(0),
+    };
+    desk.handle.submit(Submission { token: 0, commands: &[call.into()] }).unwrap();
+    desk.turn();
+    desk.ask(0, limit(1, Side::Buy, 1_000, 5, "bid"));
+    desk.ask(1, limit(2, Side::Sell, 1_000, 5, "ask"));
+    desk.peers.iter_mut().for_each(|peer| drop(peer.news()));
+    let open =
+        SetInstrumentState { instrument: MARKET, state: InstrumentState::Open, reserved: [0; 3] };
+    desk.handle.submit(Submission { token: 0, commands: &[open.into()] }).unwrap();
+    desk.turn();
+    for peer in &mut desk.peers {
+        let [executed] = &peer.news()[..] else { panic!() };
+        assert_eq!(executed.say(&["qty", "open_qty"]), "executed 0.00005 0");
+        assert_eq!(executed.flags, AUCTION);
+    }
 }
 
 #[test]
