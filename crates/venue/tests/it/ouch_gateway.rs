@@ -5,8 +5,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use tiercel_types::command::{BustTrade, CorrectTrade, NewOrder};
-use tiercel_types::{AccountId, InstrumentId, Price, Qty, SelfTradePrevention, Side, TradeId};
+use tiercel_types::command::{BustTrade, CorrectTrade, NewOrder, SetInstrumentState};
+use tiercel_types::{
+    AccountId, InstrumentId, InstrumentState, Price, Qty, SelfTradePrevention, Side, TradeId,
+};
 use tiercel_venue::binance::rate_limit::RateLimits;
 use tiercel_venue::open_orders::{OpenOrderLimits, OpenOrderRules};
 use tiercel_venue::serve::{Shares, Tls};
@@ -15,7 +17,7 @@ use tiercel_wire::ouch::{AccountQuery, Inbound, MassCancel, OuchSide};
 use tiercel_wire::soup::{self, Client, Kind};
 
 use super::feed_client::now;
-use super::ouch_client::{OuchClient, OuchVenue, SECRETS};
+use super::ouch_client::{OuchClient, OuchVenue, SECRETS, replacement};
 use super::place::{Place, no_shares, shares};
 use super::slow::narrow;
 use super::tls::{Authority, files, over};
@@ -60,7 +62,7 @@ fn orders_beyond_an_accounts_limits_are_rejected_and_everything_is_counted() {
         assert_eq!(one.next(), told);
     }
     // A replacement is no new order.
-    one.send(Inbound::ReplaceOrder(&super::ouch_client::replacement(5, 7, 1, 91_000)));
+    one.send(Inbound::ReplaceOrder(&replacement(5, 7, 1, 91_000)));
     assert_eq!(one.next(), "OrderReplaced 5 7 B 1 9.1000 5 n7");
     venue.until_metrics(&[
         "ouch_sessions 2",
@@ -240,5 +242,49 @@ fn a_client_that_does_not_read_is_cut_off_and_gets_what_it_missed() {
     // All that it was answered is there, from the first message on.
     let told = one.words(5_000);
     assert!(told[1..].iter().all(|told| told.starts_with("AccountQueryResponse ")), "{told:?}");
+    venue.stop();
+}
+
+#[test]
+fn a_replacement_goes_to_the_end_of_its_queue() {
+    let place = Place::new("ouch-queue");
+    let venue = OuchVenue::start(place.path());
+    let mut one = OuchClient::log_on(venue.address, 0, 1);
+    let mut two = OuchClient::log_on(venue.address, 1, 1);
+    for client in [&mut one, &mut two] {
+        assert_eq!(client.next(), "SystemEvent S");
+        client.enter(1, OuchSide::Buy, 5, 100_000);
+        assert_eq!(client.next(), "OrderAccepted 1 B 5 10.0000 5 n1");
+    }
+    // At the same price, and for less.
+    one.send(Inbound::ReplaceOrder(&replacement(1, 2, 3, 100_000)));
+    assert_eq!(one.next(), "OrderReplaced 1 2 B 3 10.0000 5 n2");
+    let sell = |shares: u64| {
+        let (price, qty) = (100_000 * 10_000, shares * 1_000);
+        let (price, qty) = (Price::from_units(price), Qty::from_units(qty));
+        venue.operate(NewOrder::limit(InstrumentId(1), AccountId(3), Side::Sell, price, qty));
+    };
+    sell(5);
+    assert_eq!(two.next(), "OrderExecuted 1 5 10.0000 A");
+    sell(3);
+    assert_eq!(one.next(), "OrderExecuted 2 3 10.0000 A");
+    venue.stop();
+}
+
+#[test]
+fn a_cancel_that_the_engine_denies_is_rejected() {
+    let place = Place::new("ouch-denied");
+    let venue = OuchVenue::start(place.path());
+    let mut one = OuchClient::log_on(venue.address, 0, 1);
+    assert_eq!(one.next(), "SystemEvent S");
+    one.enter(1, OuchSide::Buy, 5, 90_000);
+    assert_eq!(one.next(), "OrderAccepted 1 B 5 9.0000 5 n1");
+    let (instrument, state) = (InstrumentId(1), InstrumentState::Halted);
+    venue.operate(SetInstrumentState { instrument, state, reserved: [0; 3] });
+    // While nothing trades an order does not change; it goes.
+    one.cancel(1, 2);
+    assert_eq!(one.next(), "CancelReject 1");
+    one.cancel(1, 0);
+    assert_eq!(one.next(), "OrderCancelled 1 5 U");
     venue.stop();
 }
