@@ -7,7 +7,9 @@ use tiercel_matching::{DisplayedOrder, EngineConfig, FullEngine};
 use tiercel_testkit::commands::{Generator, Profile};
 use tiercel_testkit::model::Mode;
 use tiercel_types::auction::AuctionKind;
-use tiercel_types::command::{AddInstrument, UpdateInstrument};
+use tiercel_types::command::{
+    AddInstrument, NewOrder, SetInstrumentState, StartCall, UpdateInstrument,
+};
 use tiercel_types::{
     Command, Event, EventBuffer, EventHeader, InstrumentId, InstrumentSpec, InstrumentState,
     OrderId, Price, Qty, Side, Timestamp,
@@ -15,7 +17,8 @@ use tiercel_types::{
 use tiercel_venue::itch::{Day, Feed, Sink, Units, match_number};
 use tiercel_wire::itch::{Kind, Message};
 
-use crate::it::place::SMALL_ENGINE;
+use crate::it::itch_archive::scaled;
+use crate::it::place::{MARKET, SMALL_ENGINE, limit, setup};
 
 /// What a message tells beside the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,6 +321,36 @@ fn a_new_day_begins_with_a_picture_of_all_that_rests() {
         crosses += reader.count(Kind::CrossTrade);
     }
     assert!(crosses > 3, "{crosses} crosses");
+}
+
+#[test]
+fn a_cross_takes_what_is_hidden_of_an_order_before_what_is_shown() {
+    let mut beside = Beside::new();
+    let told = |beside: &mut Beside, command: Command| {
+        beside.apply(Timestamp(1), &scaled(command), |_, _| {});
+        beside.reader.check(&beside.engine).unwrap();
+    };
+    for command in setup() {
+        told(&mut beside, command);
+    }
+    let call = StartCall {
+        instrument: MARKET,
+        auction: AuctionKind::Intraday,
+        then: InstrumentState::Open,
+        reserved: [0; 2],
+        ends_at: Timestamp(0),
+    };
+    told(&mut beside, call.into());
+    let display_qty = Qty::from_units(4 * 1_000);
+    told(&mut beside, NewOrder { display_qty, ..limit(1, Side::Sell, 1_000, 10, "") }.into());
+    told(&mut beside, limit(2, Side::Buy, 1_000, 7, "").into());
+    let state = InstrumentState::Open;
+    told(&mut beside, SetInstrumentState { instrument: MARKET, state, reserved: [0; 3] }.into());
+    // Three are left, of the four that were shown.
+    let left: Vec<_> = beside.engine.displayed_orders(MARKET, Side::Sell).collect();
+    assert_eq!(left.iter().map(|order| order.qty.units()).collect::<Vec<_>>(), [3_000]);
+    assert_eq!(beside.reader.count(Kind::OrderExecutedWithPrice), 2);
+    assert_eq!(beside.reader.count(Kind::CrossTrade), 1);
 }
 
 #[test]
