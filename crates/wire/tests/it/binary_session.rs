@@ -387,6 +387,25 @@ fn what_is_no_longer_there_is_told_as_a_gap() {
 }
 
 #[test]
+fn what_is_no_longer_there_at_the_end_is_told_as_a_gap_too() {
+    let mut pair = Pair::logged_on();
+    (0..3).for_each(|_| pair.acceptor.say(pair.now));
+    pair.disconnect();
+    // Numbers that were used, and nothing is kept of them.
+    (0..2).for_each(|_| pair.acceptor.store.sent(None));
+    pair.connect();
+    pair.carry(usize::MAX);
+    assert_eq!(
+        (&*pair.initiator.log.seen, &*pair.initiator.log.gaps),
+        (&[1, 2, 3][..], &[(4, 6)][..])
+    );
+    pair.acceptor.say(pair.now);
+    pair.carry(usize::MAX);
+    assert_eq!(pair.initiator.log.seen, [1, 2, 3, 4]);
+    assert_eq!(pair.initiator.log.gaps, [(4, 6)]);
+}
+
+#[test]
 fn an_initiator_that_forgot_everything_goes_on_where_the_venue_is() {
     let mut pair = Pair::logged_on();
     (0..5).for_each(|_| pair.initiator.say(pair.now));
@@ -457,6 +476,25 @@ fn a_login_is_refused_with_its_reason() {
 }
 
 #[test]
+fn a_login_has_nothing_behind_its_signature() {
+    for scheme in [SignatureScheme::HmacSha256, SignatureScheme::Ed25519] {
+        for (spoiled, is_taken) in [(false, true), (true, false)] {
+            let mut client = Session::new(Role::Initiator(Credentials { scheme, ..credentials() }));
+            let (mut store, mut log) = (MemoryStore::new(START), Log::default());
+            let mut gate = Gate::new(START, [0; 32]);
+            client.connected(START, [1; 32]);
+            gate.received(START, &std::mem::take(client.output()));
+            client.received(START, &std::mem::take(gate.output()), &mut store, &mut log);
+            let mut login = std::mem::take(client.output());
+            *login.last_mut().unwrap() |= u8::from(spoiled);
+            let (_, found) = gate.received(START, &login);
+            assert_eq!(found.is_some(), is_taken, "{scheme:?}");
+            assert_eq!(gate.wants_close(), !is_taken, "{scheme:?}");
+        }
+    }
+}
+
+#[test]
 fn a_request_with_a_fault_is_refused_and_the_session_goes_on() {
     let mut pair = Pair::logged_on();
     let mass = MassCancel { sides: SideScope::Both, reserved: [0; 47] };
@@ -495,6 +533,11 @@ fn a_number_used_before_ends_the_session_and_one_too_high_is_asked_about() {
     let output = std::mem::take(pair.acceptor.session.output());
     let (header, body) = Group::front(&output).unwrap().unwrap().decode().unwrap();
     assert!(matches!(body, Body::Resend(_)) && header.sequence == 1);
+    // What follows it is passed over: it was asked for.
+    let ahead = record(InstrumentId(1), 4, 0, &cancel(4));
+    pair.acceptor.inbox.extend_from_slice(&ahead);
+    pair.acceptor.read(pair.now);
+    assert_eq!(pair.acceptor.session.output().len(), 0);
     let used = record(InstrumentId(1), 0, 0, &cancel(3));
     pair.acceptor.inbox.extend_from_slice(&used);
     pair.acceptor.read(pair.now);
