@@ -49,6 +49,18 @@ fn itch_is_read_from_files_from_soup_and_from_mold() {
         "28  EndOfSnapshot sequence=42".into(),
     ];
     assert_eq!(lines(&ran), expected);
+    // Behind a packet that is of no kind its next is found.
+    let soup = [&b"\0\x14S"[..], &ITCH[2..], b"\0\x04?abc\0\x14S", &ITCH[2..]].concat();
+    let ran = decode("itch", &soup);
+    assert_eq!(ran.code, Some(3), "{}", ran.stdout);
+    let seen = lines(&ran);
+    assert!(seen[1].starts_with("22  error: "), "{}", seen[1]);
+    assert_eq!((seen[0], seen[2]), (&*format!("3  {delete}"), &*format!("31  {delete}")));
+    assert_eq!(seen.len(), 3);
+
+    // The mark of the end in Nasdaq's files is no message.
+    let ran = decode("itch", &[ITCH, b"\0\0"].concat());
+    assert_eq!((ran.code, lines(&ran)), (Some(0), vec![&*format!("0  {delete}")]));
 
     // Behind a packet of no kind; and where a message should be and is none, its packet's place is told.
     let ran = decode("itch", &[&b"\0\x01H\0\x03?ab"[..], b"\0\x01S", b"\0\x01S"].concat());
@@ -116,6 +128,12 @@ fn binary_groups_are_printed_with_what_belongs_to_them() {
             "256  error: torn record or group: 9 bytes of it",
         ]
     );
+    // A record that none belongs to, and of no kind: the next is found behind it.
+    let ran = decode("binary", &[&[0xFF; 64][..], &cancel].concat());
+    let seen = lines(&ran);
+    assert!(seen[0].starts_with("0  error: "), "{}", seen[0]);
+    let expected = "64  cancel_order instrument=3 sequence=42 client_id=mm-7 order_id=0";
+    assert_eq!((seen[1], seen.len(), ran.code), (expected, 2, Some(3)));
 }
 
 /// Whatever the bytes, each protocol comes to its end.
