@@ -19,6 +19,7 @@ mod it {
     mod faults;
     mod feed;
     mod feed_client;
+    mod feed_days;
     mod fix;
     mod fix_client;
     mod fix_orders;
