@@ -1,0 +1,15 @@
+//! What a trader has under way and what it owns: orders and positions.
+//!
+//! ```text
+//!   request (new, cancel, replace) --> OwnOrder <-- what the venue says (accepted, fill, gone, refused)
+//!                                         |
+//!                                       fills --> Position: quantity, average price, profit and loss, fees
+//! ```
+//!
+//! Architecture Invariant: pure. Time passes only in what is told; nothing here reads a clock, opens a file
+//! or a socket, or uses floating point. Live, paper and backtest hold the same state for the same inputs.
+
+#![forbid(unsafe_code)]
+
+pub mod order;
+pub mod position;

@@ -1,0 +1,417 @@
+//! An order of one's own, from the request until it has ended.
+//!
+//! ```text
+//!               +--> Rejected, NotTaken
+//!               |
+//!   PendingNew -+--> Working --> PendingCancel, PendingReplace --> Working
+//!        |              |               |
+//!        |              +---------------+--> Filled, Cancelled, Expired
+//!        |                              |
+//!        +----- no answer --------------+--> Unknown --> asked for --> one of the above
+//! ```
+//!
+//! What may come, comes in any order that a venue and a broken connection can make of it: a fill before the
+//! order is acknowledged, fills while it is being cancelled, a fill that is told twice. An answer that does
+//! not come is no refusal: the order is [`Unknown`](State::Unknown), and what it has become is asked for. What
+//! cannot be is refused by [`Illegal`], and changes nothing.
+
+use thiserror::Error;
+use tiercel_types::{ClientOrderId, InstrumentId, Money, OrderId, Price, Qty, Side, TradeId};
+
+/// What was asked of the venue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// The order itself.
+    New,
+    /// To cancel it.
+    Cancel,
+    /// To change its price and quantity.
+    Replace,
+}
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It was sent, and nothing was heard.
+    PendingNew,
+    /// It is in the book.
+    Working,
+    /// It is in the book, and its cancel is on its way.
+    PendingCancel,
+    /// It is in the book, and a change is on its way.
+    PendingReplace,
+    /// What was asked of the venue was not answered: it has to be found out.
+    Unknown(Request),
+    /// It has traded in full.
+    Filled,
+    /// It was cancelled, perhaps after it had traded in part.
+    Cancelled,
+    /// It ended by its own terms, perhaps after it had traded in part.
+    Expired,
+    /// The venue refused it.
+    Rejected,
+    /// The venue has never had it.
+    NotTaken,
+}
+
+impl State {
+    /// Whether nothing more can come of it.
+    pub const fn has_ended(self) -> bool {
+        matches!(
+            self,
+            Self::Filled | Self::Cancelled | Self::Expired | Self::Rejected | Self::NotTaken
+        )
+    }
+
+    /// A stable name, for logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PendingNew => "pending_new",
+            Self::Working => "working",
+            Self::PendingCancel => "pending_cancel",
+            Self::PendingReplace => "pending_replace",
+            Self::Unknown(Request::New) => "unknown_new",
+            Self::Unknown(Request::Cancel) => "unknown_cancel",
+            Self::Unknown(Request::Replace) => "unknown_replace",
+            Self::Filled => "filled",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Rejected => "rejected",
+            Self::NotTaken => "not_taken",
+        }
+    }
+}
+
+/// What the venue says of an order when it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It is in the book.
+    Working,
+    /// It is not any more.
+    Cancelled,
+    /// As before, by its own terms.
+    Expired,
+    /// It was refused.
+    Rejected,
+    /// It has traded in full.
+    Filled,
+    /// The venue knows of no such order. Only who is sure that nothing is on its way any more may say so: of
+    /// a connection that is closed on both sides.
+    Nothing,
+}
+
+/// What happens to an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A request to cancel it leaves.
+    CancelSent,
+    /// A request to change it leaves.
+    ReplaceSent,
+    /// The last request was not answered in time, or its connection is gone.
+    NoAnswer,
+    /// The venue has taken it.
+    Accepted(OrderId),
+    /// The venue has refused it.
+    Rejected,
+    /// A part of it has traded.
+    Filled {
+        /// The trade, for one order never less than the one before.
+        trade_id: TradeId,
+        /// At which price.
+        price: Price,
+        /// How much.
+        qty: Qty,
+    },
+    /// It is cancelled, whoever asked for it.
+    Cancelled,
+    /// It has ended by its own terms.
+    Expired,
+    /// The cancel was refused.
+    CancelRejected,
+    /// It is changed: what it asks for now, what has traded included.
+    Replaced {
+        /// Its new price.
+        price: Price,
+        /// Its new quantity.
+        qty: Qty,
+    },
+    /// The change was refused.
+    ReplaceRejected,
+    /// What the venue says of it when it is asked.
+    Status {
+        /// Where it stands.
+        found: Found,
+        /// How much of it has traded.
+        executed_qty: Qty,
+        /// Its price.
+        price: Price,
+        /// Its quantity.
+        qty: Qty,
+    },
+}
+
+impl Input {
+    /// A stable name, for logs and errors.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::CancelSent => "cancel_sent",
+            Self::ReplaceSent => "replace_sent",
+            Self::NoAnswer => "no_answer",
+            Self::Accepted(_) => "accepted",
+            Self::Rejected => "rejected",
+            Self::Filled { .. } => "filled",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::CancelRejected => "cancel_rejected",
+            Self::Replaced { .. } => "replaced",
+            Self::ReplaceRejected => "replace_rejected",
+            Self::Status { .. } => "status",
+        }
+    }
+}
+
+/// What came of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The order moved on, or something was added to it.
+    Done,
+    /// It was known already: a fill that is told again, an answer that came too late to matter.
+    Known,
+    /// The venue has traded so much more than was told: the fills have to be asked for, and the order's
+    /// status again after them.
+    FillsMissing(Qty),
+}
+
+/// What cannot happen to an order where it stands. It is as it was before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Illegal {
+    /// No such input belongs to the state.
+    #[error("{} of an order that is {}", .input, .state.name())]
+    Transition {
+        /// Where it stands.
+        state: State,
+        /// [`Input::name`].
+        input: &'static str,
+    },
+    /// More has traded than it asked for.
+    #[error("a fill of {qty} where {open_qty} is open")]
+    Overfilled {
+        /// How much was told.
+        qty: Qty,
+        /// How much is open.
+        open_qty: Qty,
+    },
+    /// The venue says that less has traded than it told before.
+    #[error("{told} has traded, and now it is {now}")]
+    Undone {
+        /// What was told.
+        told: Qty,
+        /// What is said now.
+        now: Qty,
+    },
+}
+
+/// An order of one's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnOrder {
+    /// One's own name for it.
+    pub client_order_id: ClientOrderId,
+    /// What it trades.
+    pub instrument: InstrumentId,
+    /// Whether it buys or sells.
+    pub side: Side,
+    order_id: OrderId,
+    price: Price,
+    qty: Qty,
+    executed_qty: Qty,
+    executed_quote: Money,
+    last_trade: TradeId,
+    state: State,
+}
+
+impl OwnOrder {
+    /// An order that leaves now.
+    pub const fn new(
+        client_order_id: ClientOrderId,
+        instrument: InstrumentId,
+        side: Side,
+        price: Price,
+        qty: Qty,
+    ) -> Self {
+        Self {
+            client_order_id,
+            instrument,
+            side,
+            order_id: OrderId::NONE,
+            price,
+            qty,
+            executed_qty: Qty::ZERO,
+            executed_quote: Money::ZERO,
+            last_trade: TradeId(0),
+            state: State::PendingNew,
+        }
+    }
+
+    /// Where it stands.
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// The venue's number of it, once it was told.
+    pub const fn order_id(&self) -> OrderId {
+        self.order_id
+    }
+
+    /// Its price, as the venue has it.
+    pub const fn price(&self) -> Price {
+        self.price
+    }
+
+    /// Its quantity, what has traded included.
+    pub const fn qty(&self) -> Qty {
+        self.qty
+    }
+
+    /// What has traded.
+    pub const fn executed_qty(&self) -> Qty {
+        self.executed_qty
+    }
+
+    /// What was paid or received for that.
+    pub const fn executed_quote(&self) -> Money {
+        self.executed_quote
+    }
+
+    /// What may still trade, for all that is known: zero once it has ended.
+    pub const fn open_qty(&self) -> Qty {
+        if self.state.has_ended() { Qty::ZERO } else { self.rest() }
+    }
+
+    const fn rest(&self) -> Qty {
+        Qty::from_units(self.qty.units().saturating_sub(self.executed_qty.units()))
+    }
+
+    /// Takes an input in.
+    ///
+    /// # Errors
+    /// [`Illegal`].
+    pub fn apply(&mut self, input: &Input) -> Result<Change, Illegal> {
+        use Input as I;
+        use State as S;
+        let next = match (self.state, *input) {
+            (_, I::Filled { trade_id, price, qty }) => return self.fill(trade_id, price, qty),
+            (_, I::Status { found, executed_qty, price, qty }) => {
+                return self.found(found, executed_qty, price, qty);
+            }
+            // Cancels leave whatever is known of the order.
+            (S::PendingNew | S::Working | S::PendingReplace | S::Unknown(_), I::CancelSent) => {
+                S::PendingCancel
+            }
+            (S::Working, I::ReplaceSent) => S::PendingReplace,
+            (S::PendingNew, I::NoAnswer) => S::Unknown(Request::New),
+            (S::PendingCancel, I::NoAnswer) => S::Unknown(Request::Cancel),
+            (S::PendingReplace, I::NoAnswer) => S::Unknown(Request::Replace),
+            (state, I::Accepted(order_id)) if self.order_id.is_none() && !state.has_ended() => {
+                self.order_id = order_id;
+                match state {
+                    S::PendingNew | S::Unknown(Request::New) => S::Working,
+                    other => other,
+                }
+            }
+            (S::PendingNew | S::PendingCancel | S::Unknown(_), I::Rejected)
+                if self.executed_qty.is_zero() =>
+            {
+                S::Rejected
+            }
+            (S::PendingCancel | S::Unknown(Request::Cancel), I::CancelRejected)
+            | (S::PendingReplace | S::Unknown(Request::Replace), I::ReplaceRejected) => S::Working,
+            (S::PendingReplace | S::PendingCancel | S::Unknown(_), I::Replaced { price, qty }) => {
+                self.replace(price, qty)
+            }
+            (state, I::Cancelled) if !state.has_ended() => S::Cancelled,
+            (state, I::Expired) if !state.has_ended() => S::Expired,
+            // What it was refused for is the end of the order, which is known; or the order's answer came first.
+            (state, I::CancelRejected | I::ReplaceRejected)
+                if state.has_ended() || state == S::PendingCancel || state == S::Working =>
+            {
+                return Ok(Change::Known);
+            }
+            (state, _) => return Err(Illegal::Transition { state, input: input.name() }),
+        };
+        self.state = next;
+        Ok(Change::Done)
+    }
+
+    /// Takes a new price and quantity; where it stands then.
+    const fn replace(&mut self, price: Price, qty: Qty) -> State {
+        (self.price, self.qty) = (price, qty);
+        match self.state {
+            _ if self.qty.units() <= self.executed_qty.units() => State::Cancelled,
+            State::PendingReplace | State::Unknown(Request::Replace) => State::Working,
+            other => other,
+        }
+    }
+
+    fn fill(&mut self, trade_id: TradeId, price: Price, qty: Qty) -> Result<Change, Illegal> {
+        if trade_id <= self.last_trade {
+            return Ok(Change::Known);
+        }
+        if self.state.has_ended() {
+            return Err(Illegal::Transition { state: self.state, input: "filled" });
+        }
+        let open_qty = self.rest();
+        if qty > open_qty || qty.is_zero() {
+            return Err(Illegal::Overfilled { qty, open_qty });
+        }
+        self.last_trade = trade_id;
+        self.executed_qty = Qty::from_units(self.executed_qty.units() + qty.units());
+        let value = self.executed_quote.units() + Money::of(price, qty).units();
+        self.executed_quote = Money::from_units(value);
+        if self.rest().is_zero() {
+            self.state = State::Filled;
+        } else if matches!(self.state, State::PendingNew | State::Unknown(Request::New)) {
+            self.state = State::Working;
+        }
+        Ok(Change::Done)
+    }
+
+    /// Makes it what the venue says, if all that has traded is known.
+    fn found(
+        &mut self,
+        found: Found,
+        executed_qty: Qty,
+        price: Price,
+        qty: Qty,
+    ) -> Result<Change, Illegal> {
+        if executed_qty < self.executed_qty {
+            return Err(Illegal::Undone { told: self.executed_qty, now: executed_qty });
+        }
+        if executed_qty > self.executed_qty {
+            let missing = executed_qty.units() - self.executed_qty.units();
+            return Ok(Change::FillsMissing(Qty::from_units(missing)));
+        }
+        let next = match found {
+            Found::Working => State::Working,
+            Found::Cancelled => State::Cancelled,
+            Found::Expired => State::Expired,
+            Found::Filled => State::Filled,
+            Found::Rejected => State::Rejected,
+            Found::Nothing => State::NotTaken,
+        };
+        if next == self.state {
+            return Ok(Change::Known);
+        }
+        // Of what was not asked for nothing is on its way: an answer that comes first is the newer one.
+        let is_asked = matches!(self.state, State::Unknown(_));
+        let was_taken = !self.order_id.is_none() || !executed_qty.is_zero();
+        let cannot_be = was_taken && matches!(next, State::Rejected | State::NotTaken);
+        if !is_asked || cannot_be || (next == State::Filled && executed_qty != qty) {
+            return Err(Illegal::Transition { state: self.state, input: "status" });
+        }
+        if found != Found::Nothing {
+            (self.price, self.qty) = (price, qty);
+        }
+        self.state = next;
+        Ok(Change::Done)
+    }
+}

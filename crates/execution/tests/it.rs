@@ -1,0 +1,7 @@
+//! Integration tests of orders and positions.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+mod it {
+    mod order;
+}

@@ -1,0 +1,237 @@
+//! Every state of an order with every input: what it becomes, or that it is refused.
+
+use proptest::prelude::*;
+use tiercel_execution::order::{Change, Found, Illegal, Input, OwnOrder, Request, State};
+use tiercel_types::{ClientOrderId, InstrumentId, OrderId, Price, Qty, Side, TradeId};
+
+const PRICE: Price = Price::from_units(6_000_000_000_000);
+const QTY: Qty = Qty::from_units(300);
+
+fn order() -> OwnOrder {
+    let id = ClientOrderId::new(b"a-1").unwrap();
+    OwnOrder::new(id, InstrumentId(1), Side::Buy, PRICE, QTY)
+}
+
+const fn fill(trade: u64, units: u64) -> Input {
+    Input::Filled { trade_id: TradeId(trade), price: PRICE, qty: Qty::from_units(units) }
+}
+
+const fn status(found: Found, executed: u64) -> Input {
+    Input::Status { found, executed_qty: Qty::from_units(executed), price: PRICE, qty: QTY }
+}
+
+/// An order in each state, nothing of it traded but where it is filled.
+fn in_state(state: State) -> OwnOrder {
+    use Input as I;
+    let accepted = I::Accepted(OrderId(7));
+    let way: &[Input] = match state {
+        State::PendingNew => &[],
+        State::Working => &[accepted],
+        State::PendingCancel => &[accepted, I::CancelSent],
+        State::PendingReplace => &[accepted, I::ReplaceSent],
+        State::Unknown(Request::New) => &[I::NoAnswer],
+        State::Unknown(Request::Cancel) => &[accepted, I::CancelSent, I::NoAnswer],
+        State::Unknown(Request::Replace) => &[accepted, I::ReplaceSent, I::NoAnswer],
+        State::Filled => &[accepted, fill(1, 300)],
+        State::Cancelled => &[accepted, I::Cancelled],
+        State::Expired => &[accepted, I::Expired],
+        State::Rejected => &[I::Rejected],
+        State::NotTaken => &[I::NoAnswer, status(Found::Nothing, 0)],
+    };
+    let mut order = order();
+    for input in way {
+        assert_eq!(order.apply(input), Ok(Change::Done), "{input:?}");
+    }
+    assert_eq!(order.state(), state);
+    order
+}
+
+const STATES: [State; 12] = [
+    State::PendingNew,
+    State::Working,
+    State::PendingCancel,
+    State::PendingReplace,
+    State::Unknown(Request::New),
+    State::Unknown(Request::Cancel),
+    State::Unknown(Request::Replace),
+    State::Filled,
+    State::Cancelled,
+    State::Expired,
+    State::Rejected,
+    State::NotTaken,
+];
+
+const fn inputs() -> [(&'static str, Input); 19] {
+    use Input as I;
+    let replaced = I::Replaced { price: PRICE, qty: Qty::from_units(400) };
+    [
+        ("cancel sent", I::CancelSent),
+        ("replace sent", I::ReplaceSent),
+        ("no answer", I::NoAnswer),
+        ("accepted", I::Accepted(OrderId(9))),
+        ("rejected", I::Rejected),
+        ("part filled", fill(2, 100)),
+        ("filled", fill(2, 300)),
+        ("overfilled", fill(2, 301)),
+        ("cancelled", I::Cancelled),
+        ("expired", I::Expired),
+        ("cancel refused", I::CancelRejected),
+        ("replaced", replaced),
+        ("replace refused", I::ReplaceRejected),
+        ("found working", status(Found::Working, 0)),
+        ("found cancelled", status(Found::Cancelled, 0)),
+        ("found expired", status(Found::Expired, 0)),
+        ("found nothing", status(Found::Nothing, 0)),
+        ("found rejected", status(Found::Rejected, 0)),
+        ("found part filled", status(Found::Working, 100)),
+    ]
+}
+
+/// By input: what an order of each state becomes. `.` refused, `=` known already, `?` fills are missing.
+const TABLE: &str = "
+                    PN W  PC PR UN UC UR F  C  E  R  NT
+cancel sent         PC PC .  PC PC PC PC .  .  .  .  .
+replace sent        .  PR .  .  .  .  .  .  .  .  .  .
+no answer           UN .  UC UR .  .  .  .  .  .  .  .
+accepted            W  .  .  .  W  .  .  .  .  .  .  .
+rejected            R  .  R  .  R  R  R  .  .  .  .  .
+part filled         W  W  PC PR W  UC UR .  .  .  .  .
+filled              F  F  F  F  F  F  F  .  .  .  .  .
+overfilled          .  .  .  .  .  .  .  .  .  .  .  .
+cancelled           C  C  C  C  C  C  C  .  .  .  .  .
+expired             E  E  E  E  E  E  E  .  .  .  .  .
+cancel refused      .  =  W  .  .  W  .  =  =  =  =  =
+replaced            .  .  PC W  UN UC W  .  .  .  .  .
+replace refused     .  =  =  W  .  .  W  =  =  =  =  =
+found working       .  =  .  .  W  W  W  .  .  .  .  .
+found cancelled     .  .  .  .  C  C  C  .  =  .  .  .
+found expired       .  .  .  .  E  E  E  .  .  =  .  .
+found nothing       .  .  .  .  NT .  .  .  .  .  .  =
+found rejected      .  .  .  .  R  .  .  .  .  .  =  .
+found part filled   ?  ?  ?  ?  ?  ?  ?  .  ?  ?  ?  ?
+";
+
+const fn letters(state: State) -> &'static str {
+    match state {
+        State::PendingNew => "PN",
+        State::Working => "W",
+        State::PendingCancel => "PC",
+        State::PendingReplace => "PR",
+        State::Unknown(Request::New) => "UN",
+        State::Unknown(Request::Cancel) => "UC",
+        State::Unknown(Request::Replace) => "UR",
+        State::Filled => "F",
+        State::Cancelled => "C",
+        State::Expired => "E",
+        State::Rejected => "R",
+        State::NotTaken => "NT",
+    }
+}
+
+#[test]
+fn each_state_takes_the_inputs_of_the_table_and_refuses_the_rest() {
+    let mut table = String::from("\n                    PN W  PC PR UN UC UR F  C  E  R  NT\n");
+    for (name, input) in inputs() {
+        let mut row = format!("{name:20}");
+        for state in STATES {
+            let before = in_state(state);
+            let mut order = before;
+            let cell = match order.apply(&input) {
+                Ok(Change::Done) => letters(order.state()),
+                Ok(Change::Known) => "=",
+                Ok(Change::FillsMissing(qty)) => {
+                    assert_eq!(qty, Qty::from_units(100));
+                    "?"
+                }
+                Err(_) => ".",
+            };
+            assert!(
+                cell.len() > 1 || !"=?.".contains(cell) || order == before,
+                "{name}, {state:?}"
+            );
+            row.push_str(cell);
+            row.push_str(&"   "[cell.len()..]);
+        }
+        table += row.trim_end();
+        table.push('\n');
+    }
+    assert_eq!(table, TABLE, "{table}");
+}
+
+#[test]
+fn a_fill_that_is_told_twice_counts_once() {
+    let mut order = in_state(State::Working);
+    assert_eq!(order.apply(&fill(5, 100)), Ok(Change::Done));
+    assert_eq!(order.apply(&fill(5, 100)), Ok(Change::Known));
+    assert_eq!(order.apply(&fill(4, 100)), Ok(Change::Known));
+    assert_eq!(
+        (order.executed_qty(), order.open_qty()),
+        (Qty::from_units(100), Qty::from_units(200))
+    );
+}
+
+#[test]
+fn a_cancel_that_crosses_a_fill_leaves_what_has_traded() {
+    let mut order = in_state(State::PendingCancel);
+    order.apply(&fill(1, 100)).unwrap();
+    order.apply(&Input::Cancelled).unwrap();
+    assert_eq!((order.executed_qty(), order.open_qty()), (Qty::from_units(100), Qty::ZERO));
+    let mut order = in_state(State::PendingCancel);
+    order.apply(&fill(1, 300)).unwrap();
+    assert_eq!(order.apply(&Input::CancelRejected), Ok(Change::Known));
+    assert_eq!(order.state(), State::Filled);
+}
+
+#[test]
+fn an_unknown_outcome_is_settled_once_its_fills_are_known() {
+    let mut order = in_state(State::Unknown(Request::Cancel));
+    let told = status(Found::Cancelled, 200);
+    assert_eq!(order.apply(&told), Ok(Change::FillsMissing(Qty::from_units(200))));
+    assert_eq!(order.state(), State::Unknown(Request::Cancel));
+    order.apply(&fill(8, 150)).unwrap();
+    assert_eq!(order.apply(&told), Ok(Change::FillsMissing(Qty::from_units(50))));
+    order.apply(&fill(9, 50)).unwrap();
+    assert_eq!(order.apply(&told), Ok(Change::Done));
+    assert_eq!((order.state(), order.executed_qty()), (State::Cancelled, Qty::from_units(200)));
+    let undone = order.apply(&status(Found::Cancelled, 100));
+    let (told, now) = (Qty::from_units(200), Qty::from_units(100));
+    assert_eq!(undone, Err(Illegal::Undone { told, now }));
+}
+
+#[test]
+fn a_change_to_no_more_than_has_traded_ends_the_order() {
+    let mut order = in_state(State::PendingReplace);
+    order.apply(&fill(1, 200)).unwrap();
+    order.apply(&Input::Replaced { price: PRICE, qty: Qty::from_units(200) }).unwrap();
+    assert_eq!((order.state(), order.open_qty()), (State::Cancelled, Qty::ZERO));
+}
+
+proptest! {
+    #[test]
+    fn no_sequence_of_inputs_trades_more_than_was_asked_or_brings_an_ended_order_back(
+        picks in prop::collection::vec((0..19_usize, 1..20_u64), 0..60),
+    ) {
+        let mut order = order();
+        let mut executed = 0;
+        for (pick, trade) in picks {
+            let input = match inputs()[pick].1 {
+                Input::Filled { price, qty, .. } => {
+                    Input::Filled { trade_id: TradeId(trade), price, qty }
+                }
+                input => input,
+            };
+            let before = order;
+            let change = order.apply(&input);
+            if change != Ok(Change::Done) {
+                prop_assert_eq!(order, before);
+            }
+            if let (Ok(Change::Done), Input::Filled { qty, .. }) = (change, input) {
+                executed += qty.units();
+            }
+            prop_assert!(!before.state().has_ended() || order == before);
+            prop_assert_eq!(order.executed_qty().units(), executed);
+            prop_assert!(order.executed_qty() <= order.qty().max(QTY));
+            prop_assert!(order.state() != State::Filled || executed == order.qty().units());
+        }
+    }
+}
