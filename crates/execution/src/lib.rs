@@ -1,7 +1,7 @@
-//! What a trader has under way and what it owns: orders and positions.
+//! What a trader has under way and what it owns, and what may leave: orders, positions, pre-trade risk.
 //!
 //! ```text
-//!   request (new, cancel, replace) --> OwnOrder <-- what the venue says (accepted, fill, gone, refused)
+//!   intent --> Gate --> request (new, cancel, replace) --> OwnOrder <-- what the venue says (accepted, fill, gone, refused)
 //!                                         |
 //!                                       fills --> Position: quantity, average price, profit and loss, fees
 //! ```
@@ -13,3 +13,4 @@
 
 pub mod order;
 pub mod position;
+pub mod risk;

@@ -4,4 +4,5 @@
 
 mod it {
     mod order;
+    mod risk;
 }

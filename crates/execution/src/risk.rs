@@ -1,0 +1,504 @@
+//! The gate that every order passes before it leaves.
+//!
+//! ```text
+//!   intent --> mode, restricted --> quantity, notional --> collars --> rate, duplicates
+//!                 --> open orders, self-cross --> worst position --> credit --> admitted: it counts as open
+//! ```
+//!
+//! Budget: 40 ns. Must not happen here: allocation after [`Gate::new`], a clock, floating point.
+//!
+//! The gate counts the worst case: what is owned, and all that is open as if it had traded. An order that is
+//! admitted counts from that moment until it is [taken away](Gate::ended) or [has traded](Gate::filled),
+//! whatever is known of it. A loss that reaches its bound takes the [`Mode`] down by itself; only somebody
+//! ([`Gate::enable`]) brings it up again. Cancels do not come here: they always pass.
+
+use thiserror::Error;
+use tiercel_types::{InstrumentId, Money, Price, Qty, Side, Timestamp};
+
+/// What may be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// Everything within the limits.
+    #[default]
+    Active,
+    /// What takes from a position alone.
+    Reducing,
+    /// Nothing but cancels.
+    Halted,
+}
+
+/// Why an order does not leave. The numbers are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Error)]
+#[repr(u16)]
+pub enum Denial {
+    /// The gate is halted: by its switch, or by a loss.
+    #[error("trading is halted")]
+    Halted = 1,
+    /// The gate lets positions be reduced alone, and this would not.
+    #[error("positions may only be reduced")]
+    Reducing = 2,
+    /// No limits are set for the instrument.
+    #[error("the instrument has no limits")]
+    UnknownInstrument = 3,
+    /// The instrument may not be traded.
+    #[error("the instrument is restricted")]
+    Restricted = 4,
+    /// Quantity zero, or more than one order may have.
+    #[error("the quantity is beyond its limit")]
+    Qty = 5,
+    /// Price times quantity is more than one order may have.
+    #[error("the notional is beyond its limit")]
+    Notional = 6,
+    /// There is no price to hold the order's against, or none that is young enough.
+    #[error("there is no price to compare with")]
+    NoReference = 7,
+    /// Too far through the best price of the other side.
+    #[error("the price is too far from the touch")]
+    TouchCollar = 8,
+    /// Too far from the last trade.
+    #[error("the price is too far from the last trade")]
+    TradeCollar = 9,
+    /// More messages than may leave in the time.
+    #[error("too many messages")]
+    Rate = 10,
+    /// The same order left a moment ago.
+    #[error("the same order left a moment ago")]
+    Duplicate = 11,
+    /// As many orders are open as may be.
+    #[error("too many orders are open")]
+    OpenOrders = 12,
+    /// It would trade with an order of one's own.
+    #[error("it would trade with an order of one's own")]
+    SelfCross = 13,
+    /// The position would be too large if all that is open traded.
+    #[error("the position could become too large")]
+    Position = 14,
+    /// What is owned and open would be worth more than there is credit for.
+    #[error("there is no credit for it")]
+    Credit = 15,
+}
+
+/// What one instrument's orders are held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// It may not be traded.
+    pub restricted: bool,
+    /// Of one order.
+    pub qty_max: Qty,
+    /// Of one order, in the quote asset.
+    pub notional_max: Money,
+    /// How far through the other side's best price, in basis points.
+    pub touch_collar_bps: u32,
+    /// How far from the last trade, either way, in basis points.
+    pub trade_collar_bps: u32,
+    /// How old the touch may be.
+    pub reference_age_max_ns: u64,
+    /// Long or short, with all that is open.
+    pub position_max: Qty,
+    /// At once.
+    pub open_orders_max: u32,
+}
+
+/// What all orders together are held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GlobalLimits {
+    /// Orders that may leave in [`rate_window_ns`](Self::rate_window_ns), and at once.
+    pub rate_max: u32,
+    /// Over how long.
+    pub rate_window_ns: u64,
+    /// How long an order keeps others like it back; zero: not at all.
+    pub duplicate_window_ns: u64,
+    /// Orders open at once, of all instruments.
+    pub open_orders_max: u32,
+    /// What is owned, at cost, and all that is open, in the quote asset.
+    pub credit: Money,
+    /// A loss since the start of the day that lets positions be reduced alone.
+    pub loss_reducing: Money,
+    /// One that halts.
+    pub loss_halting: Money,
+    /// A fall from the day's best that lets positions be reduced alone.
+    pub drawdown_reducing: Money,
+    /// One that halts.
+    pub drawdown_halting: Money,
+}
+
+/// An order that wants to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// What it trades.
+    pub instrument: InstrumentId,
+    /// Whether it buys or sells.
+    pub side: Side,
+    /// Its limit.
+    pub price: Price,
+    /// How much.
+    pub qty: Qty,
+}
+
+/// Recent orders that are remembered for [`Denial::Duplicate`].
+const REMEMBERED: usize = 16;
+/// One, in basis points.
+const ONE_BPS: i128 = 10_000;
+
+/// Prices of one's own open orders of a side, best first, each as often as there are orders.
+#[derive(Clone, Debug, Default)]
+struct OwnPrices(Vec<i64>);
+
+impl OwnPrices {
+    /// `rank` is lower for better prices.
+    fn add(&mut self, rank: i64) {
+        let at = self.0.partition_point(|known| *known <= rank);
+        self.0.insert(at, rank);
+    }
+
+    fn remove(&mut self, rank: i64) {
+        let at = self.0.partition_point(|known| *known < rank);
+        if self.0.get(at) == Some(&rank) {
+            self.0.remove(at);
+        }
+    }
+}
+
+/// What is known of one instrument.
+#[derive(Clone, Debug)]
+struct Known {
+    limits: Limits,
+    bid: Price,
+    ask: Price,
+    touch_at: Timestamp,
+    last_trade: Price,
+    /// In units of quantity; negative: short.
+    position: i128,
+    /// What it cost, as much as it counts against the credit.
+    cost: i128,
+    /// By side: what is open, and at which prices, buys highest first, sells lowest first.
+    open_qty: [u64; 2],
+    prices: [OwnPrices; 2],
+}
+
+/// Tokens, as time: an order costs `cost_ns`, and may leave while no more than `window_ns` are used up.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    cost_ns: u64,
+    window_ns: u64,
+    used_until: u64,
+}
+
+impl Rate {
+    fn new(limits: &GlobalLimits) -> Self {
+        let cost_ns = limits.rate_window_ns.div_ceil(u64::from(limits.rate_max.max(1)));
+        let window_ns = if limits.rate_max == 0 { 0 } else { limits.rate_window_ns };
+        Self { cost_ns, window_ns, used_until: 0 }
+    }
+
+    fn next(&self, now: Timestamp) -> Option<u64> {
+        let next = self.used_until.max(now.0).saturating_add(self.cost_ns);
+        (next - now.0 <= self.window_ns).then_some(next)
+    }
+}
+
+/// The gate. See the [module's page](self).
+#[derive(Clone, Debug)]
+pub struct Gate {
+    limits: GlobalLimits,
+    mode: Mode,
+    /// By instrument.
+    known: Vec<Option<Box<Known>>>,
+    rate: Rate,
+    recent: [(Option<Intent>, u64); REMEMBERED],
+    next_recent: usize,
+    open_orders: u32,
+    /// Worth of all that is open, and cost of all that is owned.
+    used: i128,
+    /// The best result of the day.
+    best: i128,
+}
+
+const fn side_at(side: Side) -> usize {
+    match side {
+        Side::Buy => 0,
+        Side::Sell => 1,
+    }
+}
+
+const fn rank_of(side: Side, price: Price) -> i64 {
+    match side {
+        Side::Buy => -price.units(),
+        Side::Sell => price.units(),
+    }
+}
+
+impl Gate {
+    /// A gate for instruments numbered below `instruments`, of which none may be traded yet.
+    pub fn new(limits: GlobalLimits, instruments: usize) -> Self {
+        Self {
+            limits,
+            mode: Mode::Active,
+            known: vec![None; instruments],
+            rate: Rate::new(&limits),
+            recent: [(None, 0); REMEMBERED],
+            next_recent: 0,
+            open_orders: 0,
+            used: 0,
+            best: 0,
+        }
+    }
+
+    /// Sets the limits of an instrument. What is open and owned stays; beyond what it was made for, nothing
+    /// is set.
+    pub fn set_limits(&mut self, instrument: InstrumentId, limits: Limits) {
+        let Some(place) = self.known.get_mut(instrument.0 as usize) else { return };
+        if let Some(known) = place {
+            known.limits = limits;
+            return;
+        }
+        let room = || OwnPrices(Vec::with_capacity(limits.open_orders_max as usize));
+        *place = Some(Box::new(Known {
+            limits,
+            bid: Price::ZERO,
+            ask: Price::ZERO,
+            touch_at: Timestamp(0),
+            last_trade: Price::ZERO,
+            position: 0,
+            cost: 0,
+            open_qty: [0; 2],
+            prices: [room(), room()],
+        }));
+    }
+
+    fn known_mut(&mut self, instrument: InstrumentId) -> Option<&mut Known> {
+        self.known.get_mut(instrument.0 as usize)?.as_deref_mut()
+    }
+
+    /// The best prices have changed; zero: none.
+    #[inline]
+    pub fn touch(&mut self, now: Timestamp, instrument: InstrumentId, bid: Price, ask: Price) {
+        if let Some(known) = self.known_mut(instrument) {
+            (known.bid, known.ask, known.touch_at) = (bid, ask, now);
+        }
+    }
+
+    /// Somebody has traded.
+    #[inline]
+    pub fn traded(&mut self, instrument: InstrumentId, price: Price) {
+        if let Some(known) = self.known_mut(instrument) {
+            known.last_trade = price;
+        }
+    }
+
+    /// Whether an order may leave. If it may, it counts as open from now on.
+    ///
+    /// # Errors
+    /// [`Denial`]: nothing has changed.
+    #[inline]
+    pub fn admit(&mut self, now: Timestamp, intent: &Intent) -> Result<(), Denial> {
+        let Self { limits, mode, known, rate, recent, next_recent, open_orders, used, .. } = self;
+        let known = known.get_mut(intent.instrument.0 as usize).and_then(Option::as_deref_mut);
+        let known = known.ok_or(Denial::UnknownInstrument)?;
+        let at = side_at(intent.side);
+        match mode {
+            Mode::Active => {}
+            Mode::Reducing if known.reduces(intent) => {}
+            Mode::Reducing => return Err(Denial::Reducing),
+            Mode::Halted => return Err(Denial::Halted),
+        }
+        let value = Money::of(intent.price, intent.qty).units();
+        known.check_alone(now, intent, value)?;
+        let used_until = rate.next(now).ok_or(Denial::Rate)?;
+        let is_same = |(known, until): &(Option<Intent>, u64)| {
+            *until > now.0 && known.as_ref() == Some(intent)
+        };
+        if limits.duplicate_window_ns > 0 && recent.iter().any(is_same) {
+            return Err(Denial::Duplicate);
+        }
+        known.check_beside_own(intent)?;
+        if *open_orders >= limits.open_orders_max {
+            return Err(Denial::OpenOrders);
+        }
+        let next_used = used.checked_add(value).ok_or(Denial::Credit)?;
+        // What takes from a position gives credit back.
+        if next_used > limits.credit.units() && !known.reduces(intent) {
+            return Err(Denial::Credit);
+        }
+        (*used, rate.used_until) = (next_used, used_until);
+        *open_orders += 1;
+        known.open_qty[at] += intent.qty.units();
+        known.prices[at].add(rank_of(intent.side, intent.price));
+        recent[*next_recent] = (Some(*intent), now.0.saturating_add(limits.duplicate_window_ns));
+        *next_recent = (*next_recent + 1) % REMEMBERED;
+        Ok(())
+    }
+
+    /// So much of an admitted order has traded at `price`, which is not worse than the order's.
+    #[inline]
+    pub fn filled(&mut self, order: &Intent, price: Price, qty: Qty, is_done: bool) {
+        let Some(known) = self.known.get_mut(order.instrument.0 as usize) else { return };
+        let Some(known) = known.as_deref_mut() else { return };
+        let before = known.cost;
+        known.own(order.side, price, qty);
+        let open = Money::of(order.price, qty).units();
+        self.used += known.cost - before - open;
+        let at = side_at(order.side);
+        known.open_qty[at] = known.open_qty[at].saturating_sub(qty.units());
+        if is_done {
+            known.prices[at].remove(rank_of(order.side, order.price));
+            self.open_orders = self.open_orders.saturating_sub(1);
+        }
+    }
+
+    /// An admitted order has ended, or was changed, with so much of it open.
+    #[inline]
+    pub fn ended(&mut self, order: &Intent, open_qty: Qty) {
+        let Some(known) = self.known_mut(order.instrument) else { return };
+        let at = side_at(order.side);
+        known.open_qty[at] = known.open_qty[at].saturating_sub(open_qty.units());
+        known.prices[at].remove(rank_of(order.side, order.price));
+        self.used -= Money::of(order.price, open_qty).units();
+        self.open_orders = self.open_orders.saturating_sub(1);
+    }
+
+    /// The result of the day, realised and not, after fees. Takes the mode down if it has to.
+    pub fn result(&mut self, result: Money) -> Mode {
+        let result = result.units();
+        self.best = self.best.max(result);
+        let (loss, fall) = (result.saturating_neg(), self.best.saturating_sub(result));
+        let GlobalLimits {
+            loss_reducing, loss_halting, drawdown_reducing, drawdown_halting, ..
+        } = self.limits;
+        let mode = if loss >= loss_halting.units() || fall >= drawdown_halting.units() {
+            Mode::Halted
+        } else if loss >= loss_reducing.units() || fall >= drawdown_reducing.units() {
+            Mode::Reducing
+        } else {
+            Mode::Active
+        };
+        self.mode = self.mode.max(mode);
+        self.mode
+    }
+
+    /// The kill switch: nothing but cancels from now on.
+    pub const fn halt(&mut self) {
+        self.mode = Mode::Halted;
+    }
+
+    /// Somebody lets trading go on; losses count from the result of now.
+    pub const fn enable(&mut self, result: Money) {
+        self.mode = Mode::Active;
+        self.best = result.units();
+    }
+
+    /// What may be done.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The largest position that could come of what is owned and open: long, and short, in units of quantity.
+    pub fn worst_position(&self, instrument: InstrumentId) -> Option<(i128, i128)> {
+        let known = self.known.get(instrument.0 as usize)?.as_deref()?;
+        let [buys, sells] = known.open_qty.map(i128::from);
+        Some((known.position + buys, known.position - sells))
+    }
+
+    /// Orders that are open.
+    pub const fn open_orders(&self) -> u32 {
+        self.open_orders
+    }
+
+    /// What is owned, at cost, and all that is open.
+    pub const fn used_credit(&self) -> Money {
+        Money::from_units(self.used)
+    }
+}
+
+impl Known {
+    /// Whether the order takes from the position and cannot turn it, even with all that is open on its side.
+    fn reduces(&self, intent: &Intent) -> bool {
+        let would =
+            i128::from(self.open_qty[side_at(intent.side)]) + i128::from(intent.qty.units());
+        match intent.side {
+            Side::Buy => would <= -self.position,
+            Side::Sell => would <= self.position,
+        }
+    }
+
+    /// What the order is by itself.
+    #[inline]
+    fn check_alone(&self, now: Timestamp, intent: &Intent, value: i128) -> Result<(), Denial> {
+        let Self { limits, bid, ask, touch_at, last_trade, .. } = self;
+        if limits.restricted {
+            return Err(Denial::Restricted);
+        }
+        if intent.qty.is_zero() || intent.qty > limits.qty_max {
+            return Err(Denial::Qty);
+        }
+        if value > limits.notional_max.units() || intent.price.units() <= 0 {
+            return Err(Denial::Notional);
+        }
+        let other = match intent.side {
+            Side::Buy => *ask,
+            Side::Sell => *bid,
+        };
+        if other.is_zero() || now.0.saturating_sub(touch_at.0) > limits.reference_age_max_ns {
+            return Err(Denial::NoReference);
+        }
+        let through = match intent.side {
+            Side::Buy => intent.price.units() - other.units(),
+            Side::Sell => other.units() - intent.price.units(),
+        };
+        if i128::from(through) * ONE_BPS > within(other, limits.touch_collar_bps) {
+            return Err(Denial::TouchCollar);
+        }
+        let from_last = intent.price.units().abs_diff(last_trade.units());
+        if !last_trade.is_zero()
+            && i128::from(from_last) * ONE_BPS > within(*last_trade, limits.trade_collar_bps)
+        {
+            return Err(Denial::TradeCollar);
+        }
+        Ok(())
+    }
+
+    /// What it is beside what is open and owned.
+    #[inline]
+    fn check_beside_own(&self, intent: &Intent) -> Result<(), Denial> {
+        let Self { limits, position, open_qty, prices, .. } = self;
+        let open = prices[0].0.len() + prices[1].0.len();
+        if open >= limits.open_orders_max as usize {
+            return Err(Denial::OpenOrders);
+        }
+        let (other, rank) = (intent.side.opposite(), rank_of(intent.side, intent.price));
+        // A buy crosses the lowest own sell if it is not below it: ranks are prices, one side's negated.
+        if prices[side_at(other)].0.first().is_some_and(|best| rank + best <= 0) {
+            return Err(Denial::SelfCross);
+        }
+        let would = i128::from(open_qty[side_at(intent.side)]) + i128::from(intent.qty.units());
+        let worst = match intent.side {
+            Side::Buy => position + would,
+            Side::Sell => would - position,
+        };
+        if worst > i128::from(limits.position_max.units()) && !self.reduces(intent) {
+            return Err(Denial::Position);
+        }
+        Ok(())
+    }
+
+    /// Takes a fill into the position and what it cost.
+    fn own(&mut self, side: Side, price: Price, qty: Qty) {
+        let units = i128::from(qty.units());
+        let sign = if side == Side::Buy { 1 } else { -1 };
+        let closing =
+            if self.position.signum() == -sign { units.min(self.position.abs()) } else { 0 };
+        if closing > 0 {
+            // Of a cost that does not divide, the rest stays.
+            let owned = self.position.abs();
+            let (wholes, rest) = (self.cost / owned, self.cost % owned);
+            self.cost -= wholes * closing + rest * closing / owned;
+        }
+        self.cost += (units - closing) * i128::from(price.units());
+        self.position += sign * units;
+    }
+}
+
+/// So many basis points of a price, times [`ONE_BPS`].
+const fn within(price: Price, bps: u32) -> i128 {
+    price.units() as i128 * bps as i128
+}
