@@ -183,6 +183,21 @@ fn what_reduces_needs_no_credit_and_no_room_for_a_position() {
     assert_eq!(gate.worst_position(BTC), Some((0, 0)));
 }
 
+#[test]
+fn a_position_may_be_closed_to_the_last_unit_and_not_turned() {
+    for (side, at) in [(Side::Buy, "100"), (Side::Sell, "101")] {
+        let mut gate = gate();
+        let first = intent(side, at, "1");
+        gate.admit(Timestamp(SECOND), &first).unwrap();
+        gate.filled(&first, price(at), qty("1"), true);
+        gate.result(Money::from_units(-amount(10).units()));
+        let other = side.opposite();
+        denied(&mut gate, SECOND, intent(other, "100.5", "1.00000001"), Denial::Reducing);
+        assert_eq!(gate.admit(Timestamp(SECOND), &intent(other, "100.5", "1")), Ok(()));
+        denied(&mut gate, SECOND, intent(other, "100.6", "0.00000001"), Denial::Reducing);
+    }
+}
+
 /// All orders, and what was owned, added up each time.
 #[derive(Default)]
 struct Naive {
