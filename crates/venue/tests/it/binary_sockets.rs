@@ -197,7 +197,9 @@ impl Dial {
         let begin = Instant::now();
         while !what(&self.peer) {
             self.turn();
-            assert!(begin.elapsed() < PATIENCE, "{:?}", self.peer.ear.heard);
+            let Peer { session, ear, .. } = &self.peer;
+            let state = (self.line.is_some(), session.is_logged_on(), ear.refused);
+            assert!(begin.elapsed() < PATIENCE, "{state:?} {:?}", ear.heard);
         }
     }
 
@@ -255,6 +257,8 @@ fn orders_trade_on_each_thread_by_each_reactor_and_answers_survive_a_restart() {
         (StageThread::Fused, ReactorKind::IoUring, Speech::Records),
         (StageThread::Fused, ReactorKind::IoUring, Speech::WebSocket),
     ] {
+        // Shown if it fails.
+        println!("{thread:?} {reactor:?} {speech:?}");
         let place = Place::new("binary-sockets");
         let start = || Venue::start(place.path(), thread, |options| options.reactor = reactor);
         let mut venue = start();
@@ -287,7 +291,8 @@ fn orders_trade_on_each_thread_by_each_reactor_and_answers_survive_a_restart() {
         let begin = Instant::now();
         while !venue.registry.text().contains("binary_sessions 2") {
             assert!(begin.elapsed() < PATIENCE, "{}", venue.registry.text());
-            std::thread::sleep(Duration::from_millis(20));
+            // Who says nothing for long counts as gone.
+            assert!(one.turn() && two.turn());
         }
         // Gone before the venue stops, which waits a while for goodbyes.
         drop((one, two));
