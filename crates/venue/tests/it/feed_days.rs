@@ -327,7 +327,6 @@ fn a_reader_that_takes_nothing_is_cut_off_and_can_come_again() {
     assert!(days.has_metric("itch_slow_consumers_cut_off_total 1"), "{}", days.registry.text());
     let mut again = SoupClient::connect(address, 1);
     days.until(&mut again, |client| client.heard.messages >= 2 * number);
-    assert!(!again.is_closed);
 }
 
 #[test]
