@@ -172,7 +172,11 @@ impl Uring {
     unsafe fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
         // SAFETY: the caller's.
         if unsafe { self.ring.submission().push(entry) }.is_err() {
-            self.ring.submit()?;
+            match self.ring.submit() {
+                Err(error) if !is_passing(&error) => return Err(error),
+                // What it could not take all of has room now, or has not: then there is none.
+                _ => {}
+            }
             // SAFETY: the caller's.
             unsafe { self.ring.submission().push(entry) }.map_err(io::Error::other)?;
         }
@@ -448,9 +452,11 @@ fn hand_on(
     if rest.len() >= limits.input_bytes { Err(CloseReason::TooLong) } else { Ok(()) }
 }
 
-/// Whether an error of the queue passes with the next turn.
+/// Whether an error of the queue passes with the next turn: a signal came, completions have to be taken first, or the
+/// kernel has no memory at the moment.
 fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ResourceBusy)
+    use io::ErrorKind::{Interrupted, ResourceBusy, WouldBlock};
+    matches!(error.kind(), Interrupted | ResourceBusy | WouldBlock)
 }
 
 fn reason(errno: i32) -> CloseReason {
