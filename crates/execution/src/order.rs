@@ -128,7 +128,7 @@ pub enum Input {
     Expired,
     /// The cancel was refused.
     CancelRejected,
-    /// It is changed: what it asks for now, what has traded included.
+    /// It is changed: to this price, and to this quantity with what has traded in it.
     Replaced {
         /// Its new price.
         price: Price,

@@ -68,7 +68,7 @@ const WHOLE: i128 = Money::from_qty(Qty::from_units(100_000_000)).units();
 const UNIT: i128 = Money::from_qty(Qty::from_units(1)).units();
 
 /// `amount * part / whole`, towards zero; `None` beyond 128 bits. `whole` is not zero.
-fn share(amount: i128, part: u128, whole: u128) -> Option<i128> {
+pub(crate) fn share(amount: i128, part: u128, whole: u128) -> Option<i128> {
     let magnitude = amount.unsigned_abs();
     let shared = match magnitude.checked_mul(part) {
         Some(product) => product / whole,
@@ -287,6 +287,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_realised_is_the_cash_and_the_cost_of_what_is_owned(fills in fills()) {
             let mut position = Position::default();

@@ -15,6 +15,8 @@
 use thiserror::Error;
 use tiercel_types::{InstrumentId, Money, Price, Qty, Side, Timestamp};
 
+use crate::position::share;
+
 /// What may be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
@@ -332,18 +334,17 @@ impl Gate {
     /// So much of an admitted order has traded at `price`, which is not worse than the order's.
     #[inline]
     pub fn filled(&mut self, order: &Intent, price: Price, qty: Qty, is_done: bool) {
-        let Some(known) = self.known.get_mut(order.instrument.0 as usize) else { return };
-        let Some(known) = known.as_deref_mut() else { return };
+        let Some(known) = self.known_mut(order.instrument) else { return };
         let before = known.cost;
         known.own(order.side, price, qty);
-        let open = Money::of(order.price, qty).units();
-        self.used += known.cost - before - open;
         let at = side_at(order.side);
         known.open_qty[at] = known.open_qty[at].saturating_sub(qty.units());
+        let owned = known.cost - before;
         if is_done {
             known.prices[at].remove(rank_of(order.side, order.price));
             self.open_orders = self.open_orders.saturating_sub(1);
         }
+        self.used += owned - Money::of(order.price, qty).units();
     }
 
     /// An admitted order has ended, or was changed, with so much of it open.
@@ -488,10 +489,9 @@ impl Known {
         let closing =
             if self.position.signum() == -sign { units.min(self.position.abs()) } else { 0 };
         if closing > 0 {
-            // Of a cost that does not divide, the rest stays.
-            let owned = self.position.abs();
-            let (wholes, rest) = (self.cost / owned, self.cost % owned);
-            self.cost -= wholes * closing + rest * closing / owned;
+            let part = share(self.cost, closing.unsigned_abs(), self.position.unsigned_abs());
+            // The share of an amount that 128 bits hold is one that they hold.
+            self.cost -= part.unwrap_or(self.cost);
         }
         self.cost += (units - closing) * i128::from(price.units());
         self.position += sign * units;

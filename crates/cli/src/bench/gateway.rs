@@ -12,7 +12,8 @@
 //! ```
 //!
 //! The venue's threads have the second core but for two: who folds the read models and who takes
-//! snapshots run where the system likes, as they do for anybody who starts it so. The client is polled.
+//! snapshots run where the system likes, as they do for anybody who starts it so. The client is polled,
+//! but for that of the rate, which sleeps while there is nothing to read.
 //! Every answer is looked at: the requests are answered in their order, none is left out, and the
 //! answers' own numbers have no gap.
 

@@ -116,7 +116,7 @@ impl Client {
     /// Sends a message and waits for the next of that type; its length, and when its last byte was read.
     fn ask(&mut self, message: &[u8], kind: &[u8]) -> Result<(usize, u64), BenchError> {
         self.stream.write_all(message)?;
-        let mut read_at = 0;
+        let mut read_at = clock::stop();
         loop {
             while let Frame::Whole { length, .. } = frame(&self.buffer[..self.filled]) {
                 let answer = decode(&mut self.decoder, &self.buffer[..length]);

@@ -207,6 +207,8 @@ fn a_change_to_no_more_than_has_traded_ends_the_order() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_sequence_of_inputs_trades_more_than_was_asked_or_brings_an_ended_order_back(
         picks in prop::collection::vec((0..19_usize, 1..20_u64), 0..60),

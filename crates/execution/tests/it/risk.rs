@@ -269,6 +269,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn the_gate_decides_as_who_adds_up_everything_and_the_worst_case_stays_within_its_limits(
         steps in steps(),

@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tiercel_net::session_store::SessionStore;
 use tiercel_types::{AccountId, Command, Event, EventHeader, InstrumentId, Timestamp};
 use tiercel_wire::fix::dictionary::Dictionary;
 use tiercel_wire::fix::session::{
@@ -27,7 +28,6 @@ use crate::models::Models;
 use crate::open_orders::{self, OpenOrderRules, OpenOrders};
 use crate::pipeline::{Delivery, Submission, Submitter};
 use crate::secret::is_same;
-use tiercel_net::session_store::SessionStore;
 
 /// What a first message is answered with.
 pub enum Met {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tiercel_net::ConnectionId;
+use tiercel_net::session_store::{FileStore, SessionStore};
 use tiercel_types::{AccountId, Timestamp};
 use tiercel_wire::soup::{Server, SessionId};
 use tiercel_wire::store::{MemoryStore, Store};
@@ -16,7 +17,6 @@ use crate::accounts::{Key, Keys};
 use crate::binance::signature::Verifier;
 use crate::ouch::{Answer, OuchIdentity, SessionNumber, User};
 use crate::secret::is_same;
-use tiercel_net::session_store::{FileStore, SessionStore};
 
 /// What sessions are to the engine: their numbers begin here, apart from other gateways'.
 pub(super) const SESSION_BASE: u32 = 0x4F55_0001;

@@ -11,13 +11,13 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 
+use tiercel_net::session_store::{FileStore, SessionStore};
 use tiercel_types::record::RECORD_SIZE_MAX;
 use tiercel_types::{Command, EventHeader, Timestamp};
 use tiercel_wire::itch::Text;
 use tiercel_wire::store::{MemoryStore, Store};
 
 use crate::ouch::{Asked, SessionNumber, User};
-use tiercel_net::session_store::{FileStore, SessionStore};
 
 /// Bytes of a note in front of its command.
 const HEAD: usize = 6 + 1 + 4 + 4 + 8;

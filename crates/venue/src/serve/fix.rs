@@ -22,6 +22,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use tiercel_net::session_store::{FileStore, SessionStore};
 use tiercel_net::tls::Channel;
 use tiercel_net::{Busy, CloseReason, ConnectionId, Limits, Tuning};
 use tiercel_types::Timestamp;
@@ -38,7 +39,6 @@ use crate::models::Models;
 use crate::pipeline::{Delivery, Handle};
 use crate::stage::{Context, Door, Sessions, Sockets, Stage, StagePlan, StageThread};
 use metrics::FixMetrics;
-use tiercel_net::session_store::{FileStore, SessionStore};
 
 /// FIX, as a venue speaks it.
 pub struct Fix {

@@ -2,9 +2,8 @@
 
 use tiercel_journal::{EventLog, IoOptions, LogCursor, Options};
 use tiercel_testkit::counting_allocator::{allocations, alone};
-use tiercel_types::auction::AuctionKind;
 use tiercel_types::command::{
-    BustTrade, CorrectTrade, CountdownCancel, MassCancel, QueryOrder, SetInstrumentState, StartCall,
+    BustTrade, CorrectTrade, CountdownCancel, MassCancel, QueryOrder, SetInstrumentState,
 };
 use tiercel_types::order::{SideScope, Trigger};
 use tiercel_types::{
@@ -28,7 +27,9 @@ use crate::it::binary_desk::{
     Desk, OPTIONS, amend, body_of, cancel, keys, list, options, replace, secret,
 };
 use crate::it::binary_peer::Peer;
-use crate::it::place::{MARKET, Place, SMALL_ENGINE, ask, limit, setup, store_options};
+use crate::it::place::{
+    MARKET, Place, SMALL_ENGINE, ask, call_for_auction, limit, setup, store_options,
+};
 
 #[test]
 fn each_request_is_told_what_became_of_it() {
@@ -260,14 +261,7 @@ fn nobody_logs_on_before_the_orders_of_the_former_connection_are_taken_off() {
 #[test]
 fn in_an_auction_nobody_made_the_market_of_another() {
     let mut desk = Desk::new("binary-auction", false);
-    let call = StartCall {
-        instrument: MARKET,
-        auction: AuctionKind::Intraday,
-        then: InstrumentState::Open,
-        reserved: [0; 2],
-        ends_at: Timestamp(0),
-    };
-    desk.handle.submit(Submission { token: 0, commands: &[call.into()] }).unwrap();
+    desk.handle.submit(Submission { token: 0, commands: &[call_for_auction().into()] }).unwrap();
     desk.turn();
     desk.ask(0, limit(1, Side::Buy, 1_000, 5, "bid"));
     desk.ask(1, limit(2, Side::Sell, 1_000, 5, "ask"));

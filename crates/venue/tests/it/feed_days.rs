@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use tiercel_journal::{Durability, FileStorage, IoOptions, Journal};
 use tiercel_net::Datagrams;
 use tiercel_telemetry::Registry;
-use tiercel_types::auction::AuctionKind;
-use tiercel_types::command::{SetInstrumentState, StartCall};
+use tiercel_types::command::SetInstrumentState;
 use tiercel_types::{Command, InstrumentState, Side, Timestamp};
 use tiercel_venue::feed::{self, Addresses, FeedOptions};
 use tiercel_venue::itch;
@@ -24,7 +23,7 @@ use tiercel_wire::soup::SessionId;
 
 use super::feed_client::{SoupClient, free, login, now};
 use super::itch_archive::scaled;
-use super::place::{MARKET, Place, SMALL_PIPELINE, limit, setup, store_options};
+use super::place::{MARKET, Place, SMALL_PIPELINE, call_for_auction, limit, setup, store_options};
 use super::slow::narrow;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -338,18 +337,11 @@ fn crosses_of_a_day_are_counted_on_after_a_restart() {
         for command in setup().into_iter().filter(|_| is_new) {
             days.ask(&[scaled(command)]);
         }
-        let call = StartCall {
-            instrument: MARKET,
-            auction: AuctionKind::Intraday,
-            then: InstrumentState::Open,
-            reserved: [0; 2],
-            ends_at: Timestamp(0),
-        };
         let state = InstrumentState::Open;
         let open = SetInstrumentState { instrument: MARKET, state, reserved: [0; 3] };
         let bid = scaled(limit(1, Side::Buy, 1_000, 5, "").into());
         let ask = scaled(limit(2, Side::Sell, 1_000, 5, "").into());
-        for command in [call.into(), bid, ask, open.into()] {
+        for command in [call_for_auction().into(), bid, ask, open.into()] {
             days.ask(&[command]);
         }
         days.turn();

@@ -7,9 +7,7 @@ use tiercel_matching::{DisplayedOrder, EngineConfig, FullEngine};
 use tiercel_testkit::commands::{Generator, Profile};
 use tiercel_testkit::model::Mode;
 use tiercel_types::auction::AuctionKind;
-use tiercel_types::command::{
-    AddInstrument, NewOrder, SetInstrumentState, StartCall, UpdateInstrument,
-};
+use tiercel_types::command::{AddInstrument, NewOrder, SetInstrumentState, UpdateInstrument};
 use tiercel_types::{
     Command, Event, EventBuffer, EventHeader, InstrumentId, InstrumentSpec, InstrumentState,
     OrderId, Price, Qty, Side, Timestamp,
@@ -18,7 +16,7 @@ use tiercel_venue::itch::{Day, Feed, Sink, Units, match_number};
 use tiercel_wire::itch::{Kind, Message};
 
 use crate::it::itch_archive::scaled;
-use crate::it::place::{MARKET, SMALL_ENGINE, limit, setup};
+use crate::it::place::{MARKET, SMALL_ENGINE, call_for_auction, limit, setup};
 
 /// What a message tells beside the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -333,14 +331,7 @@ fn a_cross_takes_what_is_hidden_of_an_order_before_what_is_shown() {
     for command in setup() {
         told(&mut beside, command);
     }
-    let call = StartCall {
-        instrument: MARKET,
-        auction: AuctionKind::Intraday,
-        then: InstrumentState::Open,
-        reserved: [0; 2],
-        ends_at: Timestamp(0),
-    };
-    told(&mut beside, call.into());
+    told(&mut beside, call_for_auction().into());
     let display_qty = Qty::from_units(4 * 1_000);
     told(&mut beside, NewOrder { display_qty, ..limit(1, Side::Sell, 1_000, 10, "") }.into());
     told(&mut beside, limit(2, Side::Buy, 1_000, 7, "").into());

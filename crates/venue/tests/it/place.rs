@@ -7,12 +7,13 @@ use tiercel_journal::{Cursor, EventLog, Folder, LogCursor, Options};
 use tiercel_matching::EngineConfig;
 use tiercel_telemetry::Registry;
 use tiercel_testkit::random::Random;
+use tiercel_types::auction::AuctionKind;
 use tiercel_types::command::{
-    AccountState, AddAsset, AddInstrument, CancelOrder, Deposit, NewOrder, SetAccount,
+    AccountState, AddAsset, AddInstrument, CancelOrder, Deposit, NewOrder, SetAccount, StartCall,
 };
 use tiercel_types::{
-    AccountId, AssetId, ClientOrderId, Command, Event, InstrumentId, InstrumentSpec, Money,
-    OrderId, Price, Qty, Side, Timestamp,
+    AccountId, AssetId, ClientOrderId, Command, Event, InstrumentId, InstrumentSpec,
+    InstrumentState, Money, OrderId, Price, Qty, Side, Timestamp,
 };
 use tiercel_venue::accounts::Keys;
 use tiercel_venue::binance::rate_limit::{OrderLimiter, RateLimits};
@@ -129,6 +130,17 @@ pub(crate) fn setup() -> Vec<Command> {
         }
     }
     commands
+}
+
+/// Orders are collected for an auction within the day, until the market is opened.
+pub(crate) fn call_for_auction() -> StartCall {
+    StartCall {
+        instrument: MARKET,
+        auction: AuctionKind::Intraday,
+        then: InstrumentState::Open,
+        reserved: [0; 2],
+        ends_at: Timestamp(0),
+    }
 }
 
 pub(crate) fn limit(account: u32, side: Side, ticks: i64, lots: u64, name: &str) -> NewOrder {
