@@ -32,7 +32,7 @@ endif
 TESTED = $(or $(CARGO_TARGET_DIR),target)/debug/tiercel
 
 # The pure crates: what coverage is asked of.
-PURE := types wire book matching execution sim
+PURE := types wire book matching strategy execution sim
 
 # $(call tool,NAME,VERSION): installs a cargo tool once, pinned, unless it is there.
 tool = cargo $(1:cargo-%=%) --version >/dev/null 2>&1 || \
