@@ -27,6 +27,7 @@ pub mod fuzz_fix;
 pub mod fuzz_itch;
 pub mod fuzz_l2;
 pub mod fuzz_segment;
+pub mod fuzz_websocket;
 pub mod fuzz_wire;
 pub mod harness;
 pub mod itch_messages;

@@ -17,3 +17,4 @@ pub mod ouch;
 mod piece;
 pub mod soup;
 pub mod store;
+pub mod websocket;

@@ -18,4 +18,5 @@ mod it {
     mod mold;
     mod ouch;
     mod soup;
+    mod websocket;
 }
