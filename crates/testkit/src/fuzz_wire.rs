@@ -7,6 +7,7 @@ use tiercel_wire::binary::{Fault, Group, Origin, SignatureScheme, commands};
 use tiercel_wire::flat::{self, Encoder, Framing, MESSAGE_SIZE_MAX, Translator};
 use tiercel_wire::glimpse::{self, Item};
 use tiercel_wire::itch::FRAME_SIZE_MAX;
+use tiercel_wire::market::{self, Body, RECORD_SIZE};
 use tiercel_wire::mold::{Delivery, Packer, Packet, Receiver, Request, answer};
 use tiercel_wire::ouch::{FIXED_SIZE_MAX, Inbound, Outbound};
 use tiercel_wire::soup::{self, Client, Listener, Server};
@@ -110,6 +111,35 @@ fn whole_groups(output: &mut Vec<u8>) {
     }
     assert!(rest.is_empty());
     output.clear();
+}
+
+/// Any bytes as records of market data: a fault that says where, or a record that is shown, whose levels are
+/// on the sides that it says, and which encodes to the same bytes.
+///
+/// # Panics
+/// When the decoder or the encoder is wrong.
+pub fn market(bytes: &[u8]) {
+    for record in bytes.as_chunks::<RECORD_SIZE>().0 {
+        let (header, body) = match market::decode(record) {
+            Ok(decoded) => decoded,
+            Err(fault) => {
+                assert_eq!(fault.record_kind(), record[0]);
+                assert!(fault.code() > 0 && usize::from(fault.field()) < RECORD_SIZE);
+                continue;
+            }
+        };
+        let mut shown = 0;
+        body.show(|_, value| shown += value.to_string().len());
+        assert!(shown < 1_024, "{body:?}");
+        let mut again = [0; RECORD_SIZE];
+        body.encode(&header, &mut again);
+        assert_eq!(&again, record, "encoding is not the inverse of decoding");
+        if let Body::Depth(depth) = body {
+            let (bids, asks) = depth.sides(&header);
+            assert_eq!(bids.len() + asks.len(), usize::from(header.levels));
+            assert_eq!(asks.len(), header.sides.count_ones() as usize);
+        }
+    }
 }
 
 /// Any bytes as messages of FlatBuffers: a whole group, which comes back as it was if its values are

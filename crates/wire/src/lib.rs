@@ -12,6 +12,7 @@ pub mod fix;
 pub mod flat;
 pub mod glimpse;
 pub mod itch;
+pub mod market;
 pub mod mold;
 pub mod ouch;
 mod piece;

@@ -15,6 +15,7 @@ mod it {
     mod itch;
     mod itch_peer;
     mod link;
+    mod market;
     mod mold;
     mod ouch;
     mod soup;

@@ -2,14 +2,16 @@
 
 use core::fmt;
 
+use tiercel_types::auction::AuctionKind;
 use tiercel_types::command::ConditionLeaf;
+use tiercel_types::market::Level;
 use tiercel_types::order::{
     AmendQtyMeaning, ConditionField, EndReason, ListKind, OrderKind, Peg, PendingRule,
     SelfTradePrevention, Side, SideScope, TimeInForce, Trigger, WaitState,
 };
 use tiercel_types::{
-    AccountId, AssetId, ClientOrderId, InstrumentId, ListId, Money, OrderId, Price, Qty, Timestamp,
-    TradeId,
+    AccountId, AssetId, ClientOrderId, InstrumentId, InstrumentState, ListId, Money, OrderId,
+    Price, Qty, Symbol, Timestamp, TradeId,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -28,6 +30,8 @@ pub enum FieldValue<'a> {
     Money(Money),
     /// A comparison.
     Leaf(ConditionLeaf),
+    /// Levels of a book; those at the end that are zero are none.
+    Levels(&'a [Level]),
     /// The stable text of a code.
     Word(&'static str),
     /// A text without its padding.
@@ -50,6 +54,14 @@ impl fmt::Display for FieldValue<'_> {
                     _ => Price::from_units(leaf.value).fmt(f),
                 }
             }
+            Self::Levels(levels) => {
+                let set = levels.iter().rposition(|level| *level != Level::default());
+                for (at, level) in levels[..set.map_or(0, |last| last + 1)].iter().enumerate() {
+                    let comma = if at == 0 { "" } else { "," };
+                    write!(f, "{comma}{}@{}", level.qty, level.price)?;
+                }
+                Ok(())
+            }
             Self::Word(word) => f.write_str(word),
             Self::Text(text) => text.escape_ascii().fmt(f),
             Self::Bytes(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
@@ -59,7 +71,7 @@ impl fmt::Display for FieldValue<'_> {
 
 /// A type that a field can have. A code's bytes are checked by its own type; what more there is to
 /// check, `is_well_formed` does.
-pub(super) trait Field: TryFromBytes {
+pub(crate) trait Field: TryFromBytes {
     /// Whether the value is one that the protocol allows.
     #[inline(always)]
     fn is_well_formed(&self) -> bool {
@@ -105,7 +117,9 @@ macro_rules! word_fields {
 }
 word_fields!(
     AmendQtyMeaning,
+    AuctionKind,
     EndReason,
+    InstrumentState,
     ListKind,
     OrderKind,
     Peg,
@@ -128,6 +142,18 @@ macro_rules! value_fields {
     };
 }
 value_fields!(Price, Qty, Money);
+
+impl Field for Level {
+    fn show(&self) -> Option<FieldValue<'_>> {
+        Some(FieldValue::Levels(core::slice::from_ref(self)))
+    }
+}
+
+impl<const N: usize> Field for [Level; N] {
+    fn show(&self) -> Option<FieldValue<'_>> {
+        Some(FieldValue::Levels(self))
+    }
+}
 
 impl Field for ConditionLeaf {
     #[inline]
@@ -253,17 +279,22 @@ impl<const N: usize> Field for Text<N> {
     }
 }
 
-/// The engine's own text, of at most 36 characters.
-impl Field for ClientOrderId {
-    #[inline]
-    fn is_well_formed(&self) -> bool {
-        Self::is_well_formed(self)
-    }
+/// Texts of the engine's own.
+macro_rules! text_fields {
+    ($($type:ty),+ $(,)?) => {
+        $(impl Field for $type {
+            #[inline]
+            fn is_well_formed(&self) -> bool {
+                Self::is_well_formed(self)
+            }
 
-    fn show(&self) -> Option<FieldValue<'_>> {
-        Some(FieldValue::Text(self.as_bytes()))
-    }
+            fn show(&self) -> Option<FieldValue<'_>> {
+                Some(FieldValue::Text(self.as_bytes()))
+            }
+        })+
+    };
 }
+text_fields!(ClientOrderId, Symbol);
 
 /// Defines a one-byte code with its stable texts.
 macro_rules! codes {
@@ -383,6 +414,8 @@ codes! {
         Corrected = 1 => "corrected",
     }
 }
+
+pub(crate) use codes;
 
 #[cfg(test)]
 mod tests {

@@ -207,6 +207,9 @@ macro_rules! records {
     };
 }
 
+// Market data have a table of the same sort.
+pub(crate) use records;
+
 // Behind the macro that it is written in.
 mod table;
 

@@ -9,6 +9,7 @@ use tiercel_wire::ouch::{Inbound, Outbound};
 use tiercel_wire::{glimpse, itch, soup};
 
 use super::flat::record_of;
+use super::market;
 
 /// Each seed as it is, and some hundred times with bytes changed, cut out or doubled.
 fn broken(seeds: &[Vec<u8>], check: impl Fn(&[u8])) {
@@ -43,6 +44,14 @@ fn the_binary_protocol_stands_broken_records() {
     let mut seeds = records();
     seeds.push(seeds.concat());
     broken(&seeds, fuzz_wire::binary);
+}
+
+#[test]
+fn market_data_stand_broken_records() {
+    let mut seeds: Vec<Vec<u8>> =
+        market::Kind::ALL.iter().map(|kind| market::example(*kind).to_vec()).collect();
+    seeds.push(seeds.concat());
+    broken(&seeds, fuzz_wire::market);
 }
 
 #[test]
