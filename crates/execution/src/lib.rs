@@ -1,9 +1,9 @@
 //! What a trader has under way and what it owns, and what may leave: orders, positions, pre-trade risk.
 //!
 //! ```text
-//!   intent --> Gate --> request (new, cancel, replace) --> OwnOrder <-- the venue's answers
-//!                                                             |
-//!                                                           fills --> Position: quantity, average price, profit and loss, fees
+//!   Oms:  intent --> Gate --> request (new, cancel, replace) --> OwnOrder <-- the venue's answers
+//!                                                                   |
+//!                                                                 fills --> Position: quantity, average price, profit and loss, fees
 //! ```
 //!
 //! Architecture Invariant: pure. Time passes only in what is told; nothing here reads a clock, opens a file
@@ -11,6 +11,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod oms;
 pub mod order;
 pub mod position;
 pub mod risk;
+pub mod venue;

@@ -27,6 +27,8 @@ pub enum Request {
     Cancel,
     /// To change its price and quantity.
     Replace,
+    /// Nothing: it was in the book, and what came of it since could not be heard.
+    Nothing,
 }
 
 /// Where an order stands.
@@ -73,6 +75,7 @@ impl State {
             Self::Unknown(Request::New) => "unknown_new",
             Self::Unknown(Request::Cancel) => "unknown_cancel",
             Self::Unknown(Request::Replace) => "unknown_replace",
+            Self::Unknown(Request::Nothing) => "unknown",
             Self::Filled => "filled",
             Self::Cancelled => "cancelled",
             Self::Expired => "expired",
@@ -100,6 +103,15 @@ pub enum Found {
     Nothing,
 }
 
+/// How far an order has come, as a venue tells it: by that it shows whether a fill before was not heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// So much of it has traded in all.
+    Executed(Qty),
+    /// So much of it is left, of a quantity that is known.
+    Open(Qty),
+}
+
 /// What happens to an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -115,25 +127,27 @@ pub enum Input {
     Rejected,
     /// A part of it has traded.
     Filled {
-        /// The trade, for one order never less than the one before.
+        /// The trade.
         trade_id: TradeId,
         /// At which price.
         price: Price,
         /// How much.
         qty: Qty,
+        /// Where the order stands with it.
+        after: Progress,
     },
-    /// It is cancelled, whoever asked for it.
-    Cancelled,
+    /// It is cancelled, whoever asked for it: so much had traded, or was left.
+    Cancelled(Progress),
     /// It has ended by its own terms.
-    Expired,
+    Expired(Progress),
     /// The cancel was refused.
     CancelRejected,
-    /// It is changed: to this price, and to this quantity with what has traded in it.
+    /// It is changed.
     Replaced {
         /// Its new price.
         price: Price,
-        /// Its new quantity.
-        qty: Qty,
+        /// What is open of it now.
+        open_qty: Qty,
     },
     /// The change was refused.
     ReplaceRejected,
@@ -160,8 +174,8 @@ impl Input {
             Self::Accepted(_) => "accepted",
             Self::Rejected => "rejected",
             Self::Filled { .. } => "filled",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
+            Self::Cancelled(_) => "cancelled",
+            Self::Expired(_) => "expired",
             Self::CancelRejected => "cancel_rejected",
             Self::Replaced { .. } => "replaced",
             Self::ReplaceRejected => "replace_rejected",
@@ -277,6 +291,11 @@ impl OwnOrder {
         self.executed_qty
     }
 
+    /// The last trade that was told; zero: none.
+    pub const fn last_trade(&self) -> TradeId {
+        self.last_trade
+    }
+
     /// What was paid or received for that.
     pub const fn executed_quote(&self) -> Money {
         self.executed_quote
@@ -285,6 +304,11 @@ impl OwnOrder {
     /// What may still trade, for all that is known: zero once it has ended.
     pub const fn open_qty(&self) -> Qty {
         if self.state.has_ended() { Qty::ZERO } else { self.rest() }
+    }
+
+    /// Whether the venue is known to have had it.
+    pub const fn is_known_to_venue(&self) -> bool {
+        !self.order_id.is_none() || !self.executed_qty.is_zero()
     }
 
     const fn rest(&self) -> Qty {
@@ -299,7 +323,9 @@ impl OwnOrder {
         use Input as I;
         use State as S;
         let next = match (self.state, *input) {
-            (_, I::Filled { trade_id, price, qty }) => return self.fill(trade_id, price, qty),
+            (_, I::Filled { trade_id, price, qty, after }) => {
+                return self.fill(trade_id, price, qty, after);
+            }
             (_, I::Status { found, executed_qty, price, qty }) => {
                 return self.found(found, executed_qty, price, qty);
             }
@@ -309,6 +335,7 @@ impl OwnOrder {
             }
             (S::Working, I::ReplaceSent) => S::PendingReplace,
             (S::PendingNew, I::NoAnswer) => S::Unknown(Request::New),
+            (S::Working, I::NoAnswer) => S::Unknown(Request::Nothing),
             (S::PendingCancel, I::NoAnswer) => S::Unknown(Request::Cancel),
             (S::PendingReplace, I::NoAnswer) => S::Unknown(Request::Replace),
             (state, I::Accepted(order_id)) if self.order_id.is_none() && !state.has_ended() => {
@@ -318,24 +345,43 @@ impl OwnOrder {
                     other => other,
                 }
             }
+            // Told twice, over two ways; or behind what it became at once.
+            (_, I::Accepted(order_id)) if self.order_id == order_id => return Ok(Change::Known),
+            (S::Filled | S::Cancelled | S::Expired, I::Accepted(order_id))
+                if self.order_id.is_none() =>
+            {
+                self.order_id = order_id;
+                return Ok(Change::Known);
+            }
+            (S::Cancelled, I::Cancelled(_))
+            | (S::Expired, I::Expired(_))
+            | (S::Rejected, I::Rejected) => {
+                return Ok(Change::Known);
+            }
             (S::PendingNew | S::PendingCancel | S::Unknown(_), I::Rejected)
                 if self.executed_qty.is_zero() =>
             {
                 S::Rejected
             }
+            // The cancel was there before the order's own answer.
+            (S::PendingCancel, I::CancelRejected) if !self.is_known_to_venue() => S::PendingNew,
+            (S::Unknown(Request::Cancel), I::CancelRejected) if !self.is_known_to_venue() => {
+                S::Unknown(Request::New)
+            }
             (S::PendingCancel | S::Unknown(Request::Cancel), I::CancelRejected)
             | (S::PendingReplace | S::Unknown(Request::Replace), I::ReplaceRejected) => S::Working,
-            (S::PendingReplace | S::PendingCancel | S::Unknown(_), I::Replaced { price, qty }) => {
-                self.replace(price, qty)
+            (
+                S::PendingReplace | S::PendingCancel | S::Unknown(_),
+                I::Replaced { price, open_qty },
+            ) => self.replace(price, open_qty),
+            (state, I::Cancelled(after) | I::Expired(after)) if !state.has_ended() => {
+                if let Some(missing) = self.missing(after)? {
+                    return Ok(Change::FillsMissing(missing));
+                }
+                if matches!(input, I::Cancelled(_)) { S::Cancelled } else { S::Expired }
             }
-            (state, I::Cancelled) if !state.has_ended() => S::Cancelled,
-            (state, I::Expired) if !state.has_ended() => S::Expired,
             // What it was refused for is the end of the order, which is known; or the order's answer came first.
-            (state, I::CancelRejected | I::ReplaceRejected)
-                if state.has_ended() || state == S::PendingCancel || state == S::Working =>
-            {
-                return Ok(Change::Known);
-            }
+            (_, I::CancelRejected | I::ReplaceRejected) => return Ok(Change::Known),
             (state, _) => return Err(Illegal::Transition { state, input: input.name() }),
         };
         self.state = next;
@@ -343,28 +389,63 @@ impl OwnOrder {
     }
 
     /// Takes a new price and quantity; where it stands then.
-    const fn replace(&mut self, price: Price, qty: Qty) -> State {
-        (self.price, self.qty) = (price, qty);
+    const fn replace(&mut self, price: Price, open_qty: Qty) -> State {
+        self.price = price;
+        self.qty = Qty::from_units(self.executed_qty.units().saturating_add(open_qty.units()));
         match self.state {
-            _ if self.qty.units() <= self.executed_qty.units() => State::Cancelled,
+            _ if open_qty.is_zero() => State::Cancelled,
             State::PendingReplace | State::Unknown(Request::Replace) => State::Working,
             other => other,
         }
     }
 
-    fn fill(&mut self, trade_id: TradeId, price: Price, qty: Qty) -> Result<Change, Illegal> {
-        if trade_id <= self.last_trade {
+    /// What has traded in all where it stands so.
+    const fn executed_at(&self, at: Progress) -> u64 {
+        match at {
+            Progress::Executed(qty) => qty.units(),
+            Progress::Open(qty) => self.qty.units().saturating_sub(qty.units()),
+        }
+    }
+
+    /// How much has traded that was not told, if anything.
+    fn missing(&self, at: Progress) -> Result<Option<Qty>, Illegal> {
+        let now = self.executed_at(at);
+        match now.checked_sub(self.executed_qty.units()) {
+            None => Err(Illegal::Undone { told: self.executed_qty, now: Qty::from_units(now) }),
+            Some(0) => Ok(None),
+            Some(missing) => Ok(Some(Qty::from_units(missing))),
+        }
+    }
+
+    fn fill(
+        &mut self,
+        trade_id: TradeId,
+        price: Price,
+        qty: Qty,
+        after: Progress,
+    ) -> Result<Change, Illegal> {
+        let executed = self.executed_at(after);
+        let told = self.executed_qty.units();
+        if executed <= told {
             return Ok(Change::Known);
         }
         if self.state.has_ended() {
             return Err(Illegal::Transition { state: self.state, input: "filled" });
         }
         let open_qty = self.rest();
-        if qty > open_qty || qty.is_zero() {
-            return Err(Illegal::Overfilled { qty, open_qty });
+        let overfilled = Err(Illegal::Overfilled { qty, open_qty });
+        if qty > open_qty || executed > self.qty.units() || qty.is_zero() {
+            return overfilled;
+        }
+        let Some(before) = executed.checked_sub(qty.units()) else { return overfilled };
+        if before > told {
+            return Ok(Change::FillsMissing(Qty::from_units(executed - told)));
+        }
+        if before < told {
+            return Err(Illegal::Undone { told: self.executed_qty, now: Qty::from_units(before) });
         }
         self.last_trade = trade_id;
-        self.executed_qty = Qty::from_units(self.executed_qty.units() + qty.units());
+        self.executed_qty = Qty::from_units(executed);
         let value = self.executed_quote.units() + Money::of(price, qty).units();
         self.executed_quote = Money::from_units(value);
         if self.rest().is_zero() {
@@ -383,12 +464,8 @@ impl OwnOrder {
         price: Price,
         qty: Qty,
     ) -> Result<Change, Illegal> {
-        if executed_qty < self.executed_qty {
-            return Err(Illegal::Undone { told: self.executed_qty, now: executed_qty });
-        }
-        if executed_qty > self.executed_qty {
-            let missing = executed_qty.units() - self.executed_qty.units();
-            return Ok(Change::FillsMissing(Qty::from_units(missing)));
+        if let Some(missing) = self.missing(Progress::Executed(executed_qty))? {
+            return Ok(Change::FillsMissing(missing));
         }
         let next = match found {
             Found::Working => State::Working,
@@ -403,8 +480,8 @@ impl OwnOrder {
         }
         // Of what was not asked for nothing is on its way: an answer that comes first is the newer one.
         let is_asked = matches!(self.state, State::Unknown(_));
-        let was_taken = !self.order_id.is_none() || !executed_qty.is_zero();
-        let cannot_be = was_taken && matches!(next, State::Rejected | State::NotTaken);
+        let cannot_be =
+            self.is_known_to_venue() && matches!(next, State::Rejected | State::NotTaken);
         if !is_asked || cannot_be || (next == State::Filled && executed_qty != qty) {
             return Err(Illegal::Transition { state: self.state, input: "status" });
         }

@@ -1,7 +1,7 @@
 //! The gate that every order passes before it leaves.
 //!
 //! ```text
-//!   intent --> mode, restricted --> quantity, notional --> collars --> rate, duplicates
+//!   intent --> mode, unknown outcomes, restricted --> quantity, notional --> collars --> rate, duplicates
 //!                 --> open orders, self-cross --> worst position --> credit --> admitted: it counts as open
 //! ```
 //!
@@ -15,7 +15,7 @@
 use thiserror::Error;
 use tiercel_types::{InstrumentId, Money, Price, Qty, Side, Timestamp};
 
-use crate::position::share;
+use crate::position::{Position, share};
 
 /// What may be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +78,25 @@ pub enum Denial {
     /// What is owned and open would be worth more than there is credit for.
     #[error("there is no credit for it")]
     Credit = 15,
+    /// What became of an order of the instrument is not known, and is being asked for.
+    #[error("an order of the instrument has an unknown outcome")]
+    Unreconciled = 16,
+    /// An open order has the same tag, or none has it.
+    #[error("the tag names another order, or none")]
+    Tag = 17,
+    /// There is no room for another order.
+    #[error("there is no room for another order")]
+    Room = 18,
+    /// The venue cannot be reached.
+    #[error("the venue cannot be reached")]
+    VenueDown = 19,
+}
+
+impl Denial {
+    /// Its number.
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
 }
 
 /// What one instrument's orders are held to.
@@ -173,6 +192,8 @@ struct Known {
     position: i128,
     /// What it cost, as much as it counts against the credit.
     cost: i128,
+    /// Orders whose outcome is not known.
+    unknown: u32,
     /// By side: what is open, and at which prices, buys highest first, sells lowest first.
     open_qty: [u64; 2],
     prices: [OwnPrices; 2],
@@ -263,6 +284,7 @@ impl Gate {
             last_trade: Price::ZERO,
             position: 0,
             cost: 0,
+            unknown: 0,
             open_qty: [0; 2],
             prices: [room(), room()],
         }));
@@ -304,6 +326,9 @@ impl Gate {
             Mode::Reducing => return Err(Denial::Reducing),
             Mode::Halted => return Err(Denial::Halted),
         }
+        if known.unknown > 0 {
+            return Err(Denial::Unreconciled);
+        }
         let value = Money::of(intent.price, intent.qty).units();
         known.check_alone(now, intent, value)?;
         let used_until = rate.next(now).ok_or(Denial::Rate)?;
@@ -329,6 +354,59 @@ impl Gate {
         recent[*next_recent] = (Some(*intent), now.0.saturating_add(limits.duplicate_window_ns));
         *next_recent = (*next_recent + 1) % REMEMBERED;
         Ok(())
+    }
+
+    /// Whether an order, of which `open_qty` is open, may be changed to `changed`. If it may, both count as
+    /// open until one of them has [ended](Self::ended).
+    ///
+    /// # Errors
+    /// [`Denial`]: nothing has changed.
+    pub fn admit_change(
+        &mut self,
+        now: Timestamp,
+        order: &Intent,
+        open_qty: Qty,
+        changed: &Intent,
+    ) -> Result<(), Denial> {
+        self.ended(order, open_qty);
+        let admitted = self.admit(now, changed);
+        self.count(&Intent { qty: open_qty, ..*order });
+        admitted
+    }
+
+    /// An order is open, whether it may be or not: it was there before.
+    pub fn count(&mut self, order: &Intent) {
+        let Some(known) = self.known_mut(order.instrument) else { return };
+        let at = side_at(order.side);
+        known.open_qty[at] += order.qty.units();
+        known.prices[at].add(rank_of(order.side, order.price));
+        self.used += Money::of(order.price, order.qty).units();
+        self.open_orders += 1;
+    }
+
+    /// So much less of an order is open, without a trade of its own.
+    pub fn reduced(&mut self, order: &Intent, qty: Qty) {
+        let Some(known) = self.known_mut(order.instrument) else { return };
+        let at = side_at(order.side);
+        known.open_qty[at] = known.open_qty[at].saturating_sub(qty.units());
+        self.used -= Money::of(order.price, qty).units();
+    }
+
+    /// What is owned of an instrument, and what it cost, from elsewhere than fills.
+    pub fn set_position(&mut self, instrument: InstrumentId, position: &Position) {
+        let Some(known) = self.known_mut(instrument) else { return };
+        let before = known.cost;
+        known.position = position.owned().units() / Money::from_qty(Qty::from_units(1)).units();
+        known.cost = position.cost().units().abs();
+        let changed = known.cost - before;
+        self.used += changed;
+    }
+
+    /// How many orders of the instrument have an outcome that is not known: while there are any, none leaves.
+    pub fn set_unknown(&mut self, instrument: InstrumentId, orders: u32) {
+        if let Some(known) = self.known_mut(instrument) {
+            known.unknown = orders;
+        }
     }
 
     /// So much of an admitted order has traded at `price`, which is not worse than the order's.

@@ -1,0 +1,331 @@
+//! All orders that are under way, and what is owned because of them.
+//!
+//! ```text
+//!   submit, replace, cancel --> Oms --> requests --> connectors --> venues
+//!         updates <------------  | ^--- reports <---
+//!                                v
+//!                 Gate (what may leave), Position (what is owned)
+//! ```
+//!
+//! Everything that is asked of a venue is answered, or its time runs out, or its connection ends: then what
+//! became of the order is not known, and is asked for until it is. Meanwhile it counts as open with all that it
+//! could be, and no new order of its instrument leaves. Cancels always do.
+//!
+//! Budget of an order or a report: 150 ns. Must not happen here: allocation after [`Oms::new`], a clock.
+
+mod entry;
+mod name;
+mod outcome;
+mod slot;
+
+pub use name::RunId;
+
+use thiserror::Error;
+use tiercel_types::{ClientOrderId, InstrumentId, Money, OrderKind, Price, Qty, Side, TimeInForce};
+
+use crate::order::{Illegal, OwnOrder};
+use crate::position::Position;
+use crate::risk::{Denial, Gate};
+use crate::venue::{VenueId, VenueRequest};
+use slot::Slots;
+
+/// What is kept at most, and how long is waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OmsOptions {
+    /// Orders at once, those included that ended a moment ago.
+    pub orders_max: u16,
+    /// How long an answer may take before the outcome counts as unknown.
+    pub answer_timeout_ns: u64,
+    /// How long until it is asked for again.
+    pub ask_interval_ns: u64,
+}
+
+impl Default for OmsOptions {
+    /// 256 orders, a second, and half of one.
+    fn default() -> Self {
+        Self { orders_max: 256, answer_timeout_ns: 1_000_000_000, ask_interval_ns: 500_000_000 }
+    }
+}
+
+/// How a venue does things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VenueTerms {
+    /// Whether it can change an order's price and quantity and leave it its name. If not, the order is cancelled
+    /// and another entered.
+    pub amends: bool,
+    /// How long after it left a request may still be taken. An order that the venue does not know is certain not to
+    /// be there only after it.
+    pub validity_ns: u64,
+}
+
+/// What is known of an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where it trades.
+    pub venue: VenueId,
+}
+
+/// What a strategy wants entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewOrder {
+    /// Its own number of the order.
+    pub tag: u64,
+    /// What it trades.
+    pub instrument: InstrumentId,
+    /// Whether it buys or sells.
+    pub side: Side,
+    /// How it meets the book.
+    pub kind: OrderKind,
+    /// How long it lives.
+    pub time_in_force: TimeInForce,
+    /// Its limit.
+    pub price: Price,
+    /// How much.
+    pub qty: Qty,
+}
+
+/// What has happened, as a strategy is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpdateKind {
+    /// It did not leave.
+    Denied(Denial),
+    /// The venue has it.
+    Accepted,
+    /// The venue refused it, or never had it.
+    Rejected,
+    /// It has traded.
+    Filled {
+        /// At which price.
+        price: Price,
+        /// How much.
+        qty: Qty,
+    },
+    /// It was cancelled.
+    Cancelled,
+    /// It ended by its own terms.
+    Expired,
+    /// It is changed.
+    Replaced,
+    /// It was not cancelled.
+    CancelRejected,
+    /// It was not changed.
+    ReplaceRejected,
+    /// What became of it is not known.
+    Unknown,
+    /// What became of it is known.
+    Found,
+}
+
+/// Something to tell a strategy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The strategy's number of the order.
+    pub tag: u64,
+    /// What has happened.
+    pub kind: UpdateKind,
+    /// What it trades.
+    pub instrument: InstrumentId,
+    /// Whether it buys or sells.
+    pub side: Side,
+    /// Its price.
+    pub price: Price,
+    /// Its quantity, what has traded included.
+    pub qty: Qty,
+    /// What may still trade under the tag.
+    pub open_qty: Qty,
+}
+
+/// Something that should not have happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Anomaly {
+    /// A venue tells what cannot be. The order is asked for.
+    #[error("{}: {what}", .order.as_str())]
+    Illegal {
+        /// Which order.
+        order: ClientOrderId,
+        /// What.
+        what: Illegal,
+    },
+    /// A venue does not know of an order that it had. It counts as ended.
+    #[error("{}: the venue has forgotten it", .order.as_str())]
+    Forgotten {
+        /// Which order.
+        order: ClientOrderId,
+    },
+    /// A venue reports of an order that has this trader's mark and is not known.
+    #[error("{}: an order of this trader that it does not know", .order.as_str())]
+    Stray {
+        /// Which order.
+        order: ClientOrderId,
+    },
+    /// A position is beyond all bounds: the fill is not in it.
+    #[error("{}: the position's amounts are too large", .order.as_str())]
+    TooLarge {
+        /// Which order.
+        order: ClientOrderId,
+    },
+}
+
+/// What is to be done after a call; the caller takes it all before the next.
+#[derive(Clone, Debug)]
+pub struct Outputs {
+    /// For connectors, in order.
+    pub requests: Vec<(VenueId, VenueRequest)>,
+    /// For the strategy, in order.
+    pub updates: Vec<Update>,
+    /// For somebody to look at.
+    pub anomalies: Vec<Anomaly>,
+}
+
+impl Outputs {
+    /// Room for all that one call may bring with so many orders.
+    pub fn new(orders_max: u16) -> Self {
+        let room = usize::from(orders_max) + 16;
+        Self {
+            requests: Vec::with_capacity(room),
+            updates: Vec::with_capacity(room),
+            anomalies: Vec::with_capacity(room),
+        }
+    }
+
+    /// Forgets what was taken.
+    pub fn clear(&mut self) {
+        self.requests.clear();
+        self.updates.clear();
+        self.anomalies.clear();
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.updates.is_empty() && self.anomalies.is_empty()
+    }
+}
+
+/// What is known of one instrument.
+#[derive(Clone, Debug)]
+struct Known {
+    venue: VenueId,
+    position: Position,
+    /// Orders whose outcome is not known.
+    unknown: u32,
+    /// What its position is valued at; zero: nothing is known.
+    mark: Price,
+}
+
+/// A venue, as orders see it.
+#[derive(Clone, Copy, Debug)]
+struct Venue {
+    terms: VenueTerms,
+    is_up: bool,
+}
+
+/// Orders, positions and the gate. See the [module's page](self).
+#[derive(Clone, Debug)]
+pub struct Oms {
+    options: OmsOptions,
+    gate: Gate,
+    run: RunId,
+    slots: Slots,
+    venues: Vec<Venue>,
+    /// By instrument.
+    known: Vec<Known>,
+}
+
+impl Oms {
+    /// No orders, no positions; every venue is down.
+    ///
+    /// # Panics
+    /// When a place names a venue that there is not.
+    pub fn new(
+        options: OmsOptions,
+        gate: Gate,
+        run: RunId,
+        venues: &[VenueTerms],
+        places: &[Place],
+    ) -> Self {
+        assert!(places.iter().all(|place| place.venue.index() < venues.len()), "a place's venue");
+        let known = |place: &Place| Known {
+            venue: place.venue,
+            position: Position::default(),
+            unknown: 0,
+            mark: Price::ZERO,
+        };
+        Self {
+            options,
+            gate,
+            run,
+            slots: Slots::new(options.orders_max),
+            venues: venues.iter().map(|terms| Venue { terms: *terms, is_up: false }).collect(),
+            known: places.iter().map(known).collect(),
+        }
+    }
+
+    /// The gate: limits, mode, and what it is told of markets.
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The same, to change it.
+    pub const fn gate_mut(&mut self) -> &mut Gate {
+        &mut self.gate
+    }
+
+    /// What is owned of an instrument.
+    pub fn position(&self, instrument: InstrumentId) -> Option<&Position> {
+        self.known.get(instrument.0 as usize).map(|known| &known.position)
+    }
+
+    /// Makes a position what it was.
+    pub fn set_position(&mut self, instrument: InstrumentId, position: Position) {
+        if let Some(known) = self.known.get_mut(instrument.0 as usize) {
+            known.position = position;
+            self.gate.set_position(instrument, &position);
+        }
+    }
+
+    /// What an instrument is worth now.
+    #[inline]
+    pub fn mark(&mut self, instrument: InstrumentId, price: Price) {
+        if let Some(known) = self.known.get_mut(instrument.0 as usize) {
+            known.mark = price;
+        }
+    }
+
+    /// The result of all instruments: what was closed, what would be closed at their marks, less fees. `None`
+    /// beyond 128 bits.
+    pub fn result(&self) -> Option<Money> {
+        let mut sum = 0_i128;
+        for known in &self.known {
+            let open = if known.mark.is_zero() {
+                Money::ZERO
+            } else {
+                known.position.unrealised(known.mark)?
+            };
+            sum = sum.checked_add(known.position.net()?.units())?.checked_add(open.units())?;
+        }
+        Some(Money::from_units(sum))
+    }
+
+    /// Orders that may still trade, with their tags.
+    pub fn live(&self) -> impl Iterator<Item = (u64, &OwnOrder)> {
+        self.slots.live().map(|at| {
+            let slot = self.slots.get(at);
+            (slot.tag, &slot.order)
+        })
+    }
+
+    /// How many orders may still trade.
+    pub fn live_orders(&self) -> usize {
+        self.slots.live().count()
+    }
+
+    /// Orders whose outcome is not known.
+    pub fn unknown_orders(&self) -> u32 {
+        self.known.iter().map(|known| known.unknown).sum()
+    }
+
+    /// Whether a venue takes requests.
+    pub fn is_up(&self, venue: VenueId) -> bool {
+        self.venues.get(venue.index()).is_some_and(|venue| venue.is_up)
+    }
+}

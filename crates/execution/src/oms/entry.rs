@@ -1,0 +1,195 @@
+//! What a strategy wants, and what was there before it began.
+
+use tiercel_types::{InstrumentId, OrderId, OrderKind, Price, Qty, TimeInForce, Timestamp};
+
+use super::slot::{At, NEVER, Slot};
+use super::{NewOrder, Oms, Outputs, Update, UpdateKind};
+use crate::order::{Input, OwnOrder, State};
+use crate::risk::{Denial, Intent};
+use crate::venue::{OrderTerms, VenueId, VenueRequest};
+
+impl Oms {
+    /// Enters an order, if it may leave.
+    pub fn submit(&mut self, now: Timestamp, order: &NewOrder, out: &mut Outputs) {
+        match self.enter(now, order) {
+            Ok((venue, terms)) => out.requests.push((venue, VenueRequest::New(terms))),
+            Err(denial) => out.updates.push(denied(order, denial, Qty::ZERO)),
+        }
+    }
+
+    fn enter(&mut self, now: Timestamp, order: &NewOrder) -> Result<(VenueId, OrderTerms), Denial> {
+        let known = self.known.get(order.instrument.0 as usize).ok_or(Denial::UnknownInstrument)?;
+        let venue = known.venue;
+        if self.slots.by_tag(order.tag).is_some() {
+            return Err(Denial::Tag);
+        }
+        if !self.is_up(venue) {
+            return Err(Denial::VenueDown);
+        }
+        let number = self.slots.next_number().ok_or(Denial::Room)?;
+        self.gate.admit(now, &intent(order))?;
+        let terms = self.put(now, venue, number, order);
+        Ok((venue, terms))
+    }
+
+    /// Puts an order in that was admitted.
+    fn put(&mut self, now: Timestamp, venue: VenueId, number: u64, order: &NewOrder) -> OrderTerms {
+        let NewOrder { tag, instrument, side, kind, time_in_force, price, qty } = *order;
+        let client_order_id = self.run.name(number);
+        let own = OwnOrder::new(client_order_id, instrument, side, price, qty);
+        if let Some(at) = self.slots.put(own, tag, venue, now) {
+            self.wait(at, now);
+        }
+        OrderTerms { client_order_id, instrument, side, kind, time_in_force, price, qty }
+    }
+
+    /// An answer is due.
+    pub(super) fn wait(&mut self, at: At, now: Timestamp) {
+        let due_ns = now.0.saturating_add(self.options.answer_timeout_ns);
+        self.slots.get_mut(at).due_ns = due_ns;
+    }
+
+    /// Ends the order of a tag. If there is none, or its end is on its way, nothing is done.
+    pub fn cancel(&mut self, now: Timestamp, tag: u64, out: &mut Outputs) {
+        self.cancel_those(now, out, |slot| slot.tag == tag);
+    }
+
+    /// Ends every order of an instrument, or of [all](InstrumentId::ALL).
+    pub fn cancel_all(&mut self, now: Timestamp, instrument: InstrumentId, out: &mut Outputs) {
+        self.cancel_those(now, out, |slot| {
+            instrument == InstrumentId::ALL || slot.order.instrument == instrument
+        });
+    }
+
+    fn cancel_those(&mut self, now: Timestamp, out: &mut Outputs, is_one: impl Fn(&Slot) -> bool) {
+        let mut index = 0;
+        while let Some(at) = self.slots.live_at(index) {
+            index += 1;
+            let slot = self.slots.get_mut(at);
+            if !is_one(slot) {
+                continue;
+            }
+            let was_unknown = matches!(slot.order.state(), State::Unknown(_));
+            // On its way already, or at its end.
+            if slot.order.apply(&Input::CancelSent).is_err() {
+                continue;
+            }
+            out.requests.push((slot.venue, VenueRequest::Cancel(slot.name())));
+            if was_unknown {
+                self.settle_unknown(at, true);
+            }
+            self.wait(at, now);
+        }
+    }
+
+    /// Gives the order of a tag another price and quantity (with what has traded of it), if it may have them.
+    pub fn replace(&mut self, now: Timestamp, tag: u64, price: Price, qty: Qty, out: &mut Outputs) {
+        let Some(at) = self.slots.by_tag(tag) else { return };
+        if let Err(denial) = self.change(now, at, price, qty, out) {
+            let order = &self.slots.get(at).order;
+            let order = NewOrder {
+                tag,
+                instrument: order.instrument,
+                side: order.side,
+                kind: OrderKind::Limit,
+                time_in_force: TimeInForce::Gtc,
+                price,
+                qty,
+            };
+            let open_qty = self.slots.open_qty(tag, order.side);
+            out.updates.push(denied(&order, denial, open_qty));
+        }
+    }
+
+    fn change(
+        &mut self,
+        now: Timestamp,
+        at: At,
+        price: Price,
+        qty: Qty,
+        out: &mut Outputs,
+    ) -> Result<(), Denial> {
+        let Self { slots, gate, venues, .. } = self;
+        let slot = slots.get(at);
+        let (order, venue, tag) = (slot.order, slot.venue, slot.tag);
+        if order.state() != State::Working {
+            return Err(Denial::Tag);
+        }
+        let Some(place) = venues.get(venue.index()).filter(|venue| venue.is_up) else {
+            return Err(Denial::VenueDown);
+        };
+        let open_qty = Qty::from_units(qty.units().saturating_sub(order.executed_qty().units()));
+        let changed = Intent { price, qty: open_qty, ..Slot::intent(&order) };
+        if place.terms.amends {
+            gate.admit_change(now, &Slot::intent(&order), order.open_qty(), &changed)?;
+            let slot = slots.get_mut(at);
+            // It is working.
+            let _done = slot.order.apply(&Input::ReplaceSent);
+            (slot.change, slot.sent_at) = (Some(changed), now);
+            let name = slot.name();
+            out.requests.push((venue, VenueRequest::Amend { name, price, qty, open_qty }));
+            self.wait(at, now);
+            return Ok(());
+        }
+        let number = slots.next_number().ok_or(Denial::Room)?;
+        gate.admit_change(now, &Slot::intent(&order), order.open_qty(), &changed)?;
+        let slot = slots.get_mut(at);
+        let _done = slot.order.apply(&Input::CancelSent);
+        slot.is_retiring = true;
+        let name = slot.name();
+        self.wait(at, now);
+        let next = NewOrder {
+            tag,
+            instrument: order.instrument,
+            side: order.side,
+            kind: OrderKind::Limit,
+            time_in_force: TimeInForce::Gtc,
+            price,
+            qty: open_qty,
+        };
+        let terms = self.put(now, venue, number, &next);
+        if let Some(at) = self.slots.by_name(self.run, &terms.client_order_id) {
+            self.slots.get_mut(at).is_replacement = true;
+        }
+        out.requests.push((venue, VenueRequest::CancelReplace { name, terms }));
+        Ok(())
+    }
+
+    /// Takes over an order of a run before: it counts as open, and is asked for once its venue is up. `None`: there
+    /// is no room for it.
+    pub fn adopt(
+        &mut self,
+        now: Timestamp,
+        tag: u64,
+        terms: &OrderTerms,
+        order_id: OrderId,
+    ) -> Option<()> {
+        let known = self.known.get(terms.instrument.0 as usize)?;
+        let OrderTerms { client_order_id, instrument, side, price, qty, .. } = *terms;
+        let mut order = OwnOrder::new(client_order_id, instrument, side, price, qty);
+        if !order_id.is_none() {
+            // It has no number yet.
+            let _done = order.apply(&Input::Accepted(order_id));
+        }
+        let at = self.slots.put(order, tag, known.venue, now)?;
+        self.slots.get_mut(at).due_ns = NEVER;
+        self.gate.count(&Slot::intent(&order));
+        Some(())
+    }
+}
+
+const fn intent(order: &NewOrder) -> Intent {
+    Intent { instrument: order.instrument, side: order.side, price: order.price, qty: order.qty }
+}
+
+const fn denied(order: &NewOrder, denial: Denial, open_qty: Qty) -> Update {
+    Update {
+        tag: order.tag,
+        kind: UpdateKind::Denied(denial),
+        instrument: order.instrument,
+        side: order.side,
+        price: order.price,
+        qty: order.qty,
+        open_qty,
+    }
+}
