@@ -140,16 +140,36 @@ impl L2Book {
     /// [`Anomaly::LevelLimit`] or [`Anomaly::Crossed`].
     #[inline]
     pub fn apply(&mut self, diff: &DepthDiff<'_>) -> Result<(), Anomaly> {
+        self.change(diff.bids, diff.asks)?;
+        self.finish(diff.last_update_id)
+    }
+
+    /// Sets levels of an update that comes in parts: the book may be crossed until it is
+    /// [finished](Self::finish).
+    ///
+    /// # Errors
+    /// [`Anomaly::LevelLimit`].
+    #[inline]
+    pub fn change(&mut self, bids: &[Level], asks: &[Level]) -> Result<(), Anomaly> {
         let limit = self.levels_limit;
-        self.update_id = diff.last_update_id;
-        for &level in diff.bids {
+        for &level in bids {
             let full = |_| Anomaly::LevelLimit { side: Side::Buy, limit };
             self.bids.set(level).map_err(full)?;
         }
-        for &level in diff.asks {
+        for &level in asks {
             let full = |_| Anomaly::LevelLimit { side: Side::Sell, limit };
             self.asks.set(level).map_err(full)?;
         }
+        Ok(())
+    }
+
+    /// The update is whole.
+    ///
+    /// # Errors
+    /// [`Anomaly::Crossed`].
+    #[inline]
+    pub fn finish(&mut self, update_id: u64) -> Result<(), Anomaly> {
+        self.update_id = update_id;
         self.check_crossed()
     }
 

@@ -195,6 +195,11 @@ impl Outputs {
         self.anomalies.clear();
     }
 
+    /// Whether there is nothing to tell.
+    pub fn is_quiet(&self) -> bool {
+        self.updates.is_empty() && self.anomalies.is_empty()
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty() && self.updates.is_empty() && self.anomalies.is_empty()

@@ -33,6 +33,8 @@ pub enum Fee {
     Quote(Money),
     /// In its base asset: off what was bought, whose cost stays.
     Base(Money),
+    /// In the asset that is received: the base asset for a buy, the quote asset for a sale.
+    Received(Money),
     /// In a third asset: summed by whoever knows its price.
     Other(Money),
 }
@@ -141,8 +143,15 @@ impl Position {
             Side::Sell => &mut self.sold,
         };
         *traded = traded.checked_add(amount.unsigned_abs())?;
-        match fill.fee {
-            Fee::Quote(fee) => self.fees = self.fees.checked_add(fee.units())?,
+        let fee = match (fill.fee, fill.side) {
+            (Fee::Received(fee), Side::Buy) => Fee::Base(fee),
+            (Fee::Received(fee), Side::Sell) => Fee::Quote(fee),
+            (fee, _) => fee,
+        };
+        match fee {
+            Fee::Received(fee) | Fee::Quote(fee) => {
+                self.fees = self.fees.checked_add(fee.units())?;
+            }
             Fee::Base(fee) => self.owned = self.owned.checked_sub(fee.units())?,
             Fee::Other(fee) => self.other_fees = self.other_fees.checked_add(fee.units())?,
         }

@@ -15,6 +15,11 @@ pub struct ConnectionId {
 }
 
 impl ConnectionId {
+    /// The connection of a place, for reactors of others' making.
+    pub const fn new(index: u32, generation: u32) -> Self {
+        Self { index, generation }
+    }
+
     /// Its place: below the most connections that there may be. A place is used again.
     pub const fn index(self) -> usize {
         self.index as usize

@@ -28,6 +28,8 @@ pub mod row;
 pub mod signals;
 pub mod sync;
 pub mod sync_cells;
+mod tick_peer;
+pub mod tick_to_trade;
 pub mod venue;
 mod venue_client;
 mod venue_sockets;
@@ -62,6 +64,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     net::CASES,
     venue::CASES,
     gateway::CASES,
+    tick_to_trade::CASES,
     host::CASES,
 ];
 
@@ -113,8 +116,8 @@ pub enum Format {
 /// What to measure and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Which bench: matching, wire, book, signals, sync, bus, journal, net, venue, gateway, host, or all
-    /// of them
+    /// Which bench: matching, wire, book, signals, sync, bus, journal, net, venue, gateway,
+    /// tick-to-trade, host, or all of them
     #[arg(default_value = "all")]
     pub name: String,
     /// Only this case

@@ -98,6 +98,10 @@ impl Application for Ear {
     fn on_gap(&mut self, from: u64, next: u64) {
         self.gaps.push((from, next));
     }
+
+    fn on_lost(&mut self, from: u64, next: u64) {
+        self.gaps.push((from, next));
+    }
 }
 
 /// A client: its session, its numbers, and what it heard.

@@ -111,9 +111,12 @@ pub trait Application {
     /// [`Fault`]: of a request the counterparty is told; an answer with a fault ends the session.
     fn on_message(&mut self, group: &Group<'_>) -> Result<(), Fault>;
 
-    /// Records from number `from` up to `next` will not come: of the other side, or of ours that
-    /// did not arrive.
+    /// Records of the other side from number `from` up to `next` will not come.
     fn on_gap(&mut self, _from: u64, _next: u64) {}
+
+    /// Requests from number `from` up to `next` never came to the venue, and will not be sent again
+    /// (initiator).
+    fn on_lost(&mut self, _from: u64, _next: u64) {}
 
     /// The session is logged on no more. Whether its orders are to be cancelled (acceptor).
     fn on_logout(&mut self, _cancel_orders: bool) {}
@@ -176,6 +179,13 @@ impl Session {
     /// Which side it is.
     pub const fn role(&self) -> &Role {
         &self.role
+    }
+
+    /// From the next login on an initiator begins with the answers that are new, or with those that it missed.
+    pub const fn set_from_now(&mut self, from_now: bool) {
+        if let Role::Initiator(credentials) = &mut self.role {
+            credentials.from_now = from_now;
+        }
     }
 
     /// Whether records flow.

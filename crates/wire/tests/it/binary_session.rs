@@ -69,6 +69,10 @@ impl Application for Log {
         self.gaps.push((from, next));
     }
 
+    fn on_lost(&mut self, from: u64, next: u64) {
+        self.gaps.push((from, next));
+    }
+
     fn on_logout(&mut self, cancel_orders: bool) {
         self.logouts.push(cancel_orders);
     }

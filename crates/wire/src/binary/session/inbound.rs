@@ -250,7 +250,7 @@ impl Session {
             self.resend = Some(theirs);
         } else if theirs < ours {
             self.fill_gap(theirs, ours);
-            app.on_gap(theirs, ours);
+            app.on_lost(theirs, ours);
         }
     }
 }

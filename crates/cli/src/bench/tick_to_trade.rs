@@ -1,0 +1,335 @@
+//! From market data to orders: the shipped trader's own lines and core.
+//!
+//! ```text
+//!   memory_*:  this thread: a tick's bytes --> Lines --> an order's bytes        no socket
+//!
+//!   tcp_*:     this thread: the first byte of a tick --TCP--> the trader's thread: feed, book,
+//!                   ^                                         strategy, gate, orders, connector
+//!                   +------- the first byte of an order <--TCP------+
+//!   echo:      this thread: as many bytes --> a thread that sends as many back, on the same core
+//! ```
+//!
+//! Every order is looked at: its price and quantity are those that its tick offered, which differ from tick to
+//! tick, so that none can be prepared. What the venue answers is told between two ticks.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::channel;
+use std::task::Waker;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tiercel_execution::venue::VenueId;
+use tiercel_net::{ConnectionId, Handler, Limits, Reactor, Tuning};
+use tiercel_trader::connector::BinaryOrders;
+use tiercel_trader::connector::binary::Login;
+use tiercel_trader::dial::Dialer;
+use tiercel_trader::feed::BinaryFeed;
+use tiercel_trader::hot::{Control, Hot, Wait};
+use tiercel_trader::lines::{Line, Lines};
+use tiercel_types::market::Level;
+use tiercel_types::{Symbol, Timestamp};
+use tiercel_wire::binary::RECORD_SIZE;
+
+use super::clock::{self, Clock};
+use super::contest::{Case, CaseSpec, Input, Round, Subject, Timing};
+use super::gateway::figure;
+use super::gateway_venue::now;
+use super::journal::wrong;
+use super::tick_peer::{Desk, OURS, Taker, Ticks, check_record, core};
+use super::venue_sockets::{elsewhere, joined};
+use super::{BenchError, Options, net};
+
+/// The cases of `tiercel bench tick-to-trade`.
+pub const CASES: &[CaseSpec] = &[
+    CaseSpec { bench: "tick-to-trade", name: "memory_binary", build: memory_binary },
+    CaseSpec { bench: "tick-to-trade", name: "tcp_binary", build: tcp_binary },
+    CaseSpec { bench: "tick-to-trade", name: "tcp_binary_p99", build: tcp_binary_p99 },
+];
+
+const WARM_UP: usize = 4_000;
+const TICKS: usize = 20_000;
+
+#[expect(clippy::unnecessary_wraps, reason = "as every case is made")]
+fn memory_binary(_: &Options) -> Result<Case, BenchError> {
+    let subjects: Vec<Box<dyn Subject>> = vec![Box::new(Memory)];
+    Ok(Case { unit: "ns p50", input: Input::None, subjects })
+}
+
+fn tcp_binary(options: &Options) -> Result<Case, BenchError> {
+    tcp(options, 0.5, "ns p50")
+}
+
+fn tcp_binary_p99(options: &Options) -> Result<Case, BenchError> {
+    tcp(options, 0.99, "ns p99")
+}
+
+fn tcp(options: &Options, share: f64, unit: &'static str) -> Result<Case, BenchError> {
+    let cpu = options.second_cpu()?;
+    let subjects: Vec<Box<dyn Subject>> =
+        vec![Box::new(Tcp { cpu, share }), Box::new(Echo { cpu, share })];
+    Ok(Case { unit, input: Input::None, subjects })
+}
+
+/// A trader of one instrument at one venue.
+fn lines() -> Result<Lines, BenchError> {
+    let login = Login {
+        key: "bench".into(),
+        secret: (*b"secret").into(),
+        heartbeat_ms: 60_000,
+        cancel_on_disconnect: false,
+    };
+    let symbol = Symbol::new(b"BTCUSDT").map_err(|error| wrong(&error))?;
+    let feed = BinaryFeed::new(VenueId(0), vec![(symbol, OURS)]);
+    let orders = BinaryOrders::new(VenueId(0), &login, Vec::new(), None);
+    let core = core(Box::new(Taker::new()), true)?;
+    Ok(Lines::new(core, vec![Line::BinaryFeed(feed), Line::BinaryOrders(orders)], 4))
+}
+
+/// Two connections without sockets: what is written to them stays where it was written.
+struct Memories {
+    outputs: [Vec<u8>; 2],
+}
+
+const IDS: [ConnectionId; 2] = [ConnectionId::new(0, 0), ConnectionId::new(1, 0)];
+
+impl Reactor for Memories {
+    fn poll(&mut self, _: &mut impl Handler) -> std::io::Result<usize> {
+        Ok(0)
+    }
+
+    fn output(&mut self, id: ConnectionId) -> Option<&mut Vec<u8>> {
+        self.outputs.get_mut(id.index())
+    }
+
+    fn flush(&mut self, _: &mut impl Handler) {}
+
+    fn close(&mut self, _: ConnectionId, _: &mut impl Handler) {}
+
+    fn add(&mut self, _: TcpStream, _: &mut impl Handler) -> std::io::Result<ConnectionId> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn wait(&mut self, _: Duration) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn connections(&self) -> usize {
+        self.outputs.len()
+    }
+}
+
+/// Bytes in to bytes out.
+struct Memory;
+
+impl Subject for Memory {
+    fn name(&self) -> String {
+        "ours".to_owned()
+    }
+
+    fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
+        let mut lines = lines()?;
+        let mut memories = Memories { outputs: [Vec::new(), Vec::new()] };
+        let (mut desk, mut ticks) = (Desk::new(), Ticks::new());
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        for (line, id) in IDS.into_iter().enumerate() {
+            lines.expect(line, [7; 32]);
+            lines.connected(id, peer);
+        }
+        let mut bytes = Vec::new();
+        let mut nothing = Vec::new();
+        while !desk.is_logged_on() {
+            lines.flush(&mut memories);
+            let taken = desk.received(now(), &memories.outputs[1])?;
+            memories.outputs[1].drain(..taken);
+            desk.take_output(&mut bytes);
+            lines.received(IDS[1], &bytes, &mut nothing);
+            bytes.clear();
+        }
+        ticks.begin(&mut bytes);
+        lines.core.oms_mut().gate_mut().halt();
+        lines.received(IDS[0], &bytes, &mut nothing);
+        lines.core.enable();
+        lines.flush(&mut memories);
+        memories.outputs[1].clear();
+        let mut times = Vec::with_capacity(TICKS);
+        for number in 0..WARM_UP + TICKS {
+            bytes.clear();
+            let ask = ticks.tick(&mut bytes);
+            let from = clock::start();
+            lines.received(IDS[0], &bytes, &mut nothing);
+            lines.flush(&mut memories);
+            let time_ns = clock.between_ns(clock::stop() - from) as f32;
+            if number >= WARM_UP {
+                times.push(time_ns);
+            }
+            check_record(&memories.outputs[1], ask)?;
+            desk.received(now(), &memories.outputs[1])?;
+            memories.outputs[1].clear();
+            desk.answer(now(), ask)?;
+            bytes.clear();
+            desk.take_output(&mut bytes);
+            lines.received(IDS[1], &bytes, &mut nothing);
+            lines.flush(&mut memories);
+        }
+        Ok(figure(times, 0.5, timing))
+    }
+}
+
+/// The trader on a thread of its own, and this one as the venue.
+struct Tcp {
+    cpu: usize,
+    share: f64,
+}
+
+/// A connection that this thread polls.
+struct Polled {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+}
+
+impl Polled {
+    fn accept(listener: &TcpListener) -> Result<Self, BenchError> {
+        let (stream, _) = listener.accept()?;
+        Tuning::default().apply(&stream);
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, bytes: Vec::new() })
+    }
+
+    /// Reads until so many bytes are there.
+    fn read(&mut self, count: usize) -> Result<(), BenchError> {
+        let mut chunk = [0; 4_096];
+        while self.bytes.len() < count {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Err(wrong(&"the trader closed a connection")),
+                Ok(count) => self.bytes.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::hint::spin_loop(),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A venue with one trader.
+struct Venue {
+    feed: Polled,
+    orders: Polled,
+    desk: Desk,
+    ticks: Ticks,
+    bytes: Vec<u8>,
+}
+
+impl Venue {
+    fn take_in(feed: &TcpListener, orders: &TcpListener) -> Result<Self, BenchError> {
+        let (feed, orders) = (Polled::accept(feed)?, Polled::accept(orders)?);
+        let (desk, ticks) = (Desk::new(), Ticks::new());
+        let mut venue = Self { feed, orders, desk, ticks, bytes: Vec::new() };
+        while !venue.desk.is_logged_on() {
+            venue.orders.read(RECORD_SIZE)?;
+            venue.take_orders()?;
+            venue.tell()?;
+        }
+        venue.feed.read(RECORD_SIZE)?;
+        Ok(venue)
+    }
+
+    fn take_orders(&mut self) -> Result<(), BenchError> {
+        let taken = self.desk.received(now(), &self.orders.bytes)?;
+        self.orders.bytes.drain(..taken);
+        Ok(())
+    }
+
+    fn tell(&mut self) -> Result<(), BenchError> {
+        self.bytes.clear();
+        self.desk.take_output(&mut self.bytes);
+        Ok(self.orders.stream.write_all(&self.bytes)?)
+    }
+
+    /// A tick, and the order that follows from it.
+    fn trade(&mut self, clock: &Clock) -> Result<f32, BenchError> {
+        self.bytes.clear();
+        let ask: Level = self.ticks.tick(&mut self.bytes);
+        let from = clock::start();
+        self.feed.stream.write_all(&self.bytes)?;
+        self.orders.read(1)?;
+        let time_ns = clock.between_ns(clock::stop() - from) as f32;
+        self.orders.read(RECORD_SIZE)?;
+        check_record(&self.orders.bytes, ask)?;
+        self.take_orders()?;
+        self.desk.answer(now(), ask)?;
+        self.tell()?;
+        Ok(time_ns)
+    }
+}
+
+impl Subject for Tcp {
+    fn name(&self) -> String {
+        "ours".to_owned()
+    }
+
+    fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
+        let feed = TcpListener::bind("127.0.0.1:0")?;
+        let orders = TcpListener::bind("127.0.0.1:0")?;
+        let addresses = vec![feed.local_addr()?.to_string(), orders.local_addr()?.to_string()];
+        let (control, controlled) = channel();
+        let trader: JoinHandle<Result<(), BenchError>> = elsewhere(self.cpu, move || {
+            let dialer = Dialer::new(addresses)?;
+            let hot = Hot::new(lines()?, dialer, controlled, Wait::Spin, Limits::default())?;
+            hot.run(|_: Timestamp, _, _| {})?;
+            Ok(())
+        });
+        let mut venue = Venue::take_in(&feed, &orders)?;
+        venue.bytes.clear();
+        venue.ticks.begin(&mut venue.bytes);
+        venue.feed.stream.write_all(&venue.bytes)?;
+        // What it does about the first book is not measured.
+        venue.orders.read(RECORD_SIZE)?;
+        venue.take_orders()?;
+        venue.desk.forget();
+        let mut times = Vec::with_capacity(TICKS);
+        for number in 0..WARM_UP + TICKS {
+            let time_ns = venue.trade(clock)?;
+            if number >= WARM_UP {
+                times.push(time_ns);
+            }
+        }
+        control.send(Control::Stop).map_err(|error| wrong(&error))?;
+        joined(trader)?;
+        Ok(figure(times, self.share, timing))
+    }
+}
+
+/// As many bytes there and back, and nothing else.
+struct Echo {
+    cpu: usize,
+    share: f64,
+}
+
+impl Subject for Echo {
+    fn name(&self) -> String {
+        "echo".to_owned()
+    }
+
+    fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
+        let (address, stop, server) = net::bare(self.cpu)?;
+        let mut stream = TcpStream::connect(address)?;
+        Tuning::default().apply(&stream);
+        stream.set_nonblocking(true)?;
+        let mut times = Vec::with_capacity(TICKS);
+        for number in 0..WARM_UP + TICKS {
+            let from = clock::start();
+            net::round_trip(&mut stream, number)?;
+            if number >= WARM_UP {
+                times.push(clock.between_ns(clock::stop() - from) as f32);
+            }
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        joined(server)?;
+        Ok(figure(times, self.share, timing))
+    }
+}

@@ -1,0 +1,389 @@
+//! Orders over the venue's own protocol (`docs/binary.md`).
+//!
+//! The session's numbers say of every request whether the venue has it, and every answer that was missed comes
+//! again: a request that was lost with its connection is told as never taken, and none is sent twice.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tiercel_execution::order::{Found, Input, Progress};
+use tiercel_execution::position::Fee;
+use tiercel_execution::venue::{OrderName, OrderTerms, VenueId, VenueReport, VenueRequest};
+use tiercel_types::order::{AmendQtyMeaning, SelfTradePrevention};
+use tiercel_types::{ClientOrderId, InstrumentId, OrderId, Price, Qty, Timestamp};
+use tiercel_wire::binary::session::{Application, Credentials, Role, Session, Signature};
+use tiercel_wire::binary::{
+    AmendOrder, Body, CancelOrder, Executed, Fault, Flag, Group, LoginAccepted, LoginRefusal,
+    LogoutReason, NewOrder, OrderStatus, QueryOrder, Rejected, SignatureScheme, Text,
+};
+use tiercel_wire::store::{MemoryStore, Store};
+
+use crate::core::Core;
+
+/// Requests whose answers are awaited, at most: a power of two.
+const ASKED: usize = 4_096;
+/// Records that the session keeps to send again: those of a login.
+const KEPT: usize = 64;
+
+/// What a request asked, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    New,
+    Cancel,
+    Amend,
+    Query,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    number: u64,
+    what: What,
+    order: ClientOrderId,
+}
+
+/// Who logs on.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The key's id.
+    pub key: Box<str>,
+    /// What it signs with.
+    pub secret: Box<[u8]>,
+    /// How often either side says something.
+    pub heartbeat_ms: u32,
+    /// Whether the venue cancels what is open when the connection ends.
+    pub cancel_on_disconnect: bool,
+}
+
+/// One session of orders.
+pub struct BinaryOrders {
+    venue: VenueId,
+    session: Session,
+    store: MemoryStore,
+    secret: Box<[u8]>,
+    /// By the trader's number, the venue's; zero: not traded there.
+    instruments: Vec<InstrumentId>,
+    asked: Box<[Option<Asked>]>,
+    refused: Option<LoginRefusal>,
+}
+
+impl BinaryOrders {
+    /// A session that has no connection. `instruments` are the venue's numbers, by the trader's. It begins with
+    /// the answer of the number `next_answer`; without one, with those that are new.
+    pub fn new(
+        venue: VenueId,
+        login: &Login,
+        instruments: Vec<InstrumentId>,
+        next_answer: Option<u64>,
+    ) -> Self {
+        let credentials = Credentials {
+            key: login.key.as_bytes().into(),
+            scheme: SignatureScheme::HmacSha256,
+            heartbeat_ms: login.heartbeat_ms,
+            cancel_on_disconnect: login.cancel_on_disconnect,
+            resend_requests: false,
+            from_now: next_answer.is_none(),
+        };
+        let mut store = MemoryStore::with_room(Timestamp(0), KEPT, KEPT << 10);
+        if let Some(number) = next_answer {
+            store.set_next_incoming(number);
+        }
+        Self {
+            venue,
+            session: Session::new(Role::Initiator(credentials)),
+            store,
+            secret: login.secret.clone(),
+            instruments,
+            asked: vec![None; ASKED].into_boxed_slice(),
+            refused: None,
+        }
+    }
+
+    /// The venue's number of an instrument.
+    pub fn set_instrument(&mut self, instrument: InstrumentId, number: InstrumentId) {
+        let at = instrument.0 as usize;
+        if self.instruments.len() <= at {
+            self.instruments.resize(at + 1, InstrumentId(0));
+        }
+        self.instruments[at] = number;
+    }
+
+    /// Which venue it is.
+    pub const fn venue(&self) -> VenueId {
+        self.venue
+    }
+
+    /// Whether requests can be sent.
+    pub fn is_up(&self) -> bool {
+        self.session.is_logged_on()
+    }
+
+    /// Why the venue does not let it log on, if it said so last.
+    pub const fn refused(&self) -> Option<LoginRefusal> {
+        self.refused
+    }
+
+    /// Bytes to send. The caller takes them away.
+    #[inline]
+    pub const fn output(&mut self) -> &mut Vec<u8> {
+        self.session.output()
+    }
+
+    /// Whether the connection is to be ended, once the output is sent.
+    pub const fn wants_close(&self) -> bool {
+        self.session.wants_close()
+    }
+
+    /// There is a connection. `nonce` is drawn at random for it.
+    pub fn connected(&mut self, now: Timestamp, nonce: [u8; 32]) {
+        self.refused = None;
+        self.session.connected(now, nonce);
+    }
+
+    /// The connection is gone.
+    pub fn closed(&mut self, now: Timestamp, core: &mut Core) {
+        let (session, mut desk) = self.parts(now, core);
+        session.0.closed(&mut desk);
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.session.tick(now, &mut self.store);
+    }
+
+    /// Says goodbye.
+    pub fn log_out(&mut self, now: Timestamp) {
+        self.session.log_out(now, LogoutReason::Asked);
+    }
+
+    /// Bytes have come: takes what is whole of them, and returns how many bytes that was.
+    pub fn received(&mut self, now: Timestamp, bytes: &[u8], core: &mut Core) -> usize {
+        let ((session, store), mut desk) = self.parts(now, core);
+        let taken = session.received(now, bytes, store, &mut desk);
+        if session.is_logged_on() {
+            session.set_from_now(false);
+        }
+        taken
+    }
+
+    /// The number of the next answer: all before it were taken.
+    pub fn next_answer(&self) -> u64 {
+        self.store.next_incoming()
+    }
+
+    fn parts<'a>(
+        &'a mut self,
+        now: Timestamp,
+        core: &'a mut Core,
+    ) -> ((&'a mut Session, &'a mut MemoryStore), Desk<'a>) {
+        let Self { venue, session, store, secret, asked, refused, .. } = self;
+        ((session, store), Desk { now, venue: *venue, secret, asked, refused, core })
+    }
+
+    /// Writes a request. One that cannot be sent is answered by silence: its outcome is asked for.
+    #[inline]
+    pub fn request(&mut self, now: Timestamp, request: &VenueRequest) {
+        match request {
+            VenueRequest::New(terms) => self.enter(now, terms),
+            VenueRequest::Cancel(name) => {
+                let body = CancelOrder {
+                    client_id: client_id(name),
+                    order_id: name.order_id,
+                    reserved: [0; 24],
+                };
+                self.send(now, What::Cancel, name.client_order_id, name.instrument, &body);
+            }
+            VenueRequest::Amend { name, price, qty, .. } => self.amend(now, name, *price, *qty),
+            VenueRequest::Query { name, .. } => {
+                let body = QueryOrder {
+                    client_id: client_id(name),
+                    order_id: name.order_id,
+                    reserved: [0; 24],
+                };
+                self.send(now, What::Query, name.client_order_id, name.instrument, &body);
+            }
+            // Orders are amended here: nobody asks for this.
+            VenueRequest::CancelReplace { .. } => {}
+        }
+    }
+
+    #[inline]
+    fn enter(&mut self, now: Timestamp, terms: &OrderTerms) {
+        let body = NewOrder {
+            client_id: Text::part(terms.client_order_id.as_bytes()),
+            price: terms.price,
+            qty: terms.qty,
+            display_qty: Qty::ZERO,
+            side: terms.side,
+            kind: terms.kind,
+            time_in_force: terms.time_in_force,
+            self_trade_prevention: SelfTradePrevention::ExpireTaker,
+            by_quote: Flag::No,
+            reserved: [0; 3],
+        };
+        self.send(now, What::New, terms.client_order_id, terms.instrument, &body);
+    }
+
+    fn amend(&mut self, now: Timestamp, name: &OrderName, price: Price, qty: Qty) {
+        let body = AmendOrder {
+            client_id: client_id(name),
+            order_id: name.order_id,
+            price,
+            qty,
+            qty_meaning: AmendQtyMeaning::Total,
+            lose_priority: Flag::No,
+            reserved: [0; 6],
+        };
+        self.send(now, What::Amend, name.client_order_id, name.instrument, &body);
+    }
+
+    #[inline]
+    fn send<B: tiercel_wire::binary::BodyRecord>(
+        &mut self,
+        now: Timestamp,
+        what: What,
+        order: ClientOrderId,
+        instrument: InstrumentId,
+        body: &B,
+    ) {
+        let number = self.instruments.get(instrument.0 as usize);
+        let number = number.copied().unwrap_or(InstrumentId(0));
+        let sequence = self.session.send(now, &mut self.store, number, 0, body);
+        self.asked[sequence as usize % ASKED] = Some(Asked { number: sequence, what, order });
+    }
+}
+
+/// The name of an order that the venue has not numbered yet.
+fn client_id(name: &OrderName) -> Text<16> {
+    if name.order_id.is_none() { Text::part(name.client_order_id.as_bytes()) } else { Text::EMPTY }
+}
+
+/// What stands behind the session while bytes are taken.
+struct Desk<'a> {
+    now: Timestamp,
+    venue: VenueId,
+    secret: &'a [u8],
+    asked: &'a mut [Option<Asked>],
+    refused: &'a mut Option<LoginRefusal>,
+    core: &'a mut Core,
+}
+
+impl Desk<'_> {
+    fn tell(&mut self, order: ClientOrderId, order_id: OrderId, input: Input) {
+        let report = VenueReport::new(order, order_id, input);
+        self.core.report(self.now, self.venue, &report);
+    }
+
+    fn asked(&self, number: u64) -> Option<Asked> {
+        self.asked[number as usize % ASKED].filter(|asked| asked.number == number)
+    }
+
+    /// A request was not done.
+    fn rejected(&mut self, request: u64, order_id: OrderId) {
+        let Some(asked) = self.asked(request) else { return };
+        let input = match asked.what {
+            What::New => Input::Rejected,
+            What::Cancel => Input::CancelRejected,
+            What::Amend => Input::ReplaceRejected,
+            // It is not live: what became of it was told before.
+            What::Query => NOTHING,
+        };
+        self.tell(asked.order, order_id, input);
+    }
+
+    fn executed(&mut self, executed: &Executed, group: &Group<'_>) -> Result<(), Fault> {
+        let mut fee = Fee::NONE;
+        for extension in group.extensions() {
+            if let Body::Fee(charged) = extension? {
+                fee = Fee::Received(charged.fee);
+            }
+        }
+        let Executed { order_id, trade_id, price, qty, open_qty, .. } = *executed;
+        let input = Input::Filled { trade_id, price, qty, after: Progress::Open(open_qty) };
+        let report = VenueReport { client_order_id: ClientOrderId::EMPTY, order_id, input, fee };
+        self.core.report(self.now, self.venue, &report);
+        Ok(())
+    }
+}
+
+/// What is told of an order that is not live.
+const NOTHING: Input = Input::Status {
+    found: Found::Nothing,
+    executed_qty: Qty::ZERO,
+    price: Price::ZERO,
+    qty: Qty::ZERO,
+};
+
+fn name_of(text: &Text<16>) -> ClientOrderId {
+    // What a record holds is printable, or it would have been refused.
+    ClientOrderId::new(text.as_bytes()).unwrap_or_default()
+}
+
+impl Application for Desk<'_> {
+    fn sign(&mut self, transcript: &[u8]) -> Signature {
+        let mut signature = [0; 64];
+        // Keys of any length are fine for HMAC: an error cannot come.
+        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret) {
+            mac.update(transcript);
+            signature[..32].copy_from_slice(&mac.finalize().into_bytes());
+        }
+        signature
+    }
+
+    fn on_logon(&mut self, _: &LoginAccepted) {
+        self.core.venue_up(self.now, self.venue);
+    }
+
+    fn on_refused(&mut self, reason: LoginRefusal) {
+        *self.refused = Some(reason);
+    }
+
+    fn on_lost(&mut self, from: u64, next: u64) {
+        for number in from.max(next.saturating_sub(ASKED as u64))..next {
+            let Some(asked) = self.asked(number) else { continue };
+            match asked.what {
+                What::New => self.tell(asked.order, OrderId::NONE, NOTHING),
+                What::Cancel => self.tell(asked.order, OrderId::NONE, Input::CancelRejected),
+                What::Amend => self.tell(asked.order, OrderId::NONE, Input::ReplaceRejected),
+                What::Query => {}
+            }
+        }
+    }
+
+    fn on_message(&mut self, group: &Group<'_>) -> Result<(), Fault> {
+        let (_, body) = group.decode()?;
+        let none = ClientOrderId::EMPTY;
+        match body {
+            Body::Accepted(accepted) => {
+                let order = name_of(&accepted.client_id);
+                self.tell(order, accepted.order_id, Input::Accepted(accepted.order_id));
+            }
+            Body::Executed(executed) => self.executed(&executed, group)?,
+            Body::Rejected(Rejected { request, order_id, .. }) => self.rejected(request, order_id),
+            Body::Busy(busy) => self.rejected(busy.request, OrderId::NONE),
+            Body::Amended(amended) => {
+                let (price, open_qty) = (amended.price, amended.open_qty);
+                self.tell(none, amended.order_id, Input::Replaced { price, open_qty });
+            }
+            Body::Cancelled(cancelled) => {
+                let input = Input::Cancelled(Progress::Open(cancelled.unfilled_qty));
+                self.tell(none, cancelled.order_id, input);
+            }
+            Body::Expired(expired) => {
+                let input = Input::Expired(Progress::Open(expired.unfilled_qty));
+                self.tell(none, expired.order_id, input);
+            }
+            Body::OrderStatus(status) => {
+                let OrderStatus { client_id, order_id, price, qty, open_qty } = status;
+                let executed = qty.units().saturating_sub(open_qty.units());
+                let executed_qty = Qty::from_units(executed);
+                let input = Input::Status { found: Found::Working, executed_qty, price, qty };
+                self.tell(name_of(&client_id), order_id, input);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn on_logout(&mut self, _: bool) {
+        self.core.venue_down(self.now, self.venue);
+    }
+}

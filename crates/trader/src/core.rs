@@ -1,0 +1,432 @@
+//! Books, strategy, gate and orders: what is decided, without sockets.
+//!
+//! ```text
+//!   feed: book(i) changed --> Core::book_changed --+
+//!   feed: a trade         --> Core::traded       --+--> strategy --> actions --> Oms --> requests --> connectors
+//!   connector: a report   --> Core::report       --+        ^                     |
+//!   the clock             --> Core::tick         --+        +------- updates -----+
+//! ```
+//!
+//! Architecture Invariant: the same calls with the same times give the same requests.
+
+use tiercel_execution::oms::{Anomaly, NewOrder, Oms, Outputs, Update, UpdateKind};
+use tiercel_execution::risk::Mode;
+use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
+use tiercel_strategy::{
+    Action, ActionKind, Actions, BookTick, OrderUpdate, OrderUpdateKind, Strategy, TimerTick,
+    TradeTick,
+};
+use tiercel_types::market::{BestBidOffer, MarketTrade};
+use tiercel_types::{InstrumentId, Price, Qty, Timestamp};
+
+use crate::market::{Market, MarketState};
+use crate::timing::{Stage, Timing};
+
+/// Rounds of what a strategy wants and what it is told at once of that, for one event. What it wants beyond is
+/// not done, and counted.
+const ROUNDS: usize = 8;
+
+/// What has been counted since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Updates of books that the strategy was told of.
+    pub books: u64,
+    /// Trades that it was told of.
+    pub trades: u64,
+    /// Orders, changes and cancels that left.
+    pub requests: u64,
+    /// Fills.
+    pub fills: u64,
+    /// Orders that the gate denied.
+    pub denied: u64,
+    /// Actions that were not done, because an event set off too many.
+    pub dropped_actions: u64,
+    /// Things that should not have happened.
+    pub anomalies: u64,
+}
+
+/// Everything that decides. See the [module's page](self).
+pub struct Core {
+    strategy: Box<dyn Strategy>,
+    oms: Oms,
+    markets: Vec<Market>,
+    actions: Actions,
+    out: Outputs,
+    timers: [u64; Action::TIMERS as usize],
+    counts: Counts,
+    /// The newest anomalies, until somebody takes them.
+    anomalies: Vec<Anomaly>,
+    /// Whether the strategy may act: not before everything is known, and not any more at the end.
+    acts: bool,
+    /// How long a market may be silent.
+    silence_max_ns: u64,
+    /// Follows the tick that is under way.
+    pub timing: Timing,
+}
+
+/// Anomalies that are kept until they are taken; beyond, they are counted alone.
+const ANOMALIES_KEPT: usize = 64;
+
+impl Core {
+    /// A core whose strategy does not act yet. Markets are numbered by their place.
+    pub fn new(
+        strategy: Box<dyn Strategy>,
+        oms: Oms,
+        markets: Vec<Market>,
+        orders_max: u16,
+        silence_max_ns: u64,
+        timing: Timing,
+    ) -> Self {
+        Self {
+            strategy,
+            oms,
+            markets,
+            actions: Actions::default(),
+            out: Outputs::new(orders_max),
+            timers: [0; Action::TIMERS as usize],
+            counts: Counts::default(),
+            anomalies: Vec::with_capacity(ANOMALIES_KEPT),
+            acts: false,
+            silence_max_ns,
+            timing,
+        }
+    }
+
+    /// The strategy acts from now on.
+    pub const fn begin(&mut self) {
+        self.acts = true;
+    }
+
+    /// The strategy acts no more, and everything that is open is cancelled.
+    pub fn end(&mut self, now: Timestamp) {
+        self.acts = false;
+        self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
+        self.act(now);
+    }
+
+    /// Nothing but cancels leaves from now on, and everything that is open is cancelled.
+    pub fn halt(&mut self, now: Timestamp) {
+        self.oms.gate_mut().halt();
+        self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
+        self.act(now);
+    }
+
+    /// Somebody lets orders leave again.
+    pub fn enable(&mut self) {
+        // Without a result nothing has been lost or won yet.
+        let result = self.oms.result().unwrap_or_default();
+        self.oms.gate_mut().enable(result);
+    }
+
+    /// Whether the strategy acts.
+    pub const fn acts(&self) -> bool {
+        self.acts
+    }
+
+    /// Orders and positions.
+    pub const fn oms(&self) -> &Oms {
+        &self.oms
+    }
+
+    /// The same, to change them.
+    pub const fn oms_mut(&mut self) -> &mut Oms {
+        &mut self.oms
+    }
+
+    /// The strategy.
+    pub fn strategy_mut(&mut self) -> &mut dyn Strategy {
+        &mut *self.strategy
+    }
+
+    /// What has been counted.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// A market.
+    #[inline]
+    pub fn market(&self, instrument: InstrumentId) -> Option<&Market> {
+        self.markets.get(instrument.0 as usize)
+    }
+
+    /// The same, to change its book.
+    #[inline]
+    pub fn market_mut(&mut self, instrument: InstrumentId) -> Option<&mut Market> {
+        self.markets.get_mut(instrument.0 as usize)
+    }
+
+    /// All markets.
+    pub fn markets(&self) -> &[Market] {
+        &self.markets
+    }
+
+    /// What should not have happened, since it was asked last.
+    pub fn take_anomalies(&mut self, mut take: impl FnMut(Anomaly)) {
+        self.anomalies.drain(..).for_each(&mut take);
+    }
+
+    /// Hands over what is to be asked of venues.
+    #[inline]
+    pub fn take_requests(&mut self, mut take: impl FnMut(VenueId, &VenueRequest)) {
+        self.counts.requests += self.out.requests.len() as u64;
+        for (venue, request) in &self.out.requests {
+            take(*venue, request);
+        }
+        self.out.requests.clear();
+    }
+
+    /// Whether there is something to ask of venues.
+    #[inline]
+    pub fn has_requests(&self) -> bool {
+        !self.out.requests.is_empty()
+    }
+
+    /// A book is whole after an update.
+    #[inline]
+    pub fn book_changed(&mut self, now: Timestamp, instrument: InstrumentId) {
+        let Some(market) = self.markets.get_mut(instrument.0 as usize) else { return };
+        market.set_state(MarketState::Live);
+        market.heard_at = now;
+        let tick = market.tick(now);
+        self.ticked(now, &tick);
+    }
+
+    /// The best prices are these, and no more is known.
+    #[inline]
+    pub fn best_changed(&mut self, now: Timestamp, instrument: InstrumentId, best: &BestBidOffer) {
+        let Some(market) = self.markets.get_mut(instrument.0 as usize) else { return };
+        market.set_state(MarketState::Live);
+        market.heard_at = now;
+        let tick = market.tick_of(now, best);
+        self.ticked(now, &tick);
+    }
+
+    #[inline]
+    fn ticked(&mut self, now: Timestamp, tick: &BookTick) {
+        let (bid, ask) = (tick.bid().price, tick.ask().price);
+        self.oms.gate_mut().touch(now, tick.instrument, bid, ask);
+        if !bid.is_zero() && !ask.is_zero() {
+            let mid = bid.units() + (ask.units() - bid.units()) / 2;
+            self.oms.mark(tick.instrument, Price::from_units(mid));
+        }
+        self.timing.mark(Stage::Book);
+        self.counts.books += 1;
+        if self.acts {
+            self.strategy.on_book(tick, &mut self.actions);
+            self.act_on_tick(now);
+        }
+    }
+
+    /// Somebody has traded.
+    #[inline]
+    pub fn traded(&mut self, now: Timestamp, instrument: InstrumentId, trade: &MarketTrade) {
+        let Some(market) = self.markets.get_mut(instrument.0 as usize) else { return };
+        market.last_price = trade.price;
+        market.heard_at = now;
+        self.oms.gate_mut().traded(instrument, trade.price);
+        self.timing.mark(Stage::Book);
+        self.counts.trades += 1;
+        if self.acts {
+            let MarketTrade { trade_id, price, qty, aggressor, .. } = *trade;
+            let reserved = [0; 3];
+            let tick =
+                TradeTick { time: now, trade_id, price, qty, instrument, aggressor, reserved };
+            self.strategy.on_trade(&tick, &mut self.actions);
+            self.act_on_tick(now);
+        }
+    }
+
+    /// What is known of a market is of the past. Its orders are cancelled, and the strategy is told.
+    pub fn stale(&mut self, now: Timestamp, instrument: InstrumentId) {
+        let Some(market) = self.markets.get_mut(instrument.0 as usize) else { return };
+        if market.state() == MarketState::Stale {
+            return;
+        }
+        market.set_state(MarketState::Stale);
+        let tick = market.tick(now);
+        // No price to compare with: nothing leaves.
+        self.oms.gate_mut().touch(now, instrument, Price::ZERO, Price::ZERO);
+        self.oms.cancel_all(now, instrument, &mut self.out);
+        if self.acts {
+            self.strategy.on_book(&tick, &mut self.actions);
+        }
+        self.act(now);
+    }
+
+    /// A feed is there: nothing may have changed.
+    pub fn heard(&mut self, now: Timestamp, instrument: InstrumentId) {
+        if let Some(market) = self.markets.get_mut(instrument.0 as usize) {
+            market.heard_at = now;
+        }
+    }
+
+    /// A venue has said something of an order.
+    #[inline]
+    pub fn report(&mut self, now: Timestamp, venue: VenueId, report: &VenueReport) {
+        self.oms.report(now, venue, report, &mut self.out);
+        self.act(now);
+    }
+
+    /// A venue takes requests.
+    pub fn venue_up(&mut self, now: Timestamp, venue: VenueId) {
+        self.oms.venue_up(now, venue, &mut self.out);
+        self.act(now);
+    }
+
+    /// A venue cannot be reached.
+    pub fn venue_down(&mut self, now: Timestamp, venue: VenueId) {
+        self.oms.venue_down(now, venue, &mut self.out);
+        self.act(now);
+    }
+
+    /// Time has passed: timers, overdue answers, silent markets, the day's result.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.oms.tick(now, &mut self.out);
+        if let Some(result) = self.oms.result() {
+            let before = self.oms.gate().mode();
+            let mode = self.oms.gate_mut().result(result);
+            if mode == Mode::Halted && before != Mode::Halted {
+                self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
+            }
+        }
+        for at in 0..self.markets.len() {
+            let market = &self.markets[at];
+            let silence_ns = now.0.saturating_sub(market.heard_at.0);
+            if market.state() == MarketState::Live && silence_ns > self.silence_max_ns {
+                self.stale(now, InstrumentId(at as u32));
+            }
+        }
+        for timer in 0..self.timers.len() {
+            let at = self.timers[timer];
+            if at != 0 && at <= now.0 && self.acts {
+                self.timers[timer] = 0;
+                let tick = TimerTick { time: now, timer: timer as u64 };
+                self.strategy.on_timer(&tick, &mut self.actions);
+                self.act(now);
+            }
+        }
+        self.act(now);
+    }
+
+    /// Does what the strategy wants, and tells it what comes of that at once.
+    #[inline]
+    fn act(&mut self, now: Timestamp) {
+        for _ in 0..ROUNDS {
+            if self.actions.as_slice().is_empty() && self.out.is_quiet() {
+                break;
+            }
+            self.round(now);
+        }
+        self.counts.dropped_actions += self.actions.as_slice().len() as u64;
+        self.actions.clear();
+    }
+
+    /// Does what the strategy wants because of a tick.
+    #[inline]
+    fn act_on_tick(&mut self, now: Timestamp) {
+        self.timing.mark(Stage::Strategy);
+        if self.actions.as_slice().is_empty() {
+            return;
+        }
+        self.act(now);
+        if self.has_requests() {
+            self.timing.mark(Stage::Risk);
+            self.timing.trades();
+        }
+    }
+
+    fn round(&mut self, now: Timestamp) {
+        let Self { strategy, oms, actions, out, timers, counts, anomalies, acts, .. } = self;
+        for action in actions.as_slice() {
+            match action.kind {
+                ActionKind::Submit => oms.submit(now, &order(action), out),
+                ActionKind::Cancel => oms.cancel(now, action.tag, out),
+                ActionKind::Replace => {
+                    oms.replace(now, action.tag, action.price(), action.qty, out);
+                }
+                ActionKind::CancelAll => oms.cancel_all(now, action.instrument, out),
+                ActionKind::SetTimer => {
+                    if let Some(timer) = timers.get_mut(action.tag as usize) {
+                        *timer = action.at().0;
+                    }
+                }
+            }
+        }
+        actions.clear();
+        for update in &out.updates {
+            match update.kind {
+                UpdateKind::Filled { .. } => counts.fills += 1,
+                UpdateKind::Denied(_) => counts.denied += 1,
+                _ => {}
+            }
+            if *acts {
+                strategy.on_order(&told(now, oms, update), actions);
+            }
+        }
+        out.updates.clear();
+        for anomaly in out.anomalies.drain(..) {
+            counts.anomalies += 1;
+            if anomalies.len() < ANOMALIES_KEPT {
+                anomalies.push(anomaly);
+            }
+        }
+    }
+}
+
+const fn order(action: &Action) -> NewOrder {
+    NewOrder {
+        tag: action.tag,
+        instrument: action.instrument,
+        side: action.side,
+        kind: action.order_kind,
+        time_in_force: action.time_in_force,
+        price: action.price(),
+        qty: action.qty,
+    }
+}
+
+/// An update as a strategy is told of it.
+fn told(now: Timestamp, oms: &Oms, update: &Update) -> OrderUpdate {
+    let (mut fill_price, mut fill_qty, mut reason) = (Price::ZERO, Qty::ZERO, 0);
+    let kind = match update.kind {
+        UpdateKind::Denied(denial) => {
+            reason = denial.code();
+            OrderUpdateKind::Denied
+        }
+        UpdateKind::Filled { price, qty } => {
+            (fill_price, fill_qty) = (price, qty);
+            OrderUpdateKind::Filled
+        }
+        UpdateKind::Accepted => OrderUpdateKind::Accepted,
+        UpdateKind::Rejected => OrderUpdateKind::Rejected,
+        UpdateKind::Cancelled => OrderUpdateKind::Cancelled,
+        UpdateKind::Expired => OrderUpdateKind::Expired,
+        UpdateKind::Replaced => OrderUpdateKind::Replaced,
+        UpdateKind::CancelRejected => OrderUpdateKind::CancelRejected,
+        UpdateKind::ReplaceRejected => OrderUpdateKind::ReplaceRejected,
+        UpdateKind::Unknown => OrderUpdateKind::Unknown,
+        UpdateKind::Found => OrderUpdateKind::Found,
+    };
+    OrderUpdate {
+        time: now,
+        tag: update.tag,
+        instrument: update.instrument,
+        kind,
+        side: update.side,
+        reason,
+        price: update.price,
+        qty: update.qty,
+        open_qty: update.open_qty,
+        fill_price,
+        fill_qty,
+        position: owned(oms, update.instrument),
+        reserved: 0,
+    }
+}
+
+/// What is owned of an instrument in units of a quantity, towards zero.
+fn owned(oms: &Oms, instrument: InstrumentId) -> i64 {
+    const UNIT: i128 = tiercel_types::Money::from_qty(Qty::from_units(1)).units();
+    let owned = oms.position(instrument).map_or(0, |position| position.owned().units() / UNIT);
+    i64::try_from(owned).unwrap_or(if owned < 0 { i64::MIN } else { i64::MAX })
+}

@@ -1,0 +1,26 @@
+//! The trader: from market data to orders, on one thread.
+//!
+//! ```text
+//!   socket --> feed --> book --> strategy --> gate, orders --> connector --> socket
+//!             parse     book     strategy         risk           encode       send     [stages]
+//!              |                    ^                ^
+//!              |                    +--- reports ----+--- connector <-- socket
+//!              +--- all of it: Core, no I/O; Lines: whose bytes they are; Hot: the thread that polls
+//! ```
+//!
+//! Budget: 15 us from socket to socket, of which the network has 10, parsing 1, the book 0.1, the strategy 1,
+//! the gate 0.1, encoding 0.5. Must not happen on that thread: allocation after warm-up, a lock, a system call but
+//! the sockets' own, a log line. Connections are made elsewhere ([`dial`]) and handed over.
+
+#![forbid(unsafe_code)]
+
+pub mod connector;
+pub mod core;
+pub mod dial;
+pub mod feed;
+pub mod hot;
+pub mod lines;
+mod market;
+pub mod timing;
+
+pub use market::{Market, MarketState};
