@@ -3,7 +3,7 @@
 //! ```text
 //!   best bid, best ask --> Quote --+--> mid, spread, weighted mid, imbalance, predicted move
 //!                            |     +--> MicroPrice (a model) --> micro-price
-//!                            |     +--> Volatility
+//!                            |     +--> Volatility, ZScore
 //!                            +-- step by step --> MicroPriceEstimator --> MicroPrice --> text
 //!   best bid, best ask ----------> OrderFlow
 //!   levels ----------------------> depth_imbalance
@@ -31,10 +31,12 @@ mod micro_price;
 mod moments;
 mod order_flow;
 mod quote;
+mod state;
 mod trades;
 mod volatility;
 mod vpin;
 mod window;
+mod z_score;
 
 pub use bulk::{BulkParameters, BulkVpin};
 pub use depth::depth_imbalance;
@@ -45,11 +47,13 @@ pub use micro_price::{
 pub use moments::SAMPLES_MAX;
 pub use order_flow::OrderFlow;
 pub use quote::{PREDICTED_MOVE_LAMBDA, Quote, QuoteError, predicted_move};
+pub use state::SignalStateError;
 use thiserror::Error;
 pub use trades::TradeWindow;
 pub use volatility::Volatility;
 pub use vpin::{BUCKETS_MAX, Toxicity, ToxicityThresholds, Vpin};
 pub use window::{WINDOW_SLOTS_MAX, Window};
+pub use z_score::ZScore;
 
 /// A parameter with which a signal cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

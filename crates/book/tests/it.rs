@@ -15,4 +15,5 @@ mod it {
     mod signal_extremes;
     mod signal_history;
     mod signal_micro_price;
+    mod signal_state;
 }

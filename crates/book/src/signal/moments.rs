@@ -1,6 +1,7 @@
 //! Mean and variance of the newest samples, from exact sums.
 
 use super::ParameterError;
+use super::state::{SignalStateError, word};
 
 /// The most samples that a variance is taken of.
 pub const SAMPLES_MAX: u32 = 8_192;
@@ -53,6 +54,44 @@ impl Moments {
         self.sum += i128::from(sample) - i128::from(gone);
         self.squares += square(sample);
         self.squares -= square(gone);
+    }
+
+    /// The samples' mean; none of none.
+    pub(super) fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum as f64 / self.count as f64)
+    }
+
+    /// Gives the samples and where they are; what follows from them is not kept.
+    pub(super) fn save(&self, out: &mut impl FnMut(u64)) {
+        out(self.next as u64);
+        out(self.count as u64);
+        for &sample in &self.ring {
+            out(sample.cast_unsigned());
+        }
+    }
+
+    /// Takes up what was saved with as many samples.
+    pub(super) fn restore(
+        &mut self,
+        words: &mut impl Iterator<Item = u64>,
+    ) -> Result<(), SignalStateError> {
+        let len = self.ring.len();
+        let next = word(words, "next sample", |&next| next < len as u64)? as usize;
+        // Until the ring is full the next place is behind those that were used.
+        let fits = |&count: &u64| count == len as u64 || (count == next as u64 && next < len);
+        let count = word(words, "count of samples", fits)? as usize;
+        let (mut sum, mut squares) = (0, 0);
+        let limit = self.limit.unsigned_abs();
+        for (place, slot) in self.ring.iter_mut().enumerate() {
+            let holds = |&units: &u64| {
+                units.cast_signed().unsigned_abs() <= limit && (place < count || units == 0)
+            };
+            *slot = word(words, "samples", holds)?.cast_signed();
+            sum += i128::from(*slot);
+            squares += square(*slot);
+        }
+        (self.next, self.count, self.sum, self.squares) = (next, count, sum, squares);
+        Ok(())
     }
 
     /// The samples' standard deviation, with one less than their number below the line; none of

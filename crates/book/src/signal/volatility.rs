@@ -4,6 +4,7 @@ use tiercel_types::Timestamp;
 
 use super::ParameterError;
 use super::moments::Moments;
+use super::state::{SignalStateError, flag, word};
 use super::window::SlotClock;
 
 /// Logarithmic returns are kept in units of 2^-44 (6e-14). The largest there is between two
@@ -46,25 +47,28 @@ impl Volatility {
     }
 
     /// Takes a price, usually the mid. One that has no logarithm (zero, negative, not finite) only
-    /// lets time pass.
+    /// lets time pass. Gives whether an interval ended by it: only then the value has changed.
     #[inline]
-    pub fn on_price(&mut self, time: Timestamp, price: f64) {
-        self.advance(time);
+    pub fn on_price(&mut self, time: Timestamp, price: f64) -> bool {
+        let ended = self.advance(time);
         if price > 0.0 && price.is_finite() {
             let number = self.clock.slot(time);
             self.now = Some(Interval { number, price });
         }
+        ended
     }
 
-    /// Lets time pass without a new price.
+    /// Lets time pass without a new price. Gives whether an interval ended by it.
     #[inline]
-    pub fn advance(&mut self, time: Timestamp) {
+    pub fn advance(&mut self, time: Timestamp) -> bool {
         let number = self.clock.slot(time);
         if let Some(now) = self.now
             && number > now.number
         {
             self.close(now, number);
+            return true;
         }
+        false
     }
 
     /// Samples the price of an interval that is over, and those up to `number`, which had no event.
@@ -80,6 +84,48 @@ impl Volatility {
         }
         self.sample = Some(now.price);
         self.now = Some(Interval { number, price: now.price });
+    }
+
+    /// Gives its state, word by word: as many each time.
+    pub fn save(&self, out: &mut impl FnMut(u64)) {
+        self.clock.save(out);
+        self.returns.save(out);
+        let Interval { number, price } = self.now.unwrap_or(Interval { number: 0, price: 0.0 });
+        for (is_there, price) in
+            [(self.now.is_some(), price), (self.sample.is_some(), self.sample.unwrap_or(0.0))]
+        {
+            out(u64::from(is_there));
+            out(price.to_bits());
+        }
+        out(number);
+    }
+
+    /// Becomes what it was when its state was saved. The parameters have to be the same.
+    ///
+    /// # Errors
+    /// [`SignalStateError`]. What is here then is of no use.
+    pub fn restore(
+        &mut self,
+        words: &mut impl Iterator<Item = u64>,
+    ) -> Result<(), SignalStateError> {
+        self.clock.restore(words)?;
+        self.returns.restore(words)?;
+        let mut price = || {
+            let is_there = flag(words, "price")?;
+            let holds = |&bits: &u64| {
+                let price = f64::from_bits(bits);
+                if is_there { price > 0.0 && price.is_finite() } else { bits == 0 }
+            };
+            let bits = word(words, "price", holds)?;
+            Ok(is_there.then(|| f64::from_bits(bits)))
+        };
+        let (now, sample) = (price()?, price()?);
+        let newest = self.clock.newest();
+        let holds = |&number: &u64| number <= if now.is_some() { newest } else { 0 };
+        let number = word(words, "interval of the price", holds)?;
+        self.now = now.map(|price| Interval { number, price });
+        self.sample = sample;
+        Ok(())
     }
 
     /// How many returns there are: at most as many as the window holds.

@@ -3,6 +3,7 @@
 use tiercel_types::{Qty, Side};
 
 use super::ParameterError;
+use super::state::{SignalStateError, word};
 
 /// The most buckets in a window.
 pub const BUCKETS_MAX: u32 = 1 << 16;
@@ -143,6 +144,40 @@ impl Vpin {
             return None;
         }
         Some(self.sum as f64 / self.volume)
+    }
+
+    /// Gives its state, word by word: as many each time.
+    pub fn save(&self, out: &mut impl FnMut(u64)) {
+        out(self.bucket_qty);
+        for word in [self.next as u64, self.closed, self.filled, self.bought] {
+            out(word);
+        }
+        for &imbalance in &self.imbalances {
+            out(imbalance);
+        }
+    }
+
+    /// Becomes what it was when its state was saved. The parameters have to be the same.
+    ///
+    /// # Errors
+    /// [`SignalStateError`]. What is here then is of no use.
+    pub fn restore(
+        &mut self,
+        words: &mut impl Iterator<Item = u64>,
+    ) -> Result<(), SignalStateError> {
+        let (bucket_qty, len) = (self.bucket_qty, self.imbalances.len() as u64);
+        word(words, "bucket's quantity", |&qty| qty == bucket_qty)?;
+        self.next = word(words, "next bucket", |&next| next < len)? as usize;
+        self.closed = word(words, "count of buckets", |_| true)?;
+        self.filled = word(words, "open bucket", |&filled| filled < bucket_qty)?;
+        let filled = self.filled;
+        self.bought = word(words, "open bucket", |&bought| bought <= filled)?;
+        self.sum = 0;
+        for imbalance in &mut self.imbalances {
+            *imbalance = word(words, "buckets", |&imbalance| imbalance <= bucket_qty)?;
+            self.sum += u128::from(*imbalance);
+        }
+        Ok(())
     }
 
     /// How toxic the flow is; none before there is a VPIN.

@@ -2,6 +2,7 @@
 
 use tiercel_types::Timestamp;
 
+use super::state::{SignalStateError, flag, word};
 use super::{Overflow, ParameterError};
 
 /// The most events, or slots of time, in a window.
@@ -74,6 +75,32 @@ impl SlotClock {
 
     pub(super) const fn slot_ns(&self) -> u64 {
         self.slot_ns
+    }
+
+    /// The newest slot that was met; zero before any.
+    pub(super) const fn newest(&self) -> u64 {
+        self.slot
+    }
+
+    pub(super) fn save(&self, out: &mut impl FnMut(u64)) {
+        out(self.slot_ns);
+        out(u64::from(self.started));
+        out(self.slot);
+    }
+
+    /// Takes up what was saved with slots of the same length.
+    pub(super) fn restore(
+        &mut self,
+        words: &mut impl Iterator<Item = u64>,
+    ) -> Result<(), SignalStateError> {
+        let slot_ns = word(words, "length of an interval", |&slot_ns| slot_ns == self.slot_ns)?;
+        let started = flag(words, "start of the clock")?;
+        let last = if started { u64::MAX / slot_ns } else { 0 };
+        let slot = word(words, "newest interval", |&slot| slot <= last)?;
+        let end = (slot * slot_ns).saturating_add(slot_ns - 1);
+        (self.slot, self.started) = (slot, started);
+        self.last_ns = if started { end } else { 0 };
+        Ok(())
     }
 
     /// The slot of a time, or the newest one met if that is later.
