@@ -3,7 +3,7 @@
 use thiserror::Error;
 use tiercel_types::{InstrumentId, Money, Price, Qty};
 
-use crate::{Actions, BookTick, OrderUpdate, TimerTick, TradeTick};
+use crate::{Actions, BookTick, OrderUpdate, PositionUpdate, TimerTick, TradeTick};
 
 /// What a strategy has to know of an instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,40 @@ pub struct Terms {
     pub qty_min: Qty,
     /// The smallest order's worth.
     pub notional_min: Money,
+}
+
+impl Terms {
+    /// The highest price on the tick that is not above `units` of 10^-8; none below one tick.
+    #[inline]
+    pub fn price_down(&self, units: i128) -> Option<Price> {
+        let tick = i128::from(self.tick.units());
+        Self::above_zero(units.checked_div_euclid(tick)?.checked_mul(tick)?)
+    }
+
+    /// The lowest price on the tick that is not below `units` of 10^-8; none where that is not above zero.
+    #[inline]
+    pub fn price_up(&self, units: i128) -> Option<Price> {
+        let tick = i128::from(self.tick.units());
+        let below = units.checked_sub(1)?.checked_div_euclid(tick)?;
+        Self::above_zero(below.checked_add(1)?.checked_mul(tick)?)
+    }
+
+    fn above_zero(units: i128) -> Option<Price> {
+        i64::try_from(units).ok().filter(|&units| units > 0).map(Price::from_units)
+    }
+
+    /// The largest quantity on the lot that is not above `units` of 10^-8; zero below one lot.
+    #[inline]
+    pub fn qty_down(&self, units: i128) -> Qty {
+        let units = units.clamp(0, i128::from(u64::MAX)) as u64;
+        Qty::from_units(units - units.checked_rem(self.lot.units()).unwrap_or(units))
+    }
+
+    /// Whether an order may be so small.
+    #[inline]
+    pub fn is_enough(&self, price: Price, qty: Qty) -> bool {
+        !qty.is_zero() && qty >= self.qty_min && Money::of(price, qty) >= self.notional_min
+    }
 }
 
 /// Bytes that are no state of the strategy.
@@ -59,6 +93,10 @@ pub trait Strategy: Send {
 
     /// An order of its own has changed.
     fn on_order(&mut self, update: &OrderUpdate, actions: &mut Actions);
+
+    /// What is owned is told otherwise than by an order: before the first book, where it is not zero or was
+    /// restored, and after a correction. What is not told is zero.
+    fn on_position(&mut self, _update: &PositionUpdate, _actions: &mut Actions) {}
 
     /// A time has come that it asked for.
     fn on_timer(&mut self, timer: &TimerTick, actions: &mut Actions);

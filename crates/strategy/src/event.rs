@@ -139,6 +139,24 @@ pub struct OrderUpdate {
 
 const _: () = assert!(size_of::<OrderUpdate>() == 80);
 
+/// What is owned of an instrument, told otherwise than by an order of one's own: 24 bytes.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct PositionUpdate {
+    /// When it was found.
+    pub time: Timestamp,
+    /// Of which instrument.
+    pub instrument: InstrumentId,
+    /// Zero.
+    pub reserved: u32,
+    /// In units of a quantity; negative: short.
+    pub position: i64,
+}
+
+const _: () = assert!(size_of::<PositionUpdate>() == 24);
+
 /// A time has come that was asked for: 16 bytes.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,

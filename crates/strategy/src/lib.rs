@@ -1,7 +1,7 @@
 //! What a strategy is, and the native ones.
 //!
 //! ```text
-//!   BookTick, TradeTick, OrderUpdate, TimerTick --> Strategy --> Actions: submit, replace, cancel, timers
+//!   BookTick, TradeTick, OrderUpdate, PositionUpdate, TimerTick --> Strategy --> Actions: submit, replace, cancel, timers
 //!        (each with its time)                   state: flat bytes
 //! ```
 //!
@@ -11,15 +11,32 @@
 //! Events and actions are `#[repr(C)]` records without pointers, so that a strategy may be compiled for
 //! another machine, and its host copies bytes.
 //!
+//! The native strategies are made by name: [`build`] and [`STRATEGIES`]. [`quotes`] is for those that quote.
+//!
 //! Architecture Invariant: pure. A strategy reads no clock, opens nothing, draws no random number, and allocates
 //! nothing once it is made. Prices and quantities are integers; only signals and estimates are floating point.
 
 #![forbid(unsafe_code)]
 
 mod action;
+mod alarm;
+pub mod arbitrage;
 mod contract;
 mod event;
+pub mod golden_cross;
+pub mod market_maker;
+pub mod mean_reversion;
+mod parameters;
+pub mod quotes;
+mod registry;
+mod slot;
+mod state;
+mod target;
 
 pub use action::{ACTIONS_MAX, Action, ActionKind, Actions, Full};
 pub use contract::{StateError, Strategy, Terms};
-pub use event::{BookTick, LEVELS, OrderUpdate, OrderUpdateKind, STALE, TimerTick, TradeTick};
+pub use event::{
+    BookTick, LEVELS, OrderUpdate, OrderUpdateKind, PositionUpdate, STALE, TimerTick, TradeTick,
+};
+pub use parameters::{Parameter, ParameterError};
+pub use registry::{BuildError, Listing, STRATEGIES, build};
