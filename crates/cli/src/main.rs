@@ -15,6 +15,7 @@ mod replay;
 mod session;
 mod stop;
 mod text;
+mod trade;
 mod venue;
 mod venue_feed;
 mod venue_hints;
@@ -47,6 +48,8 @@ Exit codes:
 enum Run {
     /// Run an exchange: a durable matching engine behind Binance-compatible REST and streams
     Venue(venue::VenueArgs),
+    /// Trade: a strategy, its risk gate and its orders on one thread, against a venue
+    Trade(trade::TradeArgs),
     /// Show a simulated market going through the engine (the default)
     Demo(demo::DemoArgs),
     /// Run a scripted session through the engine: one command a line in, one event a line out
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Run::Venue(args)) => venue::run(&args),
+        Some(Run::Trade(args)) => trade::run(&args),
         Some(Run::Match(args)) => session::run(&args),
         Some(Run::Replay(args)) => replay::run(&args),
         Some(Run::Feed(args)) => feed::run(&args),

@@ -9,6 +9,7 @@
 //!   huge_pages  the allocator for large tables
 //!   mapped      a file in memory, which survives the process
 //!   checkup     what `tiercel doctor` looks at
+//!   secret      files that nobody but their owner may see
 //! ```
 //!
 //! A hot thread, set up:
@@ -47,6 +48,7 @@ pub mod mapped;
 pub mod numa;
 pub mod realtime;
 pub mod region;
+pub mod secret;
 
 pub use affinity::{allowed_cpus, pin_current_thread};
 pub use clock::{Clock, Counter};

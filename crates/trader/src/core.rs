@@ -13,8 +13,8 @@ use tiercel_execution::oms::{Anomaly, NewOrder, Oms, Outputs, Update, UpdateKind
 use tiercel_execution::risk::Mode;
 use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
 use tiercel_strategy::{
-    Action, ActionKind, Actions, BookTick, OrderUpdate, OrderUpdateKind, Strategy, TimerTick,
-    TradeTick,
+    Action, ActionKind, Actions, BookTick, OrderUpdate, OrderUpdateKind, PositionUpdate, Strategy,
+    TimerTick, TradeTick,
 };
 use tiercel_types::market::{BestBidOffer, MarketTrade};
 use tiercel_types::{InstrumentId, Price, Qty, Timestamp};
@@ -92,9 +92,21 @@ impl Core {
         }
     }
 
-    /// The strategy acts from now on.
-    pub const fn begin(&mut self) {
+    /// The strategy acts from now on. It is told first what is owned.
+    pub fn begin(&mut self, now: Timestamp) {
+        if self.acts {
+            return;
+        }
         self.acts = true;
+        for market in &self.markets {
+            let instrument = market.instrument();
+            let position = owned(&self.oms, instrument);
+            if position != 0 {
+                let update = PositionUpdate { time: now, position, instrument, reserved: 0 };
+                self.strategy.on_position(&update, &mut self.actions);
+            }
+        }
+        self.act(now);
     }
 
     /// The strategy acts no more, and everything that is open is cancelled.

@@ -14,13 +14,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod connector;
 pub mod core;
 pub mod dial;
 pub mod feed;
 pub mod hot;
+pub mod instruments;
 pub mod lines;
 mod market;
+pub mod setup;
 pub mod timing;
 
 pub use market::{Market, MarketState};

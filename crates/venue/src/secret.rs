@@ -1,62 +1,18 @@
 //! Files that hold secrets: nobody but their owner may see them.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 
-use thiserror::Error;
+pub use tiercel_host::secret::{SecretError, read};
 
-/// Bits of a file's mode that let others than its owner see it.
-#[cfg(unix)]
-const OTHERS: u32 = 0o077;
 /// Random bytes of a secret that the venue makes; twice as many characters.
 const SECRET_BYTES: usize = 32;
-
-/// Why a file of secrets cannot be used. Never what is in it.
-#[derive(Debug, Error)]
-pub enum SecretError {
-    /// It cannot be read, or not be replaced.
-    #[error("{path}: {error}")]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// Others than the owner may read it.
-    #[error("{path}: mode {mode:o} lets others see it; `chmod 600 {path}`")]
-    Mode {
-        /// Which file.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-}
 
 /// Compares in a time that does not tell where they differ.
 pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
     let differs = one.iter().zip(other).fold(0, |all, (one, other)| all | (one ^ other));
     one.len() == other.len() && differs == 0
-}
-
-/// The text of a file, if nobody but its owner may see it.
-///
-/// # Errors
-/// [`SecretError`].
-pub fn read(path: &Path) -> Result<String, SecretError> {
-    let io_error = |error| SecretError::Io { path: path.into(), error };
-    let mut file = File::open(path).map_err(io_error)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = file.metadata().map_err(io_error)?.permissions().mode() & 0o7777;
-        if mode & OTHERS != 0 {
-            return Err(SecretError::Mode { path: path.into(), mode });
-        }
-    }
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(io_error)?;
-    Ok(text)
 }
 
 /// Puts a new file in the place of the old one, whole or not at all, for its owner alone.

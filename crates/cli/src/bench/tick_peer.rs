@@ -118,7 +118,7 @@ pub(super) fn core(strategy: Box<dyn Strategy>, acts: bool) -> Result<Core, Benc
     let orders_max = options.orders_max;
     let mut core = Core::new(strategy, oms, vec![market], orders_max, silence_max_ns, timing);
     if acts {
-        core.begin();
+        core.begin(Timestamp(1));
     }
     Ok(core)
 }
@@ -139,6 +139,11 @@ const fn ask_of(number: u64) -> Level {
 impl Ticks {
     pub(super) const fn new() -> Self {
         Self { next: 1, ask: ask_of(0) }
+    }
+
+    /// What is offered now.
+    pub(super) const fn ask(&self) -> Level {
+        self.ask
     }
 
     /// What a subscriber is told first.
@@ -255,11 +260,6 @@ impl Desk {
     pub(super) fn take_output(&mut self, out: &mut Vec<u8>) {
         out.append(self.gate.output());
         out.append(self.session.output());
-    }
-
-    /// Orders that came are not answered.
-    pub(super) fn forget(&mut self) {
-        self.orders.0.clear();
     }
 
     /// The order that came last, which has to buy what was offered; and the answers to it.

@@ -290,7 +290,8 @@ impl Subject for Tcp {
         // What it does about the first book is not measured.
         venue.orders.read(RECORD_SIZE)?;
         venue.take_orders()?;
-        venue.desk.forget();
+        venue.desk.answer(now(), venue.ticks.ask())?;
+        venue.tell()?;
         let mut times = Vec::with_capacity(TICKS);
         for number in 0..WARM_UP + TICKS {
             let time_ns = venue.trade(clock)?;

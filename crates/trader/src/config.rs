@@ -1,0 +1,415 @@
+//! How a trader is configured: TOML, with the line and the key of each mistake.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer};
+use thiserror::Error;
+use tiercel_execution::oms::OmsOptions;
+use tiercel_execution::risk::{GlobalLimits, Limits};
+use tiercel_types::{Money, Price, Qty, Symbol};
+
+/// An example with every key, its default and its meaning: what `--print-config` prints.
+pub const TEMPLATE: &str = include_str!("config/template.toml");
+
+/// One millisecond.
+const MILLISECOND_NS: u64 = 1_000_000;
+
+/// What is wrong with a configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It is no TOML, or a key has a value that it cannot have.
+    #[error("{0}")]
+    Toml(String),
+    /// Values that do not go together.
+    #[error("{key}: {what}")]
+    Value {
+        /// Which key.
+        key: String,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// A trader's configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraderConfig {
+    /// The trader itself.
+    #[serde(default)]
+    pub trader: TraderTable,
+    /// What it does.
+    pub strategy: StrategyTable,
+    /// Where it trades.
+    #[serde(rename = "venue", default)]
+    pub venues: Vec<VenueTable>,
+    /// What it trades.
+    #[serde(rename = "instrument", default)]
+    pub instruments: Vec<InstrumentTable>,
+    /// What all orders together are held to.
+    #[serde(default)]
+    pub risk: RiskTable,
+    /// How orders are followed.
+    #[serde(default)]
+    pub orders: OrdersTable,
+}
+
+/// How the thread waits while there is nothing to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitName {
+    /// It looks for some time, and then sleeps until a socket is ready.
+    #[default]
+    SpinThenSleep,
+    /// It never stops looking.
+    BusySpin,
+}
+
+/// The trader itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TraderTable {
+    /// Its number among the traders of an account, below 32: it is part of its orders' names.
+    pub number: u8,
+    /// The folder of its journal and its strategy's state.
+    pub store: PathBuf,
+    /// The core of its thread; without it, the system's choice.
+    pub cpu: Option<usize>,
+    /// What the thread does while there is nothing to do.
+    pub wait: WaitName,
+    /// Where `/metrics` and `/health` are; without it, nowhere.
+    pub http: Option<SocketAddr>,
+    /// While this file is there, nothing but cancels leaves.
+    pub kill_file: Option<PathBuf>,
+    /// How long a market may be silent before what is known of it counts as of the past.
+    pub silence_max_ms: u64,
+}
+
+impl Default for TraderTable {
+    fn default() -> Self {
+        Self {
+            number: 0,
+            store: PathBuf::from("trader-store"),
+            cpu: None,
+            wait: WaitName::default(),
+            http: None,
+            kill_file: None,
+            silence_max_ms: 5_000,
+        }
+    }
+}
+
+/// What the trader does.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StrategyTable {
+    /// Its name.
+    pub name: String,
+    /// Its parameters.
+    #[serde(flatten)]
+    pub parameters: toml::Table,
+}
+
+/// What a venue speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VenueKind {
+    /// Our own: records of 64 bytes, both ways.
+    Tiercel,
+}
+
+/// A venue.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VenueTable {
+    /// What it is called here.
+    pub name: String,
+    /// What it speaks.
+    pub kind: VenueKind,
+    /// Where instruments are asked for: `http://host:port`.
+    pub rest: String,
+    /// Where its market data are: `host:port`.
+    pub market: String,
+    /// Where its orders go: `host:port`.
+    pub orders: String,
+    /// The id of the key.
+    pub key: String,
+    /// The file of the key's secret, which nobody but its owner may see.
+    pub secret_file: PathBuf,
+    /// How often either side says something.
+    #[serde(default = "heartbeat_default")]
+    pub heartbeat_ms: u32,
+    /// Whether the venue cancels what is open when the connection of orders ends.
+    #[serde(default = "yes")]
+    pub cancel_on_disconnect: bool,
+}
+
+const fn heartbeat_default() -> u32 {
+    1_000
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// An instrument, and what its orders are held to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstrumentTable {
+    /// The venue's [name](VenueTable::name).
+    pub venue: String,
+    /// The venue's name for it.
+    #[serde(deserialize_with = "symbol")]
+    pub symbol: Symbol,
+    /// It may not be traded.
+    #[serde(default)]
+    pub restricted: bool,
+    /// Of one order.
+    #[serde(deserialize_with = "decimal")]
+    pub qty_max: Qty,
+    /// Of one order, in the quote asset.
+    #[serde(deserialize_with = "amount")]
+    pub notional_max: Money,
+    /// Long or short, with all that is open.
+    #[serde(deserialize_with = "decimal")]
+    pub position_max: Qty,
+    /// Orders at once.
+    #[serde(default = "open_orders_default")]
+    pub open_orders_max: u32,
+    /// How far through the other side's best price, in basis points.
+    #[serde(default = "touch_default")]
+    pub touch_collar_bps: u32,
+    /// How far from the last trade, in basis points.
+    #[serde(default = "trade_default")]
+    pub trade_collar_bps: u32,
+    /// How old the touch may be.
+    #[serde(default = "age_default")]
+    pub reference_age_max_ms: u64,
+}
+
+const fn open_orders_default() -> u32 {
+    16
+}
+
+const fn touch_default() -> u32 {
+    50
+}
+
+const fn trade_default() -> u32 {
+    200
+}
+
+const fn age_default() -> u64 {
+    2_000
+}
+
+impl InstrumentTable {
+    /// The same for the gate.
+    pub const fn limits(&self) -> Limits {
+        Limits {
+            restricted: self.restricted,
+            qty_max: self.qty_max,
+            notional_max: self.notional_max,
+            touch_collar_bps: self.touch_collar_bps,
+            trade_collar_bps: self.trade_collar_bps,
+            reference_age_max_ns: self.reference_age_max_ms.saturating_mul(MILLISECOND_NS),
+            position_max: self.position_max,
+            open_orders_max: self.open_orders_max,
+        }
+    }
+}
+
+/// What all orders together are held to. Amounts are of the quote asset.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RiskTable {
+    /// Orders that may leave in `rate_window_ms`.
+    pub rate_max: u32,
+    /// Over how long.
+    pub rate_window_ms: u64,
+    /// How long an order keeps others like it back.
+    pub duplicate_window_us: u64,
+    /// Orders open at once, of all instruments.
+    pub open_orders_max: u32,
+    /// What is owned, at cost, and all that is open.
+    #[serde(deserialize_with = "amount")]
+    pub credit: Money,
+    /// A loss of the day that lets positions be reduced alone.
+    #[serde(deserialize_with = "amount")]
+    pub loss_reducing: Money,
+    /// One that halts.
+    #[serde(deserialize_with = "amount")]
+    pub loss_halting: Money,
+    /// A fall from the day's best that lets positions be reduced alone.
+    #[serde(deserialize_with = "amount")]
+    pub drawdown_reducing: Money,
+    /// One that halts.
+    #[serde(deserialize_with = "amount")]
+    pub drawdown_halting: Money,
+}
+
+/// So many whole units of an asset.
+const fn whole(amount: u64) -> Money {
+    Money::of(Price::from_units(100_000_000), Qty::from_units(amount * 100_000_000))
+}
+
+impl Default for RiskTable {
+    fn default() -> Self {
+        Self {
+            rate_max: 1_000,
+            rate_window_ms: 1_000,
+            duplicate_window_us: 0,
+            open_orders_max: 64,
+            credit: whole(1_000_000),
+            loss_reducing: whole(1_000),
+            loss_halting: whole(2_000),
+            drawdown_reducing: whole(2_000),
+            drawdown_halting: whole(4_000),
+        }
+    }
+}
+
+impl RiskTable {
+    /// The same for the gate.
+    pub const fn limits(&self) -> GlobalLimits {
+        GlobalLimits {
+            rate_max: self.rate_max,
+            rate_window_ns: self.rate_window_ms.saturating_mul(MILLISECOND_NS),
+            duplicate_window_ns: self.duplicate_window_us.saturating_mul(1_000),
+            open_orders_max: self.open_orders_max,
+            credit: self.credit,
+            loss_reducing: self.loss_reducing,
+            loss_halting: self.loss_halting,
+            drawdown_reducing: self.drawdown_reducing,
+            drawdown_halting: self.drawdown_halting,
+        }
+    }
+}
+
+/// How orders are followed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OrdersTable {
+    /// Orders at once, those included that ended a moment ago.
+    pub orders_max: u16,
+    /// How long an answer may take before the outcome counts as unknown.
+    pub answer_timeout_ms: u64,
+    /// How long until it is asked for again.
+    pub ask_interval_ms: u64,
+}
+
+impl Default for OrdersTable {
+    fn default() -> Self {
+        let OmsOptions { orders_max, answer_timeout_ns, ask_interval_ns } = OmsOptions::default();
+        Self {
+            orders_max,
+            answer_timeout_ms: answer_timeout_ns / MILLISECOND_NS,
+            ask_interval_ms: ask_interval_ns / MILLISECOND_NS,
+        }
+    }
+}
+
+impl OrdersTable {
+    /// The same for the orders.
+    pub const fn options(&self) -> OmsOptions {
+        OmsOptions {
+            orders_max: self.orders_max,
+            answer_timeout_ns: self.answer_timeout_ms.saturating_mul(MILLISECOND_NS),
+            ask_interval_ns: self.ask_interval_ms.saturating_mul(MILLISECOND_NS),
+        }
+    }
+}
+
+fn decimal<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
+    from: D,
+) -> Result<T, D::Error> {
+    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+}
+
+/// An amount of money, as a decimal of at most eight places.
+fn amount<'de, D: Deserializer<'de>>(from: D) -> Result<Money, D::Error> {
+    decimal::<D, Qty>(from).map(Money::from_qty)
+}
+
+fn symbol<'de, D: Deserializer<'de>>(from: D) -> Result<Symbol, D::Error> {
+    let text = String::deserialize(from)?;
+    Symbol::new(text.as_bytes()).map_err(serde::de::Error::custom)
+}
+
+impl FromStr for TraderConfig {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let config: Self =
+            toml::from_str(text).map_err(|error| ConfigError::Toml(error.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+}
+
+impl TraderConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let value = |key: &str, what: &str| {
+            Err(ConfigError::Value { key: key.to_owned(), what: what.to_owned() })
+        };
+        if self.trader.number > 31 {
+            return value("trader.number", "above 31");
+        }
+        if self.venues.is_empty() {
+            return value("venue", "there is none");
+        }
+        if self.instruments.is_empty() {
+            return value("instrument", "there is none");
+        }
+        if self.orders.orders_max < 2 {
+            return value("orders.orders_max", "below 2");
+        }
+        for (at, venue) in self.venues.iter().enumerate() {
+            if self.venues[..at].iter().any(|other| other.name == venue.name) {
+                return value(&format!("venue {}", venue.name), "is there twice");
+            }
+        }
+        for instrument in &self.instruments {
+            if !self.venues.iter().any(|venue| venue.name == instrument.venue) {
+                let key = format!("instrument {}", instrument.symbol.as_str());
+                return value(&key, &format!("there is no venue {:?}", instrument.venue));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_a_configuration_and_its_values_are_the_defaults() {
+        let config: TraderConfig = TEMPLATE.parse().unwrap();
+        let (risk, default) = (config.risk.limits(), RiskTable::default().limits());
+        assert_eq!(risk, default);
+        assert_eq!(config.orders.options(), OmsOptions::default());
+        assert_eq!(config.trader.silence_max_ms, TraderTable::default().silence_max_ms);
+        assert_eq!((config.venues.len(), config.instruments.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_its_line_or_its_key() {
+        let broken = TEMPLATE.replace("rate_max", "rate_most");
+        let told = broken.parse::<TraderConfig>().unwrap_err().to_string();
+        assert!(told.contains("rate_most") && told.contains("line"), "{told}");
+        let elsewhere = TEMPLATE.replacen("venue = \"desk\"", "venue = \"other\"", 1);
+        let told = elsewhere.parse::<TraderConfig>().unwrap_err().to_string();
+        assert_eq!(told, "instrument BTCUSDT: there is no venue \"other\"");
+        let odd = TEMPLATE.replacen("qty_max = \"1\"", "qty_max = \"1.123456789\"", 1);
+        assert!(odd.parse::<TraderConfig>().unwrap_err().to_string().contains("qty_max"));
+    }
+}
