@@ -65,7 +65,7 @@ fn trade_fields(message: &Value, trade: &MarketTrade) {
     assert_eq!(message["m"].as_bool(), Some(trade.aggressor == Side::Sell));
 }
 
-fn time(value: &Value) -> Timestamp {
+pub(crate) fn time(value: &Value) -> Timestamp {
     Timestamp(value.as_u64().expect("an event time is no whole number of milliseconds") * 1_000_000)
 }
 
@@ -90,7 +90,7 @@ fn level(price: &Value, qty: &Value) -> Level {
 }
 
 /// A decimal string in units of 10^-8, by another way than the decoder's: as one long integer.
-fn units(value: &Value) -> u128 {
+pub(crate) fn units(value: &Value) -> u128 {
     let text = value.as_str().expect("a price or quantity is no string");
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let (kept, rest) = fraction.split_at(fraction.len().min(8));

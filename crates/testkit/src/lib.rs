@@ -12,6 +12,7 @@
 pub mod allocation;
 pub mod auction;
 pub mod auditor;
+pub mod binance_answers;
 pub mod binance_capture;
 pub mod binance_messages;
 pub mod binance_oracle;

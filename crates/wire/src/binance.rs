@@ -1,4 +1,5 @@
-//! Binance Spot market data in JSON, decoded to fixed point.
+//! Binance Spot in JSON: market data decoded to fixed point; in [`order`] what a client asks, in
+//! [`answer`] and [`user_data`] what it is told.
 //!
 //! ```text
 //!   bytes --> fast path: the venue's own field order, one forward pass --+--> Message
@@ -19,19 +20,30 @@
 //! Architecture Invariant: decoding allocates nothing; a [`Decoder`] allocates all it needs when
 //! it is made. Levels beyond its limit are an error, never cut.
 
+pub mod answer;
 mod buffer;
 pub mod capture;
 mod digits;
+mod elements;
 mod error;
 mod fast;
+mod fields;
 mod general;
 mod json;
 mod message;
+pub mod order;
 mod parts;
+mod text;
+pub mod user_data;
+mod value;
+mod words;
 
 use buffer::{Buffers, LevelBuffer, TEXT_LIMIT};
+pub use elements::Elements;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use message::{AggregateTrade, BookTicker, Decoded, DepthUpdate, Message, TimeUnit, Trade};
+pub use text::Text;
+pub use words::{ExecutionType, OrderStatus, OrderType, ResponseType, TimeInForce};
 
 /// The most levels a side that the venue's REST `depth` gives: enough for any message seen.
 pub const LEVELS_LIMIT_DEFAULT: usize = 5_000;

@@ -129,11 +129,45 @@ const fn transposed(rows: u64) -> u64 {
     rows ^ four ^ (four << 28)
 }
 
+/// The eight digits of a number below 10^8, the first in the lowest byte, none of them a character yet.
+#[inline(always)]
+pub(crate) const fn eight_digits(number: u64) -> u64 {
+    // Halves of four digits, then pairs, then digits: quotients by multiplication, exact below 10^4
+    // and below 100, remainders beside them.
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x7F_0000_007F;
+    let pairs = hundreds | ((fours - 100 * hundreds) << 16);
+    let tens = ((pairs * 103) >> 10) & 0x000F_000F_000F_000F;
+    tens | ((pairs - 10 * tens) << 8)
+}
+
+/// How many of eight digits are zeros in front: the low bytes. The last digit is none of them.
+#[inline(always)]
+pub(crate) const fn zeros_in_front(digits: u64) -> usize {
+    ((digits | (1 << 56)).trailing_zeros() / 8) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn every_number_has_its_eight_digits() {
+        for number in (0..100_000_000_u64)
+            .step_by(7)
+            .chain(0..20_000)
+            .chain(100_000_000_u64 - 20_000..100_000_000_u64)
+        {
+            let digits = (eight_digits(number) | (b'0' as u64 * ONES)).to_le_bytes();
+            let mut rest = number;
+            for digit in digits.iter().rev() {
+                assert_eq!(u64::from(digit - b'0'), rest % 10, "{number}");
+                rest /= 10;
+            }
+        }
+    }
 
     proptest! {
         #[test]

@@ -5,6 +5,8 @@
 mod it {
     mod allocations;
     mod binance;
+    mod binance_answers;
+    mod binance_order;
     mod binary;
     mod binary_session;
     mod fix_definitions;

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 use tiercel_types::DecimalError;
+use tiercel_types::text::TextError;
 
 /// A refused message: what is wrong, where, and in which field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -67,6 +68,12 @@ pub enum DecodeErrorKind {
         /// The most bytes allowed.
         limit: usize,
     },
+    /// The name of an order is none that a client can give.
+    #[error("the name of an order is refused: {0}")]
+    Text(TextError),
+    /// A word that decides, and has no meaning here.
+    #[error("a word this decoder does not know")]
+    UnknownWord,
     /// More levels on one side than the decoder was made for.
     #[error("more than {limit} levels on one side")]
     LevelLimit {
@@ -99,6 +106,8 @@ impl DecodeErrorKind {
             Self::Range => "integer_range",
             Self::Decimal(_) => "decimal",
             Self::TextLength { .. } => "text_length",
+            Self::Text(_) => "name",
+            Self::UnknownWord => "unknown_word",
             Self::LevelLimit { .. } => "level_limit",
             Self::UnknownEvent => "unknown_event",
             Self::UnknownMessage => "unknown_message",

@@ -3,19 +3,17 @@
 //! First the whole text is checked to be JSON, then its shape tells the kind of message, then
 //! the fields are read. Slow beside [`super::fast`], and the judge of it.
 
-use tiercel_types::decimal::parse_units;
 use tiercel_types::market::{BestBidOffer, Level, MarketTrade};
-use tiercel_types::{DecimalError, Price, Qty, Side, Timestamp, TradeId};
+use tiercel_types::{Price, Qty, Side, Timestamp, TradeId};
 
 use super::buffer::{Buffers, LevelBuffer};
 use super::error::{DecodeError, DecodeErrorKind as Kind};
 use super::json::{Cursor, RawText};
 use super::parts::{Body, Parts};
+use super::value::{SCRATCH_LIMIT, Slot, price, qty, timestamp};
 
 type Result<T> = core::result::Result<T, DecodeError>;
 
-/// The most bytes of a decimal or an event type that came with escapes.
-const SCRATCH_LIMIT: usize = 64;
 /// The longest key that is looked at; longer ones with escapes are unknown.
 const KEY_LIMIT: usize = 16;
 
@@ -286,77 +284,6 @@ fn levels(cursor: &mut Cursor<'_>, side: &mut LevelBuffer) -> Result<()> {
         let full = Kind::LevelLimit { limit: side.limit() };
         if side.push(level) { Ok(()) } else { Err(cursor.error_at(start, full)) }
     })
-}
-
-fn timestamp(cursor: &mut Cursor<'_>, ns_per_time_unit: u64) -> Result<Timestamp> {
-    let start = cursor.at;
-    let time = cursor.unsigned()?.checked_mul(ns_per_time_unit);
-    time.map(Timestamp).ok_or_else(|| cursor.error_at(start, Kind::Range))
-}
-
-fn price(cursor: &mut Cursor<'_>) -> Result<Price> {
-    let start = cursor.at;
-    let units = i64::try_from(decimal(cursor)?);
-    units
-        .map(Price::from_units)
-        .map_err(|_| cursor.error_at(start, Kind::Decimal(DecimalError::Range)))
-}
-
-fn qty(cursor: &mut Cursor<'_>) -> Result<Qty> {
-    decimal(cursor).map(Qty::from_units)
-}
-
-/// Reads a string that holds a decimal, in units of 10^-8.
-fn decimal(cursor: &mut Cursor<'_>) -> Result<u64> {
-    let start = cursor.at;
-    let mut scratch = [0; SCRATCH_LIMIT];
-    let Some(text) = cursor.string()?.resolve(&mut scratch) else {
-        return Err(cursor.error_at(start, Kind::TextLength { limit: SCRATCH_LIMIT }));
-    };
-    parse_decimal(text).map_err(|error| cursor.error_at(start, Kind::Decimal(error)))
-}
-
-/// A decimal as JSON writes numbers: without a leading zero before another digit, with digits on
-/// both sides of a point.
-fn parse_decimal(text: &[u8]) -> core::result::Result<u64, DecimalError> {
-    match text {
-        [b'.', ..] | [b'0', b'0'..=b'9', ..] => Err(DecimalError::Character { at: 0 }),
-        [.., b'.'] => Err(DecimalError::Character { at: text.len() - 1 }),
-        _ => parse_units(text),
-    }
-}
-
-/// A field that is read at most once.
-#[derive(Clone, Copy)]
-struct Slot<T> {
-    field: &'static str,
-    value: Option<T>,
-}
-
-impl<T> Slot<T> {
-    const fn new(field: &'static str) -> Self {
-        Self { field, value: None }
-    }
-
-    /// Reads the value, unless there is one already.
-    fn fill<'m>(
-        &mut self,
-        cursor: &mut Cursor<'m>,
-        read: impl FnOnce(&mut Cursor<'m>) -> Result<T>,
-    ) -> Result<()> {
-        cursor.field = self.field;
-        if self.value.is_some() {
-            return cursor.refuse(Kind::Duplicate);
-        }
-        self.value = Some(read(cursor)?);
-        Ok(())
-    }
-
-    /// The value; `cursor` stands at the end of the object that should have it.
-    fn take(self, cursor: &Cursor<'_>) -> Result<T> {
-        let missing = DecodeError { offset: cursor.at, field: self.field, kind: Kind::Missing };
-        self.value.ok_or(missing)
-    }
 }
 
 impl RawText<'_> {

@@ -65,18 +65,27 @@ impl<'m> Cursor<'m> {
 
     /// Checks that the text is one JSON value with blanks around it at most.
     pub(super) fn document(bytes: &'m [u8]) -> Result<()> {
-        if let Err(error) = core::str::from_utf8(bytes) {
-            let offset = error.valid_up_to();
-            return Err(DecodeError { offset, field: MESSAGE, kind: Kind::Utf8 });
-        }
-        let mut cursor = Self::new(bytes);
+        let mut cursor = Self::checked(bytes)?;
         cursor.skip_value()?;
-        cursor.blank();
-        cursor.field = MESSAGE;
-        if cursor.at < bytes.len() {
-            return cursor.refuse(Kind::Trailing);
+        cursor.finish()
+    }
+
+    /// A position at the beginning of a text, which is UTF-8.
+    pub(super) fn checked(bytes: &'m [u8]) -> Result<Self> {
+        match core::str::from_utf8(bytes) {
+            Ok(_) => Ok(Self::new(bytes)),
+            Err(error) => {
+                let offset = error.valid_up_to();
+                Err(DecodeError { offset, field: MESSAGE, kind: Kind::Utf8 })
+            }
         }
-        Ok(())
+    }
+
+    /// Checks that nothing but blanks is left.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.blank();
+        self.field = MESSAGE;
+        if self.at < self.bytes.len() { self.refuse(Kind::Trailing) } else { Ok(()) }
     }
 
     pub(super) fn error_at(&self, offset: usize, kind: Kind) -> DecodeError {
@@ -300,7 +309,7 @@ impl<'m> Cursor<'m> {
     }
 
     /// Reads one escape, or the two of a surrogate pair, and returns the character.
-    fn escape(&mut self) -> Result<char> {
+    pub(super) fn escape(&mut self) -> Result<char> {
         let start = self.at;
         let bad = self.error_at(start, Kind::Escape);
         let letter = self.bytes.get(start + 1);

@@ -2,7 +2,7 @@
 
 use tiercel_types::{Price, Qty, Timestamp, decimal};
 
-use super::encode::eight_digits;
+use crate::piece::eight_digits;
 
 /// Nanoseconds of a second.
 pub(super) const SECOND_NS: u64 = 1_000_000_000;
