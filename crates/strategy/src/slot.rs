@@ -208,12 +208,14 @@ impl OrderSlot {
         Seen::Own
     }
 
-    /// One of an order that is not here: entered by what went before a restart.
+    /// One of an order that is not here: it was entered after the state was saved that is gone on from. Of one
+    /// that has ended here only what was found out counts; all else comes too late.
     fn stray(&mut self, update: &OrderUpdate) -> Seen {
         let counter = update.tag / SLOTS;
+        let is_newer = counter > self.counter;
         self.counter = self.counter.max(counter);
         let is_open = !update.open_qty.is_zero() || update.kind == OrderUpdateKind::Unknown;
-        if !is_open {
+        if !is_open || !(is_newer || update.kind == OrderUpdateKind::Found) {
             return Seen::Own;
         }
         if self.live.is_none() {
@@ -223,7 +225,7 @@ impl OrderSlot {
             self.live = Some(live);
             return Seen::Own;
         }
-        // Once for each, not again for what it is answered.
+        // Once for each, not again for how that is answered.
         match update.kind {
             OrderUpdateKind::Accepted | OrderUpdateKind::Found => Seen::Stray,
             _ => Seen::Own,

@@ -9,7 +9,7 @@ use tiercel_types::{Price, Side, Timestamp};
 
 use crate::alarm::Alarm;
 use crate::parameters::ParameterError;
-use crate::slot::{Manner, OrderSlot, Phase, Seen};
+use crate::slot::{Manner, OrderSlot, Seen};
 use crate::state::Reader;
 use crate::{
     Action, Actions, BookTick, OrderUpdate, OrderUpdateKind, PositionUpdate, StateError, Terms,
@@ -24,6 +24,8 @@ const PPM: i128 = 1_000_000;
 pub(crate) struct Taker {
     pub(crate) terms: Terms,
     slot: OrderSlot,
+    /// Its order was found open.
+    stands: bool,
     slippage_ppm: i128,
     /// In units of a quantity; negative: short.
     pub(crate) position: i64,
@@ -50,6 +52,7 @@ impl Taker {
         Ok(Self {
             terms: *terms,
             slot: OrderSlot::new(terms.instrument, index, retry_ns),
+            stands: false,
             slippage_ppm,
             position: 0,
             is_told: false,
@@ -125,8 +128,10 @@ impl Taker {
         }
         // What may trade at once or not at all is not found open; if it is, it does not stay so.
         if update.kind == OrderUpdateKind::Found {
-            self.slot.cancel(update.time, actions);
+            self.stands = true;
+            self.clear(update.time, actions);
         }
+        self.stands &= self.is_open();
         true
     }
 
@@ -139,9 +144,9 @@ impl Taker {
         is_it
     }
 
-    /// Cancels an order that was to trade at once and still stands: to be called by the timer alone.
+    /// Cancels an order that was found open.
     pub(crate) fn clear(&mut self, now: Timestamp, actions: &mut Actions) {
-        if self.slot.live().is_some_and(|live| live.phase == Phase::Working) {
+        if self.stands {
             self.slot.cancel(now, actions);
         }
     }
@@ -153,6 +158,7 @@ impl Taker {
 
     pub(crate) fn save(&self, out: &mut impl FnMut(u64)) {
         self.slot.save(out);
+        out(u64::from(self.stands));
         out(self.position.cast_unsigned());
         out(u64::from(self.is_told));
         for level in [self.bid, self.ask] {
@@ -164,6 +170,7 @@ impl Taker {
 
     pub(crate) fn restore(&mut self, words: &mut Reader<'_>) -> Result<(), StateError> {
         self.slot.restore(words)?;
+        self.stands = words.flag("order's standing")?;
         self.position = words.integer("position")?;
         self.is_told = words.flag("position")?;
         for level in [&mut self.bid, &mut self.ask] {

@@ -4,7 +4,11 @@
 
 mod it {
     mod allocations;
+    mod arbitrage;
+    mod golden_cross;
     mod market_maker;
+    mod mean_reversion;
+    mod quotes;
     mod registry;
     mod support;
     mod wild;
