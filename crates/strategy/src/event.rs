@@ -101,7 +101,7 @@ pub enum OrderUpdateKind {
     ReplaceRejected = 8,
     /// No answer came: what became of it is being asked for. Until then it counts as open.
     Unknown = 9,
-    /// It was asked for, and stands as it is told here.
+    /// It was asked for, and stands as it is told here: nothing that was wanted of it before is on its way any more.
     Found = 10,
 }
 

@@ -341,7 +341,12 @@ impl Model {
             Step::Update => {
                 if let Some(update) = self.updates.pop_front() {
                     let update = OrderUpdate { time: Timestamp(self.now), ..update };
-                    self.learn(&update);
+                    // Who is known by now, by a fill, may have been asked something since: what was found is old.
+                    let known = self.known.get(&update.tag);
+                    let is_old = known.is_some_and(|known| !known.is_unknown);
+                    if update.kind != Kind::Found || !is_old {
+                        self.learn(&update);
+                    }
                 }
             }
             Step::FindOut => {
