@@ -5,11 +5,13 @@
 //!   GLIMPSE     --> Client   --+--> Record: messages behind their lengths, as files of ITCH are
 //!   MoldUDP64   --> Receiver --+
 //! ```
+//!
+//! Records of market data: [`feed_market`](crate::feed_market).
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
@@ -21,6 +23,7 @@ use tiercel_wire::mold::{Delivery, Receiver};
 use tiercel_wire::soup::{Client, Listener, SessionId};
 
 use crate::exit::Exit;
+use crate::feed_market::{self, MarketArgs};
 use crate::stop::Stop;
 
 /// How long a look at a quiet socket takes.
@@ -41,6 +44,8 @@ pub(crate) struct FeedArgs {
 enum FeedKind {
     /// ITCH 5.0, as files that `tiercel replay` and `tiercel decode itch` read
     Itch(ItchArgs),
+    /// Tiercel's own records, as `tiercel decode market` reads them
+    Market(MarketArgs),
 }
 
 #[derive(Args, Debug)]
@@ -79,15 +84,12 @@ struct ItchArgs {
 /// # Errors
 /// When nothing can be written, or messages are lost for ever.
 pub(crate) fn run(args: &FeedArgs) -> anyhow::Result<Exit> {
-    let FeedKind::Itch(args) = &args.kind;
-    let stop = Stop::listen()?;
-    let out: Box<dyn Write> = if args.output.as_os_str() == "-" {
-        Box::new(io::stdout().lock())
-    } else {
-        let named = || args.output.display().to_string();
-        Box::new(File::create(&args.output).with_context(named)?)
+    let args = match &args.kind {
+        FeedKind::Itch(args) => args,
+        FeedKind::Market(args) => return feed_market::run(args),
     };
-    let mut record = Record::new(BufWriter::new(out), args);
+    let stop = Stop::listen()?;
+    let mut record = Record::new(open(&args.output)?, args);
     match (args.mold, args.soup, args.requests) {
         (Some(mold), _, Some(requests)) => by_mold(args, mold, requests, &mut record, &stop)?,
         (_, Some(soup), _) => by_soup(args, soup, &mut record, &stop)?,
@@ -96,6 +98,16 @@ pub(crate) fn run(args: &FeedArgs) -> anyhow::Result<Exit> {
     }
     record.finish()?;
     Ok(Exit::Ok)
+}
+
+/// Where what is heard is written.
+pub(crate) fn open(output: &Path) -> anyhow::Result<BufWriter<Box<dyn Write>>> {
+    let out: Box<dyn Write> = if output.as_os_str() == "-" {
+        Box::new(io::stdout().lock())
+    } else {
+        Box::new(File::create(output).with_context(|| output.display().to_string())?)
+    };
+    Ok(BufWriter::new(out))
 }
 
 fn now() -> Timestamp {

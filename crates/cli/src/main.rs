@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod exit;
 mod feed;
+mod feed_market;
 mod fix_client;
 mod fix_echo;
 mod journal;
@@ -56,11 +57,11 @@ enum Run {
     Match(session::MatchArgs),
     /// Rebuild books from recorded market data: Nasdaq ITCH 5.0, Binance captures
     Replay(replay::ReplayArgs),
-    /// Record a feed of market data: ITCH 5.0 over `SoupBinTCP`, GLIMPSE or `MoldUDP64`
+    /// Record a feed of market data: ITCH 5.0 over `SoupBinTCP`, GLIMPSE or `MoldUDP64`, or our own records
     Feed(feed::FeedArgs),
     /// Look into a bus: print, count or verify its records
     Bus(bus::BusArgs),
-    /// Print a capture of FIX, ITCH, OUCH or the binary protocol, a line for each message
+    /// Print a capture of FIX, ITCH, OUCH, the binary protocol or market data, a line for each message
     Decode(capture::DecodeArgs),
     /// Measure: time per operation of the engine, the books and the decoders
     Bench(bench::Options),

@@ -183,13 +183,7 @@ fn serve_until_stopped(
     if args.dev {
         demo_keys = demo::keys(&keys).map_err(io::Error::other).context("secrets")?;
     }
-    let mut stages = Vec::new();
-    let mut told = Vec::new();
-    if let Some(feed) = &config.itch {
-        let (feed, addresses) = venue_feed::open(feed, &opened, stores, &registry)?;
-        stages.push(feed);
-        told.push(venue_feed::told(&addresses));
-    }
+    let (mut stages, mut told) = venue_feed::open(config, &opened, stores, &registry)?;
     let with_tls = tls.is_some();
     let server =
         Server::new(listener, config.serve.clone(), keys, registry).with_tls(tls).with_admin(admin);
@@ -346,6 +340,7 @@ fn configure(args: &VenueArgs) -> anyhow::Result<VenueConfig> {
         ("ouch", "ouch", args.ouch),
         ("itch", "itch", args.feed.itch),
         ("itch-requests", "itch", args.feed.itch_requests),
+        ("market", "market", args.feed.market),
     ];
     for (name, table, address) in addresses {
         anyhow::ensure!(

@@ -4,6 +4,7 @@ mod binary;
 mod fix;
 mod itch;
 mod lines;
+mod market;
 mod ouch;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use toml::Spanned;
 use crate::binary::BinaryConfig;
 use crate::feed::FeedConfig;
 use crate::fix::FixConfig;
+use crate::market::MarketConfig;
 use crate::ouch::OuchConfig;
 use crate::pipeline::{PATIENCE, SnapshotPolicy};
 use crate::serve::{ServeOptions, TlsOptions};
@@ -54,6 +56,8 @@ pub struct VenueConfig {
     pub binary: Option<BinaryConfig>,
     /// Where and how ITCH is served; `None`: nowhere.
     pub itch: Option<FeedConfig>,
+    /// Where and how market data are served as records; `None`: nowhere.
+    pub market: Option<MarketConfig>,
     /// Where and how OUCH is served; `None`: nowhere.
     pub ouch: Option<OuchConfig>,
     /// What is logged, and how.
@@ -130,6 +134,7 @@ impl Default for VenueConfig {
             fix: None,
             binary: None,
             itch: None,
+            market: None,
             ouch: None,
             log: LogConfig { levels: LogOptions::default().levels, format: LogFormat::Text },
             threads: ThreadConfig::default(),
@@ -174,6 +179,7 @@ tables! {
         fix: FixTable,
         binary: BinaryTable,
         itch: ItchTable,
+        market: MarketTable,
         ouch: OuchTable,
         log: LogTable,
         threads: ThreadsTable,
@@ -263,6 +269,17 @@ tables! {
         send_timeout_s: Given<u64>,
         store: Given<PathBuf>,
         sessions_kept: Given<u64>,
+        thread: Given<String>,
+        cpu: Given<u64>,
+        wait: Given<String>,
+    }
+    MarketTable {
+        address: Given<String>,
+        allow_remote: Option<bool>,
+        connections_max: Given<u64>,
+        waiting_bytes_max: Given<u64>,
+        send_timeout_s: Given<u64>,
+        heartbeat_ms: Given<u64>,
         thread: Given<String>,
         cpu: Given<u64>,
         wait: Given<String>,
@@ -364,6 +381,7 @@ impl VenueConfig {
             fix: lines.fix(file.fix, &store_path, tls.is_some())?,
             binary: lines.binary(file.binary, &store_path)?,
             itch: lines.itch(file.itch, &store_path)?,
+            market: lines.market(&file.market)?,
             ouch: lines.ouch(file.ouch, &store_path, tls.is_some())?,
             store_path,
             durability: lines.durability(file.store.durability.as_ref())?,

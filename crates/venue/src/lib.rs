@@ -24,6 +24,7 @@ pub mod feed;
 pub mod fix;
 mod hashing;
 pub mod itch;
+pub mod market;
 pub mod models;
 pub mod native;
 pub mod open_orders;

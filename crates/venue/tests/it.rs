@@ -34,6 +34,9 @@ mod it {
     mod limits;
     mod lists;
     mod market;
+    mod market_client;
+    mod market_feed;
+    mod market_gateway;
     mod market_streams;
     mod metrics;
     mod models;

@@ -100,10 +100,17 @@ impl Header {
         (self.levels as usize).saturating_sub(self.sides.count_ones() as usize)
     }
 
-    /// Shows what is set of it, with its name.
+    /// The names of the flags that are set.
+    pub fn flag_names(&self) -> impl Iterator<Item = &'static str> {
+        const NAMES: [(u8, &str); 4] =
+            [(LAST, "LAST"), (SNAPSHOT, "SNAPSHOT"), (BEGIN, "BEGIN"), (AUCTION, "AUCTION")];
+        let flags = self.flags;
+        NAMES.into_iter().filter(move |(flag, _)| flags & flag != 0).map(|(_, name)| name)
+    }
+
+    /// Shows what else is set of it, with its name.
     pub fn show(&self, mut take: impl FnMut(&'static str, u64)) {
         for (name, value) in [
-            ("flags", self.flags.into()),
             ("levels", self.levels.into()),
             ("sides", self.sides.into()),
             ("instrument", self.instrument.0.into()),
@@ -187,6 +194,13 @@ impl Fault {
             Self::Field { field, .. } => field,
             _ => 0,
         }
+    }
+
+    /// The name of the field at fault.
+    pub fn field_name(self) -> Option<&'static str> {
+        let Self::Field { kind, field } = self else { return None };
+        let found = kind.fields().iter().find(|info| info.offset == field);
+        found.map(|info| info.name)
     }
 }
 

@@ -3,6 +3,7 @@
 mod binary;
 mod fix;
 mod itch;
+mod market;
 mod ouch;
 
 use std::fmt::{Display, Write as _};
@@ -22,6 +23,8 @@ pub enum Protocol {
     Ouch,
     /// Tiercel's own (docs/binary.md)
     Binary,
+    /// Tiercel's market data (docs/market-data.md)
+    Market,
 }
 
 /// Prints a capture: a line for each message, and for what is none, with the byte where it begins.
@@ -36,6 +39,7 @@ pub fn print(protocol: Protocol, bytes: &[u8], out: impl Write) -> io::Result<u6
         Protocol::Itch => itch::decode(bytes, &mut lines)?,
         Protocol::Ouch => ouch::decode(bytes, &mut lines)?,
         Protocol::Binary => binary::decode(bytes, &mut lines)?,
+        Protocol::Market => market::decode(bytes, &mut lines)?,
     }
     lines.out.flush()?;
     Ok(lines.errors)

@@ -136,6 +136,30 @@ fn binary_groups_are_printed_with_what_belongs_to_them() {
     assert_eq!((seen[1], seen.len(), ran.code), (expected, 2, Some(3)));
 }
 
+#[test]
+fn records_of_market_data_are_printed_one_by_one() {
+    let mut depth = [0_u8; 64];
+    depth[..9].copy_from_slice(&[0x12, 3, 2, 2, 3, 0, 0, 0, 42]);
+    (depth[32], depth[40], depth[48], depth[56]) = (100, 1, 200, 2);
+    let mut bad = depth;
+    bad[3] = 1;
+    let mut worse = depth;
+    worse[2..4].copy_from_slice(&[1, 0]);
+    let ran =
+        decode("market", &[&depth[..], &bad, &worse, &[0xFF; 64], &depth, &depth[..9]].concat());
+    let line = "depth LAST SNAPSHOT levels=2 sides=2 instrument=3 sequence=42 time=0 update_id=0 \
+                levels=0.00000001@0.000001,0.00000002@0.000002";
+    let expected = [
+        &*format!("0  {line}"),
+        "64  error: depth with flags, levels or sides that it cannot have",
+        "128  error: depth with a value that its field at byte 32 cannot have (levels)",
+        "192  error: unknown record kind 0xff",
+        &*format!("256  {line}"),
+        "320  error: torn record: 9 bytes of it",
+    ];
+    assert_eq!((ran.code, lines(&ran)), (Some(3), expected.to_vec()));
+}
+
 /// Whatever the bytes, each protocol comes to its end.
 #[test]
 fn no_bytes_end_it_before_its_time() {
@@ -146,7 +170,7 @@ fn no_bytes_end_it_before_its_time() {
             (state >> 56) as u8
         })
         .collect();
-    for protocol in ["fix", "itch", "ouch", "binary"] {
+    for protocol in ["fix", "itch", "ouch", "binary", "market"] {
         for bytes in [&noise[..], &noise[..7], b"", &[0; 300], &[0xFF; 300], FIX, ITCH] {
             let ran = decode(protocol, bytes);
             assert!(matches!(ran.code, Some(0 | 3)), "{protocol}: {:?} {}", ran.code, ran.stderr);

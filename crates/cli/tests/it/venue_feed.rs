@@ -1,6 +1,7 @@
 //! `tiercel venue` is killed under load, again and again: those who record its feed have every message,
 //! once, and the books that they make are the venue's.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use tiercel_book::l3::{BookSet, Capacity};
 use tiercel_testkit::random::Random;
 use tiercel_types::{Price, Qty, Side};
 use tiercel_wire::itch::Frames;
+use tiercel_wire::market::{self, Body, RECORD_SIZE};
 
 use crate::command::{argument, tiercel};
 use crate::venue_kill::market;
@@ -23,9 +25,9 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn start(file: PathBuf, arguments: &[&str]) -> Self {
+    fn start(kind: &str, file: PathBuf, arguments: &[&str]) -> Self {
         let mut command = tiercel();
-        command.args(["feed", "itch", "--output", argument(&file)]).args(arguments);
+        command.args(["feed", kind, "--output", argument(&file)]).args(arguments);
         let child = command.stderr(Stdio::null()).spawn().expect("the binary runs");
         Self { child, file }
     }
@@ -84,6 +86,21 @@ fn levels(bytes: &[u8], side: Side) -> Vec<(Price, Qty)> {
     book.levels(side).iter().rev().map(level).collect()
 }
 
+/// Both sides of the only book, by level, as REST shows them.
+fn depth(venue: &Venue) -> [Vec<(Price, Qty)>; 2] {
+    let mut stream = venue.connect();
+    let (status, depth) = look(&mut stream, "depth?symbol=BTCUSDT&limit=5000").expect("an answer");
+    assert_eq!(status, 200, "{depth}");
+    ["bids", "asks"].map(|name| {
+        let level = |level: &serde_json::Value| {
+            let part = |at: usize| level[at].as_str().expect("a text");
+            let price = part(0).parse().expect("a price");
+            (price, part(1).parse().expect("a quantity"))
+        };
+        depth[name].as_array().expect("levels").iter().map(level).collect()
+    })
+}
+
 #[test]
 fn recorders_have_every_message_of_a_venue_that_is_killed() {
     let (store, config, keys) = market("venue-feed", "");
@@ -95,8 +112,9 @@ fn recorders_have_every_message_of_a_venue_that_is_killed() {
         socket.local_addr().expect("it").to_string()
     };
     let (soup, [data, requests]) = (free_tcp.to_string(), [0, 1].map(free_udp));
-    let record =
-        |name: &str, arguments: &[&str]| Recorder::start(store.with_extension(name), arguments);
+    let record = |name: &str, arguments: &[&str]| {
+        Recorder::start("itch", store.with_extension(name), arguments)
+    };
     let recorders = [
         record("soup", &["--soup", &soup]),
         record("mold", &["--mold", &data, "--requests", &requests]),
@@ -127,26 +145,75 @@ fn recorders_have_every_message_of_a_venue_that_is_killed() {
             std::thread::sleep(Duration::from_millis(50));
             heard = recorders.iter().map(Recorder::recorded).collect();
         }
-        let mut stream = venue.connect();
-        let (status, depth) =
-            look(&mut stream, "depth?symbol=BTCUSDT&limit=5000").expect("an answer");
-        assert_eq!(status, 200, "{depth}");
-        for (side, name) in [(Side::Buy, "bids"), (Side::Sell, "asks")] {
-            let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
-            let told: Vec<(Price, Qty)> = depth[name]
-                .as_array()
-                .expect("levels")
-                .iter()
-                .map(|level| {
-                    let part = |at: usize| text(&level[at]);
-                    let price = part(0).parse().expect("a price");
-                    (price, part(1).parse().expect("a quantity"))
-                })
-                .collect();
-            assert_eq!(levels(&heard[0], side), told, "{name}");
+        for (side, shown) in [Side::Buy, Side::Sell].into_iter().zip(depth(&venue)) {
+            assert_eq!(levels(&heard[0], side), shown, "{side}");
         }
         assert!(heard[0].len() > 5_000);
     }
     drop(recorders);
+    drop(fs::remove_dir_all(&store));
+}
+
+/// The only book of recorded market data, by level; and how many snapshots it had.
+fn folded(bytes: &[u8]) -> ([Vec<(Price, Qty)>; 2], u32) {
+    let (mut bids, mut asks, mut snapshots) = (BTreeMap::new(), BTreeMap::new(), 0);
+    for record in bytes.as_chunks::<RECORD_SIZE>().0 {
+        let (header, body) = market::decode(record).expect("a record");
+        let Body::Depth(depth) = body else { continue };
+        if header.begins() {
+            snapshots += 1;
+            bids.clear();
+            asks.clear();
+        }
+        let (changed_bids, changed_asks) = depth.sides(&header);
+        for (levels, side) in [(changed_bids, &mut bids), (changed_asks, &mut asks)] {
+            for level in levels {
+                side.insert(level.price, level.qty);
+                side.retain(|_, qty: &mut Qty| !qty.is_zero());
+            }
+        }
+    }
+    ([bids.into_iter().rev().collect(), asks.into_iter().collect()], snapshots)
+}
+
+#[test]
+fn a_book_of_recorded_market_data_is_the_venues_after_kills() {
+    let (store, config, keys) = market("venue-market", "");
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it");
+    let address = free.to_string();
+    let record = |name: &str, symbol: &str| {
+        let arguments = ["--address", &address, "--symbol", symbol];
+        Recorder::start("market", store.with_extension(name), &arguments)
+    };
+    let mut recorder = record("records", "BTCUSDT");
+    let mut refused = record("none", "NOWHERE");
+    for seed in 1..=3 {
+        let mut venue = Venue::start(&store, &config, &["--market", &address], 0);
+        let before = fs::metadata(&recorder.file).map_or(0, |file| file.len());
+        let end = Instant::now() + Duration::from_secs(30);
+        // The recorder is back before it is killed again.
+        while fs::metadata(&recorder.file).map_or(0, |file| file.len()) == before {
+            assert!(Instant::now() < end, "it is not back");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        trade(venue.connect(), &keys[0], seed);
+        if seed < 3 {
+            venue.kill();
+            continue;
+        }
+        let shown = depth(&venue);
+        while folded(&recorder.recorded()) != (shown.clone(), 3) {
+            assert!(Instant::now() < end, "{shown:?} is not {:?}", folded(&recorder.recorded()));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(!shown[0].is_empty() && !shown[1].is_empty());
+    }
+    let left = refused.child.wait().expect("it ends");
+    assert_eq!(left.code(), Some(1), "an instrument that there is not");
+    assert!(recorder.child.try_wait().expect("it can be asked").is_none());
+    drop(recorder);
+    for name in ["records", "none"] {
+        drop(fs::remove_file(store.with_extension(name)));
+    }
     drop(fs::remove_dir_all(&store));
 }

@@ -201,7 +201,7 @@ struct BookImage {
 impl Depth {
     /// Folds an event in; at the end of a command, each change of the command goes to `told` and
     /// into the books.
-    pub(super) fn apply(
+    pub(crate) fn apply(
         &mut self,
         header: &EventHeader,
         event: &Event,

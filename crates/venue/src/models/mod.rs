@@ -226,6 +226,11 @@ impl Models {
         self.depth.book(instrument)
     }
 
+    /// The books of all instruments.
+    pub(crate) const fn depth(&self) -> &Depth {
+        &self.depth
+    }
+
     /// The last trades.
     pub const fn trades(&self) -> &Trades {
         &self.trades

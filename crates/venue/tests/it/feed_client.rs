@@ -14,11 +14,12 @@ use tiercel_testkit::random::Random;
 use tiercel_types::{Command, Timestamp};
 use tiercel_venue::feed::{self, Addresses, FeedOptions};
 use tiercel_venue::itch;
+use tiercel_venue::market::{self, MarketOptions};
 use tiercel_venue::models::Models;
 use tiercel_venue::pipeline::{Handle, PipelineOptions, Submission};
 use tiercel_venue::run::{Ended, RunOptions, Running, start_with};
-use tiercel_venue::stage::{StagePlan, StageThread};
-use tiercel_venue::store;
+use tiercel_venue::stage::{BuildStage, StagePlan, StageThread};
+use tiercel_venue::store::{self, Opened};
 use tiercel_wire::glimpse::Item;
 use tiercel_wire::itch::Message;
 use tiercel_wire::mold::{Delivery, Receiver};
@@ -39,11 +40,13 @@ pub(crate) fn free() -> SocketAddr {
 }
 
 /// A venue with a feed, and one who trades on it.
-pub(crate) struct FeedVenue {
+pub(crate) struct FeedVenue<A = Addresses> {
     running: Running<FileStorage>,
     handle: Handle,
     flow: Flow,
-    pub(crate) addresses: Addresses,
+    /// What the one who trades has heard of.
+    pub(crate) models: Models,
+    pub(crate) addresses: A,
 }
 
 impl FeedVenue {
@@ -52,7 +55,21 @@ impl FeedVenue {
         let opened = store::open(folder, IoOptions::default(), &stores).unwrap();
         let feed = itch::open(&folder.join("itch"), 3, &opened, &stores).unwrap();
         let listener = TcpListener::bind(free()).unwrap();
-        let (build, addresses) = feed::stage(feed, listener, options, &Registry::new()).unwrap();
+        Self::launch(opened, feed::stage(feed, listener, options, &Registry::new()).unwrap())
+    }
+}
+
+impl FeedVenue<SocketAddr> {
+    /// One with market data as records.
+    pub(crate) fn with_market(folder: &Path, options: MarketOptions) -> Self {
+        let opened = store::open(folder, IoOptions::default(), &store_options(Some(150))).unwrap();
+        let listener = TcpListener::bind(free()).unwrap();
+        Self::launch(opened, market::stage(listener, options, &Registry::new()).unwrap())
+    }
+}
+
+impl<A> FeedVenue<A> {
+    fn launch(opened: Opened<FileStorage>, (build, addresses): (BuildStage, A)) -> Self {
         let thread = StageThread::Own { cpu: None, wait: WaitKind::SpinPark };
         let plan = StagePlan { name: "tiercel-feed", thread, build };
         let pipeline = PipelineOptions { events: 4_096, ..SMALL_PIPELINE };
@@ -60,7 +77,7 @@ impl FeedVenue {
             start_with(opened, &pipeline, RunOptions::default(), 1, vec![plan]).unwrap();
         let is_new = models.checkpoint().sequence == 0;
         let flow = Flow::new(models.checkpoint().sequence + 1, &models);
-        let mut venue = Self { running, handle: handles.pop().unwrap(), flow, addresses };
+        let mut venue = Self { running, handle: handles.pop().unwrap(), flow, models, addresses };
         if is_new {
             for command in setup() {
                 venue.ask(command);
@@ -69,15 +86,16 @@ impl FeedVenue {
         venue
     }
 
-    fn ask(&mut self, command: Command) {
+    pub(crate) fn ask(&mut self, command: Command) {
         self.handle.submit(Submission { token: 1, commands: &[scaled(command)] }).unwrap();
         let mut is_answered = false;
         while !is_answered {
             self.handle.deliveries.wait(Duration::from_millis(10));
-            let flow = &mut self.flow;
+            let Self { flow, models, .. } = self;
             self.handle
                 .poll(64, |delivery| {
                     flow.observe(delivery);
+                    models.apply(&delivery.header, &delivery.event);
                     is_answered |= delivery.origin.gateway == 1 && delivery.is_end_of_submission();
                 })
                 .unwrap();

@@ -80,6 +80,7 @@ fn generated() -> String {
         }
         let (header, body) = decode(&record).unwrap();
         write!(text, "{}", kind.as_str()).unwrap();
+        header.flag_names().for_each(|name| write!(text, " {name}").unwrap());
         header.show(|name, value| write!(text, " {name}={value}").unwrap());
         body.show(|name, value| write!(text, " {name}={value}").unwrap());
         writeln!(text, "\n```\n").unwrap();
