@@ -13,11 +13,9 @@ mod fix_client;
 mod fix_echo;
 mod journal;
 mod replay;
-mod screen;
 mod session;
 mod stop;
 mod text;
-mod top;
 mod trade;
 mod venue;
 mod venue_feed;
@@ -51,11 +49,9 @@ Exit codes:
 enum Run {
     /// Run an exchange: a durable matching engine behind Binance-compatible REST and streams
     Venue(venue::VenueArgs),
-    /// Trade: a strategy, its risk gate and its orders on one thread, against a venue (alone: `--demo`)
+    /// Trade: a strategy, its risk gate and its orders on one thread, against a venue
     Trade(trade::TradeArgs),
-    /// Show a running trader: book, orders, position, result, times by stage, risk
-    Top(top::TopArgs),
-    /// Show a simulated market going through the engine
+    /// Show a simulated market going through the engine (the default)
     Demo(demo::DemoArgs),
     /// Run a scripted session through the engine: one command a line in, one event a line out
     Match(session::MatchArgs),
@@ -85,7 +81,6 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Some(Run::Venue(args)) => venue::run(&args),
         Some(Run::Trade(args)) => trade::run(&args),
-        Some(Run::Top(args)) => top::run(&args),
         Some(Run::Match(args)) => session::run(&args),
         Some(Run::Replay(args)) => replay::run(&args),
         Some(Run::Feed(args)) => feed::run(&args),
@@ -97,7 +92,7 @@ fn main() -> ExitCode {
         Some(Run::FixClient(args)) => fix_client::run(&args),
         Some(Run::FixEcho(args)) => fix_echo::run(&args),
         Some(Run::Doctor(args)) => doctor::run(&args),
-        None => trade::run(&trade::TradeArgs::standard()),
+        None => demo::run(&demo::DemoArgs::standard()),
     };
     match result {
         Ok(exit) => exit.into(),

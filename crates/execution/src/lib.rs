@@ -14,5 +14,6 @@
 pub mod oms;
 pub mod order;
 pub mod position;
+pub mod recovery;
 pub mod risk;
 pub mod venue;

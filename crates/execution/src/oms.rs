@@ -13,12 +13,14 @@
 //!
 //! Budget of an order or a report: 150 ns. Must not happen here: allocation after [`Oms::new`], a clock.
 
+mod audit;
 mod entry;
 mod name;
 mod outcome;
 mod slot;
 
-pub use name::RunId;
+pub use audit::Drift;
+pub use name::{RunId, RunIdError};
 
 use thiserror::Error;
 use tiercel_types::{ClientOrderId, InstrumentId, Money, OrderKind, Price, Qty, Side, TimeInForce};
@@ -53,8 +55,8 @@ pub struct VenueTerms {
     /// Whether it can change an order's price and quantity and leave it its name. If not, the order is cancelled
     /// and another entered.
     pub amends: bool,
-    /// How long after it left a request may still be taken. An order that the venue does not know is certain not to
-    /// be there only after it.
+    /// How long after it left a request may still be taken, by the trader's clock. An order that the venue does not
+    /// know is certain not to be there only if it was asked for after that.
     pub validity_ns: u64,
 }
 
@@ -82,6 +84,21 @@ pub struct NewOrder {
     pub price: Price,
     /// How much.
     pub qty: Qty,
+}
+
+/// An order of a run before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Adopted {
+    /// The strategy's number of it.
+    pub tag: u64,
+    /// The order, as far as it is known. What has traded of it is in the position.
+    pub order: OwnOrder,
+    /// How it meets the book.
+    pub kind: OrderKind,
+    /// How long it lives.
+    pub time_in_force: TimeInForce,
+    /// The price and quantity (what has traded included) of a change that was not answered.
+    pub change: Option<(Price, Qty)>,
 }
 
 /// What has happened, as a strategy is told.
@@ -129,9 +146,9 @@ pub struct Update {
     pub side: Side,
     /// Its price.
     pub price: Price,
-    /// Its quantity, what has traded included.
+    /// Its quantity, with what has traded under the tag.
     pub qty: Qty,
-    /// What may still trade under the tag.
+    /// What may still trade under the tag. Zero: the tag is free.
     pub open_qty: Qty,
 }
 
@@ -155,6 +172,12 @@ pub enum Anomaly {
     /// A venue reports of an order that has this trader's mark and is not known.
     #[error("{}: an order of this trader that it does not know", .order.as_str())]
     Stray {
+        /// Which order.
+        order: ClientOrderId,
+    },
+    /// A venue tells of a trade of an order that had ended. It counts: somebody was wrong before.
+    #[error("{}: it has traded after its end", .order.as_str())]
+    AfterEnd {
         /// Which order.
         order: ClientOrderId,
     },
@@ -234,6 +257,10 @@ pub struct Oms {
     venues: Vec<Venue>,
     /// By instrument.
     known: Vec<Known>,
+    /// Questions asked so far.
+    questions: u64,
+    /// Nothing is due before.
+    next_due_ns: u64,
 }
 
 impl Oms {
@@ -262,6 +289,8 @@ impl Oms {
             slots: Slots::new(options.orders_max),
             venues: venues.iter().map(|terms| Venue { terms: *terms, is_up: false }).collect(),
             known: places.iter().map(known).collect(),
+            questions: 0,
+            next_due_ns: slot::NEVER,
         }
     }
 
@@ -317,6 +346,11 @@ impl Oms {
             let slot = self.slots.get(at);
             (slot.tag, &slot.order)
         })
+    }
+
+    /// The strategy's number of an order, by one's own name for it.
+    pub fn tag(&self, name: &ClientOrderId) -> Option<u64> {
+        self.slots.by_name(self.run, name).map(|at| self.slots.get(at).tag)
     }
 
     /// How many orders may still trade.

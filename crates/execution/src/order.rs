@@ -12,7 +12,8 @@
 //!
 //! What may come, comes in any order that a venue and a broken connection can make of it: a fill before the
 //! order is acknowledged, fills while it is being cancelled, a fill that is told twice. An answer that does
-//! not come is no refusal: the order is [`Unknown`](State::Unknown), and what it has become is asked for. What
+//! not come is no refusal: the order is [`Unknown`](State::Unknown), and what it has become is asked for. It stays
+//! so until it is answered or has ended: what comes late meanwhile may be older than what was not heard. What
 //! cannot be is refused by [`Illegal`], and changes nothing.
 
 use thiserror::Error;
@@ -194,6 +195,8 @@ pub enum Change {
     /// The venue has traded so much more than was told: the fills have to be asked for, and the order's
     /// status again after them.
     FillsMissing(Qty),
+    /// It has traded although it had ended: that counts, and somebody was wrong before.
+    AfterEnd,
 }
 
 /// What cannot happen to an order where it stands. It is as it was before.
@@ -329,47 +332,39 @@ impl OwnOrder {
             (_, I::Status { found, executed_qty, price, qty }) => {
                 return self.found(found, executed_qty, price, qty);
             }
+            (_, I::CancelRejected | I::ReplaceRejected) => match self.refused(input) {
+                Some(next) => next,
+                // What it was refused for is the end of the order, which is known; or the order's answer came first.
+                None => return Ok(Change::Known),
+            },
+            _ if self.is_known(input) => {
+                if let I::Accepted(order_id) = *input {
+                    self.number(order_id);
+                }
+                return Ok(Change::Known);
+            }
             // Cancels leave whatever is known of the order.
-            (S::PendingNew | S::Working | S::PendingReplace | S::Unknown(_), I::CancelSent) => {
-                S::PendingCancel
+            (S::PendingNew | S::Working | S::PendingReplace, I::CancelSent) => S::PendingCancel,
+            (S::Unknown(_), I::CancelSent) | (S::PendingCancel, I::NoAnswer) => {
+                S::Unknown(Request::Cancel)
             }
             (S::Working, I::ReplaceSent) => S::PendingReplace,
             (S::PendingNew, I::NoAnswer) => S::Unknown(Request::New),
             (S::Working, I::NoAnswer) => S::Unknown(Request::Nothing),
-            (S::PendingCancel, I::NoAnswer) => S::Unknown(Request::Cancel),
             (S::PendingReplace, I::NoAnswer) => S::Unknown(Request::Replace),
             (state, I::Accepted(order_id)) if self.order_id.is_none() && !state.has_ended() => {
                 self.order_id = order_id;
                 match state {
-                    S::PendingNew | S::Unknown(Request::New) => S::Working,
+                    S::PendingNew => S::Working,
+                    S::Unknown(Request::New) => S::Unknown(Request::Nothing),
                     other => other,
                 }
             }
-            // Told twice, over two ways; or behind what it became at once.
-            (_, I::Accepted(order_id)) if self.order_id == order_id => return Ok(Change::Known),
-            (S::Filled | S::Cancelled | S::Expired, I::Accepted(order_id))
-                if self.order_id.is_none() =>
-            {
-                self.order_id = order_id;
-                return Ok(Change::Known);
-            }
-            (S::Cancelled, I::Cancelled(_))
-            | (S::Expired, I::Expired(_))
-            | (S::Rejected, I::Rejected) => {
-                return Ok(Change::Known);
-            }
             (S::PendingNew | S::PendingCancel | S::Unknown(_), I::Rejected)
-                if self.executed_qty.is_zero() =>
+                if !self.is_known_to_venue() =>
             {
                 S::Rejected
             }
-            // The cancel was there before the order's own answer.
-            (S::PendingCancel, I::CancelRejected) if !self.is_known_to_venue() => S::PendingNew,
-            (S::Unknown(Request::Cancel), I::CancelRejected) if !self.is_known_to_venue() => {
-                S::Unknown(Request::New)
-            }
-            (S::PendingCancel | S::Unknown(Request::Cancel), I::CancelRejected)
-            | (S::PendingReplace | S::Unknown(Request::Replace), I::ReplaceRejected) => S::Working,
             (
                 S::PendingReplace | S::PendingCancel | S::Unknown(_),
                 I::Replaced { price, open_qty },
@@ -380,12 +375,50 @@ impl OwnOrder {
                 }
                 if matches!(input, I::Cancelled(_)) { S::Cancelled } else { S::Expired }
             }
-            // What it was refused for is the end of the order, which is known; or the order's answer came first.
-            (_, I::CancelRejected | I::ReplaceRejected) => return Ok(Change::Known),
             (state, _) => return Err(Illegal::Transition { state, input: input.name() }),
         };
         self.state = next;
         Ok(Change::Done)
+    }
+
+    /// Whether an input says nothing new: it is told twice, over two ways, or behind what the order became at once.
+    fn is_known(&self, input: &Input) -> bool {
+        use State as S;
+        let ends = matches!(self.state, S::Filled | S::Cancelled | S::Expired);
+        match *input {
+            Input::Accepted(order_id) => {
+                self.order_id == order_id || (ends && self.order_id.is_none())
+            }
+            Input::Cancelled(after) | Input::Expired(after) => {
+                ends && self.executed_at(after) == self.executed_qty.units()
+            }
+            Input::Rejected => matches!(self.state, S::Rejected | S::NotTaken),
+            Input::Replaced { price, open_qty } => {
+                let is_so = (price, open_qty) == (self.price, self.rest());
+                ends || (self.state == S::Working && is_so)
+            }
+            _ => false,
+        }
+    }
+
+    /// What is left of the order when its cancel or change is refused; `None`: nothing depends on that.
+    const fn refused(&self, input: &Input) -> Option<State> {
+        use State as S;
+        let is_cancel = matches!(input, Input::CancelRejected);
+        Some(match self.state {
+            // The cancel was there before the order's own answer.
+            S::PendingCancel if is_cancel && !self.is_known_to_venue() => S::PendingNew,
+            S::Unknown(Request::Cancel) if is_cancel && !self.is_known_to_venue() => {
+                S::Unknown(Request::New)
+            }
+            S::PendingCancel if is_cancel => S::Working,
+            S::Unknown(Request::Cancel) if is_cancel => S::Unknown(Request::Nothing),
+            S::PendingReplace if !is_cancel => S::Working,
+            S::Unknown(Request::Replace) if !is_cancel => S::Unknown(Request::Nothing),
+            // The cancel left behind the change.
+            S::PendingCancel | S::Unknown(_) if !is_cancel => self.state,
+            _ => return None,
+        })
     }
 
     /// Takes a new price and quantity; where it stands then.
@@ -394,8 +427,16 @@ impl OwnOrder {
         self.qty = Qty::from_units(self.executed_qty.units().saturating_add(open_qty.units()));
         match self.state {
             _ if open_qty.is_zero() => State::Cancelled,
-            State::PendingReplace | State::Unknown(Request::Replace) => State::Working,
+            State::PendingReplace => State::Working,
+            State::Unknown(Request::Replace) => State::Unknown(Request::Nothing),
             other => other,
+        }
+    }
+
+    /// The venue's number of it is known from elsewhere than from its acceptance.
+    pub(crate) const fn number(&mut self, order_id: OrderId) {
+        if self.order_id.is_none() {
+            self.order_id = order_id;
         }
     }
 
@@ -429,9 +470,6 @@ impl OwnOrder {
         if executed <= told {
             return Ok(Change::Known);
         }
-        if self.state.has_ended() {
-            return Err(Illegal::Transition { state: self.state, input: "filled" });
-        }
         let open_qty = self.rest();
         let overfilled = Err(Illegal::Overfilled { qty, open_qty });
         if qty > open_qty || executed > self.qty.units() || qty.is_zero() {
@@ -448,11 +486,13 @@ impl OwnOrder {
         self.executed_qty = Qty::from_units(executed);
         let value = self.executed_quote.units() + Money::of(price, qty).units();
         self.executed_quote = Money::from_units(value);
-        if self.rest().is_zero() {
-            self.state = State::Filled;
-        } else if matches!(self.state, State::PendingNew | State::Unknown(Request::New)) {
-            self.state = State::Working;
-        }
+        self.state = match self.state {
+            state if state.has_ended() => return Ok(Change::AfterEnd),
+            _ if self.rest().is_zero() => State::Filled,
+            State::PendingNew => State::Working,
+            State::Unknown(Request::New) => State::Unknown(Request::Nothing),
+            state => state,
+        };
         Ok(Change::Done)
     }
 

@@ -70,7 +70,11 @@ const WHOLE: i128 = Money::from_qty(Qty::from_units(100_000_000)).units();
 const UNIT: i128 = Money::from_qty(Qty::from_units(1)).units();
 
 /// `amount * part / whole`, towards zero; `None` beyond 128 bits. `whole` is not zero.
-pub(crate) fn share(amount: i128, part: u128, whole: u128) -> Option<i128> {
+fn share(amount: i128, part: u128, whole: u128) -> Option<i128> {
+    // All of it, as in most fills that close something: no division.
+    if part == whole {
+        return Some(amount);
+    }
     let magnitude = amount.unsigned_abs();
     let shared = match magnitude.checked_mul(part) {
         Some(product) => product / whole,

@@ -15,7 +15,7 @@
 use thiserror::Error;
 use tiercel_types::{InstrumentId, Money, Price, Qty, Side, Timestamp};
 
-use crate::position::{Position, share};
+use crate::position::Position;
 
 /// What may be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,14 +93,34 @@ pub enum Denial {
 }
 
 impl Denial {
+    /// Every denial, by number.
+    pub const ALL: &[Self] = &[
+        Self::Halted,
+        Self::Reducing,
+        Self::UnknownInstrument,
+        Self::Restricted,
+        Self::Qty,
+        Self::Notional,
+        Self::NoReference,
+        Self::TouchCollar,
+        Self::TradeCollar,
+        Self::Rate,
+        Self::Duplicate,
+        Self::OpenOrders,
+        Self::SelfCross,
+        Self::Position,
+        Self::Credit,
+        Self::Unreconciled,
+        Self::Tag,
+        Self::Room,
+        Self::VenueDown,
+    ];
+
     /// Its number.
     pub const fn code(self) -> u16 {
         self as u16
     }
 }
-
-/// No collar at the touch: for who begins a market.
-pub const ANY: u32 = u32::MAX;
 
 /// What one instrument's orders are held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +131,7 @@ pub struct Limits {
     pub qty_max: Qty,
     /// Of one order, in the quote asset.
     pub notional_max: Money,
-    /// How far through the other side's best price, in basis points; [`ANY`]: it need not be known.
+    /// How far through the other side's best price, in basis points.
     pub touch_collar_bps: u32,
     /// How far from the last trade, either way, in basis points.
     pub trade_collar_bps: u32,
@@ -164,41 +184,81 @@ const REMEMBERED: usize = 16;
 /// One, in basis points.
 const ONE_BPS: i128 = 10_000;
 
-/// Prices of one's own open orders of a side, best first, each as often as there are orders.
+/// Prices of one's own open orders of a side, best last, each as often as there are orders: most come and go
+/// near the best.
 #[derive(Clone, Debug, Default)]
 struct OwnPrices(Vec<i64>);
 
 impl OwnPrices {
-    /// `rank` is lower for better prices.
+    /// `rank` is higher for better prices.
+    #[inline]
     fn add(&mut self, rank: i64) {
-        let at = self.0.partition_point(|known| *known <= rank);
-        self.0.insert(at, rank);
+        match self.0.iter().rposition(|known| *known <= rank) {
+            Some(below) if below + 1 < self.0.len() => self.0.insert(below + 1, rank),
+            None if !self.0.is_empty() => self.0.insert(0, rank),
+            _ => self.0.push(rank),
+        }
     }
 
+    #[inline]
     fn remove(&mut self, rank: i64) {
-        let at = self.0.partition_point(|known| *known < rank);
-        if self.0.get(at) == Some(&rank) {
+        if let Some(at) = self.0.iter().rposition(|known| *known == rank) {
             self.0.remove(at);
         }
+    }
+}
+
+/// The orders that left last, the newest behind: none is younger than the one before it.
+#[derive(Clone, Debug)]
+struct Recent {
+    orders: [Intent; REMEMBERED],
+    until: [u64; REMEMBERED],
+    next: usize,
+}
+
+impl Recent {
+    const fn new() -> Self {
+        let none = Intent {
+            instrument: InstrumentId::ALL,
+            side: Side::Buy,
+            price: Price::ZERO,
+            qty: Qty::ZERO,
+        };
+        Self { orders: [none; REMEMBERED], until: [0; REMEMBERED], next: 0 }
+    }
+
+    /// Whether the same order is remembered still.
+    #[inline]
+    fn has(&self, now: Timestamp, order: &Intent) -> bool {
+        let newest_first =
+            (1..=REMEMBERED).map(|back| (self.next + REMEMBERED - back) % REMEMBERED);
+        newest_first.take_while(|at| self.until[*at] > now.0).any(|at| self.orders[at] == *order)
+    }
+
+    #[inline]
+    const fn push(&mut self, order: &Intent, until: u64) {
+        (self.orders[self.next], self.until[self.next]) = (*order, until);
+        self.next = (self.next + 1) % REMEMBERED;
     }
 }
 
 /// What is known of one instrument.
 #[derive(Clone, Debug)]
 struct Known {
-    limits: Limits,
+    /// Without any, nothing leaves.
+    limits: Option<Limits>,
     bid: Price,
     ask: Price,
     touch_at: Timestamp,
     last_trade: Price,
-    /// In units of quantity; negative: short.
-    position: i128,
+    /// In units of 10^-16; negative: short.
+    owned: i128,
     /// What it cost, as much as it counts against the credit.
     cost: i128,
     /// Orders whose outcome is not known.
     unknown: u32,
-    /// By side: what is open, and at which prices, buys highest first, sells lowest first.
-    open_qty: [u64; 2],
+    /// By side: what is open, in units of 10^-16, and at which prices.
+    open: [i128; 2],
     prices: [OwnPrices; 2],
 }
 
@@ -229,10 +289,9 @@ pub struct Gate {
     limits: GlobalLimits,
     mode: Mode,
     /// By instrument.
-    known: Vec<Option<Box<Known>>>,
+    known: Vec<Known>,
     rate: Rate,
-    recent: [(Option<Intent>, u64); REMEMBERED],
-    next_recent: usize,
+    recent: Recent,
     open_orders: u32,
     /// Worth of all that is open, and cost of all that is owned.
     used: i128,
@@ -249,21 +308,32 @@ const fn side_at(side: Side) -> usize {
 
 const fn rank_of(side: Side, price: Price) -> i64 {
     match side {
-        Side::Buy => -price.units(),
-        Side::Sell => price.units(),
+        Side::Buy => price.units(),
+        Side::Sell => price.units().wrapping_neg(),
     }
 }
 
 impl Gate {
     /// A gate for instruments numbered below `instruments`, of which none may be traded yet.
     pub fn new(limits: GlobalLimits, instruments: usize) -> Self {
+        let nothing = Known {
+            limits: None,
+            bid: Price::ZERO,
+            ask: Price::ZERO,
+            touch_at: Timestamp(0),
+            last_trade: Price::ZERO,
+            owned: 0,
+            cost: 0,
+            unknown: 0,
+            open: [0; 2],
+            prices: [const { OwnPrices(Vec::new()) }; 2],
+        };
         Self {
             limits,
             mode: Mode::Active,
-            known: vec![None; instruments],
+            known: vec![nothing; instruments],
             rate: Rate::new(&limits),
-            recent: [(None, 0); REMEMBERED],
-            next_recent: 0,
+            recent: Recent::new(),
             open_orders: 0,
             used: 0,
             best: 0,
@@ -273,28 +343,16 @@ impl Gate {
     /// Sets the limits of an instrument. What is open and owned stays; beyond what it was made for, nothing
     /// is set.
     pub fn set_limits(&mut self, instrument: InstrumentId, limits: Limits) {
-        let Some(place) = self.known.get_mut(instrument.0 as usize) else { return };
-        if let Some(known) = place {
-            known.limits = limits;
-            return;
+        let Some(known) = self.known_mut(instrument) else { return };
+        known.limits = Some(limits);
+        for prices in &mut known.prices {
+            // One that is changed counts twice for a while.
+            prices.0.reserve(2 * limits.open_orders_max as usize);
         }
-        let room = || OwnPrices(Vec::with_capacity(limits.open_orders_max as usize));
-        *place = Some(Box::new(Known {
-            limits,
-            bid: Price::ZERO,
-            ask: Price::ZERO,
-            touch_at: Timestamp(0),
-            last_trade: Price::ZERO,
-            position: 0,
-            cost: 0,
-            unknown: 0,
-            open_qty: [0; 2],
-            prices: [room(), room()],
-        }));
     }
 
     fn known_mut(&mut self, instrument: InstrumentId) -> Option<&mut Known> {
-        self.known.get_mut(instrument.0 as usize)?.as_deref_mut()
+        self.known.get_mut(instrument.0 as usize)
     }
 
     /// The best prices have changed; zero: none.
@@ -319,10 +377,10 @@ impl Gate {
     /// [`Denial`]: nothing has changed.
     #[inline]
     pub fn admit(&mut self, now: Timestamp, intent: &Intent) -> Result<(), Denial> {
-        let Self { limits, mode, known, rate, recent, next_recent, open_orders, used, .. } = self;
-        let known = known.get_mut(intent.instrument.0 as usize).and_then(Option::as_deref_mut);
+        let Self { limits, mode, known, rate, recent, open_orders, used, .. } = self;
+        let known = known.get_mut(intent.instrument.0 as usize);
         let known = known.ok_or(Denial::UnknownInstrument)?;
-        let at = side_at(intent.side);
+        let own = known.limits.as_ref().ok_or(Denial::UnknownInstrument)?;
         match mode {
             Mode::Active => {}
             Mode::Reducing if known.reduces(intent) => {}
@@ -333,15 +391,12 @@ impl Gate {
             return Err(Denial::Unreconciled);
         }
         let value = Money::of(intent.price, intent.qty).units();
-        known.check_alone(now, intent, value)?;
+        known.check_alone(own, now, intent, value)?;
         let used_until = rate.next(now).ok_or(Denial::Rate)?;
-        let is_same = |(known, until): &(Option<Intent>, u64)| {
-            *until > now.0 && known.as_ref() == Some(intent)
-        };
-        if limits.duplicate_window_ns > 0 && recent.iter().any(is_same) {
+        if recent.has(now, intent) {
             return Err(Denial::Duplicate);
         }
-        known.check_beside_own(intent)?;
+        known.check_beside_own(own, intent)?;
         if *open_orders >= limits.open_orders_max {
             return Err(Denial::OpenOrders);
         }
@@ -352,10 +407,10 @@ impl Gate {
         }
         (*used, rate.used_until) = (next_used, used_until);
         *open_orders += 1;
-        known.open_qty[at] += intent.qty.units();
-        known.prices[at].add(rank_of(intent.side, intent.price));
-        recent[*next_recent] = (Some(*intent), now.0.saturating_add(limits.duplicate_window_ns));
-        *next_recent = (*next_recent + 1) % REMEMBERED;
+        known.opened(intent);
+        if limits.duplicate_window_ns > 0 {
+            recent.push(intent, now.0.saturating_add(limits.duplicate_window_ns));
+        }
         Ok(())
     }
 
@@ -380,9 +435,7 @@ impl Gate {
     /// An order is open, whether it may be or not: it was there before.
     pub fn count(&mut self, order: &Intent) {
         let Some(known) = self.known_mut(order.instrument) else { return };
-        let at = side_at(order.side);
-        known.open_qty[at] += order.qty.units();
-        known.prices[at].add(rank_of(order.side, order.price));
+        known.opened(order);
         self.used += Money::of(order.price, order.qty).units();
         self.open_orders += 1;
     }
@@ -390,18 +443,14 @@ impl Gate {
     /// So much less of an order is open, without a trade of its own.
     pub fn reduced(&mut self, order: &Intent, qty: Qty) {
         let Some(known) = self.known_mut(order.instrument) else { return };
-        let at = side_at(order.side);
-        known.open_qty[at] = known.open_qty[at].saturating_sub(qty.units());
+        known.closed(order.side, qty);
         self.used -= Money::of(order.price, qty).units();
     }
 
     /// What is owned of an instrument, and what it cost, from elsewhere than fills.
     pub fn set_position(&mut self, instrument: InstrumentId, position: &Position) {
         let Some(known) = self.known_mut(instrument) else { return };
-        let before = known.cost;
-        known.position = position.owned().units() / Money::from_qty(Qty::from_units(1)).units();
-        known.cost = position.cost().units().abs();
-        let changed = known.cost - before;
+        let changed = known.owns(position);
         self.used += changed;
     }
 
@@ -412,29 +461,26 @@ impl Gate {
         }
     }
 
-    /// So much of an admitted order has traded at `price`, which is not worse than the order's.
+    /// So much of an admitted order has traded, at a price that is not worse than the order's, and `position` is
+    /// owned now.
     #[inline]
-    pub fn filled(&mut self, order: &Intent, price: Price, qty: Qty, is_done: bool) {
+    pub fn filled(&mut self, order: &Intent, qty: Qty, is_done: bool, position: &Position) {
         let Some(known) = self.known_mut(order.instrument) else { return };
-        let before = known.cost;
-        known.own(order.side, price, qty);
-        let at = side_at(order.side);
-        known.open_qty[at] = known.open_qty[at].saturating_sub(qty.units());
-        let owned = known.cost - before;
+        let changed = known.owns(position);
+        known.closed(order.side, qty);
         if is_done {
-            known.prices[at].remove(rank_of(order.side, order.price));
-            self.open_orders = self.open_orders.saturating_sub(1);
+            known.prices[side_at(order.side)].remove(rank_of(order.side, order.price));
         }
-        self.used += owned - Money::of(order.price, qty).units();
+        self.used += changed - Money::of(order.price, qty).units();
+        self.open_orders = self.open_orders.saturating_sub(u32::from(is_done));
     }
 
     /// An admitted order has ended, or was changed, with so much of it open.
     #[inline]
     pub fn ended(&mut self, order: &Intent, open_qty: Qty) {
         let Some(known) = self.known_mut(order.instrument) else { return };
-        let at = side_at(order.side);
-        known.open_qty[at] = known.open_qty[at].saturating_sub(open_qty.units());
-        known.prices[at].remove(rank_of(order.side, order.price));
+        known.closed(order.side, open_qty);
+        known.prices[side_at(order.side)].remove(rank_of(order.side, order.price));
         self.used -= Money::of(order.price, open_qty).units();
         self.open_orders = self.open_orders.saturating_sub(1);
     }
@@ -474,11 +520,12 @@ impl Gate {
         self.mode
     }
 
-    /// The largest position that could come of what is owned and open: long, and short, in units of quantity.
-    pub fn worst_position(&self, instrument: InstrumentId) -> Option<(i128, i128)> {
-        let known = self.known.get(instrument.0 as usize)?.as_deref()?;
-        let [buys, sells] = known.open_qty.map(i128::from);
-        Some((known.position + buys, known.position - sells))
+    /// The largest position that could come of what is owned and open: long, and short as a negative amount.
+    pub fn worst_position(&self, instrument: InstrumentId) -> Option<(Money, Money)> {
+        let known = self.known.get(instrument.0 as usize)?;
+        let [buys, sells] = known.open;
+        let (long, short) = (known.owned.checked_add(buys)?, known.owned.checked_sub(sells)?);
+        Some((Money::from_units(long), Money::from_units(short)))
     }
 
     /// Orders that are open.
@@ -493,20 +540,53 @@ impl Gate {
 }
 
 impl Known {
-    /// Whether the order takes from the position and cannot turn it, even with all that is open on its side.
-    fn reduces(&self, intent: &Intent) -> bool {
-        let would =
-            i128::from(self.open_qty[side_at(intent.side)]) + i128::from(intent.qty.units());
-        match intent.side {
-            Side::Buy => would <= -self.position,
-            Side::Sell => would <= self.position,
+    fn opened(&mut self, order: &Intent) {
+        let at = side_at(order.side);
+        self.open[at] += Money::from_qty(order.qty).units();
+        self.prices[at].add(rank_of(order.side, order.price));
+    }
+
+    #[inline]
+    const fn closed(&mut self, side: Side, qty: Qty) {
+        self.open[side_at(side)] -= Money::from_qty(qty).units();
+    }
+
+    /// Takes a position in; how much more its cost counts.
+    #[inline]
+    const fn owns(&mut self, position: &Position) -> i128 {
+        let before = self.cost;
+        self.owned = position.owned().units();
+        self.cost = position.cost().units().saturating_abs();
+        self.cost - before
+    }
+
+    /// What would be open on the order's side with it, and what is owned on the other.
+    #[inline]
+    fn with(&self, order: &Intent) -> (i128, i128) {
+        let would = self.open[side_at(order.side)] + Money::from_qty(order.qty).units();
+        match order.side {
+            Side::Buy => (would, -self.owned),
+            Side::Sell => (would, self.owned),
         }
+    }
+
+    /// Whether the order takes from the position and cannot turn it, even with all that is open on its side.
+    #[inline]
+    fn reduces(&self, order: &Intent) -> bool {
+        let (would, opposite) = self.with(order);
+        would <= opposite
     }
 
     /// What the order is by itself.
     #[inline]
-    fn check_alone(&self, now: Timestamp, intent: &Intent, value: i128) -> Result<(), Denial> {
-        let Self { limits, bid, ask, touch_at, .. } = self;
+    fn check_alone(
+        &self,
+        limits: &Limits,
+        now: Timestamp,
+        intent: &Intent,
+        value: i128,
+    ) -> Result<(), Denial> {
+        let Self { bid, ask, touch_at, last_trade, .. } = self;
         if limits.restricted {
             return Err(Denial::Restricted);
         }
@@ -520,9 +600,6 @@ impl Known {
             Side::Buy => *ask,
             Side::Sell => *bid,
         };
-        if limits.touch_collar_bps == ANY {
-            return self.check_trade_collar(intent);
-        }
         if other.is_zero() || now.0.saturating_sub(touch_at.0) > limits.reference_age_max_ns {
             return Err(Denial::NoReference);
         }
@@ -533,12 +610,6 @@ impl Known {
         if i128::from(through) * ONE_BPS > within(other, limits.touch_collar_bps) {
             return Err(Denial::TouchCollar);
         }
-        self.check_trade_collar(intent)
-    }
-
-    #[inline]
-    fn check_trade_collar(&self, intent: &Intent) -> Result<(), Denial> {
-        let Self { limits, last_trade, .. } = self;
         let from_last = intent.price.units().abs_diff(last_trade.units());
         if !last_trade.is_zero()
             && i128::from(from_last) * ONE_BPS > within(*last_trade, limits.trade_collar_bps)
@@ -550,41 +621,23 @@ impl Known {
 
     /// What it is beside what is open and owned.
     #[inline]
-    fn check_beside_own(&self, intent: &Intent) -> Result<(), Denial> {
-        let Self { limits, position, open_qty, prices, .. } = self;
+    fn check_beside_own(&self, limits: &Limits, intent: &Intent) -> Result<(), Denial> {
+        let Self { prices, .. } = self;
         let open = prices[0].0.len() + prices[1].0.len();
         if open >= limits.open_orders_max as usize {
             return Err(Denial::OpenOrders);
         }
         let (other, rank) = (intent.side.opposite(), rank_of(intent.side, intent.price));
         // A buy crosses the lowest own sell if it is not below it: ranks are prices, one side's negated.
-        if prices[side_at(other)].0.first().is_some_and(|best| rank + best <= 0) {
+        if prices[side_at(other)].0.last().is_some_and(|best| rank.saturating_add(*best) >= 0) {
             return Err(Denial::SelfCross);
         }
-        let would = i128::from(open_qty[side_at(intent.side)]) + i128::from(intent.qty.units());
-        let worst = match intent.side {
-            Side::Buy => position + would,
-            Side::Sell => would - position,
-        };
-        if worst > i128::from(limits.position_max.units()) && !self.reduces(intent) {
+        let (would, opposite) = self.with(intent);
+        let most = Money::from_qty(limits.position_max).units();
+        if would > opposite && would - opposite > most {
             return Err(Denial::Position);
         }
         Ok(())
-    }
-
-    /// Takes a fill into the position and what it cost.
-    fn own(&mut self, side: Side, price: Price, qty: Qty) {
-        let units = i128::from(qty.units());
-        let sign = if side == Side::Buy { 1 } else { -1 };
-        let closing =
-            if self.position.signum() == -sign { units.min(self.position.abs()) } else { 0 };
-        if closing > 0 {
-            let part = share(self.cost, closing.unsigned_abs(), self.position.unsigned_abs());
-            // The share of an amount that 128 bits hold is one that they hold.
-            self.cost -= part.unwrap_or(self.cost);
-        }
-        self.cost += (units - closing) * i128::from(price.units());
-        self.position += sign * units;
     }
 }
 

@@ -74,7 +74,7 @@ pub enum VenueRequest {
         terms: OrderTerms,
     },
     /// Tell what became of an order: first the fills that are missing, in their order, then
-    /// [`Input::Status`].
+    /// [`Input::Status`] with the question's number.
     Query {
         /// Which.
         name: OrderName,
@@ -82,6 +82,8 @@ pub enum VenueRequest {
         executed_qty: Qty,
         /// The last trade that is known; zero: none.
         last_trade: TradeId,
+        /// The question's number, above zero: [`VenueReport::question`] of the status that answers it.
+        question: u64,
     },
 }
 
@@ -98,6 +100,9 @@ impl VenueRequest {
 }
 
 /// What a connector has heard of an order.
+///
+/// What a venue tells of one order comes in the order in which it happened, but that answers to requests and what
+/// is told unasked may overtake each other where the venue does not [amend](crate::oms::VenueTerms::amends).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VenueReport {
     /// One's own name for it; empty: the venue named it by its number alone.
@@ -108,11 +113,25 @@ pub struct VenueReport {
     pub input: Input,
     /// What a fill cost.
     pub fee: Fee,
+    /// Of a status: the question that it answers, so that none counts that is older than what was asked or lost
+    /// since. Zero: nobody was asked, and the connector is certain, as of a request that it knows the venue never
+    /// had ([`Found::Nothing`](crate::order::Found::Nothing)). Any other status without a question does not count.
+    pub question: u64,
 }
 
 impl VenueReport {
     /// Something that costs nothing.
     pub const fn new(client_order_id: ClientOrderId, order_id: OrderId, input: Input) -> Self {
-        Self { client_order_id, order_id, input, fee: Fee::NONE }
+        Self { client_order_id, order_id, input, fee: Fee::NONE, question: 0 }
+    }
+
+    /// The answer to a question: an [`Input::Status`].
+    pub const fn answer(
+        client_order_id: ClientOrderId,
+        order_id: OrderId,
+        question: u64,
+        input: Input,
+    ) -> Self {
+        Self { question, ..Self::new(client_order_id, order_id, input) }
     }
 }

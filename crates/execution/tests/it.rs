@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod it {
+    mod chaos;
+    mod oms;
     mod order;
     mod risk;
 }

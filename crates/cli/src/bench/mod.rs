@@ -12,6 +12,7 @@ pub mod clock;
 pub mod contest;
 pub mod driver;
 pub mod engine;
+pub mod execution;
 pub mod flatbuffers;
 pub mod gateway;
 mod gateway_fix;
@@ -64,6 +65,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     net::CASES,
     venue::CASES,
     gateway::CASES,
+    execution::CASES,
     tick_to_trade::CASES,
     host::CASES,
 ];
@@ -116,7 +118,7 @@ pub enum Format {
 /// What to measure and for how long.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Which bench: matching, wire, book, signals, sync, bus, journal, net, venue, gateway,
+    /// Which bench: matching, wire, book, signals, sync, bus, journal, net, venue, gateway, execution,
     /// tick-to-trade, host, or all of them
     #[arg(default_value = "all")]
     pub name: String,

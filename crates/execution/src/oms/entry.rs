@@ -1,9 +1,9 @@
 //! What a strategy wants, and what was there before it began.
 
-use tiercel_types::{InstrumentId, OrderId, OrderKind, Price, Qty, TimeInForce, Timestamp};
+use tiercel_types::{InstrumentId, OrderKind, Price, Qty, TimeInForce, Timestamp};
 
-use super::slot::{At, NEVER, Slot};
-use super::{NewOrder, Oms, Outputs, Update, UpdateKind};
+use super::slot::{At, Entry, NEVER, Slot};
+use super::{Adopted, NewOrder, Oms, Outputs, Update, UpdateKind};
 use crate::order::{Input, OwnOrder, State};
 use crate::risk::{Denial, Intent};
 use crate::venue::{OrderTerms, VenueId, VenueRequest};
@@ -13,7 +13,10 @@ impl Oms {
     pub fn submit(&mut self, now: Timestamp, order: &NewOrder, out: &mut Outputs) {
         match self.enter(now, order) {
             Ok((venue, terms)) => out.requests.push((venue, VenueRequest::New(terms))),
-            Err(denial) => out.updates.push(denied(order, denial, Qty::ZERO)),
+            Err(denial) => {
+                let open_qty = self.slots.open_qty(order.tag, order.side);
+                out.updates.push(denied(order, denial, open_qty));
+            }
         }
     }
 
@@ -28,25 +31,47 @@ impl Oms {
         }
         let number = self.slots.next_number().ok_or(Denial::Room)?;
         self.gate.admit(now, &intent(order))?;
-        let terms = self.put(now, venue, number, order);
+        let terms = self.put(now, venue, number, order, None);
         Ok((venue, terms))
     }
 
-    /// Puts an order in that was admitted.
-    fn put(&mut self, now: Timestamp, venue: VenueId, number: u64, order: &NewOrder) -> OrderTerms {
+    /// Puts an order in that was admitted; in the stead of others of which so much has traded, if there are any.
+    fn put(
+        &mut self,
+        now: Timestamp,
+        venue: VenueId,
+        number: u64,
+        order: &NewOrder,
+        replaces: Option<Qty>,
+    ) -> OrderTerms {
         let NewOrder { tag, instrument, side, kind, time_in_force, price, qty } = *order;
         let client_order_id = self.run.name(number);
         let own = OwnOrder::new(client_order_id, instrument, side, price, qty);
-        if let Some(at) = self.slots.put(own, tag, venue, now) {
+        let entry = Entry {
+            tag,
+            venue,
+            kind,
+            time_in_force,
+            sent_at: now,
+            executed_before: replaces.unwrap_or_default(),
+            is_replacement: replaces.is_some(),
+        };
+        if let Some(at) = self.slots.put(own, entry) {
             self.wait(at, now);
         }
         OrderTerms { client_order_id, instrument, side, kind, time_in_force, price, qty }
     }
 
     /// An answer is due.
-    pub(super) fn wait(&mut self, at: At, now: Timestamp) {
+    fn wait(&mut self, at: At, now: Timestamp) {
         let due_ns = now.0.saturating_add(self.options.answer_timeout_ns);
+        self.due(at, due_ns);
+    }
+
+    /// Something is due at a time.
+    pub(super) fn due(&mut self, at: At, due_ns: u64) {
         self.slots.get_mut(at).due_ns = due_ns;
+        self.next_due_ns = self.next_due_ns.min(due_ns);
     }
 
     /// Ends the order of a tag. If there is none, or its end is on its way, nothing is done.
@@ -66,19 +91,16 @@ impl Oms {
         while let Some(at) = self.slots.live_at(index) {
             index += 1;
             let slot = self.slots.get_mut(at);
-            if !is_one(slot) {
-                continue;
-            }
-            let was_unknown = matches!(slot.order.state(), State::Unknown(_));
-            // On its way already, or at its end.
-            if slot.order.apply(&Input::CancelSent).is_err() {
+            let is_on_its_way = now.0 < slot.cancel_due_ns;
+            if !is_one(slot) || is_on_its_way || slot.order.apply(&Input::CancelSent).is_err() {
                 continue;
             }
             out.requests.push((slot.venue, VenueRequest::Cancel(slot.name())));
-            if was_unknown {
-                self.settle_unknown(at, true);
+            slot.cancel_due_ns = now.0.saturating_add(self.options.answer_timeout_ns);
+            // What is not known is being asked for.
+            if slot.order.state() == State::PendingCancel {
+                self.wait(at, now);
             }
-            self.wait(at, now);
         }
     }
 
@@ -112,13 +134,16 @@ impl Oms {
         let Self { slots, gate, venues, .. } = self;
         let slot = slots.get(at);
         let (order, venue, tag) = (slot.order, slot.venue, slot.tag);
+        let (kind, time_in_force) = (slot.kind, slot.time_in_force);
+        let (before, executed) = (slot.executed_before.units(), order.executed_qty().units());
+        let executed = before.saturating_add(executed);
         if order.state() != State::Working {
             return Err(Denial::Tag);
         }
         let Some(place) = venues.get(venue.index()).filter(|venue| venue.is_up) else {
             return Err(Denial::VenueDown);
         };
-        let open_qty = Qty::from_units(qty.units().saturating_sub(order.executed_qty().units()));
+        let open_qty = Qty::from_units(qty.units().saturating_sub(executed));
         let changed = Intent { price, qty: open_qty, ..Slot::intent(&order) };
         if place.terms.amends {
             gate.admit_change(now, &Slot::intent(&order), order.open_qty(), &changed)?;
@@ -126,55 +151,80 @@ impl Oms {
             // It is working.
             let _done = slot.order.apply(&Input::ReplaceSent);
             (slot.change, slot.sent_at) = (Some(changed), now);
+            slot.certain_question = NEVER;
             let name = slot.name();
             out.requests.push((venue, VenueRequest::Amend { name, price, qty, open_qty }));
             self.wait(at, now);
             return Ok(());
         }
         let number = slots.next_number().ok_or(Denial::Room)?;
-        gate.admit_change(now, &Slot::intent(&order), order.open_qty(), &changed)?;
+        // Both may trade: a part of the one until it is cancelled, and all of the other.
+        gate.admit(now, &changed)?;
         let slot = slots.get_mut(at);
         let _done = slot.order.apply(&Input::CancelSent);
         slot.is_retiring = true;
+        slot.cancel_due_ns = now.0.saturating_add(self.options.answer_timeout_ns);
         let name = slot.name();
         self.wait(at, now);
         let next = NewOrder {
             tag,
             instrument: order.instrument,
             side: order.side,
-            kind: OrderKind::Limit,
-            time_in_force: TimeInForce::Gtc,
+            kind,
+            time_in_force,
             price,
             qty: open_qty,
         };
-        let terms = self.put(now, venue, number, &next);
-        if let Some(at) = self.slots.by_name(self.run, &terms.client_order_id) {
-            self.slots.get_mut(at).is_replacement = true;
-        }
+        let terms = self.put(now, venue, number, &next, Some(Qty::from_units(executed)));
         out.requests.push((venue, VenueRequest::CancelReplace { name, terms }));
         Ok(())
     }
 
-    /// Takes over an order of a run before: it counts as open, and is asked for once its venue is up. `None`: there
-    /// is no room for it.
+    /// Takes over an order of a run before: it counts as open, and is asked for, at once or when its venue is up.
+    /// One that has ended or is there already is left as it is.
+    ///
+    /// # Errors
+    /// [`Denial::UnknownInstrument`], [`Denial::Room`]: it was not taken over.
     pub fn adopt(
         &mut self,
         now: Timestamp,
-        tag: u64,
-        terms: &OrderTerms,
-        order_id: OrderId,
-    ) -> Option<()> {
-        let known = self.known.get(terms.instrument.0 as usize)?;
-        let OrderTerms { client_order_id, instrument, side, price, qty, .. } = *terms;
-        let mut order = OwnOrder::new(client_order_id, instrument, side, price, qty);
-        if !order_id.is_none() {
-            // It has no number yet.
-            let _done = order.apply(&Input::Accepted(order_id));
+        adopted: &Adopted,
+        out: &mut Outputs,
+    ) -> Result<(), Denial> {
+        let Adopted { tag, order, kind, time_in_force, change } = *adopted;
+        let place = order.instrument.0 as usize;
+        let venue = self.known.get(place).ok_or(Denial::UnknownInstrument)?.venue;
+        let is_there = self.slots.by_name(self.run, &order.client_order_id).is_some();
+        if order.state().has_ended() || is_there {
+            return Ok(());
         }
-        let at = self.slots.put(order, tag, known.venue, now)?;
-        self.slots.get_mut(at).due_ns = NEVER;
+        let entry = Entry {
+            tag,
+            venue,
+            kind,
+            time_in_force,
+            // It may have left just before the run ended.
+            sent_at: now,
+            executed_before: Qty::ZERO,
+            is_replacement: false,
+        };
+        let at = self.slots.put(order, entry).ok_or(Denial::Room)?;
+        self.slots.remember(order.client_order_id);
         self.gate.count(&Slot::intent(&order));
-        Some(())
+        if let Some((price, qty)) = change {
+            let open_qty = qty.units().saturating_sub(order.executed_qty().units());
+            let qty = Qty::from_units(open_qty);
+            let changed = Intent { price, qty, ..Slot::intent(&order) };
+            self.gate.count(&changed);
+            self.slots.get_mut(at).change = Some(changed);
+        }
+        if matches!(order.state(), State::Unknown(_)) {
+            self.settle_unknown(at, false);
+        }
+        if self.is_up(venue) {
+            self.ask_anew(now, at, out);
+        }
+        Ok(())
     }
 }
 

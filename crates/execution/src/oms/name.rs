@@ -7,6 +7,8 @@ use tiercel_types::ClientOrderId;
 const RUN: usize = 7;
 /// Characters of a number: 40 bits.
 const DIGITS: usize = 8;
+/// Numbers are below this.
+pub(super) const NUMBERS: u64 = 1 << (5 * DIGITS);
 /// What every name begins with.
 const MARK: u8 = b'T';
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";

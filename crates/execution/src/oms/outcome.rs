@@ -5,7 +5,7 @@ use tiercel_types::{Price, Qty, Timestamp};
 use super::name::is_marked;
 use super::slot::{At, NEVER, Slot};
 use super::{Anomaly, Oms, Outputs, Update, UpdateKind};
-use crate::order::{Change, Found, Illegal, Input, OwnOrder, Progress, Request, State};
+use crate::order::{Change, Found, Illegal, Input, OwnOrder, Progress, State};
 use crate::position::Fill;
 use crate::venue::{VenueId, VenueReport, VenueRequest};
 
@@ -21,8 +21,12 @@ impl Oms {
         let name = &report.client_order_id;
         let found = if name.is_empty() { None } else { self.slots.by_name(self.run, name) };
         let Some(at) = found.or_else(|| self.slots.by_order_id(venue, report.order_id)) else {
-            // What ended long ago, or somebody else's.
-            if is_marked(name) && self.run.number(name).is_none_or(|it| it >= self.issued()) {
+            // What ended long ago, or somebody else's; a refusal is of no consequence.
+            let is_refusal = matches!(
+                report.input,
+                Input::Rejected | Input::CancelRejected | Input::ReplaceRejected
+            );
+            if !is_refusal && is_marked(name) && !self.slots.was_there(self.run, name) {
                 out.anomalies.push(Anomaly::Stray { order: *name });
             }
             return;
@@ -31,11 +35,6 @@ impl Oms {
             return self.found(now, at, found, report, out);
         }
         self.take(now, at, report, out);
-    }
-
-    /// The number of the next order: those below were given.
-    fn issued(&self) -> u64 {
-        self.slots.next_number().unwrap_or(u64::MAX)
     }
 
     /// An answer to a question.
@@ -48,24 +47,29 @@ impl Oms {
         out: &mut Outputs,
     ) {
         let slot = self.slots.get_mut(at);
-        let State::Unknown(request) = slot.order.state() else { return };
-        let validity_ns = self.venues[slot.venue.index()].terms.validity_ns;
-        let is_certain = now.0 >= slot.sent_at.0.saturating_add(validity_ns);
-        let order = slot.order.client_order_id;
+        if !matches!(slot.order.state(), State::Unknown(_)) {
+            return;
+        }
+        let question = report.question;
+        let is_untold = question == 0 && found == Found::Nothing;
+        if !is_untold && question < slot.first_question.max(1) {
+            return;
+        }
+        let is_certain = is_untold || question >= slot.certain_question;
         // What is on its way still may come yet: a change of what is there, or all of it.
-        let may_change = match request {
-            Request::Replace => matches!(found, Found::Working | Found::Nothing),
-            Request::New | Request::Cancel | Request::Nothing => found == Found::Nothing,
+        let may_change = match found {
+            Found::Working => slot.change.is_some(),
+            Found::Nothing => true,
+            Found::Cancelled | Found::Expired | Found::Rejected | Found::Filled => false,
         };
         if may_change && !is_certain {
             return;
         }
-        if found != Found::Nothing && slot.order.order_id().is_none() && !report.order_id.is_none()
-        {
-            let known = VenueReport { input: Input::Accepted(report.order_id), ..*report };
-            self.take(now, at, &known, out);
-        } else if found == Found::Nothing && slot.order.is_known_to_venue() {
-            out.anomalies.push(Anomaly::Forgotten { order });
+        if found != Found::Nothing {
+            slot.order.number(report.order_id);
+            self.slots.settle(at);
+        } else if slot.order.is_known_to_venue() {
+            out.anomalies.push(Anomaly::Forgotten { order: slot.order.client_order_id });
             let executed = Progress::Executed(slot.order.executed_qty());
             let ended = VenueReport { input: Input::Cancelled(executed), ..*report };
             return self.take(now, at, &ended, out);
@@ -78,18 +82,32 @@ impl Oms {
         let slot = self.slots.get_mut(at);
         let before = slot.order;
         let order = before.client_order_id;
+        // A question that was answered before what was heard meanwhile, or before its fills: it is asked again when
+        // its time has come.
+        let is_answer = matches!(report.input, Input::Status { .. });
+        if report.input == Input::CancelRejected {
+            slot.cancel_due_ns = 0;
+        }
         match slot.order.apply(&report.input) {
             Ok(Change::Done) => self.done(now, at, &before, report, out),
             Ok(Change::Known) => {
                 self.slots.settle(at);
             }
-            Ok(Change::FillsMissing(_)) => self.ask(now, at, out),
-            // A question that was answered before what was heard meanwhile: it is asked again.
-            Err(Illegal::Undone { .. }) if matches!(report.input, Input::Status { .. }) => {}
+            Ok(Change::AfterEnd) => {
+                out.anomalies.push(Anomaly::AfterEnd { order });
+                if let Input::Filled { price, qty, .. } = report.input {
+                    self.own(&before, price, qty, report, out);
+                    let Some(known) = self.known.get(before.instrument.0 as usize) else { return };
+                    self.gate.set_position(before.instrument, &known.position);
+                    self.tell(at, &report.input, false, out);
+                }
+            }
+            Ok(Change::FillsMissing(_)) | Err(Illegal::Undone { .. }) if is_answer => {}
+            Ok(Change::FillsMissing(_)) => self.ask_anew(now, at, out),
             Err(what) => {
                 out.anomalies.push(Anomaly::Illegal { order, what });
-                if self.slots.is_live(at) {
-                    self.ask(now, at, out);
+                if self.slots.is_live(at) && !is_answer {
+                    self.ask_anew(now, at, out);
                 }
             }
         }
@@ -117,22 +135,19 @@ impl Oms {
             self.settle_unknown(at, true);
         }
         let slot = self.slots.get_mut(at);
-        match after.state() {
-            State::Working => slot.due_ns = NEVER,
-            State::Unknown(_) => slot.due_ns = slot.due_ns.min(now.0),
-            // What is on its way still has its time.
-            _ => {}
+        if after.state() == State::Working {
+            slot.due_ns = NEVER;
         }
         if slot.is_replacement && has_ended && after.executed_qty().is_zero() {
             let tag = slot.tag;
             self.slots.stay(tag);
         }
-        // Refused: what it was, if it was anything, is found out.
-        let doubtful = matches!(report.input, Input::CancelRejected | Input::ReplaceRejected);
-        if doubtful && !has_ended && after.state() == State::Working {
-            self.ask(now, at, out);
-        }
         self.tell(at, &report.input, was_unknown && !is_unknown, out);
+        // Refused: what it was, if it was anything, is found out.
+        let is_doubtful = matches!(report.input, Input::CancelRejected | Input::ReplaceRejected);
+        if is_doubtful && after.state() == State::Working {
+            self.ask_anew(now, at, out);
+        }
     }
 
     /// Takes a fill into gate and position.
@@ -145,9 +160,11 @@ impl Oms {
         report: &VenueReport,
         out: &mut Outputs,
     ) {
+        self.own(before, price, qty, report, out);
+        let Some(known) = self.known.get(before.instrument.0 as usize) else { return };
         let slot = self.slots.get_mut(at);
         let is_done = slot.order.state().has_ended();
-        self.gate.filled(&Slot::intent(before), price, qty, is_done);
+        self.gate.filled(&Slot::intent(before), qty, is_done, &known.position);
         if let Some(change) = &mut slot.change {
             let less = Qty::from_units(qty.units().min(change.qty.units()));
             self.gate.reduced(change, less);
@@ -158,10 +175,24 @@ impl Oms {
                 slot.change = None;
             }
         }
-        let Some(known) = self.known.get_mut(before.instrument.0 as usize) else { return };
-        let fill = Fill { side: before.side, price, qty, fee: report.fee };
+        if slot.is_retiring {
+            self.slots.executed_before(at, qty);
+        }
+    }
+
+    /// Takes a fill into the position.
+    fn own(
+        &mut self,
+        order: &OwnOrder,
+        price: Price,
+        qty: Qty,
+        report: &VenueReport,
+        out: &mut Outputs,
+    ) {
+        let Some(known) = self.known.get_mut(order.instrument.0 as usize) else { return };
+        let fill = Fill { side: order.side, price, qty, fee: report.fee };
         if known.position.fill(&fill).is_err() {
-            out.anomalies.push(Anomaly::TooLarge { order: before.client_order_id });
+            out.anomalies.push(Anomaly::TooLarge { order: order.client_order_id });
         }
     }
 
@@ -198,13 +229,19 @@ impl Oms {
         self.gate.set_unknown(instrument, known.unknown);
     }
 
-    /// What became of an order is not known any more: its venue is asked, if it is there.
-    fn ask(&mut self, now: Timestamp, at: At, out: &mut Outputs) {
+    /// What became of an order is not known any more, or again: answers to what was asked before do not count.
+    pub(super) fn ask_anew(&mut self, now: Timestamp, at: At, out: &mut Outputs) {
         let slot = self.slots.get_mut(at);
+        slot.first_question = self.questions + 1;
         if slot.order.apply(&Input::NoAnswer) == Ok(Change::Done) {
             self.settle_unknown(at, false);
             self.update(at, UpdateKind::Unknown, out);
         }
+        self.ask(now, at, out);
+    }
+
+    /// Asks the venue, if it is there, what became of an order.
+    fn ask(&mut self, now: Timestamp, at: At, out: &mut Outputs) {
         let slot = self.slots.get_mut(at);
         let venue = slot.venue;
         let Some(place) = self.venues.get(venue.index()) else { return };
@@ -212,27 +249,53 @@ impl Oms {
             slot.due_ns = NEVER;
             return;
         }
-        slot.due_ns = now.0.saturating_add(self.options.ask_interval_ns);
+        self.questions += 1;
+        let question = self.questions;
+        if now.0 >= slot.sent_at.0.saturating_add(place.terms.validity_ns) {
+            slot.certain_question = slot.certain_question.min(question);
+        }
         let request = VenueRequest::Query {
             name: slot.name(),
             executed_qty: slot.order.executed_qty(),
             last_trade: slot.order.last_trade(),
+            question,
         };
         out.requests.push((venue, request));
+        self.due(at, now.0.saturating_add(self.options.ask_interval_ns));
     }
 
     /// Time has passed: answers may be overdue.
+    #[inline]
     pub fn tick(&mut self, now: Timestamp, out: &mut Outputs) {
+        if now.0 >= self.next_due_ns {
+            self.overdue(now, out);
+        }
+    }
+
+    fn overdue(&mut self, now: Timestamp, out: &mut Outputs) {
+        self.next_due_ns = NEVER;
         let mut index = 0;
         while let Some(at) = self.slots.live_at(index) {
             index += 1;
-            if self.slots.get(at).due_ns <= now.0 {
+            let slot = self.slots.get(at);
+            if slot.due_ns > now.0 {
+                self.next_due_ns = self.next_due_ns.min(slot.due_ns);
+            } else if matches!(slot.order.state(), State::Unknown(_)) {
                 self.ask(now, at, out);
+            } else {
+                self.ask_anew(now, at, out);
             }
         }
     }
 
-    /// A venue takes requests from now on. All that is open there is asked for.
+    /// When [`tick`](Self::tick) may have something to do, at the earliest; `None`: not before something else comes.
+    pub const fn next_due(&self) -> Option<Timestamp> {
+        if self.next_due_ns == NEVER { None } else { Some(Timestamp(self.next_due_ns)) }
+    }
+
+    /// A venue takes requests from now on, and all that it tells of orders from now on is heard. What is open there is
+    /// asked for, since what came before may not have been. Told again while the venue is up, it means that
+    /// something was not heard.
     pub fn venue_up(&mut self, now: Timestamp, venue: VenueId, out: &mut Outputs) {
         let Some(place) = self.venues.get_mut(venue.index()) else { return };
         place.is_up = true;
@@ -254,7 +317,7 @@ impl Oms {
         while let Some(at) = self.slots.live_at(index) {
             index += 1;
             if self.slots.get(at).venue == venue {
-                self.ask(now, at, out);
+                self.ask_anew(now, at, out);
             }
         }
     }
@@ -267,8 +330,9 @@ impl Oms {
             Input::Accepted(_) => UpdateKind::Accepted,
             Input::Filled { price, qty, .. } => UpdateKind::Filled { price, qty },
             // Another stands in its stead: the tag goes on.
-            Input::Cancelled(_) | Input::CancelRejected if slot.is_retiring && self.goes_on(at) => {
-                return;
+            Input::CancelRejected if slot.is_retiring && self.goes_on(at) => return,
+            Input::Cancelled(_) | Input::Expired(_) if slot.is_retiring && self.goes_on(at) => {
+                return self.retired(slot.tag, out);
             }
             Input::Rejected if slot.is_replacement && self.goes_on(at) => {
                 UpdateKind::ReplaceRejected
@@ -287,6 +351,16 @@ impl Oms {
         self.update(at, kind, out);
     }
 
+    /// An order is gone in whose stead another stands: if that is in the book already, less is open under the tag
+    /// than was told then.
+    fn retired(&self, tag: u64, out: &mut Outputs) {
+        if let Some(at) = self.slots.by_tag(tag)
+            && self.slots.get(at).order.is_known_to_venue()
+        {
+            self.update(at, UpdateKind::Replaced, out);
+        }
+    }
+
     /// Whether something of the tag is open beside this order.
     fn goes_on(&self, at: At) -> bool {
         let slot = self.slots.get(at);
@@ -296,13 +370,14 @@ impl Oms {
     fn update(&self, at: At, kind: UpdateKind, out: &mut Outputs) {
         let slot = self.slots.get(at);
         let order = &slot.order;
+        let qty = order.qty().units().saturating_add(slot.executed_before.units());
         out.updates.push(Update {
             tag: slot.tag,
             kind,
             instrument: order.instrument,
             side: order.side,
             price: order.price(),
-            qty: order.qty(),
+            qty: Qty::from_units(qty),
             open_qty: self.slots.open_qty(slot.tag, order.side),
         });
     }

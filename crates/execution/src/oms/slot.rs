@@ -1,9 +1,9 @@
 //! Where orders are kept, and how they are found.
 
-use tiercel_types::{ClientOrderId, OrderId, Qty, Side, Timestamp};
+use tiercel_types::{ClientOrderId, OrderId, OrderKind, Qty, Side, TimeInForce, Timestamp};
 
-use super::name::RunId;
-use crate::order::OwnOrder;
+use super::name::{NUMBERS, RunId};
+use crate::order::{OwnOrder, State};
 use crate::risk::Intent;
 use crate::venue::{OrderName, VenueId};
 
@@ -20,10 +20,21 @@ pub(super) struct Slot {
     /// The strategy's number of it.
     pub(super) tag: u64,
     pub(super) venue: VenueId,
-    /// When the last request about it left that changes something.
+    /// How it meets the book, and how long it lives: what comes in its stead does so too.
+    pub(super) kind: OrderKind,
+    pub(super) time_in_force: TimeInForce,
+    /// What has traded of those in whose stead it stands.
+    pub(super) executed_before: Qty,
+    /// When the last request left that enters or changes it.
     pub(super) sent_at: Timestamp,
     /// When an answer is overdue, or is to be asked for again.
     pub(super) due_ns: u64,
+    /// Until then a cancel that left is waited for.
+    pub(super) cancel_due_ns: u64,
+    /// The first question whose answer counts: those before were asked for what was the matter then.
+    pub(super) first_question: u64,
+    /// The first that was asked when no request could be on its way any more.
+    pub(super) certain_question: u64,
     /// What it would be changed to, and counts as open beside it.
     pub(super) change: Option<Intent>,
     /// Another order of the tag stands in its stead, once it is accepted.
@@ -46,6 +57,11 @@ impl Slot {
         }
     }
 
+    /// Whether what became of it is not known.
+    pub(super) const fn is_unknown(&self) -> bool {
+        matches!(self.order.state(), State::Unknown(_))
+    }
+
     pub(super) const fn name(&self) -> OrderName {
         OrderName {
             client_order_id: self.order.client_order_id,
@@ -53,6 +69,18 @@ impl Slot {
             instrument: self.order.instrument,
         }
     }
+}
+
+/// What surrounds an order from the beginning.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) tag: u64,
+    pub(super) venue: VenueId,
+    pub(super) kind: OrderKind,
+    pub(super) time_in_force: TimeInForce,
+    pub(super) sent_at: Timestamp,
+    pub(super) executed_before: Qty,
+    pub(super) is_replacement: bool,
 }
 
 /// All of them. Those that ended stay until their place is needed, the oldest first, so that what is told of
@@ -65,7 +93,8 @@ pub(super) struct Slots {
     live: Vec<At>,
     /// Free ones, in the order in which they are taken.
     free: std::collections::VecDeque<At>,
-    next_round: u64,
+    /// Names of orders that were taken over, the newest, whether they are still here or not.
+    adopted: std::collections::VecDeque<ClientOrderId>,
 }
 
 impl Slots {
@@ -76,37 +105,55 @@ impl Slots {
             order_ids: vec![0; count],
             live: Vec::with_capacity(count),
             free: (0..count as At).collect(),
-            next_round: 0,
+            adopted: std::collections::VecDeque::with_capacity(count),
         }
     }
 
-    /// The number that the next order gets; `None`: there is no room for one.
+    /// The number that the next order gets: `count` more than that of the one before it in its place. `None`: there
+    /// is no room for one.
     pub(super) fn next_number(&self) -> Option<u64> {
         let at = *self.free.front()?;
-        Some(self.next_round * self.all.len() as u64 + u64::from(at))
+        let before = self.all[usize::from(at)].as_ref();
+        let number = before.map_or(u64::from(at), |slot| slot.number + self.all.len() as u64);
+        (number < NUMBERS).then_some(number)
+    }
+
+    /// Whether an order of the name was there, of this run or taken over from one before.
+    pub(super) fn was_there(&self, run: RunId, name: &ClientOrderId) -> bool {
+        let Some(number) = run.number(name) else { return self.adopted.contains(name) };
+        let at = number % self.all.len() as u64;
+        self.all[at as usize].as_ref().is_some_and(|slot| number <= slot.number)
+    }
+
+    /// Remembers an order that was taken over: what is told of it late is known.
+    pub(super) fn remember(&mut self, name: ClientOrderId) {
+        if self.adopted.len() == self.all.len() {
+            self.adopted.pop_front();
+        }
+        self.adopted.push_back(name);
     }
 
     /// Puts an order into the next place; `None`: there is none.
-    pub(super) fn put(
-        &mut self,
-        order: OwnOrder,
-        tag: u64,
-        venue: VenueId,
-        sent_at: Timestamp,
-    ) -> Option<At> {
+    pub(super) fn put(&mut self, order: OwnOrder, slot: Entry) -> Option<At> {
         let number = self.next_number()?;
         let at = self.free.pop_front()?;
-        // A round for each order: numbers only grow.
-        self.next_round += 1;
+        let Entry { tag, venue, kind, time_in_force, sent_at, executed_before, is_replacement } =
+            slot;
         self.all[usize::from(at)] = Some(Slot {
             order,
             tag,
             venue,
+            kind,
+            time_in_force,
+            executed_before,
             sent_at,
             due_ns: NEVER,
+            cancel_due_ns: 0,
+            first_question: 0,
+            certain_question: NEVER,
             change: None,
             is_retiring: false,
-            is_replacement: false,
+            is_replacement,
             number,
             is_live: true,
         });
@@ -173,13 +220,10 @@ impl Slots {
             let slot = self.all[usize::from(at)].as_ref()?;
             return (slot.number == number && slot.order.client_order_id == *name).then_some(at);
         }
-        let is_it = |at: &At| self.get(*at).order.client_order_id == *name;
-        self.live().find(is_it).or_else(|| {
-            let ended = |slot: &Option<Slot>| {
-                slot.as_ref().is_some_and(|slot| slot.order.client_order_id == *name)
-            };
-            self.all.iter().position(ended).map(|at| at as At)
-        })
+        let is_it = |slot: &Option<Slot>| {
+            slot.as_ref().is_some_and(|slot| slot.order.client_order_id == *name)
+        };
+        self.all.iter().position(is_it).map(|at| at as At)
     }
 
     /// The order of a venue's number.
@@ -208,6 +252,21 @@ impl Slots {
             }
         }
         found
+    }
+
+    /// So much of an order has traded that others stand in the stead of.
+    pub(super) fn executed_before(&mut self, at: At, qty: Qty) {
+        let tag = self.get(at).tag;
+        let mut is_behind = false;
+        for index in 0..self.live.len() {
+            let other = self.live[index];
+            if is_behind && self.get(other).tag == tag {
+                let slot = self.get_mut(other);
+                let executed = slot.executed_before.units().saturating_add(qty.units());
+                slot.executed_before = Qty::from_units(executed);
+            }
+            is_behind |= other == at;
+        }
     }
 
     /// Nothing stands in the stead of the orders of a number any more.

@@ -99,22 +99,23 @@ const fn inputs() -> [(&'static str, Input); 19] {
     ]
 }
 
-/// By input: what an order of each state becomes. `.` refused, `=` known already, `?` fills are missing.
+/// By input: what an order of each state becomes. `.` refused, `=` known already, `?` fills are missing, `!` traded
+/// after its end.
 const TABLE: &str = "
                     PN W  PC PR UN UC UR UW F  C  E  R  NT
-cancel sent         PC PC .  PC PC PC PC PC .  .  .  .  .
+cancel sent         PC PC .  PC UC UC UC UC .  .  .  .  .
 replace sent        .  PR .  .  .  .  .  .  .  .  .  .  .
 no answer           UN UW UC UR .  .  .  .  .  .  .  .  .
-accepted            W  .  .  .  W  .  .  .  .  .  .  .  .
-rejected            R  .  R  .  R  R  R  R  .  .  .  =  .
-part filled         W  W  PC PR W  UC UR UW =  .  .  .  .
-filled              F  F  F  F  F  F  F  F  =  .  .  .  .
+accepted            W  .  .  .  UW .  .  .  .  .  .  .  .
+rejected            R  .  .  .  R  .  .  .  .  .  .  =  =
+part filled         W  W  PC PR UW UC UR UW =  !  !  !  !
+filled              F  F  F  F  F  F  F  F  =  !  !  !  !
 overfilled          .  .  .  .  .  .  .  .  .  .  .  .  .
-cancelled           C  C  C  C  C  C  C  C  .  =  .  .  .
-expired             E  E  E  E  E  E  E  E  .  .  =  .  .
-cancel refused      =  =  W  =  =  W  =  =  =  =  =  =  =
-replaced            .  .  PC W  UN UC W  UW .  .  .  .  .
-replace refused     =  =  =  W  =  =  W  =  =  =  =  =  =
+cancelled           C  C  C  C  C  C  C  C  .  =  =  .  .
+expired             E  E  E  E  E  E  E  E  .  =  =  .  .
+cancel refused      =  =  W  =  =  UW =  =  =  =  =  =  =
+replaced            .  .  PC W  UN UC UW UW =  =  =  .  .
+replace refused     =  =  PC W  UN UC UW UW =  =  =  =  =
 found working       .  =  .  .  W  W  W  W  .  .  .  .  .
 found cancelled     .  .  .  .  C  C  C  C  .  =  .  .  .
 found expired       .  .  .  .  E  E  E  E  .  .  =  .  .
@@ -162,6 +163,10 @@ fn each_state_takes_the_inputs_of_the_table_and_refuses_the_rest() {
                 Ok(Change::FillsMissing(qty)) => {
                     assert_eq!(qty, Qty::from_units(100));
                     "?"
+                }
+                Ok(Change::AfterEnd) => {
+                    assert_eq!((order.state(), order.open_qty()), (state, Qty::ZERO));
+                    "!"
                 }
                 Err(_) => ".",
             };
@@ -233,8 +238,34 @@ fn a_cancel_that_is_refused_before_its_order_was_heard_of_leaves_it_waiting() {
 }
 
 #[test]
+fn an_order_whose_cancel_left_first_may_still_be_refused() {
+    for silent in [&[Input::CancelSent][..], &[Input::CancelSent, Input::NoAnswer]] {
+        let mut order = order();
+        for input in silent {
+            assert_eq!(order.apply(input), Ok(Change::Done));
+        }
+        assert_eq!(order.apply(&Input::Rejected), Ok(Change::Done));
+        assert_eq!(order.state(), State::Rejected);
+    }
+}
+
+#[test]
+fn what_comes_late_settles_no_unknown_outcome() {
+    let mut order = in_state(State::Unknown(Request::New));
+    for late in [Input::Accepted(OrderId(7)), fill(1, 100)] {
+        assert_eq!(order.apply(&late), Ok(Change::Done));
+        assert_eq!(order.state(), State::Unknown(Request::Nothing));
+    }
+    assert_eq!(order.apply(&status(Found::Cancelled, 100)), Ok(Change::Done));
+    assert_eq!(order.state(), State::Cancelled);
+}
+
+#[test]
 fn what_is_told_over_two_ways_counts_once() {
+    let same = Input::Replaced { price: PRICE, open_qty: QTY };
     for (state, input) in [
+        (State::Working, same),
+        (State::Filled, Input::Cancelled(Progress::Open(Qty::ZERO))),
         (State::Working, Input::Accepted(OrderId(7))),
         (State::Cancelled, CANCELLED),
         (State::Expired, EXPIRED),
@@ -287,13 +318,14 @@ proptest! {
             };
             let before = order;
             let change = order.apply(&input);
-            if change != Ok(Change::Done) {
+            if !matches!(change, Ok(Change::Done | Change::AfterEnd)) {
                 prop_assert_eq!(
                     (order.state(), order.executed_qty(), order.executed_quote(), order.price()),
                     (before.state(), before.executed_qty(), before.executed_quote(), before.price())
                 );
             }
-            if let (Ok(Change::Done), Input::Filled { qty, .. }) = (change, input) {
+            let counts = matches!(change, Ok(Change::Done | Change::AfterEnd));
+            if let (true, Input::Filled { qty, .. }) = (counts, input) {
                 executed += qty.units();
             }
             prop_assert!(!before.state().has_ended() || order.state() == before.state());

@@ -1,11 +1,14 @@
 //! The gate beside a list of all orders that is added up anew each time.
 
 use proptest::prelude::*;
+use tiercel_execution::position::{Fee, Fill, Position};
 use tiercel_execution::risk::{Denial, Gate, GlobalLimits, Intent, Limits, Mode};
 use tiercel_types::{InstrumentId, Money, Price, Qty, Side, Timestamp};
 
 const BTC: InstrumentId = InstrumentId(1);
 const SECOND: u64 = 1_000_000_000;
+/// Of a position, in each unit of a quantity.
+const UNIT: i128 = 100_000_000;
 
 fn price(text: &str) -> Price {
     text.parse().unwrap()
@@ -57,6 +60,19 @@ fn gate_with(limits: Limits, global: GlobalLimits) -> Gate {
     gate.touch(Timestamp(SECOND), BTC, price("100"), price("101"));
     gate.traded(BTC, price("100"));
     gate
+}
+
+/// An order has traded at a price.
+fn filled(
+    gate: &mut Gate,
+    position: &mut Position,
+    order: &Intent,
+    at: Price,
+    qty: Qty,
+    is_done: bool,
+) {
+    position.fill(&Fill { side: order.side, price: at, qty, fee: Fee::NONE }).unwrap();
+    gate.filled(order, qty, is_done, position);
 }
 
 fn intent(side: Side, at: &str, much: &str) -> Intent {
@@ -121,6 +137,16 @@ fn each_limit_has_its_reason() {
 }
 
 #[test]
+fn the_page_has_every_denial() {
+    let page = include_str!("../../../../docs/orders.md");
+    let rows = page.lines().skip_while(|line| *line != "| number | denial | what it says |");
+    let rows: Vec<&str> = rows.skip(2).take_while(|line| line.starts_with('|')).collect();
+    let row = |denial: &Denial| format!("| {} | `{denial:?}` | {denial} |", denial.code());
+    assert_eq!(rows, Denial::ALL.iter().map(row).collect::<Vec<_>>());
+    assert!((1..).zip(Denial::ALL).all(|(number, denial)| denial.code() == number));
+}
+
+#[test]
 fn messages_leave_in_bursts_and_then_by_the_clock() {
     let limits = Limits { open_orders_max: 1_000, position_max: qty("999"), ..limits() };
     let global = GlobalLimits {
@@ -152,7 +178,7 @@ fn losses_take_the_mode_down_and_only_somebody_brings_it_up() {
     gate.enable(amount(5));
     let bought = intent(Side::Buy, "100", "1");
     gate.admit(Timestamp(SECOND), &bought).unwrap();
-    gate.filled(&bought, price("100"), qty("1"), true);
+    filled(&mut gate, &mut Position::default(), &bought, price("100"), qty("1"), true);
     // From 30 down to 15: the fall alone.
     assert_eq!(gate.result(amount(30)), Mode::Active);
     assert_eq!(gate.result(amount(15)), Mode::Reducing);
@@ -172,15 +198,16 @@ fn what_reduces_needs_no_credit_and_no_room_for_a_position() {
     let mut gate = gate_with(limits(), GlobalLimits { credit: amount(200), ..global() });
     let bought = intent(Side::Buy, "100", "2");
     gate.admit(Timestamp(SECOND), &bought).unwrap();
-    gate.filled(&bought, price("100"), qty("2"), true);
+    let mut position = Position::default();
+    filled(&mut gate, &mut position, &bought, price("100"), qty("2"), true);
     assert_eq!(gate.used_credit(), amount(200));
     denied(&mut gate, SECOND, intent(Side::Buy, "100", "0.1"), Denial::Credit);
     gate.set_limits(BTC, Limits { position_max: qty("1"), ..limits() });
     let sold = intent(Side::Sell, "100", "2");
     assert_eq!(gate.admit(Timestamp(SECOND), &sold), Ok(()));
-    gate.filled(&sold, price("100.5"), qty("2"), true);
+    filled(&mut gate, &mut position, &sold, price("100.5"), qty("2"), true);
     assert_eq!((gate.used_credit(), gate.open_orders()), (Money::ZERO, 0));
-    assert_eq!(gate.worst_position(BTC), Some((0, 0)));
+    assert_eq!(gate.worst_position(BTC), Some((Money::ZERO, Money::ZERO)));
 }
 
 #[test]
@@ -189,7 +216,7 @@ fn a_position_may_be_closed_to_the_last_unit_and_not_turned() {
         let mut gate = gate();
         let first = intent(side, at, "1");
         gate.admit(Timestamp(SECOND), &first).unwrap();
-        gate.filled(&first, price(at), qty("1"), true);
+        filled(&mut gate, &mut Position::default(), &first, price(at), qty("1"), true);
         gate.result(Money::from_units(-amount(10).units()));
         let other = side.opposite();
         denied(&mut gate, SECOND, intent(other, "100.5", "1.00000001"), Denial::Reducing);
@@ -268,6 +295,32 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(prop_oneof![4 => order, 3 => fill, 1 => end], 0..120)
 }
 
+#[test]
+fn a_fee_in_what_was_bought_is_not_owned() {
+    let mut gate = gate();
+    let mut position = Position::default();
+    let order = intent(Side::Buy, "100", "1");
+    gate.admit(Timestamp(SECOND), &order).unwrap();
+    let fee = Fee::Base(Money::from_qty(qty("0.001")));
+    position.fill(&Fill { side: Side::Buy, price: price("100"), qty: qty("1"), fee }).unwrap();
+    gate.filled(&order, qty("1"), true, &position);
+    let owned = Money::from_qty(qty("0.999"));
+    assert_eq!(gate.worst_position(BTC), Some((owned, owned)));
+    gate.result(Money::from_units(-amount(10).units()));
+    denied(&mut gate, SECOND, intent(Side::Sell, "101", "1"), Denial::Reducing);
+    assert_eq!(gate.admit(Timestamp(SECOND), &intent(Side::Sell, "101", "0.999")), Ok(()));
+}
+
+#[test]
+fn what_was_there_before_the_limits_counts() {
+    let mut gate = Gate::new(global(), 4);
+    let order = intent(Side::Buy, "100", "1");
+    gate.count(&order);
+    gate.set_limits(BTC, limits());
+    gate.ended(&order, qty("1"));
+    assert_eq!((gate.used_credit(), gate.open_orders()), (Money::ZERO, 0));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -284,6 +337,7 @@ proptest! {
         };
         let mut gate = gate_with(limits, global);
         let mut naive = Naive::default();
+        let mut position = Position::default();
         for step in steps {
             match step {
                 Step::Order { buys, ticks, lots } => {
@@ -304,7 +358,7 @@ proptest! {
                     let price = Price::from_units(order.price.units() + better * lots as i64);
                     let is_done = units == open;
                     naive.fill(which, price, units);
-                    gate.filled(&order, price, Qty::from_units(units), is_done);
+                    filled(&mut gate, &mut position, &order, price, Qty::from_units(units), is_done);
                     if is_done {
                         naive.open.remove(which);
                     }
@@ -316,6 +370,7 @@ proptest! {
                 _ => {}
             }
             let (long, short) = gate.worst_position(BTC).unwrap();
+            let [long, short] = [long, short].map(|worst| worst.units() / UNIT);
             prop_assert_eq!(long, naive.position + naive.sum(Side::Buy));
             prop_assert_eq!(short, naive.position - naive.sum(Side::Sell));
             prop_assert!(long.max(-short) <= i128::from(limits.position_max.units()));

@@ -30,7 +30,8 @@ enum What {
     New,
     Cancel,
     Amend,
-    Query,
+    /// With the question's number.
+    Query(u64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -192,13 +193,19 @@ impl BinaryOrders {
                 self.send(now, What::Cancel, name.client_order_id, name.instrument, &body);
             }
             VenueRequest::Amend { name, price, qty, .. } => self.amend(now, name, *price, *qty),
-            VenueRequest::Query { name, .. } => {
+            VenueRequest::Query { name, question, .. } => {
                 let body = QueryOrder {
                     client_id: client_id(name),
                     order_id: name.order_id,
                     reserved: [0; 24],
                 };
-                self.send(now, What::Query, name.client_order_id, name.instrument, &body);
+                self.send(
+                    now,
+                    What::Query(*question),
+                    name.client_order_id,
+                    name.instrument,
+                    &body,
+                );
             }
             // Orders are amended here: nobody asks for this.
             VenueRequest::CancelReplace { .. } => {}
@@ -272,6 +279,21 @@ impl Desk<'_> {
         self.core.report(self.now, self.venue, &report);
     }
 
+    fn answer(&mut self, order: ClientOrderId, order_id: OrderId, question: u64, input: Input) {
+        let report = VenueReport::answer(order, order_id, question, input);
+        self.core.report(self.now, self.venue, &report);
+    }
+
+    /// The question about an order that is answered: they are answered in their order.
+    fn answered(&mut self, order: &ClientOrderId) -> Option<u64> {
+        let of_order =
+            |asked: &&Asked| asked.order == *order && matches!(asked.what, What::Query(_));
+        let asked =
+            *self.asked.iter().flatten().filter(of_order).min_by_key(|asked| asked.number)?;
+        self.asked[asked.number as usize % ASKED] = None;
+        if let What::Query(question) = asked.what { Some(question) } else { None }
+    }
+
     fn asked(&self, number: u64) -> Option<Asked> {
         self.asked[number as usize % ASKED].filter(|asked| asked.number == number)
     }
@@ -284,7 +306,10 @@ impl Desk<'_> {
             What::Cancel => Input::CancelRejected,
             What::Amend => Input::ReplaceRejected,
             // It is not live: what became of it was told before.
-            What::Query => NOTHING,
+            What::Query(question) => {
+                self.asked[request as usize % ASKED] = None;
+                return self.answer(asked.order, order_id, question, NOTHING);
+            }
         };
         self.tell(asked.order, order_id, input);
     }
@@ -298,7 +323,7 @@ impl Desk<'_> {
         }
         let Executed { order_id, trade_id, price, qty, open_qty, .. } = *executed;
         let input = Input::Filled { trade_id, price, qty, after: Progress::Open(open_qty) };
-        let report = VenueReport { client_order_id: ClientOrderId::EMPTY, order_id, input, fee };
+        let report = VenueReport { fee, ..VenueReport::new(ClientOrderId::EMPTY, order_id, input) };
         self.core.report(self.now, self.venue, &report);
         Ok(())
     }
@@ -343,7 +368,7 @@ impl Application for Desk<'_> {
                 What::New => self.tell(asked.order, OrderId::NONE, NOTHING),
                 What::Cancel => self.tell(asked.order, OrderId::NONE, Input::CancelRejected),
                 What::Amend => self.tell(asked.order, OrderId::NONE, Input::ReplaceRejected),
-                What::Query => {}
+                What::Query(_) => self.asked[number as usize % ASKED] = None,
             }
         }
     }
@@ -376,7 +401,10 @@ impl Application for Desk<'_> {
                 let executed = qty.units().saturating_sub(open_qty.units());
                 let executed_qty = Qty::from_units(executed);
                 let input = Input::Status { found: Found::Working, executed_qty, price, qty };
-                self.tell(name_of(&client_id), order_id, input);
+                let order = name_of(&client_id);
+                if let Some(question) = self.answered(&order) {
+                    self.answer(order, order_id, question, input);
+                }
             }
             _ => {}
         }
