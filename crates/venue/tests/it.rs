@@ -71,6 +71,7 @@ mod it {
     mod streams;
     mod threads;
     mod tls;
+    mod trader_wire;
     mod trading;
     mod user_data;
     mod ws;

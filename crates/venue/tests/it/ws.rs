@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 use std::net::TcpStream;
 
 use serde_json::{Map, Value, json};
+use tiercel_testkit::binance_answers;
+use tiercel_wire::binance::TimeUnit;
+use tiercel_wire::binance::answer::Incoming;
 use tungstenite::{Message, WebSocket};
 
 use super::http::{Client, now_ms};
@@ -14,6 +17,8 @@ pub(super) struct Ws<'c> {
     client: &'c Client,
     last_id: u64,
     events: VecDeque<Value>,
+    /// Whether what is told are answers and user data, which a trader's decoder has to read.
+    is_trading: bool,
 }
 
 impl<'c> Ws<'c> {
@@ -29,14 +34,21 @@ impl<'c> Ws<'c> {
     pub(super) fn over(client: &'c Client, stream: TcpStream, path: &str) -> Self {
         let url = format!("ws://{}{path}", stream.peer_addr().unwrap());
         let (socket, _) = tungstenite::client(url, stream).unwrap();
-        Self { socket, client, last_id: 0, events: VecDeque::new() }
+        let is_trading = path.starts_with("/ws-api/");
+        Self { socket, client, last_id: 0, events: VecDeque::new(), is_trading }
     }
 
     /// The next text, as JSON; pings are passed over. `None`: the venue has closed, for that reason.
     pub(super) fn read(&mut self) -> Result<Value, Option<u16>> {
         loop {
             match self.socket.read() {
-                Ok(Message::Text(text)) => return Ok(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Text(text)) => {
+                    let value: Value = serde_json::from_str(&text).unwrap();
+                    if self.is_trading {
+                        check_decoder(&text, &value);
+                    }
+                    return Ok(value);
+                }
                 Ok(Message::Ping(_) | Message::Pong(_)) => {}
                 Ok(Message::Close(frame)) => return Err(frame.map(|frame| frame.code.into())),
                 Ok(other) => panic!("{other:?}"),
@@ -183,5 +195,16 @@ impl<'c> Ws<'c> {
                 Err(code) => return code,
             }
         }
+    }
+}
+
+/// Whatever the venue tells a trading connection is read by our own decoder, and as `serde_json` reads
+/// it; ids that are texts are none of a trader's.
+#[track_caller]
+fn check_decoder(text: &str, value: &Value) {
+    binance_answers::decode(text.as_bytes());
+    if value["id"].is_null() || value["id"].is_u64() {
+        let decoded = Incoming::decode(text.as_bytes(), TimeUnit::Millisecond);
+        assert!(decoded.is_ok(), "{decoded:?}: {text}");
     }
 }
