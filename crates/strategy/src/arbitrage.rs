@@ -231,7 +231,9 @@ impl Arbitrage {
         let side = if net > 0 { Side::Sell } else { Side::Buy };
         if let Some((leg, price, qty)) = self.way_back(now, side, net.abs()) {
             self.legs[leg].take(side, price, qty, actions);
-        } else if !self.could_work_off(side, net.abs()) {
+        } else {
+            // Where both venues can be traded on, a net that an order could have has its way back: what is left is
+            // too small.
             self.seize(now, net, actions);
         }
         self.wake(now, actions);
@@ -281,16 +283,6 @@ impl Arbitrage {
             Side::Sell => offers.max_by_key(|&(worth, ..)| worth),
         };
         best.map(|(_, leg, price, qty)| (leg, price, qty))
-    }
-
-    /// Whether a net position is so large that one of the venues would take an order for it, sooner or later.
-    fn could_work_off(&self, side: Side, net: i128) -> bool {
-        (0..2).any(|leg| {
-            let terms = &self.legs[leg].terms;
-            let qty = terms.qty_down(net.min(self.room(leg, side)));
-            let price = self.legs[leg].limit(side).unwrap_or(Price::MAX);
-            terms.is_enough(price, qty)
-        })
     }
 
     /// Sends both legs where one venue bids more than the other asks.

@@ -81,6 +81,22 @@ fn a_leg_that_did_not_trade_is_worked_off_where_it_costs_least() {
 }
 
 #[test]
+fn of_two_venues_the_better_one_takes_what_is_net() {
+    for (bid, position, back) in [
+        // 100.10 x 0.9995 is more than 99.98 x 0.999; 99.92 x 0.9995 is less.
+        ("100.10", 50_000_000, "2: sell 0.5 at 100 ioc"),
+        ("99.92", 50_000_000, "1: sell 0.5 at 99.89 ioc"),
+        // 100 x 1.001 is less than 101 x 1.0005.
+        ("99.92", -50_000_000, "1: buy 0.5 at 100.1 ioc"),
+    ] {
+        let (mut strategy, _) = met(PARAMETERS, (bid, "3"));
+        let mut owned = PositionUpdate::default();
+        (owned.time.0, owned.instrument, owned.position) = (3, InstrumentId(1), position);
+        assert_eq!(words(&drive(&mut *strategy, &Event::Position(owned))), [back]);
+    }
+}
+
+#[test]
 fn what_is_unhedged_counts_in_the_next_legs() {
     let (mut strategy, legs) = met(PARAMETERS, ("100.17", "3"));
     on_order(&mut *strategy, ended(3, &legs[0], Kind::Filled, "0.5"));

@@ -85,6 +85,8 @@ fn a_stale_book_is_neither_sampled_nor_traded_on() {
     let tick = book(30, 1, ("99.94", "9"), ("99.96", "9"));
     assert!(on_book(&mut *strategy, stale(tick)).is_empty());
     assert!(on_book(&mut *strategy, book(35, 2, ("99.94", "9"), ("99.96", "9"))).is_empty());
+    // z = -1: had it taken the stale -2.5 for a bet, it would buy now.
+    assert!(at(&mut *strategy, "99.97", "99.99").is_empty());
     assert_eq!(on_book(&mut *strategy, tick).len(), 1);
 }
 

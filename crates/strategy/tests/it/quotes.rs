@@ -543,6 +543,36 @@ fn orders_of_before_a_restart_are_taken_over_or_cancelled() {
     quotes.observe(&ended(3, &first, Kind::Filled, "0"), &mut actions);
     let next = asked(&mut quotes, 3)[0];
     assert!(next.tag > 88, "tags of before are not used again");
+    // What comes late of an order that has ended is no order.
+    let mut quotes = quotes_without_orders();
+    for kind in [Kind::Accepted, Kind::Filled, Kind::Unknown] {
+        assert!(quotes.observe(&told(9, &first, kind), &mut actions));
+        assert_eq!(quotes.open_qty(Side::Buy), Qty::ZERO, "{kind:?}");
+    }
+}
+
+/// Quotes whose one order, of tag 80, has ended.
+fn quotes_without_orders() -> Quotes {
+    let mut quotes = quotes();
+    let ended_at = Wanted { price: price("1"), qty: qty("0.004") };
+    let order = Action::post_only(80, terms(1).instrument, Side::Buy, ended_at.price, ended_at.qty);
+    quotes.observe(&told(1, &order, Kind::Found), &mut Actions::default());
+    quotes.observe(&ended(2, &order, Kind::Cancelled, "0"), &mut Actions::default());
+    quotes
+}
+
+#[test]
+fn a_timer_that_was_lost_is_set_again() {
+    let mut quotes = quotes();
+    quotes.want(Some(wanted(100, 4)), None);
+    let denied = |now, order: &Action| ended(now, order, Kind::Denied, "0");
+    let order = asked(&mut quotes, 1)[0];
+    quotes.observe(&denied(1, &order), &mut Actions::default());
+    assert_eq!(words(&asked(&mut quotes, 1)), ["timer 3 at 1001"]);
+    // It does not come; a book does.
+    let order = asked(&mut quotes, 1_001)[0];
+    quotes.observe(&denied(1_001, &order), &mut Actions::default());
+    assert_eq!(words(&asked(&mut quotes, 1_001)), ["timer 3 at 3001"]);
 }
 
 /// Whoever is denied all the time does not ask all the time.

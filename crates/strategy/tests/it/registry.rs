@@ -79,6 +79,7 @@ fn quantities_are_exact_decimals_in_strings() {
 fn values_out_of_bounds_are_refused_by_name() {
     let cases = [
         ("golden_cross", "qty = '0.0005'", "qty"),
+        ("golden_cross", "qty = '0.0015'", "qty"),
         ("golden_cross", "qty = '0'", "qty"),
         ("golden_cross", "qty = '99999999999.999'", "qty"),
         ("golden_cross", "bar = { trades = 0 }", "bar"),
