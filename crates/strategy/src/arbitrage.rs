@@ -311,11 +311,14 @@ impl Arbitrage {
             ];
             let qty = bounds.into_iter().min().unwrap_or(0).max(0);
             let qty = Qty::from_units((qty - qty % i128::from(self.lot)) as u64);
-            let is_enough = self.legs[buys].terms.is_enough(ask.price, qty)
-                && self.legs[sells].terms.is_enough(bid.price, qty);
-            if is_enough {
-                self.legs[buys].take(Side::Buy, ask.price, qty, actions);
-                self.legs[sells].take(Side::Sell, bid.price, qty, actions);
+            let [buy_terms, sell_terms] = [buys, sells].map(|leg| self.legs[leg].terms);
+            // What was seen is on the tick, unless the feed is wrong: then no worse.
+            let low = buy_terms.price_down(ask.price.units().into());
+            let high = sell_terms.price_up(bid.price.units().into());
+            let (Some(low), Some(high)) = (low, high) else { continue };
+            if buy_terms.is_enough(low, qty) && sell_terms.is_enough(high, qty) {
+                self.legs[buys].take(Side::Buy, low, qty, actions);
+                self.legs[sells].take(Side::Sell, high, qty, actions);
                 return;
             }
         }

@@ -242,6 +242,8 @@ pub struct MarketMaker {
     position: i64,
     /// The deviation of the log returns over the horizon, as of the last interval. It follows from the volatility.
     deviation: Option<f64>,
+    /// What VPIN does to the half-spread, as of the last full bucket. It follows from it.
+    widening: f64,
 }
 
 /// Where the fair price comes from.
@@ -313,6 +315,7 @@ impl MarketMaker {
             top: None,
             position: 0,
             deviation: None,
+            widening: 1.0,
         })
     }
 
@@ -341,9 +344,7 @@ impl MarketMaker {
         let variance = deviation_ticks * deviation_ticks;
         let orders = self.position as f64 / rules.qty.units() as f64;
         let reservation = fair_ticks - orders * rules.gamma * variance;
-        let vpin = self.vpin.as_ref().and_then(Vpin::value).unwrap_or(0.0);
-        let widening = 1.0 + rules.vpin_widening * vpin;
-        let half = (rules.gamma * variance * 0.5 + rules.intensity_ticks) * widening;
+        let half = (rules.gamma * variance * 0.5 + rules.intensity_ticks) * self.widening;
         let half = half.max(rules.half_spread_min_ticks);
         let bid = self.on_tick((reservation - half).floor());
         let ask = self.on_tick((reservation + half).ceil());
@@ -370,6 +371,11 @@ impl MarketMaker {
         let whole = i128::from(qty.units());
         let qty = if room < whole { self.terms.qty_down(room) } else { qty };
         self.terms.is_enough(price, qty).then_some(Wanted { price, qty })
+    }
+
+    fn widening(&self) -> f64 {
+        let vpin = self.vpin.as_ref().and_then(Vpin::value);
+        1.0 + self.rules.vpin_widening * vpin.unwrap_or(0.0)
     }
 
     fn deviation(&self) -> Option<f64> {
@@ -458,8 +464,9 @@ impl Strategy for MarketMaker {
     fn on_trade(&mut self, trade: &TradeTick, _actions: &mut Actions) {
         if trade.instrument == self.terms.instrument
             && let Some(vpin) = &mut self.vpin
+            && vpin.on_trade(trade.aggressor, trade.qty) > 0
         {
-            vpin.on_trade(trade.aggressor, trade.qty);
+            self.widening = self.widening();
         }
     }
 
@@ -516,6 +523,7 @@ impl Strategy for MarketMaker {
         }
         restored.quotes.restore(&mut words)?;
         restored.deviation = restored.deviation();
+        restored.widening = restored.widening();
         *self = restored;
         Ok(())
     }

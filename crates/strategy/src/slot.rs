@@ -254,7 +254,9 @@ impl OrderSlot {
             | (Kind::Replaced, Phase::Replacing)
             | (Kind::Found, _) => live.stands(update, Phase::Working),
             (Kind::ReplaceRejected | Kind::Denied | Kind::Rejected, Phase::Replacing) => {
-                live.stands(update, Phase::Working);
+                // A refusal may name what was asked for: price and quantity are what they were.
+                let (price, qty) = (live.price, live.qty);
+                live.stands(&OrderUpdate { price, qty, ..*update }, Phase::Working);
                 return self.fail(update.time);
             }
             (Kind::CancelRejected, Phase::Cancelling) => {

@@ -192,12 +192,13 @@ impl Model {
             }
         }
         for action in &denied {
-            // A change that is denied leaves the order as it was told last.
-            let update = match (action.kind, self.told.get(&action.tag)) {
-                (ActionKind::Replace, Some(told)) => OrderUpdate { kind: Kind::Denied, ..*told },
-                _ => ended(self.now, action, Kind::Denied, "0"),
+            // A change that is denied leaves the order as it was, and names what was asked for.
+            let update = ended(self.now, action, Kind::Denied, "0");
+            let open_qty = match action.kind {
+                ActionKind::Replace => self.told[&action.tag].open_qty,
+                _ => Qty::ZERO,
             };
-            self.learn(&OrderUpdate { time: Timestamp(self.now), ..update });
+            self.learn(&OrderUpdate { open_qty, ..update });
         }
         !denied.is_empty()
     }
@@ -523,6 +524,14 @@ fn a_quote_that_may_not_be_moved_is_taken_back() {
     quotes.observe(&ended(5, &orders[0], Kind::Cancelled, "0"), &mut Actions::default());
     assert!(asked(&mut quotes, 1_003).is_empty());
     assert_eq!(words(&asked(&mut quotes, 1_004)), ["1: buy 0.004 at 0.9 post only"]);
+    // A denial names what was asked for: the order stands where it stood.
+    let (mut quotes, orders) = standing();
+    quotes.want(Some(wanted(90, 4)), Some(wanted(101, 4)));
+    asked(&mut quotes, 3);
+    let mut denied = told(4, &orders[0], Kind::Denied);
+    denied.price = price("0.9");
+    quotes.observe(&denied, &mut Actions::default());
+    assert_eq!(words(&asked(&mut quotes, 4)), ["1: cancel", "timer 3 at 1004"]);
 }
 
 #[test]
