@@ -179,7 +179,7 @@ pub struct Intent {
     pub qty: Qty,
 }
 
-/// Recent orders that are remembered for [`Denial::Duplicate`].
+/// Recent orders that are remembered for [`Denial::Duplicate`]: a power of two.
 const REMEMBERED: usize = 16;
 /// One, in basis points.
 const ONE_BPS: i128 = 10_000;
@@ -230,9 +230,17 @@ impl Recent {
     /// Whether the same order is remembered still.
     #[inline]
     fn has(&self, now: Timestamp, order: &Intent) -> bool {
-        let newest_first =
-            (1..=REMEMBERED).map(|back| (self.next + REMEMBERED - back) % REMEMBERED);
-        newest_first.take_while(|at| self.until[*at] > now.0).any(|at| self.orders[at] == *order)
+        let mut at = self.next;
+        for _ in 0..REMEMBERED {
+            at = at.wrapping_sub(1) % REMEMBERED;
+            if self.until[at] <= now.0 {
+                return false;
+            }
+            if self.orders[at] == *order {
+                return true;
+            }
+        }
+        false
     }
 
     #[inline]

@@ -147,6 +147,25 @@ fn the_page_has_every_denial() {
 }
 
 #[test]
+fn the_newest_sixteen_orders_are_remembered_for_their_time() {
+    let limits = Limits { open_orders_max: 100, position_max: qty("999"), ..limits() };
+    let global = GlobalLimits { open_orders_max: 100, credit: amount(1_000_000), ..global() };
+    let mut gate = gate_with(limits, global);
+    let order =
+        |number: u64| Intent { qty: Qty::from_units(number), ..intent(Side::Buy, "100", "1") };
+    for number in 1..=17 {
+        gate.admit(Timestamp(SECOND + number), &order(number)).unwrap();
+    }
+    for number in 2..=17 {
+        denied(&mut gate, SECOND + 20, order(number), Denial::Duplicate);
+    }
+    // The oldest has made room; of the others each is let pass when its time is over.
+    assert_eq!(gate.admit(Timestamp(SECOND + 20), &order(1)), Ok(()));
+    denied(&mut gate, SECOND + 1_009, order(10), Denial::Duplicate);
+    assert_eq!(gate.admit(Timestamp(SECOND + 1_010), &order(10)), Ok(()));
+}
+
+#[test]
 fn messages_leave_in_bursts_and_then_by_the_clock() {
     let limits = Limits { open_orders_max: 1_000, position_max: qty("999"), ..limits() };
     let global = GlobalLimits {

@@ -242,7 +242,7 @@ impl World {
                 if self.is_lost() {
                     return self.count("answer lost");
                 }
-                let is_slow = self.is_faulty && self.random.one_in(25);
+                let is_slow = self.is_faulty && self.random.one_in(8);
                 let most = if is_slow { 300 * MS } else { 8 * MS };
                 let ns = MS + self.random.below(most);
                 self.after(ns, Event::Answer { run, reports });
