@@ -13,9 +13,11 @@ mod fix_client;
 mod fix_echo;
 mod journal;
 mod replay;
+mod screen;
 mod session;
 mod stop;
 mod text;
+mod top;
 mod trade;
 mod venue;
 mod venue_feed;
@@ -49,9 +51,11 @@ Exit codes:
 enum Run {
     /// Run an exchange: a durable matching engine behind Binance-compatible REST and streams
     Venue(venue::VenueArgs),
-    /// Trade: a strategy, its risk gate and its orders on one thread, against a venue
+    /// Trade: a strategy, its risk gate and its orders on one thread, against a venue (alone: `--demo`)
     Trade(trade::TradeArgs),
-    /// Show a simulated market going through the engine (the default)
+    /// Show a running trader: book, orders, position, result, times by stage, risk
+    Top(top::TopArgs),
+    /// Show a simulated market going through the engine
     Demo(demo::DemoArgs),
     /// Run a scripted session through the engine: one command a line in, one event a line out
     Match(session::MatchArgs),
@@ -81,6 +85,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Some(Run::Venue(args)) => venue::run(&args),
         Some(Run::Trade(args)) => trade::run(&args),
+        Some(Run::Top(args)) => top::run(&args),
         Some(Run::Match(args)) => session::run(&args),
         Some(Run::Replay(args)) => replay::run(&args),
         Some(Run::Feed(args)) => feed::run(&args),
@@ -92,7 +97,7 @@ fn main() -> ExitCode {
         Some(Run::FixClient(args)) => fix_client::run(&args),
         Some(Run::FixEcho(args)) => fix_echo::run(&args),
         Some(Run::Doctor(args)) => doctor::run(&args),
-        None => demo::run(&demo::DemoArgs::standard()),
+        None => trade::run(&trade::TradeArgs::standard()),
     };
     match result {
         Ok(exit) => exit.into(),

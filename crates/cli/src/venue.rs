@@ -41,7 +41,7 @@ pub(crate) struct VenueArgs {
     /// Print the default configuration, with what each key means, and do nothing else
     #[arg(long)]
     print_config: bool,
-    /// Two funded accounts with new keys, printed, and on an empty store the symbols BTCUSDT and ETHUSDT;
+    /// Three funded accounts with new keys, printed, and on an empty store the symbols BTCUSDT and ETHUSDT;
     /// without a configuration every gateway, each on a port that is free
     #[arg(long)]
     dev: bool,

@@ -122,6 +122,9 @@ impl Denial {
     }
 }
 
+/// No collar at the touch: for who begins a market.
+pub const ANY: u32 = u32::MAX;
+
 /// What one instrument's orders are held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -131,7 +134,7 @@ pub struct Limits {
     pub qty_max: Qty,
     /// Of one order, in the quote asset.
     pub notional_max: Money,
-    /// How far through the other side's best price, in basis points.
+    /// How far through the other side's best price, in basis points; [`ANY`]: it need not be known.
     pub touch_collar_bps: u32,
     /// How far from the last trade, either way, in basis points.
     pub trade_collar_bps: u32,
@@ -594,7 +597,7 @@ impl Known {
         intent: &Intent,
         value: i128,
     ) -> Result<(), Denial> {
-        let Self { bid, ask, touch_at, last_trade, .. } = self;
+        let Self { bid, ask, touch_at, .. } = self;
         if limits.restricted {
             return Err(Denial::Restricted);
         }
@@ -608,6 +611,9 @@ impl Known {
             Side::Buy => *ask,
             Side::Sell => *bid,
         };
+        if limits.touch_collar_bps == ANY {
+            return self.check_trade_collar(limits, intent);
+        }
         if other.is_zero() || now.0.saturating_sub(touch_at.0) > limits.reference_age_max_ns {
             return Err(Denial::NoReference);
         }
@@ -618,6 +624,12 @@ impl Known {
         if i128::from(through) * ONE_BPS > within(other, limits.touch_collar_bps) {
             return Err(Denial::TouchCollar);
         }
+        self.check_trade_collar(limits, intent)
+    }
+
+    #[inline]
+    fn check_trade_collar(&self, limits: &Limits, intent: &Intent) -> Result<(), Denial> {
+        let Self { last_trade, .. } = self;
         let from_last = intent.price.units().abs_diff(last_trade.units());
         if !last_trade.is_zero()
             && i128::from(from_last) * ONE_BPS > within(*last_trade, limits.trade_collar_bps)

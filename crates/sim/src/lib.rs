@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod binance_flow;
+pub mod crowd;
 pub mod flow;
 pub mod itch_flow;
 pub mod market;

@@ -7,7 +7,7 @@ use prometheus::TextEncoder;
 use prometheus::proto;
 
 use crate::histogram::Histogram;
-use crate::registry::{Collected, Kind, Labels, MICROSECONDS, Sample};
+use crate::registry::{Collected, Kind, Labels, MICROSECONDS, NANOSECONDS, Sample};
 
 /// Bounds of a histogram's buckets, in nanoseconds: three for each power of ten, 100 ns to 10 s.
 pub(crate) const BOUNDS_NS: [u64; 25] = {
@@ -45,7 +45,11 @@ fn family(collected: &Collected) -> proto::MetricFamily {
         Kind::Gauge => proto::MetricType::GAUGE,
         Kind::Histogram => proto::MetricType::HISTOGRAM,
     });
-    let unit_ns = if collected.name.ends_with(MICROSECONDS) { 1e3 } else { 1e9 };
+    let unit_ns = match collected.name.as_str() {
+        name if name.ends_with(MICROSECONDS) => 1e3,
+        name if name.ends_with(NANOSECONDS) => 1.0,
+        _ => 1e9,
+    };
     let series = collected.series.iter();
     family.set_metric(
         series.map(|(labels, sample)| metric(collected.kind, labels, sample, unit_ns)).collect(),

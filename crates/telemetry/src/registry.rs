@@ -18,8 +18,8 @@ pub enum RegistryError {
     /// without two underscores ahead, and not `le`.
     #[error("not a valid name: {0:?}")]
     Name(String),
-    /// Names tell units: counters end in `_total`, histograms, which are of time, in `_seconds` or
-    /// `_microseconds`.
+    /// Names tell units: counters end in `_total`, histograms, which are of time, in `_seconds`,
+    /// `_microseconds` or `_ns`.
     #[error("the name of a {kind} ends in {suffix}, not so {name:?}")]
     Suffix {
         /// The name.
@@ -57,6 +57,8 @@ impl Value {
 
 /// What names of histograms end in that are told in microseconds.
 pub(crate) const MICROSECONDS: &str = "_microseconds";
+/// And those that are told in nanoseconds.
+pub(crate) const NANOSECONDS: &str = "_ns";
 
 /// The kind of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +74,7 @@ impl Kind {
         match self {
             Self::Counter => ("counter", &["_total"]),
             Self::Gauge => ("gauge", &[""]),
-            Self::Histogram => ("histogram", &["_seconds", MICROSECONDS]),
+            Self::Histogram => ("histogram", &["_seconds", MICROSECONDS, NANOSECONDS]),
         }
     }
 }
@@ -203,7 +205,7 @@ impl Registry {
     }
 
     /// A handle of the histogram of this name and these labels. It is of times: its handle records
-    /// nanoseconds, and it is told in the unit that its name ends in, `_seconds` or `_microseconds`.
+    /// nanoseconds, and it is told in the unit that its name ends in, `_seconds`, `_microseconds` or `_ns`.
     ///
     /// # Errors
     /// As [`counter`](Self::counter).

@@ -88,6 +88,8 @@ pub struct TraderTable {
     pub wait: WaitName,
     /// Where `/metrics` and `/health` are; without it, nowhere.
     pub http: Option<SocketAddr>,
+    /// The file of the token that who halts or enables it over HTTP has to show; without it nobody may.
+    pub token_file: Option<PathBuf>,
     /// While this file is there, nothing but cancels leaves.
     pub kill_file: Option<PathBuf>,
     /// How long a market may be silent before what is known of it counts as of the past.
@@ -102,6 +104,7 @@ impl Default for TraderTable {
             cpu: None,
             wait: WaitName::default(),
             http: None,
+            token_file: None,
             kill_file: None,
             silence_max_ms: 5_000,
         }

@@ -9,6 +9,7 @@
 //!
 //! Architecture Invariant: the same calls with the same times give the same requests.
 
+use serde::{Deserialize, Serialize};
 use tiercel_execution::oms::{Anomaly, NewOrder, Oms, Outputs, Update, UpdateKind};
 use tiercel_execution::risk::Mode;
 use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
@@ -27,7 +28,7 @@ use crate::timing::{Stage, Timing};
 const ROUNDS: usize = 8;
 
 /// What has been counted since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Updates of books that the strategy was told of.
     pub books: u64,

@@ -23,7 +23,11 @@ pub mod hot;
 pub mod instruments;
 pub mod lines;
 mod market;
+pub mod metrics;
+pub mod serve;
 pub mod setup;
+pub mod state;
+pub mod tell;
 pub mod timing;
 
 pub use market::{Market, MarketState};

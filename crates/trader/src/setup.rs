@@ -12,7 +12,7 @@ use tiercel_execution::venue::VenueId;
 use tiercel_host::Clock;
 use tiercel_host::secret::{self, SecretError};
 use tiercel_net::Limits;
-use tiercel_strategy::{BuildError, Terms};
+use tiercel_strategy::{BuildError, Strategy, Terms};
 use tiercel_telemetry::{Registry, RegistryError};
 use tiercel_types::{InstrumentId, Symbol};
 
@@ -72,17 +72,33 @@ pub struct Trader {
     pub instruments: Vec<(Symbol, Instrument)>,
     /// What each of its lines is, by its number.
     pub lines: Vec<String>,
+    /// What the strategy is called.
+    pub strategy: String,
 }
 
-/// Makes a trader.
+/// The strategy that a configuration names.
+pub fn strategy_of(
+    config: &TraderConfig,
+) -> impl FnOnce(&[Terms]) -> Result<Box<dyn Strategy>, SetupError> {
+    |terms| {
+        let table = &config.strategy;
+        Ok(tiercel_strategy::build(&table.name, &table.parameters, terms)?)
+    }
+}
+
+/// Makes a trader, with the strategy that `strategy` makes for its instruments.
 ///
 /// # Errors
 /// [`SetupError`].
-pub fn trader(config: &TraderConfig, registry: &Registry) -> Result<Trader, SetupError> {
+pub fn trader(
+    config: &TraderConfig,
+    strategy: impl FnOnce(&[Terms]) -> Result<Box<dyn Strategy>, SetupError>,
+    registry: &Registry,
+) -> Result<Trader, SetupError> {
     let instruments = instruments(config)?;
     let terms: Vec<Terms> = instruments.iter().map(|(_, instrument)| instrument.terms).collect();
-    let strategy =
-        tiercel_strategy::build(&config.strategy.name, &config.strategy.parameters, &terms)?;
+    let strategy = strategy(&terms)?;
+    let name = strategy.name().to_owned();
     let timing = Timing::new(registry, Clock::new())?;
     let options = config.orders.options();
     let core = Core::new(
@@ -127,7 +143,7 @@ pub fn trader(config: &TraderConfig, registry: &Registry) -> Result<Trader, Setu
     };
     let lines = Lines::new(core, lines, connections);
     let hot = Hot::new(lines, Dialer::new(addresses)?, controlled, wait, limits)?;
-    Ok(Trader { hot, control, instruments, lines: names })
+    Ok(Trader { hot, control, instruments, lines: names, strategy: name })
 }
 
 /// What a venue is to tell of.

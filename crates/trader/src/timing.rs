@@ -4,11 +4,14 @@ use tiercel_host::Clock;
 use tiercel_telemetry::{Recorder, Registry, RegistryError};
 
 /// The histogram of all stages, by the label `stage`.
-pub const LATENCY: &str = "trader_stage_microseconds";
+pub const LATENCY: &str = "stage_ns";
 const LATENCY_HELP: &str = "Time of a tick in each stage of the trader.";
 /// The histogram from a tick's bytes to those of the order that follows from it.
-pub const TICK_TO_TRADE: &str = "tick_to_trade_microseconds";
+pub const TICK_TO_TRADE: &str = "tick_to_trade_ns";
 const TICK_TO_TRADE_HELP: &str = "From the bytes of a tick to the order that follows from it: encoded, and handed to the system.";
+/// The histogram from a tick's bytes to the book that has them.
+pub const TICK_TO_UPDATE: &str = "tick_to_update_ns";
+const TICK_TO_UPDATE_HELP: &str = "From the bytes of a tick to the book that has it.";
 
 /// A stage of the way of a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +68,6 @@ impl Timing {
     pub fn new(registry: &Registry, clock: Clock) -> Result<Self, RegistryError> {
         let stage =
             |stage: Stage| registry.histogram(LATENCY, LATENCY_HELP, &[("stage", stage.name())]);
-        let whole = |end| registry.histogram(TICK_TO_TRADE, TICK_TO_TRADE_HELP, &[("end", end)]);
         Ok(Self {
             clock,
             stages: [
@@ -76,8 +78,8 @@ impl Timing {
                 stage(Stage::Encode)?,
                 stage(Stage::Send)?,
             ],
-            to_update: whole("book")?,
-            to_trade: whole("order")?,
+            to_update: registry.histogram(TICK_TO_UPDATE, TICK_TO_UPDATE_HELP, &[])?,
+            to_trade: registry.histogram(TICK_TO_TRADE, TICK_TO_TRADE_HELP, &[])?,
             began: 0,
             last: 0,
             traded: 0,

@@ -1,4 +1,4 @@
-//! A venue to try things on: two symbols, two funded accounts, a key for each.
+//! A venue to try things on: two symbols, three funded accounts, a key for each.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const MARKETS: [(&[u8], i128, i64); 2] = [(b"BTC", 100, 60_000), (b"ETH", 2_000,
 /// What everything is paid with, and whole units for each account.
 const QUOTE: (&[u8], i128) = (b"USDT", 10_000_000);
 /// Accounts, numbered from 1.
-const ACCOUNTS: u32 = 2;
+const ACCOUNTS: u32 = 3;
 /// Units of a price or quantity in one whole.
 const ONE: i64 = tiercel_types::decimal::ONE as i64;
 /// Fees in parts per million: a tenth of a percent.

@@ -10,7 +10,6 @@
 //! of `Engine::apply` alone, the reading of the clock included.
 
 mod pace;
-mod screen;
 mod simulation;
 mod summary;
 mod tally;
@@ -22,9 +21,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use crate::exit::Exit;
+use crate::screen::{self, Key, Screen};
 use crate::stop::Stop;
 use pace::{Pace, Rate};
-use screen::{Key, Screen};
 use simulation::Simulation;
 
 const DETAILS: &str = "\
@@ -66,21 +65,6 @@ pub(crate) struct DemoArgs {
     /// One JSON object a second, and one for the summary
     #[arg(long, conflicts_with = "plain")]
     json: bool,
-}
-
-impl DemoArgs {
-    /// What `tiercel` alone runs.
-    pub(crate) const fn standard() -> Self {
-        Self {
-            seconds: None,
-            commands: None,
-            seed: 1,
-            rate: Rate::STANDARD,
-            instruments: 4,
-            plain: false,
-            json: false,
-        }
-    }
 }
 
 /// Commands between two looks at the clock when they come as fast as they can.

@@ -14,7 +14,7 @@ use crossterm::{cursor, execute, queue};
 
 /// What was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub(crate) enum Key {
     /// End it.
     Quit,
     /// The next instrument.
@@ -24,7 +24,7 @@ pub(super) enum Key {
 }
 
 /// The terminal, as long as it is taken over.
-pub(super) struct Screen {
+pub(crate) struct Screen {
     out: BufWriter<Stdout>,
 }
 
@@ -33,7 +33,7 @@ impl Screen {
     ///
     /// # Errors
     /// When it refuses.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             restore();
@@ -49,7 +49,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal cannot be written.
-    pub(super) fn draw(
+    pub(crate) fn draw(
         &mut self,
         lines: impl FnOnce(usize, usize) -> Vec<String>,
     ) -> io::Result<()> {
@@ -74,7 +74,7 @@ impl Drop for Screen {
 ///
 /// # Errors
 /// When the terminal cannot be read.
-pub(super) fn key() -> io::Result<Option<Key>> {
+pub(crate) fn key() -> io::Result<Option<Key>> {
     while poll(Duration::ZERO)? {
         let Event::Key(key) = read()? else { continue };
         if key.kind == KeyEventKind::Release {

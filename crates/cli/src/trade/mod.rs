@@ -1,0 +1,210 @@
+//! `tiercel trade`: a strategy at its venues. With `--demo`, a venue and other participants beside it.
+
+mod demo;
+mod running;
+pub(crate) mod table;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+use tiercel_trader::config::{self, TraderConfig};
+use tiercel_trader::hot::{Control, Ended};
+use tiercel_trader::setup;
+use tiercel_trader::state::Told;
+
+use crate::exit::Exit;
+use crate::screen::{self, Key, Screen};
+use crate::stop::Stop;
+use running::Running;
+
+/// How often what was asked of the program is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+/// How often the live table is drawn.
+const DRAW: Duration = Duration::from_millis(200);
+/// How often a line is printed instead.
+const LINE: Duration = Duration::from_secs(1);
+
+const DETAILS: &str = "\
+Market data, books, strategy, risk gate and orders run on one thread; connections, metrics and the
+screen on others. Ctrl-C (or q) stops it: everything that is open is cancelled, and the answers are
+waited for. The exit code is 1 if orders may be open still.
+
+Examples:
+  tiercel trade --demo
+  tiercel trade --print-config > trader.toml; tiercel trade --config trader.toml
+  tiercel trade --strategies";
+
+/// The arguments of `tiercel trade`.
+#[derive(Args, Debug)]
+#[command(after_help = DETAILS)]
+pub(crate) struct TradeArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["print_config", "strategies", "demo"])]
+    config: Option<PathBuf>,
+    /// Print an example of a configuration, with what each key means, and do nothing else
+    #[arg(long)]
+    print_config: bool,
+    /// List the strategies and what can be set of them, and do nothing else
+    #[arg(long)]
+    strategies: bool,
+    /// A venue on this machine, simulated participants, and a market maker between them
+    #[arg(long, conflicts_with = "config")]
+    demo: bool,
+    /// End after so many seconds
+    #[arg(long, value_name = "N")]
+    seconds: Option<f64>,
+    /// One line a second instead of the live table
+    #[arg(long)]
+    plain: bool,
+    /// One JSON object a second instead
+    #[arg(long, conflicts_with = "plain")]
+    json: bool,
+}
+
+impl TradeArgs {
+    /// What `tiercel` alone runs.
+    pub(crate) const fn standard() -> Self {
+        Self {
+            config: None,
+            print_config: false,
+            strategies: false,
+            demo: true,
+            seconds: None,
+            plain: false,
+            json: false,
+        }
+    }
+}
+
+/// Runs `tiercel trade`.
+///
+/// # Errors
+/// What is wrong with the configuration, the venue or the system.
+pub(crate) fn run(args: &TradeArgs) -> anyhow::Result<Exit> {
+    if args.print_config {
+        print!("{}", config::TEMPLATE);
+        return Ok(Exit::Ok);
+    }
+    if args.strategies {
+        print!("{}", strategies());
+        return Ok(Exit::Ok);
+    }
+    let stop = Stop::listen()?;
+    if args.demo {
+        return demo::run(args, &stop);
+    }
+    let path = args.config.as_deref().context("a configuration is needed")?;
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let config: TraderConfig = text.parse().with_context(|| path.display().to_string())?;
+    let running = Running::start(&config, setup::strategy_of(&config), &say)?;
+    watch(args, &stop, running)
+}
+
+/// Messages go to standard error, but not over the table.
+fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+/// What there is, and what can be set.
+fn strategies() -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for listing in tiercel_strategy::STRATEGIES {
+        // A text takes what is written to it.
+        let _written = writeln!(text, "{}\n  {}", listing.name, listing.meaning);
+        for parameter in listing.parameters {
+            let unit = if parameter.unit.is_empty() {
+                String::new()
+            } else {
+                format!(", {}", parameter.unit)
+            };
+            let default = parameter
+                .default
+                .map_or_else(|| "required".to_owned(), |default| format!("default {default}"));
+            let _written = writeln!(
+                text,
+                "  {} ({default}{unit}; {})\n      {}",
+                parameter.name, parameter.bounds, parameter.meaning
+            );
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Shows a trader until it ends.
+fn watch(args: &TradeArgs, stop: &Stop, mut running: Running) -> anyhow::Result<Exit> {
+    let live = !args.plain && !args.json && io::stdout().is_terminal();
+    let mut screen = if live { Some(Screen::open()?) } else { None };
+    running.control(Control::Begin);
+    let shown = show(args, stop, &mut running, screen.as_mut());
+    // The terminal is itself again before anything else is printed.
+    drop(screen);
+    running.control(Control::Stop);
+    let (ended, told) = running.end()?;
+    shown?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&told)?)?;
+    } else {
+        for line in table::lines(&told, usize::MAX, usize::MAX) {
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(match ended {
+        Ended::Clean => Exit::Ok,
+        Ended::Open(orders) => {
+            eprintln!("{orders} orders may be open still");
+            Exit::Failed
+        }
+    })
+}
+
+fn show(
+    args: &TradeArgs,
+    stop: &Stop,
+    running: &mut Running,
+    mut screen: Option<&mut Screen>,
+) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let end = args.seconds.map(|seconds| began + Duration::from_secs_f64(seconds));
+    let every = if screen.is_some() { DRAW } else { LINE };
+    let mut next = began + every;
+    while !running.is_finished() && !stop.asked() && end.is_none_or(|end| Instant::now() < end) {
+        if screen.is_some() && screen::key()? == Some(Key::Quit) {
+            return Ok(());
+        }
+        if Instant::now() >= next {
+            next += every;
+            let told = running.told();
+            match screen.as_deref_mut() {
+                Some(screen) => screen.draw(|width, height| table::lines(&told, width, height))?,
+                None if args.json => writeln!(io::stdout(), "{}", serde_json::to_string(&told)?)?,
+                None => writeln!(io::stdout(), "{}", line(&told))?,
+            }
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+/// A trader in a line.
+fn line(told: &Told) -> String {
+    let trade = told.latency.iter().find(|row| row.stage == "tick to trade");
+    let trade = trade.map_or_else(String::new, |row| {
+        format!("   tick to trade p50 {} p99 {}", table::time_of(row.p50), table::time_of(row.p99))
+    });
+    let position = told.markets.first().map_or("-", |market| market.position.as_str());
+    format!(
+        "{} {}   result {}   position {position}   sent {} fills {} denied {}{trade}",
+        told.strategy,
+        told.mode,
+        told.result.as_deref().unwrap_or("-"),
+        told.counts.requests,
+        told.counts.fills,
+        told.counts.denied,
+    )
+}

@@ -1,0 +1,158 @@
+//! A trader that runs: its thread, what it shows, what is asked of it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+
+use anyhow::anyhow;
+use tiercel_host::pin_current_thread;
+use tiercel_host::secret;
+use tiercel_strategy::{Strategy, Terms};
+use tiercel_sync::snapshot::{self, Reader};
+use tiercel_telemetry::Registry;
+use tiercel_trader::config::TraderConfig;
+use tiercel_trader::hot::{Control, Ended};
+use tiercel_trader::lines::LineEvent;
+use tiercel_trader::metrics::Metrics;
+use tiercel_trader::serve::{ServeOptions, Server};
+use tiercel_trader::setup::{self, SetupError, Trader};
+use tiercel_trader::state::{Told, TraderState};
+use tiercel_trader::tell::Names;
+
+/// Between two states that are shown.
+const PUBLISH_NS: u64 = 50_000_000;
+/// Readers of the state: the screen and the server.
+const READERS: usize = 2;
+
+/// A trader on its thread.
+pub(super) struct Running {
+    thread: JoinHandle<io::Result<Ended>>,
+    control: Sender<Control>,
+    registry: Registry,
+    names: Names,
+    state: Reader<TraderState>,
+    kill_file: Option<PathBuf>,
+    was_killed: bool,
+    server: Option<Server>,
+}
+
+impl Running {
+    /// Starts it; it does not act before it is told to. `say` hears of connections.
+    pub(super) fn start(
+        config: &TraderConfig,
+        strategy: impl FnOnce(&[Terms]) -> Result<Box<dyn Strategy>, SetupError>,
+        say: &'static (impl Fn(&str) + Sync),
+    ) -> anyhow::Result<Self> {
+        let registry = Registry::new();
+        tiercel_telemetry::usage::register(&registry)?;
+        let Trader { hot, control, instruments, lines, strategy } =
+            setup::trader(config, strategy, &registry)?;
+        let of_venue = config
+            .instruments
+            .iter()
+            .map(|instrument| (instrument.venue.clone(), instrument.symbol.as_str().to_owned()));
+        let names = Names {
+            strategy,
+            lines: lines.clone(),
+            instruments: of_venue.collect(),
+            quote_asset: instruments
+                .first()
+                .map_or_else(String::new, |(_, instrument)| instrument.quote_asset.clone()),
+        };
+        let symbols: Vec<String> =
+            names.instruments.iter().map(|(_, symbol)| symbol.clone()).collect();
+        let mut metrics = Metrics::new(&registry, &lines, &symbols)?;
+        let empty = TraderState::with_room(lines.len(), symbols.len());
+        let (mut publisher, state) = snapshot::cell(empty, READERS);
+        let cpu = config.trader.cpu;
+        let told_lines = lines;
+        let thread = std::thread::Builder::new().name("trader".to_owned()).spawn(move || {
+            if let Some(cpu) = cpu {
+                pin_current_thread(cpu)?;
+            }
+            let mut next = 0;
+            let (ended, lines) = hot.run(|now, lines, event| match event {
+                Some(LineEvent::Up(line)) => say(&format!("{}: connected", told_lines[line])),
+                Some(LineEvent::Down(line, why)) => {
+                    say(&format!("{}: {why}", told_lines[line]));
+                }
+                None if now.0 >= next => {
+                    next = now.0 + PUBLISH_NS;
+                    publisher.publish(|state| {
+                        state.fill(now.0, lines);
+                        metrics.follow(state);
+                    });
+                }
+                None => {}
+            })?;
+            publisher.publish(|state| {
+                state.fill(lines.core.timing.now_ns(), &lines);
+                metrics.follow(state);
+            });
+            Ok(ended)
+        })?;
+        let mut running = Self {
+            thread,
+            control,
+            registry,
+            names,
+            state,
+            kill_file: config.trader.kill_file.clone(),
+            was_killed: false,
+            server: None,
+        };
+        if let Some(address) = config.trader.http {
+            let token = config.trader.token_file.as_deref().map(token).transpose()?;
+            running.serve(ServeOptions { address, token }, say)?;
+        }
+        Ok(running)
+    }
+
+    fn serve(
+        &mut self,
+        options: ServeOptions,
+        say: &'static (impl Fn(&str) + Sync),
+    ) -> anyhow::Result<()> {
+        let state = self.state.try_clone()?;
+        let (registry, names) = (self.registry.clone(), self.names.clone());
+        let server = Server::start(options, registry, names, state, self.control.clone())?;
+        say(&format!("trader at http://{}: /health /metrics /state", server.address()));
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// Asks something of it. Without its thread there is nobody to ask: it is at its end.
+    pub(super) fn control(&self, control: Control) {
+        let _gone = self.control.send(control);
+    }
+
+    /// Whether it has ended. Looks at the file that halts it, too.
+    pub(super) fn is_finished(&mut self) -> bool {
+        if let Some(path) = &self.kill_file {
+            let is_killed = path.exists();
+            if is_killed && !self.was_killed {
+                self.control(Control::Halt);
+            }
+            self.was_killed = is_killed;
+        }
+        self.thread.is_finished()
+    }
+
+    /// What it shows.
+    pub(super) fn told(&mut self) -> Told {
+        self.names.tell(self.state.read(), &self.registry)
+    }
+
+    /// Waits for its end.
+    pub(super) fn end(self) -> anyhow::Result<(Ended, Told)> {
+        let Self { thread, registry, names, mut state, server, .. } = self;
+        let ended = thread.join().map_err(|_| anyhow!("the trader's thread has panicked"))??;
+        drop(server);
+        Ok((ended, names.tell(state.read(), &registry)))
+    }
+}
+
+fn token(path: &Path) -> anyhow::Result<String> {
+    Ok(secret::read(path)?.trim().to_owned())
+}
