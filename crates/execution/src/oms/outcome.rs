@@ -128,7 +128,7 @@ impl Oms {
         } else {
             self.recount(at, before, &report.input);
         }
-        let has_ended = self.slots.settle(at);
+        self.slots.settle(at);
         let was_unknown = matches!(before.state(), State::Unknown(_));
         let is_unknown = matches!(after.state(), State::Unknown(_));
         if was_unknown && !is_unknown {
@@ -137,10 +137,6 @@ impl Oms {
         let slot = self.slots.get_mut(at);
         if after.state() == State::Working {
             slot.due_ns = NEVER;
-        }
-        if slot.is_replacement && has_ended && after.executed_qty().is_zero() {
-            let tag = slot.tag;
-            self.slots.stay(tag);
         }
         self.tell(at, &report.input, was_unknown && !is_unknown, out);
         // Refused: what it was, if it was anything, is found out.

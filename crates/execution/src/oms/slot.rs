@@ -37,7 +37,7 @@ pub(super) struct Slot {
     pub(super) certain_question: u64,
     /// What it would be changed to, and counts as open beside it.
     pub(super) change: Option<Intent>,
-    /// Another order of the tag stands in its stead, once it is accepted.
+    /// Another order of the tag was to stand in its stead.
     pub(super) is_retiring: bool,
     /// It stands in another's stead.
     pub(super) is_replacement: bool,
@@ -193,19 +193,18 @@ impl Slots {
         self.live.get(index).copied()
     }
 
-    /// Takes note of what an order has become; whether it has ended just now.
-    pub(super) fn settle(&mut self, at: At) -> bool {
+    /// Takes note of what an order has become.
+    pub(super) fn settle(&mut self, at: At) {
         let Slot { order, is_live, .. } = self.get(at);
         let (order_id, ends, is_live) = (order.order_id(), order.state().has_ended(), *is_live);
         self.order_ids[usize::from(at)] = order_id.0;
         if !ends || !is_live {
-            return false;
+            return;
         }
         let slot = self.get_mut(at);
         (slot.is_live, slot.due_ns) = (false, NEVER);
         self.live.retain(|live| *live != at);
         self.free.push_back(at);
-        true
     }
 
     /// Whether an order may still trade.
@@ -266,14 +265,6 @@ impl Slots {
                 slot.executed_before = Qty::from_units(executed);
             }
             is_behind |= other == at;
-        }
-    }
-
-    /// Nothing stands in the stead of the orders of a number any more.
-    pub(super) fn stay(&mut self, tag: u64) {
-        for index in 0..self.live.len() {
-            let slot = self.get_mut(self.live[index]);
-            slot.is_retiring &= slot.tag != tag;
         }
     }
 

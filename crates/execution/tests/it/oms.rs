@@ -17,7 +17,8 @@ use tiercel_types::{
 };
 
 use desk::{
-    BTC, Desk, ETH, PRICE, QTY, REST, SECOND, SESSION, VALIDITY, id, limits, oms, oms_of, qty,
+    BTC, Desk, ETH, PRICE, QTY, REST, SECOND, SESSION, VALIDITY, id, limits, oms, oms_at, oms_of,
+    qty,
 };
 
 #[global_allocator]
@@ -247,6 +248,15 @@ fn a_change_that_may_still_come_keeps_the_order_unknown() {
     let (price, executed_qty) = (PRICE, Qty::ZERO);
     desk.hear(0, Input::Status { found: Found::Working, executed_qty, price, qty: QTY }).says("");
     desk.answer(0, 0, Found::Working, 0).says("1:found:300/300");
+    assert_eq!(desk.oms.gate().open_orders(), 1);
+    // Where it may be taken late, that is certain only when it may not any more.
+    let slow = VenueTerms { amends: true, validity_ns: VALIDITY };
+    let mut desk = Desk::of(oms_at(RunId::of(1, 0), 4, &[slow; 2]));
+    desk.submit(1, BTC).says("new:300").accept(0).says("1:accepted:300/300");
+    desk.replace(1, -5, 500).says("amend:500/500").pass(SECOND).says("ask:0 1:unknown:300/300");
+    desk.answer(0, 0, Found::Working, 0).says("").pass(VALIDITY).says("ask:0");
+    assert_eq!(desk.oms.gate().open_orders(), 2);
+    desk.answer(0, 1, Found::Working, 0).says("1:found:300/300");
     assert_eq!(desk.oms.gate().open_orders(), 1);
 }
 

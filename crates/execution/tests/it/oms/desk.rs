@@ -44,6 +44,13 @@ pub(super) fn limits() -> Limits {
 }
 
 pub(super) fn oms_of(run: RunId, orders_max: u16) -> Oms {
+    let session = VenueTerms { amends: true, validity_ns: 0 };
+    let rest = VenueTerms { amends: false, validity_ns: VALIDITY };
+    oms_at(run, orders_max, &[session, rest])
+}
+
+/// Venues that do things as told.
+pub(super) fn oms_at(run: RunId, orders_max: u16, venues: &[VenueTerms; 2]) -> Oms {
     let lots = Money::from_units(i128::MAX / 4);
     let global = GlobalLimits {
         rate_max: 1_000_000,
@@ -62,11 +69,7 @@ pub(super) fn oms_of(run: RunId, orders_max: u16) -> Oms {
         gate.touch(Timestamp(0), instrument, PRICE, Price::from_units(PRICE.units() + 1));
     }
     let options = OmsOptions { orders_max, answer_timeout_ns: SECOND, ask_interval_ns: SECOND / 2 };
-    let venues = [
-        VenueTerms { amends: true, validity_ns: 0 },
-        VenueTerms { amends: false, validity_ns: VALIDITY },
-    ];
-    Oms::new(options, gate, run, &venues, &[Place { venue: SESSION }, Place { venue: REST }])
+    Oms::new(options, gate, run, venues, &[Place { venue: SESSION }, Place { venue: REST }])
 }
 
 /// An Oms and what it wants done, in short words.
