@@ -100,6 +100,10 @@ impl Recovery {
         if matches!(input, Input::Replaced { .. } | Input::ReplaceRejected) {
             adopted.change = None;
         }
+        // Whatever is recorded of what came before it, a change that was done was done.
+        if matches!(input, Input::Replaced { .. }) {
+            let _is_unknown = adopted.order.apply(&Input::NoAnswer);
+        }
         // What is refused changed nothing in the run either.
         let change = adopted.order.apply(input);
         let order = adopted.order;
@@ -113,6 +117,10 @@ impl Recovery {
     fn found(&mut self, venue: VenueId, name: &ClientOrderId, found: Found, report: &VenueReport) {
         let Some(sent) = self.orders.get_mut(name) else { return };
         let (question, order) = (report.question, &mut sent.adopted.order);
+        if found != Found::Nothing && !report.order_id.is_none() {
+            order.number(report.order_id);
+            self.by_order_id.insert((venue, order.order_id()), *name);
+        }
         let is_certain = question == 0 || question >= sent.certain_question;
         if found == Found::Working || (found == Found::Nothing && !is_certain) {
             return;

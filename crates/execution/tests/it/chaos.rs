@@ -253,12 +253,35 @@ impl World {
         self.anomalies.append(&mut self.out.anomalies);
     }
 
+    /// What the venue lists as open is taken over, if it is not known: of a journal whose end was lost.
+    fn list(&mut self) {
+        let Some(trader) = self.trader.as_mut().filter(|_| self.is_lossy) else { return };
+        let now = Timestamp(self.now);
+        let mut recovery = Recovery::new(&[self.kind.terms()]);
+        for kept in self.venue.live() {
+            if trader.oms.tag(&kept.terms.client_order_id).is_none() {
+                let tag = 900 + kept.order_id.0 % 1_000;
+                recovery.listed(now, VENUE, tag, &kept.terms, kept.order_id);
+            }
+        }
+        for (_, adopted) in recovery.orders() {
+            trader.driver.adopt(adopted.tag, adopted.order.open_qty());
+            trader.oms.adopt(now, adopted, &mut self.out).unwrap();
+        }
+        self.act();
+    }
+
     /// The trader has heard something.
     fn hear(&mut self, report: &VenueReport) {
         let Some(trader) = &mut self.trader else { return };
         self.journal.push(Record::Heard(*report));
         trader.oms.report(Timestamp(self.now), VENUE, report, &mut self.out);
+        let is_stray = |anomaly: &Anomaly| matches!(anomaly, Anomaly::Stray { .. });
+        let is_stray = self.out.anomalies.iter().any(is_stray);
         self.act();
+        if is_stray {
+            self.list();
+        }
     }
 
     /// Lets one event happen; false: there is none before `end`.
@@ -335,13 +358,16 @@ impl World {
         let Some(trader) = &self.trader else { panic!("the trader is not there") };
         let oms = &trader.oms;
         assert!(oms.is_up(VENUE));
+        for (_, order) in oms.live() {
+            let kept = self.venue.orders.get(&order.client_order_id);
+            assert_eq!(order.state().name(), "working", "{order:?}, and the venue has {kept:?}");
+        }
         assert_eq!(oms.unknown_orders(), 0);
         let mut live: BTreeMap<_, _> =
             oms.live().map(|(_, order)| (order.client_order_id, *order)).collect();
         for kept in self.venue.live() {
             let name = kept.terms.client_order_id;
             let Some(order) = live.remove(&name) else { panic!("{} is lost", name.as_str()) };
-            assert_eq!(order.state().name(), "working");
             assert_eq!(order.order_id(), kept.order_id);
             assert_eq!((order.price(), order.qty()), (kept.price, kept.qty));
             assert_eq!(order.executed_qty(), Qty::from_units(kept.executed));

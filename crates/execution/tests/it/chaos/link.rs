@@ -296,6 +296,7 @@ impl World {
             trader.oms.venue_up(Timestamp(self.now), VENUE, &mut self.out);
         }
         self.act();
+        self.list();
         if self.kind == Kind::Session {
             for index in self.link.received..self.link.told.len() {
                 self.post(index);
