@@ -185,6 +185,12 @@ impl Recovery {
         self.orders.values().filter(live).map(|sent| (sent.venue, &sent.adopted))
     }
 
+    /// Orders that have ended, by name: the newest behind. Something may be told of them still.
+    pub fn ended(&self) -> impl Iterator<Item = (VenueId, &Adopted)> {
+        let ended = |sent: &&Sent| sent.adopted.order.state().has_ended();
+        self.orders.values().filter(ended).map(|sent| (sent.venue, &sent.adopted))
+    }
+
     /// Orders that have ended and of which nothing more will be told need not be kept any longer.
     pub fn forget_ended(&mut self) {
         self.orders.retain(|_, sent| !sent.adopted.order.state().has_ended());

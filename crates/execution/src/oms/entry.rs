@@ -181,7 +181,8 @@ impl Oms {
     }
 
     /// Takes over an order of a run before: it counts as open, and is asked for, at once or when its venue is up.
-    /// One that has ended or is there already is left as it is.
+    /// Of one that has ended the name is remembered: what is told of it late is known. One that is there is left as it
+    /// is.
     ///
     /// # Errors
     /// [`Denial::UnknownInstrument`], [`Denial::Room`]: it was not taken over.
@@ -195,7 +196,11 @@ impl Oms {
         let place = order.instrument.0 as usize;
         let venue = self.known.get(place).ok_or(Denial::UnknownInstrument)?.venue;
         let is_there = self.slots.by_name(self.run, &order.client_order_id).is_some();
-        if order.state().has_ended() || is_there {
+        if is_there {
+            return Ok(());
+        }
+        if order.state().has_ended() {
+            self.slots.remember(order.client_order_id);
             return Ok(());
         }
         let entry = Entry {

@@ -10,6 +10,8 @@ use crate::venue::{OrderName, VenueId};
 /// An index into the slots.
 pub(super) type At = u16;
 
+/// Names of orders of runs before that are remembered, for each place.
+const REMEMBERED: usize = 16;
 /// No time: nothing is waited for.
 pub(super) const NEVER: u64 = u64::MAX;
 
@@ -105,7 +107,7 @@ impl Slots {
             order_ids: vec![0; count],
             live: Vec::with_capacity(count),
             free: (0..count as At).collect(),
-            adopted: std::collections::VecDeque::with_capacity(count),
+            adopted: std::collections::VecDeque::with_capacity(REMEMBERED * count),
         }
     }
 
@@ -127,7 +129,7 @@ impl Slots {
 
     /// Remembers an order that was taken over: what is told of it late is known.
     pub(super) fn remember(&mut self, name: ClientOrderId) {
-        if self.adopted.len() == self.all.len() {
+        if self.adopted.len() == REMEMBERED * self.all.len() {
             self.adopted.pop_front();
         }
         self.adopted.push_back(name);

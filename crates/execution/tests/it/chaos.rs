@@ -222,6 +222,9 @@ impl World {
         for (instrument, position) in recovery.positions() {
             oms.set_position(instrument, *position);
         }
+        for (_, adopted) in recovery.ended() {
+            oms.adopt(Timestamp(self.now), adopted, &mut self.out).unwrap();
+        }
         for (_, adopted) in recovery.orders() {
             oms.adopt(Timestamp(self.now), adopted, &mut self.out).unwrap();
             driver.adopt(adopted.tag, adopted.order.open_qty());
