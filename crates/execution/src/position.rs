@@ -211,6 +211,11 @@ impl Position {
         self.realised.checked_sub(self.fees).map(Money::from_units)
     }
 
+    /// What came in of the quote asset, less what went out, fees included; `None` beyond 128 bits.
+    pub fn cash(&self) -> Option<Money> {
+        self.net()?.units().checked_sub(self.cost).map(Money::from_units)
+    }
+
     /// How much was bought and sold, of the base asset, in units of 10^-16.
     pub const fn volume(&self) -> (u128, u128) {
         (self.bought, self.sold)

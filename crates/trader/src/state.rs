@@ -35,6 +35,8 @@ pub struct MarketView {
     pub realised: Money,
     /// The profit if it were closed at the middle of the book.
     pub unrealised: Option<Money>,
+    /// What came in of the quote asset, less what went out, fees included.
+    pub cash: Money,
     /// Fees in the quote asset.
     pub fees: Money,
     /// All that was bought.
@@ -148,6 +150,7 @@ fn view(core: &Core, market: &Market) -> MarketView {
         average_price: position.average_price(),
         realised: position.realised(),
         unrealised: position.unrealised(Price::from_units(middle)),
+        cash: position.cash().unwrap_or_default(),
         fees: position.fees(),
         bought: amount(bought),
         sold: amount(sold),
@@ -180,6 +183,8 @@ pub struct MarketTold {
     pub realised: String,
     /// The profit if it were closed at the middle of the book.
     pub unrealised: Option<String>,
+    /// What came in of the quote asset, less what went out, fees included: to the last unit.
+    pub cash: String,
     /// Fees in the quote asset.
     pub fees: String,
     /// All that was bought.

@@ -68,6 +68,7 @@ impl Names {
             average_price: market.average_price.map(amount),
             realised: amount(market.realised),
             unrealised: market.unrealised.map(amount),
+            cash: market.cash.to_string(),
             fees: amount(market.fees),
             bought: market.bought.to_string(),
             sold: market.sold.to_string(),

@@ -12,6 +12,7 @@ mod match_errors;
 mod match_golden;
 mod replay;
 mod replay_signals;
+mod trade;
 // The machines that the check-up is tested on.
 #[path = "../../../host/tests/it/trees.rs"]
 mod trees;

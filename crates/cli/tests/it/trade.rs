@@ -1,0 +1,238 @@
+//! `tiercel trade` at a venue of its own process: what it says it owns is what the venue says.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::command::{argument, file, run, tiercel};
+use crate::venue_kill::market;
+use crate::venue_process::{Key, Venue, ask};
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What each account was given, in units of 10^-16.
+const BASE: i128 = 100 * ONE;
+const QUOTE: i128 = 10_000_000 * ONE;
+const ONE: i128 = 10_000_000_000_000_000;
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// A decimal of at most 16 places, in units of 10^-16.
+fn units(text: &str) -> i128 {
+    let (sign, text) = text.strip_prefix('-').map_or((1, text), |text| (-1, text));
+    let (whole, places) = text.split_once('.').unwrap_or((text, ""));
+    let places = format!("{places:0<16}");
+    sign * (whole.parse::<i128>().expect(text) * ONE + places.parse::<i128>().expect(text))
+}
+
+/// A trader that is killed when the test ends.
+struct Trader {
+    child: Child,
+    http: String,
+}
+
+impl Trader {
+    fn start(config: &Path, http: u16) -> Self {
+        let child = tiercel()
+            .args(["trade", "--json", "--config", argument(config)])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
+        Self { child, http: format!("http://127.0.0.1:{http}") }
+    }
+
+    /// What it shows, once it is so.
+    fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + PATIENCE;
+        let mut last = Value::Null;
+        while Instant::now() < end {
+            if let Ok(mut answer) = ureq::get(&format!("{}/state", self.http)).call() {
+                let text = answer.body_mut().read_to_string().expect("a text");
+                last = serde_json::from_str(&text).expect("JSON");
+                if is_so(&last) {
+                    return last;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("never {what}: {last}");
+    }
+
+    fn post(&self, path: &str, token: &str) -> u16 {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = agent.post(&format!("{}/{path}", self.http));
+        let answer = request.header("authorization", &format!("Bearer {token}")).send_empty();
+        answer.expect("an answer").status().as_u16()
+    }
+
+    /// Its end: what it printed last, and its exit code.
+    fn end(mut self) -> (Value, Option<i32>) {
+        let out = self.child.stdout.take().expect("its output");
+        let text = std::io::read_to_string(out).expect("UTF-8");
+        let status = self.child.wait().expect("it ends");
+        let last = text.lines().last().expect("a line");
+        (serde_json::from_str(last).expect("JSON"), status.code())
+    }
+}
+
+impl Drop for Trader {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The configuration of a market maker of the first account.
+fn config(name: &str, venue: &Venue, ports: [u16; 3], key: &Key) -> std::path::PathBuf {
+    let private = |suffix: &str, text: &str| {
+        let path = file(&format!("{name}-{suffix}"), text.as_bytes());
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("it is ours");
+        path
+    };
+    let (secret, token) = (private("secret", &key.secret), private("token", "let-me"));
+    let [market, orders, http] = ports;
+    let text = format!(
+        "[trader]\nhttp = \"127.0.0.1:{http}\"\ntoken_file = \"{}\"\nkill_file = \"{}\"\n\
+         [strategy]\nname = \"market_maker\"\nqty = \"0.01\"\ninventory_max = \"0.2\"\n\
+         volatility_interval_ns = 1000000\nvolatility_samples = 10\nwarm_up_samples = 2\n\
+         spread_max_ticks = 100000\nbackoff_ns = 1000000\n\
+         [[venue]]\nname = \"desk\"\nkind = \"tiercel\"\nrest = \"http://{}\"\n\
+         market = \"127.0.0.1:{market}\"\norders = \"127.0.0.1:{orders}\"\nkey = \"{}\"\n\
+         secret_file = \"{}\"\n\
+         [[instrument]]\nvenue = \"desk\"\nsymbol = \"BTCUSDT\"\nqty_max = \"0.1\"\n\
+         notional_max = \"100000\"\nposition_max = \"1\"\ntouch_collar_bps = 500\n",
+        argument(&token),
+        argument(&token.with_extension("kill")),
+        venue.address,
+        key.api_key,
+        argument(&secret),
+    );
+    file(&format!("{name}-trader.toml"), text.as_bytes())
+}
+
+/// What an account has of an asset, in units of 10^-16.
+fn owns(venue: &Venue, key: &Key, asset: &str) -> i128 {
+    let mut stream = venue.connect();
+    let (status, body) = ask(&mut stream, key, "GET", "account", "").expect("an answer");
+    assert_eq!(status, 200, "{body}");
+    let balances = body["balances"].as_array().expect("balances");
+    let of = balances.iter().find(|balance| balance["asset"] == asset).expect(asset);
+    units(of["free"].as_str().expect("a text")) + units(of["locked"].as_str().expect("a text"))
+}
+
+/// Another account's order. It may be refused, but not lost.
+fn order(venue: &Venue, key: &Key, side: &str, price: &str, qty: &str, time_in_force: &str) {
+    let mut stream = venue.connect();
+    let query = format!(
+        "symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce={time_in_force}&price={price}&quantity={qty}"
+    );
+    let (status, body) = ask(&mut stream, key, "POST", "order", &query).expect("an answer");
+    assert_eq!(status, 200, "{body}");
+}
+
+/// Trades with the maker until it has so many fills more.
+fn hit(venue: &Venue, trader: &Trader, key: &Key, fills: u64) {
+    let begun = trader.until("quoting", |state| state["open_orders"].as_u64() >= Some(1));
+    let wanted = begun["counts"]["fills"].as_u64().expect("a count") + fills;
+    let end = Instant::now() + PATIENCE;
+    for number in 0_u32.. {
+        assert!(Instant::now() < end, "no {fills} fills");
+        // What moves the mid, and what takes.
+        let price = format!("{}", 59_900 + number % 7);
+        order(venue, key, "BUY", &price, "0.001", "GTC");
+        let side = if number.is_multiple_of(2) { "BUY" } else { "SELL" };
+        let price = if side == "BUY" { "60090" } else { "59910" };
+        order(venue, key, side, price, "0.004", "IOC");
+        let state = trader.until("there", |_| true);
+        if state["counts"]["fills"].as_u64() >= Some(wanted) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn what_it_owns_is_what_the_venue_says_also_when_that_was_killed_meanwhile() {
+    let ports = [free_port(), free_port(), free_port()];
+    let more = format!(
+        "[market]\naddress = \"127.0.0.1:{}\"\n[binary]\naddress = \"127.0.0.1:{}\"\n",
+        ports[0], ports[1]
+    );
+    let (store, venue_config, keys) = market("trade", &more);
+    let mut venue = Venue::start(&store, &venue_config, &[], 0);
+    // A market to make: far quotes of the other account.
+    order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
+    order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
+    let config = config("trade", &venue, ports, &keys[0]);
+    let trader = Trader::start(&config, ports[2]);
+    hit(&venue, &trader, &keys[1], 6);
+
+    venue.kill();
+    trader.until("without its venue", |state| {
+        state["lines"].as_array().is_some_and(|lines| lines.iter().all(|line| line[1] == false))
+    });
+    let venue = Venue::start(&store, &venue_config, &[], 0);
+    trader.until("connected again", |state| {
+        let lines = state["lines"].as_array().expect("lines");
+        lines.iter().all(|line| line[1] == true) && state["unknown_orders"] == 0
+    });
+    hit(&venue, &trader, &keys[1], 6);
+
+    assert_eq!(trader.post("halt", "wrong"), 401);
+    assert_eq!(trader.post("halt", "let-me"), 202);
+    let halted = trader.until("halted", |state| state["mode"] == "halted");
+    assert_eq!(halted["anomalies"], Value::Null);
+    trader.until("without orders", |state| state["open_orders"] == 0);
+    assert_eq!(trader.post("enable", "let-me"), 202);
+    trader.until("active", |state| state["mode"] == "active");
+    let health = run(&["top", &trader.http, "--once"]);
+    assert_eq!(health.code, Some(0), "{}", health.stderr);
+    assert!(health.stdout.contains("tick to trade"), "{}", health.stdout);
+
+    assert_eq!(trader.post("stop", "let-me"), 202);
+    let (last, code) = trader.end();
+    assert_eq!((code, &last["open_orders"]), (Some(0), &Value::from(0)), "{last}");
+    assert_eq!(last["counts"]["anomalies"], 0, "{last}");
+    let told = |field: &str| units(last["markets"][0][field].as_str().expect(field));
+    assert_eq!(owns(&venue, &keys[0], "BTC"), BASE + told("position"), "{last}");
+    assert_eq!(owns(&venue, &keys[0], "USDT"), QUOTE + told("cash"), "{last}");
+}
+
+#[test]
+fn the_demo_trades_and_leaves_nothing_behind() {
+    let ran = run(&["trade", "--demo", "--json", "--seconds", "6"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let last: Value =
+        serde_json::from_str(ran.stdout.lines().last().expect("a line")).expect("JSON");
+    let count = |field: &str| last["counts"][field].as_u64().expect("a count");
+    assert!(count("books") > 100 && count("requests") > 4, "{last}");
+    assert_eq!((count("anomalies"), &last["open_orders"]), (0, &Value::from(0)), "{last}");
+    let stages = last["latency"].as_array().expect("times");
+    let named = |name: &str| stages.iter().any(|row| row["stage"] == name);
+    assert!(named("tick to trade") && named("risk") && named("send"), "{last}");
+}
+
+#[test]
+fn mistakes_are_told_by_line_and_key() {
+    let printed = run(&["trade", "--print-config"]);
+    assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
+    let wrong = printed.stdout.replace("rate_max = 1000", "rate_max = \"many\"");
+    let path = file("trade-wrong.toml", wrong.as_bytes());
+    let ran = run(&["trade", "--config", argument(&path)]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("line ") && ran.stderr.contains("rate_max"), "{}", ran.stderr);
+    let listed = run(&["trade", "--strategies"]);
+    for name in ["market_maker", "golden_cross", "mean_reversion", "arbitrage"] {
+        assert!(listed.stdout.contains(name), "{}", listed.stdout);
+    }
+}
