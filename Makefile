@@ -43,7 +43,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## The demo: a simulated market through the engine, as a live table
+run: ## A venue, simulated participants and a market maker on this machine, as a live table
 	$(CARGO) run --release --
 
 .PHONY: build

@@ -246,7 +246,62 @@ pub struct OwnOrder {
     state: State,
 }
 
+/// All of an order but what it is called and what it trades: for who writes it down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderParts {
+    /// The venue's number of it.
+    pub order_id: OrderId,
+    /// Its price.
+    pub price: Price,
+    /// Its quantity, what has traded included.
+    pub qty: Qty,
+    /// What has traded.
+    pub executed_qty: Qty,
+    /// What was paid or received for that.
+    pub executed_quote: Money,
+    /// The last trade that was told.
+    pub last_trade: TradeId,
+    /// Where it stands.
+    pub state: State,
+}
+
 impl OwnOrder {
+    /// An order as it was written down.
+    pub const fn of_parts(
+        client_order_id: ClientOrderId,
+        instrument: InstrumentId,
+        side: Side,
+        parts: &OrderParts,
+    ) -> Self {
+        let OrderParts { order_id, price, qty, executed_qty, executed_quote, last_trade, state } =
+            *parts;
+        Self {
+            client_order_id,
+            instrument,
+            side,
+            order_id,
+            price,
+            qty,
+            executed_qty,
+            executed_quote,
+            last_trade,
+            state,
+        }
+    }
+
+    /// What there is to write down.
+    pub const fn parts(&self) -> OrderParts {
+        OrderParts {
+            order_id: self.order_id,
+            price: self.price,
+            qty: self.qty,
+            executed_qty: self.executed_qty,
+            executed_quote: self.executed_quote,
+            last_trade: self.last_trade,
+            state: self.state,
+        }
+    }
+
     /// An order that leaves now.
     pub const fn new(
         client_order_id: ClientOrderId,

@@ -58,6 +58,17 @@ impl Recovery {
         self.positions.insert(instrument, position);
     }
 
+    /// Begins with an order that was open, as it was written down.
+    pub fn adopt(&mut self, venue: VenueId, at: Timestamp, adopted: &Adopted) {
+        let name = adopted.order.client_order_id;
+        let order_id = adopted.order.order_id();
+        if !order_id.is_none() {
+            self.by_order_id.insert((venue, order_id), name);
+        }
+        let sent = Sent { venue, adopted: *adopted, at, certain_question: u64::MAX };
+        self.orders.insert(name, sent);
+    }
+
     /// A request left, or was about to: of the order of a tag, if it enters one.
     pub fn sent(&mut self, now: Timestamp, venue: VenueId, tag: u64, request: &VenueRequest) {
         match request {

@@ -10,8 +10,8 @@
 //! Architecture Invariant: the same calls with the same times give the same requests.
 
 use serde::{Deserialize, Serialize};
-use tiercel_execution::oms::{Anomaly, NewOrder, Oms, Outputs, Update, UpdateKind};
-use tiercel_execution::risk::Mode;
+use tiercel_execution::oms::{Adopted, Anomaly, NewOrder, Oms, Outputs, Update, UpdateKind};
+use tiercel_execution::risk::{Denial, Mode};
 use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
 use tiercel_strategy::{
     Action, ActionKind, Actions, BookTick, OrderUpdate, OrderUpdateKind, PositionUpdate, Strategy,
@@ -20,6 +20,7 @@ use tiercel_strategy::{
 use tiercel_types::market::{BestBidOffer, MarketTrade};
 use tiercel_types::{InstrumentId, Price, Qty, Timestamp};
 
+use crate::journal::Journal;
 use crate::market::{Market, MarketState};
 use crate::timing::{Stage, Timing};
 
@@ -59,6 +60,14 @@ pub struct Core {
     anomalies: Vec<Anomaly>,
     /// Whether the strategy may act: not before everything is known, and not any more at the end.
     acts: bool,
+    /// Somebody wants it to act.
+    wanted: bool,
+    /// What is sent and heard is written there.
+    journal: Option<Journal>,
+    /// Whether that failed: nothing but cancels leaves then.
+    has_journal_failed: bool,
+    /// The number that its venue gave to what is reported; zero: none. The connector sets it before.
+    pub answer: u64,
     /// How long a market may be silent.
     silence_max_ns: u64,
     /// Follows the tick that is under way.
@@ -88,14 +97,42 @@ impl Core {
             counts: Counts::default(),
             anomalies: Vec::with_capacity(ANOMALIES_KEPT),
             acts: false,
+            wanted: false,
+            journal: None,
+            has_journal_failed: false,
+            answer: 0,
             silence_max_ns,
             timing,
         }
     }
 
-    /// The strategy acts from now on. It is told first what is owned.
-    pub fn begin(&mut self, now: Timestamp) {
-        if self.acts {
+    /// What is sent and heard is written to `journal` from now on.
+    pub fn set_journal(&mut self, journal: Journal) {
+        self.journal = Some(journal);
+    }
+
+    /// Whether the journal could not be written. Nothing but cancels leaves then.
+    pub const fn has_journal_failed(&self) -> bool {
+        self.has_journal_failed
+    }
+
+    /// Takes over an order of a run before.
+    ///
+    /// # Errors
+    /// [`Denial`]: there is no room for it, or its instrument is not traded any more.
+    pub fn adopt(&mut self, now: Timestamp, adopted: &Adopted) -> Result<(), Denial> {
+        self.oms.adopt(now, adopted, &mut self.out)
+    }
+
+    /// The strategy is to act, as soon as nothing is open of a run before: what is, is cancelled.
+    pub const fn begin(&mut self) {
+        self.wanted = true;
+    }
+
+    /// Lets the strategy act if it is time for it. It is told first what is owned.
+    fn begin_when_clear(&mut self, now: Timestamp) {
+        if self.oms.live_orders() > 0 {
+            self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
             return;
         }
         self.acts = true;
@@ -106,13 +143,17 @@ impl Core {
                 let update = PositionUpdate { time: now, position, instrument, reserved: 0 };
                 self.strategy.on_position(&update, &mut self.actions);
             }
+            let tick = market.tick(now);
+            if market.state() == MarketState::Live {
+                self.strategy.on_book(&tick, &mut self.actions);
+            }
         }
         self.act(now);
     }
 
     /// The strategy acts no more, and everything that is open is cancelled.
     pub fn end(&mut self, now: Timestamp) {
-        self.acts = false;
+        (self.acts, self.wanted) = (false, false);
         self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
         self.act(now);
     }
@@ -180,12 +221,33 @@ impl Core {
 
     /// Hands over what is to be asked of venues.
     #[inline]
-    pub fn take_requests(&mut self, mut take: impl FnMut(VenueId, &VenueRequest)) {
-        self.counts.requests += self.out.requests.len() as u64;
-        for (venue, request) in &self.out.requests {
+    pub fn take_requests(&mut self, now: Timestamp, mut take: impl FnMut(VenueId, &VenueRequest)) {
+        let Self { out, oms, journal, counts, has_journal_failed, .. } = self;
+        counts.requests += out.requests.len() as u64;
+        for (venue, request) in &out.requests {
+            if let Some(journal) = journal {
+                let tag = match request {
+                    VenueRequest::New(terms) | VenueRequest::CancelReplace { terms, .. } => {
+                        oms.tag(&terms.client_order_id).unwrap_or_default()
+                    }
+                    _ => 0,
+                };
+                if journal.sent(now, *venue, tag, request).is_err() {
+                    *has_journal_failed = true;
+                    // What the next run would not know of does not leave: its silence is asked about.
+                    if matches!(
+                        request,
+                        VenueRequest::New(_)
+                            | VenueRequest::Amend { .. }
+                            | VenueRequest::CancelReplace { .. }
+                    ) {
+                        continue;
+                    }
+                }
+            }
             take(*venue, request);
         }
-        self.out.requests.clear();
+        out.requests.clear();
     }
 
     /// Whether there is something to ask of venues.
@@ -276,6 +338,9 @@ impl Core {
     /// A venue has said something of an order.
     #[inline]
     pub fn report(&mut self, now: Timestamp, venue: VenueId, report: &VenueReport) {
+        if let Some(journal) = &mut self.journal {
+            self.has_journal_failed |= journal.heard(venue, self.answer, report).is_err();
+        }
         self.oms.report(now, venue, report, &mut self.out);
         self.act(now);
     }
@@ -295,6 +360,12 @@ impl Core {
     /// Time has passed: timers, overdue answers, silent markets, the day's result.
     pub fn tick(&mut self, now: Timestamp) {
         self.oms.tick(now, &mut self.out);
+        if self.wanted && !self.acts {
+            self.begin_when_clear(now);
+        }
+        if self.has_journal_failed && self.oms.gate().mode() != Mode::Halted {
+            self.halt(now);
+        }
         if let Some(result) = self.oms.result() {
             let before = self.oms.gate().mode();
             let mode = self.oms.gate_mut().result(result);

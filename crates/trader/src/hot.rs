@@ -149,7 +149,7 @@ impl Hot {
             }
         }
         match self.control.try_recv() {
-            Ok(Control::Begin) => self.lines.core.begin(now),
+            Ok(Control::Begin) => self.lines.core.begin(),
             Ok(Control::Halt) => self.lines.core.halt(now),
             Ok(Control::Enable) => self.lines.core.enable(),
             Ok(Control::Stop) | Err(TryRecvError::Disconnected) => self.stop(now),

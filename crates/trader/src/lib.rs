@@ -21,6 +21,7 @@ pub mod dial;
 pub mod feed;
 pub mod hot;
 pub mod instruments;
+pub mod journal;
 pub mod lines;
 mod market;
 pub mod metrics;

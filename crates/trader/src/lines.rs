@@ -130,7 +130,7 @@ impl Lines {
         let now = self.now();
         let Self { core, wanted, orders, .. } = self;
         if core.has_requests() {
-            core.take_requests(|venue, request| {
+            core.take_requests(now, |venue, request| {
                 let line = orders.get(venue.index()).copied().flatten();
                 if let Some(line) = line.and_then(|line| wanted.get_mut(line))
                     && let Line::BinaryOrders(orders) = &mut line.line

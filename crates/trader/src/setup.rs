@@ -1,20 +1,18 @@
 //! A trader, made of its configuration.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
-use tiercel_execution::oms::{Oms, Place, RunId, VenueTerms};
-use tiercel_execution::risk::Gate;
+use tiercel_execution::oms::{Adopted, Oms, Place, RunId, VenueTerms};
+use tiercel_execution::risk::{Denial, Gate};
 use tiercel_execution::venue::VenueId;
 use tiercel_host::Clock;
 use tiercel_host::secret::{self, SecretError};
 use tiercel_net::Limits;
 use tiercel_strategy::{BuildError, Strategy, Terms};
 use tiercel_telemetry::{Registry, RegistryError};
-use tiercel_types::{InstrumentId, Symbol};
+use tiercel_types::{InstrumentId, Symbol, Timestamp};
 
 use crate::config::{TraderConfig, VenueKind, VenueTable, WaitName};
 use crate::connector::BinaryOrders;
@@ -24,12 +22,16 @@ use crate::dial::Dialer;
 use crate::feed::BinaryFeed;
 use crate::hot::{Control, Hot, Wait};
 use crate::instruments::{self, Instrument, InstrumentError};
+use crate::journal::{self, Journal, JournalError, Left};
 use crate::lines::{Line, Lines};
 use crate::market::Market;
 use crate::timing::Timing;
 
 /// Bytes of a connection that are not taken yet: more than the longest message.
 const INPUT_BYTES: usize = 1 << 20;
+
+/// Orders of a run before that have ended and are known still.
+const ENDED_KEPT: usize = 32;
 
 /// Why there is no trader.
 #[derive(Debug, Error)]
@@ -49,14 +51,12 @@ pub enum SetupError {
     /// Metrics.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The folder of the store.
-    #[error("{path}: {error}")]
-    Store {
-        /// Which folder.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// An order of a run before.
+    #[error("an order of the run before cannot be taken over: {0}")]
+    Adopt(Denial),
     /// The system's refusal.
     #[error(transparent)]
     System(#[from] io::Error),
@@ -100,15 +100,19 @@ pub fn trader(
     let strategy = strategy(&terms)?;
     let name = strategy.name().to_owned();
     let timing = Timing::new(registry, Clock::new())?;
+    let now = Timestamp(timing.now_ns());
+    let (left, journal) = open_journal(config, now)?;
     let options = config.orders.options();
-    let core = Core::new(
+    let mut core = Core::new(
         strategy,
-        oms(config),
+        oms(config, journal.second()),
         terms.into_iter().map(Market::new).collect(),
         options.orders_max,
         config.trader.silence_max_ms.saturating_mul(1_000_000),
         timing,
     );
+    recover(&left, now, &mut core)?;
+    core.set_journal(journal);
     let (mut lines, mut names, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
     for (at, venue) in config.venues.iter().enumerate() {
         let id = VenueId(at as u8);
@@ -124,7 +128,8 @@ pub fn trader(
                 lines.push(Line::BinaryFeed(BinaryFeed::new(id, wanted)));
                 names.push(format!("{} market data", venue.name));
                 addresses.push(venue.market.clone());
-                lines.push(Line::BinaryOrders(BinaryOrders::new(id, &login, Vec::new(), None)));
+                let next = left.next_answers.get(at).copied().filter(|next| *next > 0);
+                lines.push(Line::BinaryOrders(BinaryOrders::new(id, &login, Vec::new(), next)));
                 names.push(format!("{} orders", venue.name));
                 addresses.push(venue.orders.clone());
             }
@@ -144,6 +149,38 @@ pub fn trader(
     let lines = Lines::new(core, lines, connections);
     let hot = Hot::new(lines, Dialer::new(addresses)?, controlled, wait, limits)?;
     Ok(Trader { hot, control, instruments, lines: names, strategy: name })
+}
+
+/// What a run before has left, and the journal of this one.
+fn open_journal(config: &TraderConfig, now: Timestamp) -> Result<(Left, Journal), SetupError> {
+    let named: Vec<(String, String)> = config
+        .instruments
+        .iter()
+        .map(|instrument| (instrument.venue.clone(), instrument.symbol.as_str().to_owned()))
+        .collect();
+    Ok(journal::open(&config.trader.store, now, &venue_terms(config), &named)?)
+}
+
+/// Goes on from what a run before has left: its positions, and its orders, which are asked for.
+fn recover(left: &Left, now: Timestamp, core: &mut Core) -> Result<(), SetupError> {
+    for (instrument, position) in left.recovery.positions() {
+        core.oms_mut().set_position(instrument, *position);
+    }
+    // Of those that have ended something may be told still.
+    let ended: Vec<Adopted> = left.recovery.ended().map(|(_, adopted)| *adopted).collect();
+    let ended = &ended[ended.len().saturating_sub(ENDED_KEPT)..];
+    let live = left.recovery.orders().map(|(_, adopted)| adopted);
+    for adopted in live.chain(ended) {
+        core.adopt(now, adopted).map_err(SetupError::Adopt)?;
+    }
+    Ok(())
+}
+
+fn venue_terms(config: &TraderConfig) -> Vec<VenueTerms> {
+    let terms = |venue: &VenueTable| match venue.kind {
+        VenueKind::Tiercel => VenueTerms { amends: true, validity_ns: 0 },
+    };
+    config.venues.iter().map(terms).collect()
 }
 
 /// What a venue is to tell of.
@@ -175,20 +212,13 @@ fn instruments(config: &TraderConfig) -> Result<Vec<(Symbol, Instrument)>, Setup
     Ok(found)
 }
 
-fn oms(config: &TraderConfig) -> Oms {
+fn oms(config: &TraderConfig, second: u64) -> Oms {
     let mut gate = Gate::new(config.risk.limits(), config.instruments.len());
     for (at, instrument) in config.instruments.iter().enumerate() {
         gate.set_limits(InstrumentId(at as u32), instrument.limits());
     }
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let run = RunId::of(since.as_secs(), config.trader.number);
-    let venues: Vec<VenueTerms> = config
-        .venues
-        .iter()
-        .map(|venue| match venue.kind {
-            VenueKind::Tiercel => VenueTerms { amends: true, validity_ns: 0 },
-        })
-        .collect();
+    let run = RunId::of(second, config.trader.number);
+    let venues = venue_terms(config);
     let place = |instrument: &crate::config::InstrumentTable| {
         let at = config.venues.iter().position(|venue| venue.name == instrument.venue);
         // The configuration was checked.

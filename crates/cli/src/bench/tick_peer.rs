@@ -118,7 +118,8 @@ pub(super) fn core(strategy: Box<dyn Strategy>, acts: bool) -> Result<Core, Benc
     let orders_max = options.orders_max;
     let mut core = Core::new(strategy, oms, vec![market], orders_max, silence_max_ns, timing);
     if acts {
-        core.begin(Timestamp(1));
+        core.begin();
+        core.tick(Timestamp(1));
     }
     Ok(core)
 }

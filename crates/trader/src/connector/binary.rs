@@ -362,6 +362,7 @@ impl Application for Desk<'_> {
     }
 
     fn on_lost(&mut self, from: u64, next: u64) {
+        self.core.answer = 0;
         for number in from.max(next.saturating_sub(ASKED as u64))..next {
             let Some(asked) = self.asked(number) else { continue };
             match asked.what {
@@ -374,7 +375,8 @@ impl Application for Desk<'_> {
     }
 
     fn on_message(&mut self, group: &Group<'_>) -> Result<(), Fault> {
-        let (_, body) = group.decode()?;
+        let (header, body) = group.decode()?;
+        self.core.answer = header.sequence;
         let none = ClientOrderId::EMPTY;
         match body {
             Body::Accepted(accepted) => {

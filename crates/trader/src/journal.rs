@@ -1,0 +1,318 @@
+//! What was sent and heard, in a file that outlives the process: how the next run knows what this one has open.
+//!
+//! ```text
+//!   Core: a request --> sent() --+--> bus in the folder of the run --> (killed) --> open(): Recovery --> next run
+//!         a report  --> heard() -+      begins with what was left by the run before
+//! ```
+//!
+//! A record is in shared memory before its request is handed to a connector, and before anything is done because of
+//! a report: it survives the process, however that ends. It does not survive the machine: then the venue's
+//! answer to what is asked is all there is.
+//!
+//! Each run has a folder of its own, which counts once it says that it has begun: a run that is killed while it
+//! writes what was left to it leaves the folder before in force.
+
+mod records;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use tiercel_bus::{AppendError, Bus, BusError, One, Options, ReadError, Start, Writer};
+use tiercel_execution::oms::VenueTerms;
+use tiercel_execution::position::TooLarge;
+use tiercel_execution::recovery::Recovery;
+use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
+use tiercel_types::Timestamp;
+
+use records::{AdoptedRecord, HeardRecord, InstrumentRecord, Kind, PositionRecord, SentRecord};
+
+/// What every run's folder begins with.
+const PREFIX: &str = "journal-";
+/// Folders that stay: that of the run, and the one before.
+const KEPT: usize = 2;
+/// Bytes of a file of the journal.
+const FILE_BYTES: u64 = 16 << 20;
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// Why there is no journal.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// The system's refusal.
+    #[error("{path}: {error}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The queue's refusal.
+    #[error("{path}: {error}")]
+    Bus {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: BusError,
+    },
+    /// It cannot be read.
+    #[error("{path}: {error}")]
+    Read {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: ReadError,
+    },
+    /// It cannot be written.
+    #[error("{path}: {error}")]
+    Append {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: AppendError,
+    },
+    /// A record that is none.
+    #[error("{path}: record {number} is damaged")]
+    Damaged {
+        /// Where.
+        path: PathBuf,
+        /// Which, from 1.
+        number: u64,
+    },
+    /// It is of another configuration.
+    #[error("{path}: instrument {number} was {was}, and is {is} in the configuration")]
+    Other {
+        /// Where.
+        path: PathBuf,
+        /// Which instrument.
+        number: u32,
+        /// What the journal says.
+        was: String,
+        /// What the configuration says.
+        is: String,
+    },
+    /// A position beyond all bounds.
+    #[error("{path}: {error}")]
+    TooLarge {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: TooLarge,
+    },
+}
+
+/// What a run before has left.
+#[derive(Debug)]
+pub struct Left {
+    /// Its orders and positions.
+    pub recovery: Recovery,
+    /// By venue, the number of the first answer that was not heard; zero: none was.
+    pub next_answers: Vec<u64>,
+    /// The second that the run before is named by; zero: there was none.
+    pub second: u64,
+}
+
+/// What is written.
+pub struct Journal {
+    writer: Writer<One>,
+    path: PathBuf,
+    second: u64,
+}
+
+/// Opens the journal of a folder: what was left, and one for this run. `instruments` are venue and symbol of each, by
+/// number.
+///
+/// # Errors
+/// [`JournalError`]: nothing of what was there has changed.
+pub fn open(
+    store: &Path,
+    now: Timestamp,
+    venues: &[VenueTerms],
+    instruments: &[(String, String)],
+) -> Result<(Left, Journal), JournalError> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |error| JournalError::Io { path, error }
+    };
+    fs::create_dir_all(store).map_err(at(store))?;
+    let mut runs = runs(store).map_err(at(store))?;
+    let mut left =
+        Left { recovery: Recovery::new(venues), next_answers: vec![0; venues.len()], second: 0 };
+    for (_, path) in runs.iter().rev() {
+        if let Some(found) = read(path, venues, instruments)? {
+            left = found;
+            break;
+        }
+    }
+    let number = runs.last().map_or(1, |(number, _)| number + 1);
+    let path = store.join(format!("{PREFIX}{number:08}"));
+    let journal = Journal::begin(&path, now, &left, instruments)?;
+    runs.push((number, path));
+    for (_, old) in runs.iter().rev().skip(KEPT) {
+        fs::remove_dir_all(old).map_err(at(old))?;
+    }
+    Ok((left, journal))
+}
+
+/// The folders of runs, oldest first.
+fn runs(store: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut runs = Vec::new();
+    for entry in fs::read_dir(store)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(number) = name.strip_prefix(PREFIX).and_then(|digits| digits.parse().ok()) {
+            runs.push((number, path));
+        }
+    }
+    runs.sort();
+    Ok(runs)
+}
+
+/// What a run's folder says; `None`: it had not begun.
+fn read(
+    path: &Path,
+    venues: &[VenueTerms],
+    instruments: &[(String, String)],
+) -> Result<Option<Left>, JournalError> {
+    let mut left =
+        Left { recovery: Recovery::new(venues), next_answers: vec![0; venues.len()], second: 0 };
+    // One that was killed before there was anything in it.
+    let Ok(bus) = Bus::open(path) else { return Ok(None) };
+    let failed = |error| JournalError::Read { path: path.to_owned(), error };
+    let mut reader = bus.reader(Start::Oldest).map_err(failed)?;
+    let (mut has_begun, mut number) = (false, 0);
+    while let Some(record) = reader.poll().map_err(failed)? {
+        number += 1;
+        let damaged = || JournalError::Damaged { path: path.to_owned(), number };
+        match Kind::from_code(record.kind).ok_or_else(damaged)? {
+            Kind::Instrument => {
+                let record = record.get::<InstrumentRecord>().ok_or_else(damaged)?;
+                check(path, record, instruments)?;
+            }
+            Kind::Position => {
+                let record = record.get::<PositionRecord>().ok_or_else(damaged)?;
+                let (instrument, position) = record.read();
+                left.recovery.set_position(instrument, position);
+            }
+            Kind::Adopted => {
+                let record = record.get::<AdoptedRecord>().ok_or_else(damaged)?;
+                let (venue, at, adopted) = record.read().ok_or_else(damaged)?;
+                left.recovery.adopt(venue, at, &adopted);
+            }
+            Kind::Begun => {
+                has_begun = true;
+                left.second = record.get::<[u64; 1]>().ok_or_else(damaged)?[0];
+            }
+            Kind::Sent => {
+                let record = record.get::<SentRecord>().ok_or_else(damaged)?;
+                let (at, venue, tag, request) = record.read().ok_or_else(damaged)?;
+                left.recovery.sent(at, venue, tag, &request);
+            }
+            Kind::Heard => {
+                let record = record.get::<HeardRecord>().ok_or_else(damaged)?;
+                let (venue, answer, report) = record.read().ok_or_else(damaged)?;
+                let too_large = |error| JournalError::TooLarge { path: path.to_owned(), error };
+                left.recovery.heard(venue, &report).map_err(too_large)?;
+                if let Some(next) = left.next_answers.get_mut(venue.index()) {
+                    *next = (*next).max(answer.saturating_add(u64::from(answer > 0)));
+                }
+            }
+            Kind::Answer => {
+                let record = record.get::<[u64; 2]>().ok_or_else(damaged)?;
+                if let Some(next) = left.next_answers.get_mut(record[0] as usize) {
+                    *next = (*next).max(record[1]);
+                }
+            }
+        }
+    }
+    Ok(has_begun.then_some(left))
+}
+
+fn check(
+    path: &Path,
+    record: &InstrumentRecord,
+    instruments: &[(String, String)],
+) -> Result<(), JournalError> {
+    let (number, was) = record.read();
+    let is = instruments.get(number as usize).map(|(venue, symbol)| format!("{venue} {symbol}"));
+    let is = is.unwrap_or_else(|| "not there".to_owned());
+    if was == is {
+        return Ok(());
+    }
+    Err(JournalError::Other { path: path.to_owned(), number, was, is })
+}
+
+impl Journal {
+    fn begin(
+        path: &Path,
+        now: Timestamp,
+        left: &Left,
+        instruments: &[(String, String)],
+    ) -> Result<Self, JournalError> {
+        let failed = |error| JournalError::Bus { path: path.to_owned(), error };
+        let options = Options { cycle_bytes: FILE_BYTES, ..Options::default() };
+        let bus = Bus::create(path, &options).map_err(failed)?;
+        let writer = bus.writer().map_err(failed)?;
+        // No two runs have one name, however soon one follows the other.
+        let second = (now.0 / SECOND_NS).max(left.second + 1);
+        let mut journal = Self { writer, path: path.to_owned(), second };
+        for ((venue, symbol), number) in instruments.iter().zip(0..) {
+            let name = format!("{venue} {symbol}");
+            journal.append(Kind::Instrument, &InstrumentRecord::new(number, &name))?;
+        }
+        for (instrument, position) in left.recovery.positions() {
+            journal.append(Kind::Position, &PositionRecord::new(instrument, position))?;
+        }
+        for (venue, adopted) in left.recovery.orders() {
+            journal.append(Kind::Adopted, &AdoptedRecord::new(venue, now, adopted))?;
+        }
+        for (venue, next) in left.next_answers.iter().enumerate() {
+            journal.append(Kind::Answer, &[venue as u64, *next])?;
+        }
+        journal.append(Kind::Begun, &[journal.second])?;
+        Ok(journal)
+    }
+
+    /// The second that the run is named by.
+    pub const fn second(&self) -> u64 {
+        self.second
+    }
+
+    fn append<T: zerocopy::IntoBytes + zerocopy::Immutable>(
+        &mut self,
+        kind: Kind,
+        record: &T,
+    ) -> Result<(), JournalError> {
+        let appended = self.writer.append(kind as u8, record);
+        appended.map(drop).map_err(|error| JournalError::Append { path: self.path.clone(), error })
+    }
+
+    /// A request is about to leave, of the order of a tag.
+    ///
+    /// # Errors
+    /// [`JournalError::Append`]: it must not leave, unless it is a cancel.
+    #[inline]
+    pub fn sent(
+        &mut self,
+        now: Timestamp,
+        venue: VenueId,
+        tag: u64,
+        request: &VenueRequest,
+    ) -> Result<(), JournalError> {
+        self.append(Kind::Sent, &SentRecord::new(now, venue, tag, request))
+    }
+
+    /// A report was heard; `answer` is the number that its venue gave it, zero if it gives none.
+    ///
+    /// # Errors
+    /// [`JournalError::Append`].
+    #[inline]
+    pub fn heard(
+        &mut self,
+        venue: VenueId,
+        answer: u64,
+        report: &VenueReport,
+    ) -> Result<(), JournalError> {
+        self.append(Kind::Heard, &HeardRecord::new(venue, answer, report))
+    }
+}

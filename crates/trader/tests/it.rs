@@ -1,0 +1,7 @@
+//! The trader, piece by piece.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod it {
+    mod journal;
+}

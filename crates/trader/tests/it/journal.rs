@@ -1,0 +1,197 @@
+//! What a run wrote down is what the next one finds.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tiercel_bus::{Bus, Options};
+use tiercel_execution::oms::VenueTerms;
+use tiercel_execution::order::{Found, Input, Progress, State};
+use tiercel_execution::position::Fee;
+use tiercel_execution::venue::{OrderName, OrderTerms, VenueId, VenueReport, VenueRequest};
+use tiercel_trader::journal::{self, Journal, JournalError, Left};
+use tiercel_types::{
+    ClientOrderId, InstrumentId, Money, OrderId, OrderKind, Price, Qty, Side, TimeInForce,
+    Timestamp, TradeId,
+};
+
+const DESK: VenueId = VenueId(0);
+const NOW: Timestamp = Timestamp(1_800_000_000_000_000_000);
+const PRICE: Price = Price::from_units(6_000_000_000_000);
+const TERMS: [VenueTerms; 1] = [VenueTerms { amends: true, validity_ns: 0 }];
+
+/// A folder that goes with its test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tiercel-{name}-{}", std::process::id()));
+        drop(fs::remove_dir_all(&path));
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn open(folder: &Path, symbol: &str) -> Result<(Left, Journal), JournalError> {
+    journal::open(folder, NOW, &TERMS, &[("desk".to_owned(), symbol.to_owned())])
+}
+
+fn id(text: &str) -> ClientOrderId {
+    ClientOrderId::new(text.as_bytes()).unwrap()
+}
+
+fn enter(name: &str, qty: u64) -> VenueRequest {
+    VenueRequest::New(OrderTerms {
+        client_order_id: id(name),
+        instrument: InstrumentId(0),
+        side: Side::Sell,
+        kind: OrderKind::PostOnly,
+        time_in_force: TimeInForce::Gtc,
+        price: PRICE,
+        qty: Qty::from_units(qty),
+    })
+}
+
+const fn name(client_order_id: ClientOrderId, order_id: u64) -> OrderName {
+    OrderName { client_order_id, order_id: OrderId(order_id), instrument: InstrumentId(0) }
+}
+
+fn fill(order_id: u64, trade: u64, qty: u64, left: u64) -> VenueReport {
+    VenueReport {
+        fee: Fee::Received(Money::from_units(7)),
+        ..VenueReport::new(
+            ClientOrderId::EMPTY,
+            OrderId(order_id),
+            Input::Filled {
+                trade_id: TradeId(trade),
+                price: PRICE,
+                qty: Qty::from_units(qty),
+                after: Progress::Open(Qty::from_units(left)),
+            },
+        )
+    }
+}
+
+/// Two orders: one that traded in part and is being amended, one that nothing was heard of; a third has ended.
+fn write(journal: &mut Journal) {
+    let mut sent = |tag, request: &VenueRequest| journal.sent(NOW, DESK, tag, request).unwrap();
+    sent(1, &enter("one", 100));
+    sent(2, &enter("two", 50));
+    sent(3, &enter("three", 10));
+    let accepted = |text, number| {
+        VenueReport::new(id(text), OrderId(number), Input::Accepted(OrderId(number)))
+    };
+    let mut heard = |answer, report: &VenueReport| journal.heard(DESK, answer, report).unwrap();
+    heard(11, &accepted("one", 71));
+    heard(12, &fill(71, 5, 30, 70));
+    heard(13, &accepted("three", 73));
+    let gone = Input::Cancelled(Progress::Open(Qty::from_units(10)));
+    heard(14, &VenueReport::new(ClientOrderId::EMPTY, OrderId(73), gone));
+    let (price, qty) = (Price::from_units(1), Qty::from_units(80));
+    let open_qty = Qty::from_units(50);
+    let amend = VenueRequest::Amend { name: name(id("one"), 71), price, qty, open_qty };
+    journal.sent(NOW, DESK, 0, &amend).unwrap();
+}
+
+#[test]
+fn orders_fills_and_answers_are_found_again_and_again() {
+    let folder = Folder::new("journal-again");
+    let (left, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
+    assert_eq!((left.second, left.next_answers[0]), (0, 0));
+    assert_eq!(left.recovery.orders().count() + left.recovery.positions().count(), 0);
+    write(&mut journal);
+    drop(journal);
+    let mut seconds = vec![left.second];
+    // The second time from what the run between wrote at its start, with nothing behind.
+    for _ in 0..2 {
+        let (left, journal) = open(&folder.0, "BTCUSDT").unwrap();
+        assert!(journal.second() > left.second && left.second > *seconds.last().unwrap());
+        seconds.push(left.second);
+        assert_eq!(left.next_answers, [15]);
+        let mut orders: Vec<_> = left.recovery.orders().map(|(_, adopted)| *adopted).collect();
+        orders.sort_by_key(|adopted| adopted.tag);
+        assert_eq!(orders.iter().map(|adopted| adopted.tag).collect::<Vec<_>>(), [1, 2]);
+        let one = &orders[0];
+        assert_eq!((one.order.order_id(), one.order.executed_qty().units()), (OrderId(71), 30));
+        assert_eq!((one.order.state(), one.kind), (State::PendingReplace, OrderKind::PostOnly));
+        assert_eq!(one.change, Some((Price::from_units(1), Qty::from_units(80))));
+        assert_eq!(
+            (orders[1].order.state(), orders[1].order.side),
+            (State::PendingNew, Side::Sell)
+        );
+        let (instrument, position) = left.recovery.positions().next().unwrap();
+        let sold = Money::from_qty(Qty::from_units(30)).units();
+        assert_eq!((instrument, position.owned().units()), (InstrumentId(0), -sold));
+        assert_eq!(position.fees().units(), 7);
+        assert_eq!(position.volume(), (0, sold.unsigned_abs()));
+    }
+    // That of the run, and the one before.
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2);
+}
+
+#[test]
+fn a_run_that_was_killed_before_it_began_counts_for_nothing() {
+    let folder = Folder::new("journal-begun");
+    let (_, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
+    write(&mut journal);
+    drop(journal);
+    // One that made its folder, and one that had not come to its end.
+    fs::create_dir(folder.0.join("journal-00000002")).unwrap();
+    let bus = Bus::create(folder.0.join("journal-00000003"), &Options::default()).unwrap();
+    bus.writer().unwrap().append(2, &[0_u64; 15]).unwrap();
+    drop(bus);
+    let (left, _) = open(&folder.0, "BTCUSDT").unwrap();
+    assert_eq!((left.recovery.orders().count(), left.next_answers[0]), (2, 15));
+}
+
+#[test]
+fn what_is_of_another_configuration_or_damaged_is_refused() {
+    let folder = Folder::new("journal-other");
+    let (_, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
+    write(&mut journal);
+    drop(journal);
+    let told = open(&folder.0, "ETHUSDT").err().unwrap().to_string();
+    assert!(told.ends_with("was desk BTCUSDT, and is desk ETHUSDT in the configuration"), "{told}");
+    let bus = Bus::open(folder.0.join("journal-00000001")).unwrap();
+    bus.writer().unwrap().append(5, &[255_u8; 160]).unwrap();
+    drop(bus);
+    let told = open(&folder.0, "BTCUSDT").err().unwrap().to_string();
+    assert!(told.ends_with("is damaged"), "{told}");
+}
+
+#[test]
+fn every_request_and_report_is_read_as_it_was_written() {
+    let folder = Folder::new("journal-kinds");
+    let (_, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
+    let mut sent = |request: &VenueRequest| journal.sent(NOW, DESK, 9, request).unwrap();
+    sent(&enter("one", 100));
+    sent(&VenueRequest::Cancel(name(id("one"), 0)));
+    let VenueRequest::New(terms) = enter("two", 60) else { unreachable!() };
+    sent(&VenueRequest::CancelReplace { name: name(id("one"), 0), terms });
+    let (executed_qty, last_trade) = (Qty::ZERO, TradeId(0));
+    let question = 4;
+    sent(&VenueRequest::Query { name: name(id("one"), 0), executed_qty, last_trade, question });
+    let status = Input::Status {
+        found: Found::Nothing,
+        executed_qty: Qty::ZERO,
+        price: Price::ZERO,
+        qty: Qty::ZERO,
+    };
+    let mut heard = |report: VenueReport| journal.heard(DESK, 0, &report).unwrap();
+    heard(VenueReport::answer(id("one"), OrderId::NONE, question, status));
+    heard(VenueReport::new(id("two"), OrderId(8), Input::Accepted(OrderId(8))));
+    heard(VenueReport::new(id("two"), OrderId(8), Input::CancelRejected));
+    let replaced = Input::Replaced { price: Price::from_units(5), open_qty: Qty::from_units(20) };
+    heard(VenueReport::new(id("two"), OrderId(8), Input::ReplaceRejected));
+    heard(VenueReport::new(id("two"), OrderId(8), replaced));
+    drop(journal);
+    let (left, _) = open(&folder.0, "BTCUSDT").unwrap();
+    // The first was never there; the second is changed as was told.
+    let orders: Vec<_> = left.recovery.orders().map(|(_, adopted)| adopted.order).collect();
+    assert_eq!(orders.len(), 1, "{orders:?}");
+    assert_eq!((orders[0].client_order_id, orders[0].order_id()), (id("two"), OrderId(8)));
+}
