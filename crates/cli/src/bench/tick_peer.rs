@@ -14,7 +14,9 @@ use tiercel_trader::core::Core;
 use tiercel_trader::timing::Timing;
 use tiercel_types::market::Level;
 use tiercel_types::order::EndReason;
-use tiercel_types::{AccountId, InstrumentId, Money, OrderId, Price, Qty, Side, Symbol, Timestamp};
+use tiercel_types::{
+    AccountId, InstrumentId, Money, OrderId, Price, Qty, Side, Symbol, Timestamp, TradeId,
+};
 use tiercel_wire::binary::session::{Application, Gate as LoginGate, Role, Session};
 use tiercel_wire::binary::{
     self, Accepted, Body, Expired, Fault, Group, Kind, NewOrder, RECORD_SIZE,
@@ -76,8 +78,42 @@ impl Strategy for Taker {
     }
 }
 
+/// Looks at each tick, and wants nothing.
+#[derive(Default)]
+pub(super) struct Watcher {
+    sum: i64,
+}
+
+impl Strategy for Watcher {
+    fn name(&self) -> &'static str {
+        "watcher"
+    }
+
+    fn on_book(&mut self, tick: &BookTick, _: &mut Actions) {
+        self.sum = self.sum.wrapping_add(tick.ask().price.units() - tick.bid().price.units());
+    }
+
+    fn on_trade(&mut self, trade: &TradeTick, _: &mut Actions) {
+        self.sum = self.sum.wrapping_add(trade.price.units());
+    }
+
+    fn on_order(&mut self, _: &OrderUpdate, _: &mut Actions) {}
+
+    fn on_timer(&mut self, _: &TimerTick, _: &mut Actions) {}
+
+    fn save(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.sum.to_le_bytes());
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), StateError> {
+        let length = StateError::Length { expected: 8, found: state.len() };
+        self.sum = i64::from_le_bytes(state.try_into().map_err(|_| length)?);
+        Ok(())
+    }
+}
+
 /// A core with limits that orders of the bench stay below, all of which are looked at.
-pub(super) fn core(strategy: Box<dyn Strategy>, acts: bool) -> Result<Core, BenchError> {
+pub(super) fn core(strategy: Box<dyn Strategy>, registry: &Registry) -> Result<Core, BenchError> {
     let limits = Limits {
         restricted: false,
         qty_max: Qty::from_units(1_000 * LOT),
@@ -113,14 +149,12 @@ pub(super) fn core(strategy: Box<dyn Strategy>, acts: bool) -> Result<Core, Benc
         qty_min: Qty::from_units(LOT),
         notional_min: Money::ZERO,
     });
-    let timing = Timing::new(&Registry::new(), Clock::new()).map_err(|error| wrong(&error))?;
+    let timing = Timing::new(registry, Clock::new()).map_err(|error| wrong(&error))?;
     let silence_max_ns = 60_000_000_000;
     let orders_max = options.orders_max;
     let mut core = Core::new(strategy, oms, vec![market], orders_max, silence_max_ns, timing);
-    if acts {
-        core.begin();
-        core.tick(Timestamp(1));
-    }
+    core.begin();
+    core.tick(Timestamp(1));
     Ok(core)
 }
 
@@ -201,6 +235,22 @@ impl Ticks {
         }
         self.ask = ask;
         ask
+    }
+}
+
+impl Ticks {
+    /// A trade at the ask.
+    pub(super) fn trade(&mut self, out: &mut Vec<u8>) {
+        let trade = market::Trade {
+            time: Timestamp(self.next),
+            trade_id: TradeId(self.next),
+            price: self.ask.price,
+            qty: Qty::from_units(LOT),
+            aggressor: Side::Buy,
+            reserved: [0; 15],
+        };
+        out.extend_from_slice(&market::record(BTCUSDT, self.next, 0, &trade));
+        self.next += 1;
     }
 }
 

@@ -14,6 +14,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::task::Waker;
 use std::thread::JoinHandle;
@@ -21,12 +23,15 @@ use std::time::Duration;
 
 use tiercel_execution::venue::VenueId;
 use tiercel_net::{ConnectionId, Handler, Limits, Reactor, Tuning};
+use tiercel_strategy::Strategy;
+use tiercel_telemetry::Registry;
 use tiercel_trader::connector::BinaryOrders;
 use tiercel_trader::connector::binary::Login;
 use tiercel_trader::dial::Dialer;
 use tiercel_trader::feed::BinaryFeed;
 use tiercel_trader::hot::{Control, Hot, Wait};
 use tiercel_trader::lines::{Line, Lines};
+use tiercel_trader::timing::Stage;
 use tiercel_types::market::Level;
 use tiercel_types::{Symbol, Timestamp};
 use tiercel_wire::binary::RECORD_SIZE;
@@ -36,7 +41,7 @@ use super::contest::{Case, CaseSpec, Input, Round, Subject, Timing};
 use super::gateway::figure;
 use super::gateway_venue::now;
 use super::journal::wrong;
-use super::tick_peer::{Desk, OURS, Taker, Ticks, check_record, core};
+use super::tick_peer::{Desk, OURS, Taker, Ticks, Watcher, check_record, core};
 use super::venue_sockets::{elsewhere, joined};
 use super::{BenchError, Options, net};
 
@@ -45,6 +50,13 @@ pub const CASES: &[CaseSpec] = &[
     CaseSpec { bench: "tick-to-trade", name: "memory_binary", build: memory_binary },
     CaseSpec { bench: "tick-to-trade", name: "tcp_binary", build: tcp_binary },
     CaseSpec { bench: "tick-to-trade", name: "tcp_binary_p99", build: tcp_binary_p99 },
+    CaseSpec { bench: "tick-to-trade", name: "feed_rate", build: feed_rate },
+    CaseSpec { bench: "tick-to-trade", name: "stage_parse", build: stage_parse },
+    CaseSpec { bench: "tick-to-trade", name: "stage_book", build: stage_book },
+    CaseSpec { bench: "tick-to-trade", name: "stage_strategy", build: stage_strategy },
+    CaseSpec { bench: "tick-to-trade", name: "stage_risk", build: stage_risk },
+    CaseSpec { bench: "tick-to-trade", name: "stage_encode", build: stage_encode },
+    CaseSpec { bench: "tick-to-trade", name: "stage_send", build: stage_send },
 ];
 
 const WARM_UP: usize = 4_000;
@@ -64,6 +76,42 @@ fn tcp_binary_p99(options: &Options) -> Result<Case, BenchError> {
     tcp(options, 0.99, "ns p99")
 }
 
+fn stage_parse(options: &Options) -> Result<Case, BenchError> {
+    stage(options, Stage::Parse)
+}
+
+fn stage_book(options: &Options) -> Result<Case, BenchError> {
+    stage(options, Stage::Book)
+}
+
+fn stage_strategy(options: &Options) -> Result<Case, BenchError> {
+    stage(options, Stage::Strategy)
+}
+
+fn stage_risk(options: &Options) -> Result<Case, BenchError> {
+    stage(options, Stage::Risk)
+}
+
+fn stage_encode(options: &Options) -> Result<Case, BenchError> {
+    stage(options, Stage::Encode)
+}
+
+fn stage_send(options: &Options) -> Result<Case, BenchError> {
+    stage(options, Stage::Send)
+}
+
+fn stage(options: &Options, stage: Stage) -> Result<Case, BenchError> {
+    let tcp = Tcp { cpu: options.second_cpu()?, share: 0.5 };
+    let subjects: Vec<Box<dyn Subject>> = vec![Box::new(StageTime { tcp, stage })];
+    Ok(Case { unit: "ns p50", input: Input::None, subjects })
+}
+
+fn feed_rate(options: &Options) -> Result<Case, BenchError> {
+    let records = options.operations;
+    let subject = FeedRate { cpu: options.second_cpu()?, records };
+    Ok(Case { unit: "record/s", input: Input::None, subjects: vec![Box::new(subject)] })
+}
+
 fn tcp(options: &Options, share: f64, unit: &'static str) -> Result<Case, BenchError> {
     let cpu = options.second_cpu()?;
     let subjects: Vec<Box<dyn Subject>> =
@@ -72,7 +120,7 @@ fn tcp(options: &Options, share: f64, unit: &'static str) -> Result<Case, BenchE
 }
 
 /// A trader of one instrument at one venue.
-fn lines() -> Result<Lines, BenchError> {
+fn lines(strategy: Box<dyn Strategy>, registry: &Registry) -> Result<Lines, BenchError> {
     let login = Login {
         key: "bench".into(),
         secret: (*b"secret").into(),
@@ -82,7 +130,7 @@ fn lines() -> Result<Lines, BenchError> {
     let symbol = Symbol::new(b"BTCUSDT").map_err(|error| wrong(&error))?;
     let feed = BinaryFeed::new(VenueId(0), vec![(symbol, OURS)]);
     let orders = BinaryOrders::new(VenueId(0), &login, Vec::new(), None);
-    let core = core(Box::new(Taker::new()), true)?;
+    let core = core(strategy, registry)?;
     Ok(Lines::new(core, vec![Line::BinaryFeed(feed), Line::BinaryOrders(orders)], 4))
 }
 
@@ -132,7 +180,7 @@ impl Subject for Memory {
     }
 
     fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
-        let mut lines = lines()?;
+        let mut lines = lines(Box::new(Taker::new()), &Registry::new())?;
         let mut memories = Memories { outputs: [Vec::new(), Vec::new()] };
         let (mut desk, mut ticks) = (Desk::new(), Ticks::new());
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
@@ -267,19 +315,19 @@ impl Venue {
     }
 }
 
-impl Subject for Tcp {
-    fn name(&self) -> String {
-        "ours".to_owned()
-    }
-
-    fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
+impl Tcp {
+    /// The times of all ticks, and what the trader measured itself.
+    fn run(&self, clock: &Clock) -> Result<(Vec<f32>, Registry), BenchError> {
         let feed = TcpListener::bind("127.0.0.1:0")?;
         let orders = TcpListener::bind("127.0.0.1:0")?;
         let addresses = vec![feed.local_addr()?.to_string(), orders.local_addr()?.to_string()];
         let (control, controlled) = channel();
+        let registry = Registry::new();
+        let theirs = registry.clone();
         let trader: JoinHandle<Result<(), BenchError>> = elsewhere(self.cpu, move || {
             let dialer = Dialer::new(addresses)?;
-            let hot = Hot::new(lines()?, dialer, controlled, Wait::Spin, Limits::default())?;
+            let lines = lines(Box::new(Taker::new()), &theirs)?;
+            let hot = Hot::new(lines, dialer, controlled, Wait::Spin, Limits::default())?;
             hot.run(|_: Timestamp, _, _| {})?;
             Ok(())
         });
@@ -301,7 +349,106 @@ impl Subject for Tcp {
         }
         control.send(Control::Stop).map_err(|error| wrong(&error))?;
         joined(trader)?;
+        Ok((times, registry))
+    }
+}
+
+impl Subject for Tcp {
+    fn name(&self) -> String {
+        "ours".to_owned()
+    }
+
+    fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
+        let (times, _) = self.run(clock)?;
         Ok(figure(times, self.share, timing))
+    }
+}
+
+/// What the trader says of one of its stages, while it is measured from outside.
+struct StageTime {
+    tcp: Tcp,
+    stage: Stage,
+}
+
+impl Subject for StageTime {
+    fn name(&self) -> String {
+        "ours".to_owned()
+    }
+
+    fn round(&mut self, _: Timing, clock: &Clock) -> Result<Round, BenchError> {
+        let (times, registry) = self.tcp.run(clock)?;
+        let report = registry.report();
+        let is_it = |label: &(String, String)| label.1 == self.stage.name();
+        let row = report.rows.iter().find(|row| row.labels.iter().any(is_it));
+        let row = row.ok_or_else(|| wrong(&"a stage without times"))?;
+        let value = row.latency.p50_ns as f64;
+        Ok(Round { value, operations: times.len() as u64, times_ns: Vec::new(), checksum: 0 })
+    }
+}
+
+/// As many records as the trader takes: every third a trade, the others changes of the book, 16 in a segment.
+struct FeedRate {
+    cpu: usize,
+    records: usize,
+}
+
+/// Records of a segment.
+const SEGMENT: usize = 16;
+
+impl Subject for FeedRate {
+    fn name(&self) -> String {
+        "ours".to_owned()
+    }
+
+    fn round(&mut self, _: Timing, clock: &Clock) -> Result<Round, BenchError> {
+        let feed = TcpListener::bind("127.0.0.1:0")?;
+        let address = vec![feed.local_addr()?.to_string()];
+        let (control, controlled) = channel();
+        let taken = Arc::new(AtomicU64::new(0));
+        let theirs = Arc::clone(&taken);
+        let trader: JoinHandle<Result<(), BenchError>> = elsewhere(self.cpu, move || {
+            let dialer = Dialer::new(address)?;
+            let symbol = Symbol::new(b"BTCUSDT").map_err(|error| wrong(&error))?;
+            let feed = BinaryFeed::new(VenueId(0), vec![(symbol, OURS)]);
+            let core = core(Box::new(Watcher::default()), &Registry::new())?;
+            let lines = Lines::new(core, vec![Line::BinaryFeed(feed)], 4);
+            let limits = Limits { input_bytes: 1 << 20, ..Limits::default() };
+            let hot = Hot::new(lines, dialer, controlled, Wait::Spin, limits)?;
+            hot.run(|_: Timestamp, lines, _| {
+                let counts = lines.core.counts();
+                theirs.store(counts.books + counts.trades, Ordering::Release);
+            })?;
+            Ok(())
+        });
+        let mut feed = Polled::accept(&feed)?;
+        feed.read(RECORD_SIZE)?;
+        feed.stream.set_nonblocking(false)?;
+        let (mut ticks, mut bytes) = (Ticks::new(), Vec::new());
+        ticks.begin(&mut bytes);
+        feed.stream.write_all(&bytes)?;
+        // The first is the snapshot's.
+        let records = self.records / SEGMENT * SEGMENT;
+        bytes.clear();
+        for number in 0..records {
+            if number % 3 == 0 {
+                ticks.trade(&mut bytes);
+            } else {
+                ticks.tick(&mut bytes);
+            }
+        }
+        let from = clock::start();
+        for segment in bytes.chunks(SEGMENT * RECORD_SIZE) {
+            feed.stream.write_all(segment)?;
+        }
+        // The trader tells each millisecond how far it is.
+        while taken.load(Ordering::Acquire) < records as u64 + 1 {
+            std::hint::spin_loop();
+        }
+        let seconds = clock.between_ns(clock::stop() - from) / 1e9;
+        control.send(Control::Stop).map_err(|error| wrong(&error))?;
+        joined(trader)?;
+        let value = records as f64 / seconds;
+        Ok(Round { value, operations: records as u64, times_ns: Vec::new(), checksum: 0 })
     }
 }
 
@@ -329,7 +476,7 @@ impl Subject for Echo {
                 times.push(clock.between_ns(clock::stop() - from) as f32);
             }
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        stop.store(true, Ordering::Relaxed);
         joined(server)?;
         Ok(figure(times, self.share, timing))
     }
