@@ -6,7 +6,7 @@
 //!   MoldUDP64   --> Receiver --+
 //! ```
 //!
-//! Records of market data: [`feed_market`](crate::feed_market).
+//! Records of market data: [`feed_market`].
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Read, Write};

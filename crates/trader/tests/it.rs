@@ -4,4 +4,6 @@
 
 mod it {
     mod journal;
+    mod lines;
+    mod place;
 }

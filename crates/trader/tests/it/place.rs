@@ -1,0 +1,381 @@
+//! A trader of one instrument at one venue, and that venue, without sockets: bytes go from the one to the other.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpStream};
+use std::task::Waker;
+use std::time::Duration;
+
+use tiercel_execution::oms::{Oms, OmsOptions, Place as Traded, RunId, VenueTerms};
+use tiercel_execution::risk::{Gate, GlobalLimits, Limits};
+use tiercel_execution::venue::VenueId;
+use tiercel_host::Clock;
+use tiercel_net::{CloseReason, ConnectionId, Handler, Reactor};
+use tiercel_strategy::{
+    Action, Actions, BookTick, OrderUpdate, StateError, Strategy, Terms, TimerTick, TradeTick,
+};
+use tiercel_telemetry::Registry;
+use tiercel_trader::Market;
+use tiercel_trader::connector::BinaryOrders;
+use tiercel_trader::connector::binary::Login;
+use tiercel_trader::core::Core;
+use tiercel_trader::feed::BinaryFeed;
+use tiercel_trader::lines::{Line, LineEvent, Lines};
+use tiercel_trader::timing::Timing;
+use tiercel_types::market::Level;
+use tiercel_types::order::EndReason;
+use tiercel_types::{AccountId, InstrumentId, Money, OrderId, Price, Qty, Side, Symbol, Timestamp};
+use tiercel_wire::binary::session::{Application, Gate as LoginGate, Role, Session};
+use tiercel_wire::binary::{
+    Accepted, Body, CancelOrder, Cancelled, Fault, Group, NewOrder, RECORD_SIZE,
+};
+use tiercel_wire::market::{self, Header, Update};
+use tiercel_wire::store::MemoryStore;
+
+/// The trader's number of the instrument, and the venue's.
+pub(crate) const OURS: InstrumentId = InstrumentId(0);
+pub(crate) const THEIRS: InstrumentId = InstrumentId(7);
+const TICK: i64 = 1_000_000;
+const FEED: ConnectionId = ConnectionId::new(0, 0);
+const ORDERS: ConnectionId = ConnectionId::new(1, 0);
+const DESK: VenueId = VenueId(0);
+
+/// Rests an order one tick below the bid of each live book, and cancels the one before.
+#[derive(Default)]
+pub(crate) struct Follower {
+    next_tag: u64,
+}
+
+impl Strategy for Follower {
+    fn name(&self) -> &'static str {
+        "follower"
+    }
+
+    fn on_book(&mut self, tick: &BookTick, actions: &mut Actions) {
+        if !tick.is_live() {
+            return;
+        }
+        let price = Price::from_units(tick.bid().price.units() - TICK);
+        if self.next_tag > 0 {
+            actions.push(Action::cancel(self.next_tag, tick.instrument)).unwrap();
+        }
+        self.next_tag += 1;
+        let qty = Qty::from_units(1_000_000);
+        let order = Action::post_only(self.next_tag, tick.instrument, Side::Buy, price, qty);
+        actions.push(order).unwrap();
+    }
+
+    fn on_trade(&mut self, _: &TradeTick, _: &mut Actions) {}
+
+    fn on_order(&mut self, _: &OrderUpdate, _: &mut Actions) {}
+
+    fn on_timer(&mut self, _: &TimerTick, _: &mut Actions) {}
+
+    fn save(&self, _: &mut Vec<u8>) {}
+
+    fn restore(&mut self, _: &[u8]) -> Result<(), StateError> {
+        Ok(())
+    }
+}
+
+fn core(silence_max_ns: u64) -> Core {
+    let most = Money::from_units(i128::MAX >> 1);
+    let global = GlobalLimits {
+        rate_max: 1_000_000,
+        rate_window_ns: 1_000_000_000,
+        duplicate_window_ns: 0,
+        open_orders_max: 64,
+        credit: most,
+        loss_reducing: most,
+        loss_halting: most,
+        drawdown_reducing: most,
+        drawdown_halting: most,
+    };
+    let limits = Limits {
+        restricted: false,
+        qty_max: Qty::from_units(1 << 40),
+        notional_max: most,
+        touch_collar_bps: 50,
+        trade_collar_bps: 500,
+        reference_age_max_ns: u64::MAX,
+        position_max: Qty::from_units(1 << 50),
+        open_orders_max: 64,
+    };
+    let mut gate = Gate::new(global, 1);
+    gate.set_limits(OURS, limits);
+    let terms = [VenueTerms { amends: true, validity_ns: 0 }];
+    let options = OmsOptions { answer_timeout_ns: 60_000_000_000, ..OmsOptions::default() };
+    let oms = Oms::new(options, gate, RunId::of(1, 0), &terms, &[Traded { venue: DESK }]);
+    let market = Market::new(Terms {
+        instrument: OURS,
+        tick: Price::from_units(TICK),
+        lot: Qty::from_units(1_000),
+        qty_min: Qty::from_units(1_000),
+        notional_min: Money::ZERO,
+    });
+    let timing = Timing::new(&Registry::new(), Clock::new()).unwrap();
+    let strategy = Box::new(Follower::default());
+    let orders_max = options.orders_max;
+    let mut core = Core::new(strategy, oms, vec![market], orders_max, silence_max_ns, timing);
+    core.begin();
+    core.tick(Timestamp(1));
+    core
+}
+
+/// Two connections without sockets.
+#[derive(Default)]
+pub(crate) struct Wires {
+    outputs: [Vec<u8>; 2],
+    closed: Vec<ConnectionId>,
+}
+
+impl Reactor for Wires {
+    fn poll(&mut self, _: &mut impl Handler) -> std::io::Result<usize> {
+        Ok(0)
+    }
+
+    fn output(&mut self, id: ConnectionId) -> Option<&mut Vec<u8>> {
+        self.outputs.get_mut(id.index())
+    }
+
+    fn flush(&mut self, _: &mut impl Handler) {}
+
+    fn close(&mut self, id: ConnectionId, handler: &mut impl Handler) {
+        self.closed.push(id);
+        handler.closed(id, &CloseReason::Ours);
+    }
+
+    fn add(&mut self, _: TcpStream, _: &mut impl Handler) -> std::io::Result<ConnectionId> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn wait(&mut self, _: Duration) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn connections(&self) -> usize {
+        self.outputs.len()
+    }
+}
+
+/// What has come to the venue and is not answered.
+#[derive(Default)]
+struct Heard {
+    orders: Vec<(u64, NewOrder)>,
+    cancels: Vec<(u64, CancelOrder)>,
+}
+
+impl Application for Heard {
+    fn on_message(&mut self, group: &Group<'_>) -> Result<(), Fault> {
+        let (header, body) = group.decode()?;
+        match body {
+            Body::NewOrder(order) => self.orders.push((header.sequence, order)),
+            Body::CancelOrder(cancel) => self.cancels.push((header.sequence, cancel)),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The trader, the venue, and what is between them.
+pub(crate) struct Place {
+    pub(crate) lines: Lines,
+    pub(crate) wires: Wires,
+    gate: LoginGate,
+    session: Session,
+    store: MemoryStore,
+    heard: Heard,
+    /// Open orders, as the venue has them.
+    pub(crate) open: Vec<(OrderId, NewOrder)>,
+    next_order: u64,
+    next_record: u64,
+    bytes: Vec<u8>,
+}
+
+impl Place {
+    /// Both logged on, and a book of one bid and one ask.
+    pub(crate) fn new(silence_max_ns: u64) -> Self {
+        let login = Login {
+            key: "test".into(),
+            secret: (*b"secret").into(),
+            heartbeat_ms: 60_000,
+            cancel_on_disconnect: true,
+        };
+        let feed = BinaryFeed::new(DESK, vec![(Symbol::new(b"BTCUSDT").unwrap(), OURS)]);
+        let orders = BinaryOrders::new(DESK, &login, Vec::new(), None);
+        let lines = vec![Line::BinaryFeed(feed), Line::BinaryOrders(orders)];
+        let mut place = Self {
+            lines: Lines::new(core(silence_max_ns), lines, 2),
+            wires: Wires::default(),
+            gate: LoginGate::new(Timestamp(1), [3; 32]),
+            session: Session::new(Role::Acceptor),
+            store: MemoryStore::with_room(Timestamp(1), 1_024, 1_024 * RECORD_SIZE),
+            heard: Heard::default(),
+            open: Vec::new(),
+            next_order: 1,
+            next_record: 1,
+            bytes: Vec::new(),
+        };
+        place.connect(1, ORDERS);
+        while !place.session.is_logged_on() {
+            place.carry();
+        }
+        place.connect(0, FEED);
+        place.carry();
+        place.snapshot();
+        place
+    }
+
+    fn connect(&mut self, line: usize, id: ConnectionId) {
+        self.lines.expect(line, [7; 32]);
+        assert!(self.lines.connected(id, SocketAddr::from(([127, 0, 0, 1], 1))));
+    }
+
+    /// The feed is connected anew, and tells of the book from its beginning.
+    pub(crate) fn feed_again(&mut self) {
+        self.wires.closed.clear();
+        self.next_record = 1;
+        self.connect(0, FEED);
+        self.carry();
+        self.snapshot();
+    }
+
+    /// What has become of connections.
+    pub(crate) fn events(&mut self) -> Vec<LineEvent> {
+        let mut events = Vec::new();
+        self.lines.take_events(|event| events.push(event));
+        events
+    }
+
+    /// The venue's book, whole.
+    pub(crate) fn snapshot(&mut self) {
+        let about = market::Instrument {
+            symbol: Symbol::new(b"BTCUSDT").unwrap(),
+            tick: Price::from_units(TICK),
+            lot: Qty::from_units(1_000),
+            reserved: [0; 16],
+        };
+        self.bytes.extend_from_slice(&market::record(THEIRS, self.next_record, 0, &about));
+        self.next_record += 1;
+        let level = |ticks: i64| Level {
+            price: Price::from_units(ticks * TICK),
+            qty: Qty::from_units(5_000_000),
+        };
+        self.update(true, &[(Side::Buy, level(1_000)), (Side::Sell, level(1_010))]);
+    }
+
+    /// Levels change, and the trader is told.
+    pub(crate) fn update(&mut self, is_snapshot: bool, levels: &[(Side, Level)]) {
+        let (time, update_id) = (Timestamp(1), self.next_record);
+        let update = Update { instrument: THEIRS, time, update_id, is_snapshot };
+        let Self { next_record, bytes, .. } = self;
+        market::depth_records(&update, levels.iter().copied(), |header: Header, depth| {
+            let mut record = [0; RECORD_SIZE];
+            market::encode(&Header { sequence: *next_record, ..header }, &depth, &mut record);
+            *next_record += 1;
+            bytes.extend_from_slice(&record);
+        });
+        self.tell();
+    }
+
+    /// The bid is at so many ticks from now on, and was at as many before.
+    pub(crate) fn bid(&mut self, before: i64, now: i64) {
+        let level = |ticks: i64, qty| Level {
+            price: Price::from_units(ticks * TICK),
+            qty: Qty::from_units(qty),
+        };
+        self.update(false, &[(Side::Buy, level(before, 0)), (Side::Buy, level(now, 5_000_000))]);
+    }
+
+    /// A record is lost on its way.
+    pub(crate) const fn lose(&mut self) {
+        self.next_record += 1;
+    }
+
+    fn tell(&mut self) {
+        let Self { lines, bytes, .. } = self;
+        let taken = lines.received(FEED, bytes, &mut Vec::new());
+        assert_eq!(taken, bytes.len());
+        bytes.clear();
+        self.carry();
+    }
+
+    /// Carries what either side has to say about orders, until neither has anything.
+    pub(crate) fn carry(&mut self) {
+        for _ in 0..8 {
+            self.lines.flush(&mut self.wires);
+            // What it asks of the feed is known here.
+            self.wires.outputs[0].clear();
+            self.take_requests();
+            self.answer();
+            self.bytes.append(self.gate.output());
+            self.bytes.append(self.session.output());
+            if self.bytes.is_empty() && self.wires.outputs[1].is_empty() {
+                return;
+            }
+            let Self { lines, bytes, .. } = self;
+            lines.received(ORDERS, bytes, &mut Vec::new());
+            bytes.clear();
+        }
+    }
+
+    fn take_requests(&mut self) {
+        let Self { wires, gate, session, store, heard, .. } = self;
+        let bytes = &mut wires.outputs[1];
+        let now = Timestamp(2);
+        if session.is_logged_on() {
+            let taken = session.received(now, bytes, store, heard);
+            bytes.drain(..taken);
+            return;
+        }
+        let (taken, login) = gate.received(now, bytes);
+        bytes.drain(..taken);
+        if let Some(login) = login {
+            session.accepted(now, &login, 1, AccountId(1), store, heard).unwrap();
+        }
+    }
+
+    fn answer(&mut self) {
+        let Self { session, store, heard, open, next_order, .. } = self;
+        let time = Timestamp(3);
+        for (request, order) in heard.orders.drain(..) {
+            let order_id = OrderId(*next_order);
+            *next_order += 1;
+            let NewOrder { client_id, side, kind, time_in_force, .. } = order;
+            let reserved = [0; 5];
+            let accepted = Accepted {
+                client_id,
+                order_id,
+                time,
+                request,
+                side,
+                kind,
+                time_in_force,
+                reserved,
+            };
+            session.send(time, store, THEIRS, 0, &accepted);
+            open.push((order_id, order));
+        }
+        for (request, cancel) in heard.cancels.drain(..) {
+            let found = open.iter().position(|(order_id, order)| {
+                *order_id == cancel.order_id
+                    || (cancel.order_id.is_none() && order.client_id == cancel.client_id)
+            });
+            let (order_id, order) = open.remove(found.expect("an open order"));
+            let cancelled = Cancelled {
+                order_id,
+                unfilled_qty: order.qty,
+                time,
+                request,
+                reason: EndReason::Cancelled,
+                side: order.side,
+                denial: 0,
+                reserved: [0; 12],
+            };
+            session.send(time, store, THEIRS, 0, &cancelled);
+        }
+    }
+}
