@@ -364,7 +364,7 @@ impl Place {
                 *order_id == cancel.order_id
                     || (cancel.order_id.is_none() && order.client_id == cancel.client_id)
             });
-            let (order_id, order) = open.remove(found.expect("an open order"));
+            let (order_id, order) = open.remove(found.unwrap());
             let cancelled = Cancelled {
                 order_id,
                 unfilled_qty: order.qty,
