@@ -377,6 +377,31 @@ fn an_order_of_a_run_before_counts_and_is_asked_for() {
 }
 
 #[test]
+fn what_is_told_late_of_an_order_of_a_run_before_that_has_ended_is_no_stray() {
+    let mut first = Desk::new();
+    let mut recovery = Recovery::new(&[VenueTerms { amends: true, validity_ns: 0 }]);
+    for which in 0..65 {
+        first.submit(1, BTC).says("new:300");
+        let terms = first.entered[which];
+        recovery.sent(Timestamp(0), SESSION, 1, &VenueRequest::New(terms));
+        first.accept(which).cancelled(which, 0).says("1:accepted:300/300 1:cancelled:0/300");
+        let (name, end) = (terms.client_order_id, Input::Cancelled(Progress::Open(QTY)));
+        recovery.heard(SESSION, &VenueReport::new(name, id(which), end)).unwrap();
+    }
+    let mut desk = Desk::of(oms_of(RunId::of(2, 0), 4));
+    for (_, ended) in recovery.ended() {
+        desk.oms.adopt(Timestamp(0), ended, &mut desk.out).unwrap();
+    }
+    desk.entered.clone_from(&first.entered);
+    // A session tells again what was on its way when the run ended. Of four places 64 names are remembered.
+    for which in [1, 64] {
+        desk.accept(which).cancelled(which, 0).says("");
+    }
+    desk.accept(0).says("!Stray");
+    desk.is_over(0);
+}
+
+#[test]
 fn an_order_that_the_venue_lists_is_taken_over_while_it_is_up() {
     let mut desk = Desk::new();
     desk.submit(1, BTC).says("new:300");
