@@ -113,66 +113,48 @@ impl Position {
     /// # Errors
     /// [`TooLarge`].
     pub fn fill(&mut self, fill: &Fill) -> Result<(), TooLarge> {
-        let mut next = *self;
-        next.trade(fill).ok_or(TooLarge)?;
-        *self = next;
-        Ok(())
+        self.trade(fill).ok_or(TooLarge)
     }
 
+    /// `None`: nothing has changed.
     fn trade(&mut self, fill: &Fill) -> Option<()> {
         let amount = Money::from_qty(fill.qty).units();
         let value = Money::of(fill.price, fill.qty).units();
-        let sign = match fill.side {
-            Side::Buy => 1,
-            Side::Sell => -1,
-        };
-        let against = self.owned.signum() == -sign;
-        let closing = if against { amount.min(self.owned.checked_abs()?) } else { 0 };
+        let buys = fill.side == Side::Buy;
+        let signed = |amount: i128| if buys { amount } else { -amount };
+        let Self { mut owned, mut cost, mut realised, mut fees, mut other_fees, .. } = *self;
+        let against = if buys { owned < 0 } else { owned > 0 };
+        let closing = if against { amount.min(owned.checked_abs()?) } else { 0 };
         if closing > 0 {
-            let cost = share(self.cost, closing.unsigned_abs(), self.owned.unsigned_abs())?;
+            let share_of_cost = share(cost, closing.unsigned_abs(), owned.unsigned_abs())?;
             // What the part of the fill is worth that closes.
             let worth = share(value, closing.unsigned_abs(), amount.unsigned_abs())?;
-            self.owned += sign * closing;
-            self.cost -= cost;
-            self.realised = self.realised.checked_add((-sign * worth).checked_sub(cost)?)?;
-            let opening = amount - closing;
-            self.owned += sign * opening;
-            self.cost = self.cost.checked_add(sign * (value - worth))?;
+            realised =
+                realised.checked_add(signed(worth).checked_neg()?.checked_sub(share_of_cost)?)?;
+            owned += signed(amount);
+            cost = (cost - share_of_cost).checked_add(signed(value - worth))?;
         } else {
-            self.owned = self.owned.checked_add(sign * amount)?;
-            self.cost = self.cost.checked_add(sign * value)?;
+            owned = owned.checked_add(signed(amount))?;
+            cost = cost.checked_add(signed(value))?;
         }
-        let traded = match fill.side {
-            Side::Buy => &mut self.bought,
-            Side::Sell => &mut self.sold,
-        };
-        *traded = traded.checked_add(amount.unsigned_abs())?;
-        let fee = match (fill.fee, fill.side) {
-            (Fee::Received(fee), Side::Buy) => Fee::Base(fee),
-            (Fee::Received(fee), Side::Sell) => Fee::Quote(fee),
-            (fee, _) => fee,
-        };
-        match fee {
-            Fee::Received(fee) | Fee::Quote(fee) => {
-                self.fees = self.fees.checked_add(fee.units())?;
+        let traded = if buys { self.bought } else { self.sold };
+        let traded = traded.checked_add(amount.unsigned_abs())?;
+        match (fill.fee, fill.side) {
+            (Fee::Quote(fee), _) | (Fee::Received(fee), Side::Sell) => {
+                fees = fees.checked_add(fee.units())?;
             }
-            Fee::Base(fee) => self.owned = self.owned.checked_sub(fee.units())?,
-            Fee::Other(fee) => self.other_fees = self.other_fees.checked_add(fee.units())?,
+            (Fee::Base(fee), _) | (Fee::Received(fee), Side::Buy) => {
+                owned = owned.checked_sub(fee.units())?;
+            }
+            (Fee::Other(fee), _) => other_fees = other_fees.checked_add(fee.units())?,
         }
+        if buys {
+            self.bought = traded;
+        } else {
+            self.sold = traded;
+        }
+        *self = Self { owned, cost, realised, fees, other_fees, ..*self };
         Some(())
-    }
-
-    /// All of it, to be written down.
-    pub const fn words(&self) -> [i128; 7] {
-        let Self { owned, cost, realised, fees, other_fees, bought, sold } = *self;
-        [owned, cost, realised, fees, other_fees, bought.cast_signed(), sold.cast_signed()]
-    }
-
-    /// A position as it was written down.
-    pub const fn of_words(words: [i128; 7]) -> Self {
-        let [owned, cost, realised, fees, other_fees, bought, sold] = words;
-        let (bought, sold) = (bought.cast_unsigned(), sold.cast_unsigned());
-        Self { owned, cost, realised, fees, other_fees, bought, sold }
     }
 
     /// How much of the base asset; negative: short.

@@ -196,27 +196,35 @@ impl OwnPrices {
     /// `rank` is higher for better prices.
     #[inline]
     fn add(&mut self, rank: i64) {
-        match self.0.iter().rposition(|known| *known <= rank) {
-            Some(below) if below + 1 < self.0.len() => self.0.insert(below + 1, rank),
-            None if !self.0.is_empty() => self.0.insert(0, rank),
-            _ => self.0.push(rank),
+        let mut at = self.0.len();
+        self.0.push(rank);
+        while let Some(before) = at.checked_sub(1)
+            && self.0[before] > rank
+        {
+            self.0.swap(before, at);
+            at = before;
         }
     }
 
     #[inline]
     fn remove(&mut self, rank: i64) {
-        if let Some(at) = self.0.iter().rposition(|known| *known == rank) {
-            self.0.remove(at);
+        let Some(mut at) = self.0.iter().rposition(|known| *known == rank) else { return };
+        while at + 1 < self.0.len() {
+            self.0.swap(at, at + 1);
+            at += 1;
         }
+        self.0.pop();
     }
 }
 
 /// The orders that left last, the newest behind: none is younger than the one before it.
 #[derive(Clone, Debug)]
 struct Recent {
-    orders: [Intent; REMEMBERED],
-    until: [u64; REMEMBERED],
+    /// With the time until which each keeps others like it back.
+    orders: [(u64, Intent); REMEMBERED],
     next: usize,
+    /// Nothing is remembered longer.
+    until: u64,
 }
 
 impl Recent {
@@ -227,19 +235,24 @@ impl Recent {
             price: Price::ZERO,
             qty: Qty::ZERO,
         };
-        Self { orders: [none; REMEMBERED], until: [0; REMEMBERED], next: 0 }
+        Self { orders: [(0, none); REMEMBERED], next: 0, until: 0 }
     }
 
     /// Whether the same order is remembered still.
     #[inline]
     fn has(&self, now: Timestamp, order: &Intent) -> bool {
+        self.until > now.0 && self.finds(now, order)
+    }
+
+    fn finds(&self, now: Timestamp, order: &Intent) -> bool {
         let mut at = self.next;
         for _ in 0..REMEMBERED {
             at = at.wrapping_sub(1) % REMEMBERED;
-            if self.until[at] <= now.0 {
+            let (until, known) = &self.orders[at];
+            if *until <= now.0 {
                 return false;
             }
-            if self.orders[at] == *order {
+            if known == order {
                 return true;
             }
         }
@@ -248,8 +261,9 @@ impl Recent {
 
     #[inline]
     const fn push(&mut self, order: &Intent, until: u64) {
-        (self.orders[self.next], self.until[self.next]) = (*order, until);
+        self.orders[self.next] = (until, *order);
         self.next = (self.next + 1) % REMEMBERED;
+        self.until = until;
     }
 }
 
@@ -268,8 +282,9 @@ struct Known {
     cost: i128,
     /// Orders whose outcome is not known.
     unknown: u32,
-    /// By side: what is open, in units of 10^-16, and at which prices.
-    open: [i128; 2],
+    /// By side: what would be owned, long or short, if all of it that is open traded; in units of 10^-16.
+    worst: [i128; 2],
+    /// By side, of what is open.
     prices: [OwnPrices; 2],
 }
 
@@ -336,7 +351,7 @@ impl Gate {
             owned: 0,
             cost: 0,
             unknown: 0,
-            open: [0; 2],
+            worst: [0; 2],
             prices: [const { OwnPrices(Vec::new()) }; 2],
         };
         Self {
@@ -386,7 +401,6 @@ impl Gate {
     ///
     /// # Errors
     /// [`Denial`]: nothing has changed.
-    #[inline]
     pub fn admit(&mut self, now: Timestamp, intent: &Intent) -> Result<(), Denial> {
         let Self { limits, mode, known, rate, recent, open_orders, used, .. } = self;
         let known = known.get_mut(intent.instrument.0 as usize);
@@ -402,12 +416,13 @@ impl Gate {
             return Err(Denial::Unreconciled);
         }
         let value = Money::of(intent.price, intent.qty).units();
+        let amount = Money::from_qty(intent.qty).units();
         known.check_alone(own, now, intent, value)?;
         let used_until = rate.next(now).ok_or(Denial::Rate)?;
         if recent.has(now, intent) {
             return Err(Denial::Duplicate);
         }
-        known.check_beside_own(own, intent)?;
+        known.check_beside_own(own, intent, amount)?;
         if *open_orders >= limits.open_orders_max {
             return Err(Denial::OpenOrders);
         }
@@ -418,7 +433,7 @@ impl Gate {
         }
         (*used, rate.used_until) = (next_used, used_until);
         *open_orders += 1;
-        known.opened(intent);
+        known.opened(intent, amount);
         if limits.duplicate_window_ns > 0 {
             recent.push(intent, now.0.saturating_add(limits.duplicate_window_ns));
         }
@@ -446,7 +461,7 @@ impl Gate {
     /// An order is open, whether it may be or not: it was there before.
     pub fn count(&mut self, order: &Intent) {
         let Some(known) = self.known_mut(order.instrument) else { return };
-        known.opened(order);
+        known.opened(order, Money::from_qty(order.qty).units());
         self.used += Money::of(order.price, order.qty).units();
         self.open_orders += 1;
     }
@@ -534,9 +549,8 @@ impl Gate {
     /// The largest position that could come of what is owned and open: long, and short as a negative amount.
     pub fn worst_position(&self, instrument: InstrumentId) -> Option<(Money, Money)> {
         let known = self.known.get(instrument.0 as usize)?;
-        let [buys, sells] = known.open;
-        let (long, short) = (known.owned.checked_add(buys)?, known.owned.checked_sub(sells)?);
-        Some((Money::from_units(long), Money::from_units(short)))
+        let [long, short] = known.worst;
+        Some((Money::from_units(long), Money::from_units(-short)))
     }
 
     /// Orders that are open.
@@ -551,45 +565,39 @@ impl Gate {
 }
 
 impl Known {
-    fn opened(&mut self, order: &Intent) {
+    /// `amount` of it, in units of 10^-16, is open from now on.
+    #[inline]
+    fn opened(&mut self, order: &Intent, amount: i128) {
         let at = side_at(order.side);
-        self.open[at] += Money::from_qty(order.qty).units();
+        self.worst[at] += amount;
         self.prices[at].add(rank_of(order.side, order.price));
     }
 
     #[inline]
     const fn closed(&mut self, side: Side, qty: Qty) {
-        self.open[side_at(side)] -= Money::from_qty(qty).units();
+        self.worst[side_at(side)] -= Money::from_qty(qty).units();
     }
 
     /// Takes a position in; how much more its cost counts.
     #[inline]
     const fn owns(&mut self, position: &Position) -> i128 {
         let before = self.cost;
-        self.owned = position.owned().units();
+        let more = position.owned().units() - self.owned;
+        self.owned += more;
+        self.worst[0] += more;
+        self.worst[1] -= more;
         self.cost = position.cost().units().saturating_abs();
         self.cost - before
     }
 
-    /// What would be open on the order's side with it, and what is owned on the other.
-    #[inline]
-    fn with(&self, order: &Intent) -> (i128, i128) {
-        let would = self.open[side_at(order.side)] + Money::from_qty(order.qty).units();
-        match order.side {
-            Side::Buy => (would, -self.owned),
-            Side::Sell => (would, self.owned),
-        }
-    }
-
     /// Whether the order takes from the position and cannot turn it, even with all that is open on its side.
     #[inline]
-    fn reduces(&self, order: &Intent) -> bool {
-        let (would, opposite) = self.with(order);
-        would <= opposite
+    const fn reduces(&self, order: &Intent) -> bool {
+        self.worst[side_at(order.side)] + Money::from_qty(order.qty).units() <= 0
     }
 
     /// What the order is by itself.
-    #[inline]
+    #[inline(always)]
     fn check_alone(
         &self,
         limits: &Limits,
@@ -621,7 +629,7 @@ impl Known {
             Side::Buy => intent.price.units() - other.units(),
             Side::Sell => other.units() - intent.price.units(),
         };
-        if i128::from(through) * ONE_BPS > within(other, limits.touch_collar_bps) {
+        if through > 0 && i128::from(through) * ONE_BPS > within(other, limits.touch_collar_bps) {
             return Err(Denial::TouchCollar);
         }
         self.check_trade_collar(limits, intent)
@@ -640,8 +648,13 @@ impl Known {
     }
 
     /// What it is beside what is open and owned.
-    #[inline]
-    fn check_beside_own(&self, limits: &Limits, intent: &Intent) -> Result<(), Denial> {
+    #[inline(always)]
+    fn check_beside_own(
+        &self,
+        limits: &Limits,
+        intent: &Intent,
+        amount: i128,
+    ) -> Result<(), Denial> {
         let Self { prices, .. } = self;
         let open = prices[0].0.len() + prices[1].0.len();
         if open >= limits.open_orders_max as usize {
@@ -652,9 +665,8 @@ impl Known {
         if prices[side_at(other)].0.last().is_some_and(|best| rank.saturating_add(*best) >= 0) {
             return Err(Denial::SelfCross);
         }
-        let (would, opposite) = self.with(intent);
-        let most = Money::from_qty(limits.position_max).units();
-        if would > opposite && would - opposite > most {
+        let would = self.worst[side_at(intent.side)] + amount;
+        if would > Money::from_qty(limits.position_max).units() {
             return Err(Denial::Position);
         }
         Ok(())

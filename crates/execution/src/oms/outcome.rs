@@ -3,10 +3,11 @@
 use tiercel_types::{Price, Qty, Timestamp};
 
 use super::name::is_marked;
-use super::slot::{At, NEVER, Slot};
+use super::slot::{At, Before, NEVER, Slot};
 use super::{Anomaly, Oms, Outputs, Update, UpdateKind};
-use crate::order::{Change, Found, Illegal, Input, OwnOrder, Progress, State};
+use crate::order::{Change, Found, Illegal, Input, Progress, State};
 use crate::position::Fill;
+use crate::risk::Intent;
 use crate::venue::{VenueId, VenueReport, VenueRequest};
 
 impl Oms {
@@ -80,8 +81,7 @@ impl Oms {
     /// Lets an order take something in, and all that depends on it.
     fn take(&mut self, now: Timestamp, at: At, report: &VenueReport, out: &mut Outputs) {
         let slot = self.slots.get_mut(at);
-        let before = slot.order;
-        let order = before.client_order_id;
+        let before = slot.before();
         // A question that was answered before what was heard meanwhile, or before its fills: it is asked again when
         // its time has come.
         let is_answer = matches!(report.input, Input::Status { .. });
@@ -94,17 +94,19 @@ impl Oms {
                 self.slots.settle(at);
             }
             Ok(Change::AfterEnd) => {
-                out.anomalies.push(Anomaly::AfterEnd { order });
+                out.anomalies.push(Anomaly::AfterEnd { order: slot.order.client_order_id });
                 if let Input::Filled { price, qty, .. } = report.input {
-                    self.own(&before, price, qty, report, out);
-                    let Some(known) = self.known.get(before.instrument.0 as usize) else { return };
-                    self.gate.set_position(before.instrument, &known.position);
+                    self.own(at, price, qty, report, out);
+                    let instrument = before.intent.instrument;
+                    let Some(known) = self.known.get(instrument.0 as usize) else { return };
+                    self.gate.set_position(instrument, &known.position);
                     self.tell(at, &report.input, false, out);
                 }
             }
             Ok(Change::FillsMissing(_)) | Err(Illegal::Undone { .. }) if is_answer => {}
             Ok(Change::FillsMissing(_)) => self.ask_anew(now, at, out),
             Err(what) => {
+                let order = slot.order.client_order_id;
                 out.anomalies.push(Anomaly::Illegal { order, what });
                 if self.slots.is_live(at) && !is_answer {
                     self.ask_anew(now, at, out);
@@ -118,30 +120,29 @@ impl Oms {
         &mut self,
         now: Timestamp,
         at: At,
-        before: &OwnOrder,
+        before: &Before,
         report: &VenueReport,
         out: &mut Outputs,
     ) {
-        let after = self.slots.get(at).order;
+        let after = self.slots.get(at).order.state();
         if let Input::Filled { price, qty, .. } = report.input {
-            self.filled(at, before, price, qty, report, out);
+            self.filled(at, &before.intent, price, qty, report, out);
         } else {
-            self.recount(at, before, &report.input);
+            self.recount(at, &before.intent, &report.input);
         }
         self.slots.settle(at);
-        let was_unknown = matches!(before.state(), State::Unknown(_));
-        let is_unknown = matches!(after.state(), State::Unknown(_));
+        let was_unknown = matches!(before.state, State::Unknown(_));
+        let is_unknown = matches!(after, State::Unknown(_));
         if was_unknown && !is_unknown {
             self.settle_unknown(at, true);
         }
-        let slot = self.slots.get_mut(at);
-        if after.state() == State::Working {
-            slot.due_ns = NEVER;
+        if after == State::Working {
+            self.slots.get_mut(at).due_ns = NEVER;
         }
         self.tell(at, &report.input, was_unknown && !is_unknown, out);
         // Refused: what it was, if it was anything, is found out.
         let is_doubtful = matches!(report.input, Input::CancelRejected | Input::ReplaceRejected);
-        if is_doubtful && after.state() == State::Working {
+        if is_doubtful && after == State::Working {
             self.ask_anew(now, at, out);
         }
     }
@@ -150,17 +151,17 @@ impl Oms {
     fn filled(
         &mut self,
         at: At,
-        before: &OwnOrder,
+        before: &Intent,
         price: Price,
         qty: Qty,
         report: &VenueReport,
         out: &mut Outputs,
     ) {
-        self.own(before, price, qty, report, out);
+        self.own(at, price, qty, report, out);
         let Some(known) = self.known.get(before.instrument.0 as usize) else { return };
         let slot = self.slots.get_mut(at);
         let is_done = slot.order.state().has_ended();
-        self.gate.filled(&Slot::intent(before), qty, is_done, &known.position);
+        self.gate.filled(before, qty, is_done, &known.position);
         if let Some(change) = &mut slot.change {
             let less = Qty::from_units(qty.units().min(change.qty.units()));
             self.gate.reduced(change, less);
@@ -177,14 +178,8 @@ impl Oms {
     }
 
     /// Takes a fill into the position.
-    fn own(
-        &mut self,
-        order: &OwnOrder,
-        price: Price,
-        qty: Qty,
-        report: &VenueReport,
-        out: &mut Outputs,
-    ) {
+    fn own(&mut self, at: At, price: Price, qty: Qty, report: &VenueReport, out: &mut Outputs) {
+        let order = &self.slots.get(at).order;
         let Some(known) = self.known.get_mut(order.instrument.0 as usize) else { return };
         let fill = Fill { side: order.side, price, qty, fee: report.fee };
         if known.position.fill(&fill).is_err() {
@@ -193,10 +188,11 @@ impl Oms {
     }
 
     /// Counts an order at the gate as it is now.
-    fn recount(&mut self, at: At, before: &OwnOrder, input: &Input) {
+    fn recount(&mut self, at: At, was: &Intent, input: &Input) {
         let slot = self.slots.get_mut(at);
-        let after = slot.order;
-        let settles = after.state().has_ended()
+        let has_ended = slot.order.state().has_ended();
+        let is = Slot::intent(&slot.order);
+        let settles = has_ended
             || matches!(
                 input,
                 Input::Replaced { .. } | Input::ReplaceRejected | Input::Status { .. }
@@ -204,11 +200,10 @@ impl Oms {
         if settles && let Some(change) = slot.change.take() {
             self.gate.ended(&change, change.qty);
         }
-        let (was, is) = (Slot::intent(before), Slot::intent(&after));
-        if after.state().has_ended() {
-            self.gate.ended(&was, was.qty);
-        } else if was != is {
-            self.gate.ended(&was, was.qty);
+        if has_ended {
+            self.gate.ended(was, was.qty);
+        } else if *was != is {
+            self.gate.ended(was, was.qty);
             self.gate.count(&is);
         }
     }
@@ -360,7 +355,7 @@ impl Oms {
     /// Whether something of the tag is open beside this order.
     fn goes_on(&self, at: At) -> bool {
         let slot = self.slots.get(at);
-        self.slots.live().any(|other| other != at && self.slots.get(other).tag == slot.tag)
+        self.slots.of_tag(slot.tag).any(|other| other != at)
     }
 
     fn update(&self, at: At, kind: UpdateKind, out: &mut Outputs) {

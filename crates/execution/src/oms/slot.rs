@@ -1,6 +1,8 @@
 //! Where orders are kept, and how they are found.
 
-use tiercel_types::{ClientOrderId, OrderId, OrderKind, Qty, Side, TimeInForce, Timestamp};
+use tiercel_types::{
+    ClientOrderId, InstrumentId, OrderId, OrderKind, Price, Qty, Side, TimeInForce, Timestamp,
+};
 
 use super::name::{NUMBERS, RunId};
 use crate::order::{OwnOrder, State};
@@ -43,12 +45,43 @@ pub(super) struct Slot {
     pub(super) is_retiring: bool,
     /// It stands in another's stead.
     pub(super) is_replacement: bool,
-    /// Its own number, which its name carries.
-    number: u64,
+    /// The number that the next order in its place gets; its own is below.
+    next_number: u64,
     is_live: bool,
 }
 
+/// What an order was before something happened to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    pub(super) state: State,
+    /// As the gate counted it.
+    pub(super) intent: Intent,
+}
+
 impl Slot {
+    /// A place that no order was in yet, whose first has this number.
+    const fn unused(next_number: u64) -> Self {
+        let (none, nothing) = (ClientOrderId::EMPTY, Qty::ZERO);
+        Self {
+            order: OwnOrder::new(none, InstrumentId::ALL, Side::Buy, Price::ZERO, nothing),
+            tag: 0,
+            venue: VenueId(0),
+            kind: OrderKind::Limit,
+            time_in_force: TimeInForce::Gtc,
+            executed_before: nothing,
+            sent_at: Timestamp(0),
+            due_ns: NEVER,
+            cancel_due_ns: 0,
+            first_question: 0,
+            certain_question: NEVER,
+            change: None,
+            is_retiring: false,
+            is_replacement: false,
+            next_number,
+            is_live: false,
+        }
+    }
+
     /// As the gate counts it.
     pub(super) const fn intent(order: &OwnOrder) -> Intent {
         Intent {
@@ -57,6 +90,11 @@ impl Slot {
             price: order.price(),
             qty: order.open_qty(),
         }
+    }
+
+    /// What it is, before something happens to it.
+    pub(super) const fn before(&self) -> Before {
+        Before { state: self.order.state(), intent: Self::intent(&self.order) }
     }
 
     /// Whether what became of it is not known.
@@ -89,10 +127,14 @@ pub(super) struct Entry {
 /// them late is known.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
-    all: Vec<Option<Slot>>,
+    all: Vec<Slot>,
+    /// How far apart the numbers of a place are: a power of two.
+    stride: u64,
     /// By slot, the venue's number; zero: none.
     order_ids: Vec<u64>,
     live: Vec<At>,
+    /// Of those, the strategy's numbers.
+    tags: Vec<u64>,
     /// Free ones, in the order in which they are taken.
     free: std::collections::VecDeque<At>,
     /// Names of orders that were taken over, the newest, whether they are still here or not.
@@ -103,28 +145,34 @@ impl Slots {
     pub(super) fn new(count: u16) -> Self {
         let count = usize::from(count.max(1));
         Self {
-            all: vec![None; count],
+            all: (0..count as u64).map(Slot::unused).collect(),
+            stride: count.next_power_of_two() as u64,
             order_ids: vec![0; count],
             live: Vec::with_capacity(count),
+            tags: Vec::with_capacity(count),
             free: (0..count as At).collect(),
             adopted: std::collections::VecDeque::with_capacity(REMEMBERED * count),
         }
     }
 
-    /// The number that the next order gets: `count` more than that of the one before it in its place. `None`: there
-    /// is no room for one.
+    /// The number that the next order gets: so much more than that of the one before it in its place that each
+    /// number has one place. `None`: there is no room for one.
     pub(super) fn next_number(&self) -> Option<u64> {
-        let at = *self.free.front()?;
-        let before = self.all[usize::from(at)].as_ref();
-        let number = before.map_or(u64::from(at), |slot| slot.number + self.all.len() as u64);
+        let number = self.get(*self.free.front()?).next_number;
         (number < NUMBERS).then_some(number)
+    }
+
+    /// Where an order of a number is, or was.
+    const fn place(&self, number: u64) -> usize {
+        (number & (self.stride - 1)) as usize
     }
 
     /// Whether an order of the name was there, of this run or taken over from one before.
     pub(super) fn was_there(&self, run: RunId, name: &ClientOrderId) -> bool {
-        let Some(number) = run.number(name) else { return self.adopted.contains(name) };
-        let at = number % self.all.len() as u64;
-        self.all[at as usize].as_ref().is_some_and(|slot| number <= slot.number)
+        let Some(number) = run.number(name).filter(|number| run.name(*number) == *name) else {
+            return self.adopted.contains(name);
+        };
+        self.all.get(self.place(number)).is_some_and(|slot| number < slot.next_number)
     }
 
     /// Remembers an order that was taken over: what is told of it late is known.
@@ -136,12 +184,14 @@ impl Slots {
     }
 
     /// Puts an order into the next place; `None`: there is none.
-    pub(super) fn put(&mut self, order: OwnOrder, slot: Entry) -> Option<At> {
+    pub(super) fn put(&mut self, order: OwnOrder, entry: Entry) -> Option<At> {
         let number = self.next_number()?;
         let at = self.free.pop_front()?;
         let Entry { tag, venue, kind, time_in_force, sent_at, executed_before, is_replacement } =
-            slot;
-        self.all[usize::from(at)] = Some(Slot {
+            entry;
+        let next_number = number + self.stride;
+        self.order_ids[usize::from(at)] = order.order_id().0;
+        *self.get_mut(at) = Slot {
             order,
             tag,
             venue,
@@ -156,33 +206,29 @@ impl Slots {
             change: None,
             is_retiring: false,
             is_replacement,
-            number,
+            next_number,
             is_live: true,
-        });
-        self.order_ids[usize::from(at)] = order.order_id().0;
+        };
         self.live.push(at);
+        self.tags.push(tag);
         Some(at)
     }
 
-    /// The slot, which is in use.
+    /// The slot.
     ///
     /// # Panics
-    /// When it never was.
+    /// When there is none.
+    #[inline]
     #[track_caller]
     pub(super) fn get(&self, at: At) -> &Slot {
-        match &self.all[usize::from(at)] {
-            Some(slot) => slot,
-            None => unreachable!("a slot that was never used"),
-        }
+        &self.all[usize::from(at)]
     }
 
     /// As [`get`](Self::get).
+    #[inline]
     #[track_caller]
     pub(super) fn get_mut(&mut self, at: At) -> &mut Slot {
-        match &mut self.all[usize::from(at)] {
-            Some(slot) => slot,
-            None => unreachable!("a slot that was never used"),
-        }
+        &mut self.all[usize::from(at)]
     }
 
     /// Those that may still trade.
@@ -205,7 +251,10 @@ impl Slots {
         }
         let slot = self.get_mut(at);
         (slot.is_live, slot.due_ns) = (false, NEVER);
-        self.live.retain(|live| *live != at);
+        if let Some(index) = self.live.iter().position(|live| *live == at) {
+            self.live.remove(index);
+            self.tags.remove(index);
+        }
         self.free.push_back(at);
     }
 
@@ -216,15 +265,17 @@ impl Slots {
 
     /// The order of a name; of a run before, if it was taken over.
     pub(super) fn by_name(&self, run: RunId, name: &ClientOrderId) -> Option<At> {
-        if let Some(number) = run.number(name) {
-            let at = (number % self.all.len() as u64) as At;
-            let slot = self.all[usize::from(at)].as_ref()?;
-            return (slot.number == number && slot.order.client_order_id == *name).then_some(at);
+        if name.is_empty() {
+            return None;
         }
-        let is_it = |slot: &Option<Slot>| {
-            slot.as_ref().is_some_and(|slot| slot.order.client_order_id == *name)
+        let is_it = |slot: &Slot| slot.order.client_order_id == *name;
+        let at = if let Some(number) = run.number(name) {
+            let at = self.place(number);
+            self.all.get(at).is_some_and(is_it).then_some(at)
+        } else {
+            self.all.iter().position(is_it)
         };
-        self.all.iter().position(is_it).map(|at| at as At)
+        at.map(|at| at as At)
     }
 
     /// The order of a venue's number.
@@ -235,7 +286,7 @@ impl Slots {
         let mut from = 0;
         while let Some(found) = self.order_ids[from..].iter().position(|id| *id == order_id.0) {
             let at = from + found;
-            if self.all[at].as_ref().is_some_and(|slot| slot.venue == venue) {
+            if self.all[at].venue == venue {
                 return Some(at as At);
             }
             from = at + 1;
@@ -246,13 +297,18 @@ impl Slots {
     /// The order of a strategy's number: the one that stands in the other's stead, if there are two.
     pub(super) fn by_tag(&self, tag: u64) -> Option<At> {
         let mut found = None;
-        for at in self.live() {
-            let slot = self.get(at);
-            if slot.tag == tag && (found.is_none() || !slot.is_retiring) {
+        for at in self.of_tag(tag) {
+            if found.is_none() || !self.get(at).is_retiring {
                 found = Some(at);
             }
         }
         found
+    }
+
+    /// The orders of a strategy's number that may still trade.
+    pub(super) fn of_tag(&self, tag: u64) -> impl Iterator<Item = At> {
+        let live = self.tags.iter().zip(&self.live);
+        live.filter(move |(of, _)| **of == tag).map(|(_, at)| *at)
     }
 
     /// So much of an order has traded that others stand in the stead of.
@@ -273,10 +329,10 @@ impl Slots {
     /// What may still trade under a number, and on which side.
     pub(super) fn open_qty(&self, tag: u64, side: Side) -> Qty {
         let mut open = 0_u64;
-        for at in self.live() {
-            let slot = self.get(at);
-            if slot.tag == tag && slot.order.side == side {
-                open = open.saturating_add(slot.order.open_qty().units());
+        for at in self.of_tag(tag) {
+            let order = &self.get(at).order;
+            if order.side == side {
+                open = open.saturating_add(order.open_qty().units());
             }
         }
         Qty::from_units(open)
