@@ -157,6 +157,19 @@ impl Position {
         Some(())
     }
 
+    /// All of it, to be written down.
+    pub const fn words(&self) -> [i128; 7] {
+        let Self { owned, cost, realised, fees, other_fees, bought, sold } = *self;
+        [owned, cost, realised, fees, other_fees, bought.cast_signed(), sold.cast_signed()]
+    }
+
+    /// A position as it was written down.
+    pub const fn of_words(words: [i128; 7]) -> Self {
+        let [owned, cost, realised, fees, other_fees, bought, sold] = words;
+        let (bought, sold) = (bought.cast_unsigned(), sold.cast_unsigned());
+        Self { owned, cost, realised, fees, other_fees, bought, sold }
+    }
+
     /// How much of the base asset; negative: short.
     pub const fn owned(&self) -> Money {
         Money::from_units(self.owned)
