@@ -6,4 +6,5 @@ mod it {
     mod journal;
     mod lines;
     mod place;
+    mod syscalls;
 }

@@ -335,9 +335,9 @@ impl Subject for RoundTrip {
 }
 
 /// As many bytes there and back, and nothing else.
-struct Echo {
-    cpu: usize,
-    share: f64,
+pub(super) struct Echo {
+    pub(super) cpu: usize,
+    pub(super) share: f64,
 }
 
 impl Subject for Echo {

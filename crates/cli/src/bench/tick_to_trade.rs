@@ -38,12 +38,12 @@ use tiercel_wire::binary::RECORD_SIZE;
 
 use super::clock::{self, Clock};
 use super::contest::{Case, CaseSpec, Input, Round, Subject, Timing};
-use super::gateway::figure;
+use super::gateway::{Echo, figure};
 use super::gateway_venue::now;
 use super::journal::wrong;
 use super::tick_peer::{Desk, OURS, Taker, Ticks, Watcher, check_record, core};
 use super::venue_sockets::{elsewhere, joined};
-use super::{BenchError, Options, net};
+use super::{BenchError, Options};
 
 /// The cases of `tiercel bench tick-to-trade`.
 pub const CASES: &[CaseSpec] = &[
@@ -449,35 +449,5 @@ impl Subject for FeedRate {
         joined(trader)?;
         let value = records as f64 / seconds;
         Ok(Round { value, operations: records as u64, times_ns: Vec::new(), checksum: 0 })
-    }
-}
-
-/// As many bytes there and back, and nothing else.
-struct Echo {
-    cpu: usize,
-    share: f64,
-}
-
-impl Subject for Echo {
-    fn name(&self) -> String {
-        "echo".to_owned()
-    }
-
-    fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
-        let (address, stop, server) = net::bare(self.cpu)?;
-        let mut stream = TcpStream::connect(address)?;
-        Tuning::default().apply(&stream);
-        stream.set_nonblocking(true)?;
-        let mut times = Vec::with_capacity(TICKS);
-        for number in 0..WARM_UP + TICKS {
-            let from = clock::start();
-            net::round_trip(&mut stream, number)?;
-            if number >= WARM_UP {
-                times.push(clock.between_ns(clock::stop() - from) as f32);
-            }
-        }
-        stop.store(true, Ordering::Relaxed);
-        joined(server)?;
-        Ok(figure(times, self.share, timing))
     }
 }

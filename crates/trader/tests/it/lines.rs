@@ -17,7 +17,7 @@ const TICK: i64 = 1_000_000;
 
 /// The prices of the orders that the venue has, in ticks.
 fn open(place: &Place) -> Vec<i64> {
-    place.open.iter().map(|(_, order)| order.price.units() / TICK).collect()
+    place.venue.open.iter().map(|(_, order)| order.price.units() / TICK).collect()
 }
 
 fn state(place: &Place) -> MarketState {
@@ -72,7 +72,7 @@ fn whoever_halts_it_cancels_all_and_only_somebody_lets_it_go_on() {
     place.lines.core.halt(now);
     place.carry();
     place.bid(1_000, 1_001);
-    assert!(place.open.is_empty());
+    assert!(place.venue.open.is_empty());
     assert_eq!(place.lines.core.counts().denied, 1);
     place.lines.core.enable();
     place.bid(1_001, 1_002);
@@ -96,6 +96,6 @@ fn between_a_tick_and_its_order_nothing_is_allocated() {
         };
         ticks(700);
         assert_eq!(allocations(|| ticks(7_000)), 0);
-        assert_eq!(place.open[0].1.price, Price::from_units(999 * TICK));
+        assert_eq!(place.venue.open[0].1.price, Price::from_units(999 * TICK));
     });
 }

@@ -180,10 +180,8 @@ impl Application for Heard {
     }
 }
 
-/// The trader, the venue, and what is between them.
-pub(crate) struct Place {
-    pub(crate) lines: Lines,
-    pub(crate) wires: Wires,
+/// A venue of one instrument: its feed, and its orders.
+pub(crate) struct Venue {
     gate: LoginGate,
     session: Session,
     store: MemoryStore,
@@ -192,24 +190,11 @@ pub(crate) struct Place {
     pub(crate) open: Vec<(OrderId, NewOrder)>,
     next_order: u64,
     next_record: u64,
-    bytes: Vec<u8>,
 }
 
-impl Place {
-    /// Both logged on, and a book of one bid and one ask.
-    pub(crate) fn new(silence_max_ns: u64) -> Self {
-        let login = Login {
-            key: "test".into(),
-            secret: (*b"secret").into(),
-            heartbeat_ms: 60_000,
-            cancel_on_disconnect: true,
-        };
-        let feed = BinaryFeed::new(DESK, vec![(Symbol::new(b"BTCUSDT").unwrap(), OURS)]);
-        let orders = BinaryOrders::new(DESK, &login, Vec::new(), None);
-        let lines = vec![Line::BinaryFeed(feed), Line::BinaryOrders(orders)];
-        let mut place = Self {
-            lines: Lines::new(core(silence_max_ns), lines, 2),
-            wires: Wires::default(),
+impl Venue {
+    pub(crate) fn new() -> Self {
+        Self {
             gate: LoginGate::new(Timestamp(1), [3; 32]),
             session: Session::new(Role::Acceptor),
             store: MemoryStore::with_room(Timestamp(1), 1_024, 1_024 * RECORD_SIZE),
@@ -217,118 +202,53 @@ impl Place {
             open: Vec::new(),
             next_order: 1,
             next_record: 1,
-            bytes: Vec::new(),
-        };
-        place.connect(1, ORDERS);
-        while !place.session.is_logged_on() {
-            place.carry();
         }
-        place.connect(0, FEED);
-        place.carry();
-        place.snapshot();
-        place
     }
 
-    fn connect(&mut self, line: usize, id: ConnectionId) {
-        self.lines.expect(line, [7; 32]);
-        assert!(self.lines.connected(id, SocketAddr::from(([127, 0, 0, 1], 1))));
+    pub(crate) fn is_logged_on(&self) -> bool {
+        self.session.is_logged_on()
     }
 
-    /// The feed is connected anew, and tells of the book from its beginning.
-    pub(crate) fn feed_again(&mut self) {
-        self.wires.closed.clear();
-        self.next_record = 1;
-        self.connect(0, FEED);
-        self.carry();
-        self.snapshot();
-    }
-
-    /// What has become of connections.
-    pub(crate) fn events(&mut self) -> Vec<LineEvent> {
-        let mut events = Vec::new();
-        self.lines.take_events(|event| events.push(event));
-        events
-    }
-
-    /// The venue's book, whole.
-    pub(crate) fn snapshot(&mut self) {
+    /// The book, whole, behind the instrument's name.
+    pub(crate) fn snapshot(&mut self, out: &mut Vec<u8>) {
         let about = market::Instrument {
             symbol: Symbol::new(b"BTCUSDT").unwrap(),
             tick: Price::from_units(TICK),
             lot: Qty::from_units(1_000),
             reserved: [0; 16],
         };
-        self.bytes.extend_from_slice(&market::record(THEIRS, self.next_record, 0, &about));
+        out.extend_from_slice(&market::record(THEIRS, self.next_record, 0, &about));
         self.next_record += 1;
-        let level = |ticks: i64| Level {
-            price: Price::from_units(ticks * TICK),
-            qty: Qty::from_units(5_000_000),
-        };
-        self.update(true, &[(Side::Buy, level(1_000)), (Side::Sell, level(1_010))]);
+        let (bid, ask) = (level(1_000, 5_000_000), level(1_010, 5_000_000));
+        self.update(true, &[(Side::Buy, bid), (Side::Sell, ask)], out);
     }
 
-    /// Levels change, and the trader is told.
-    pub(crate) fn update(&mut self, is_snapshot: bool, levels: &[(Side, Level)]) {
+    fn update(&mut self, is_snapshot: bool, levels: &[(Side, Level)], out: &mut Vec<u8>) {
         let (time, update_id) = (Timestamp(1), self.next_record);
         let update = Update { instrument: THEIRS, time, update_id, is_snapshot };
-        let Self { next_record, bytes, .. } = self;
+        let next_record = &mut self.next_record;
         market::depth_records(&update, levels.iter().copied(), |header: Header, depth| {
             let mut record = [0; RECORD_SIZE];
             market::encode(&Header { sequence: *next_record, ..header }, &depth, &mut record);
             *next_record += 1;
-            bytes.extend_from_slice(&record);
+            out.extend_from_slice(&record);
         });
-        self.tell();
     }
 
     /// The bid is at so many ticks from now on, and was at as many before.
-    pub(crate) fn bid(&mut self, before: i64, now: i64) {
-        let level = |ticks: i64, qty| Level {
-            price: Price::from_units(ticks * TICK),
-            qty: Qty::from_units(qty),
-        };
-        self.update(false, &[(Side::Buy, level(before, 0)), (Side::Buy, level(now, 5_000_000))]);
+    pub(crate) fn bid(&mut self, before: i64, now: i64, out: &mut Vec<u8>) {
+        let levels = [(Side::Buy, level(before, 0)), (Side::Buy, level(now, 5_000_000))];
+        self.update(false, &levels, out);
     }
 
-    /// A record is lost on its way.
-    pub(crate) const fn lose(&mut self) {
-        self.next_record += 1;
-    }
-
-    fn tell(&mut self) {
-        let Self { lines, bytes, .. } = self;
-        let taken = lines.received(FEED, bytes, &mut Vec::new());
-        assert_eq!(taken, bytes.len());
-        bytes.clear();
-        self.carry();
-    }
-
-    /// Carries what either side has to say about orders, until neither has anything.
-    pub(crate) fn carry(&mut self) {
-        for _ in 0..8 {
-            self.lines.flush(&mut self.wires);
-            // What it asks of the feed is known here.
-            self.wires.outputs[0].clear();
-            self.take_requests();
-            self.answer();
-            self.bytes.append(self.gate.output());
-            self.bytes.append(self.session.output());
-            if self.bytes.is_empty() && self.wires.outputs[1].is_empty() {
-                return;
-            }
-            let Self { lines, bytes, .. } = self;
-            lines.received(ORDERS, bytes, &mut Vec::new());
-            bytes.clear();
-        }
-    }
-
-    fn take_requests(&mut self) {
-        let Self { wires, gate, session, store, heard, .. } = self;
-        let bytes = &mut wires.outputs[1];
+    /// Bytes of orders have come: takes those that are whole away, and does what they ask.
+    pub(crate) fn received(&mut self, bytes: &mut Vec<u8>) {
+        let Self { gate, session, store, heard, .. } = self;
         let now = Timestamp(2);
         if session.is_logged_on() {
             let taken = session.received(now, bytes, store, heard);
             bytes.drain(..taken);
+            self.answer();
             return;
         }
         let (taken, login) = gate.received(now, bytes);
@@ -336,6 +256,12 @@ impl Place {
         if let Some(login) = login {
             session.accepted(now, &login, 1, AccountId(1), store, heard).unwrap();
         }
+    }
+
+    /// What it has to say of orders, behind `out`.
+    pub(crate) fn take_output(&mut self, out: &mut Vec<u8>) {
+        out.append(self.gate.output());
+        out.append(self.session.output());
     }
 
     fn answer(&mut self) {
@@ -376,6 +302,106 @@ impl Place {
                 reserved: [0; 12],
             };
             session.send(time, store, THEIRS, 0, &cancelled);
+        }
+    }
+}
+
+fn level(ticks: i64, qty: u64) -> Level {
+    Level { price: Price::from_units(ticks * TICK), qty: Qty::from_units(qty) }
+}
+
+/// The lines of a trader at that venue.
+pub(crate) fn lines(silence_max_ns: u64) -> Lines {
+    let login = Login {
+        key: "test".into(),
+        secret: (*b"secret").into(),
+        heartbeat_ms: 60_000,
+        cancel_on_disconnect: true,
+    };
+    let feed = BinaryFeed::new(DESK, vec![(Symbol::new(b"BTCUSDT").unwrap(), OURS)]);
+    let orders = BinaryOrders::new(DESK, &login, Vec::new(), None);
+    Lines::new(core(silence_max_ns), vec![Line::BinaryFeed(feed), Line::BinaryOrders(orders)], 4)
+}
+
+/// The trader, the venue, and what is between them.
+pub(crate) struct Place {
+    pub(crate) lines: Lines,
+    pub(crate) wires: Wires,
+    pub(crate) venue: Venue,
+    bytes: Vec<u8>,
+}
+
+impl Place {
+    /// Both logged on, and a book of one bid and one ask.
+    pub(crate) fn new(silence_max_ns: u64) -> Self {
+        let (lines, wires, venue) = (lines(silence_max_ns), Wires::default(), Venue::new());
+        let mut place = Self { lines, wires, venue, bytes: Vec::new() };
+        place.connect(1, ORDERS);
+        while !place.venue.is_logged_on() {
+            place.carry();
+        }
+        place.connect(0, FEED);
+        place.carry();
+        place.venue.snapshot(&mut place.bytes);
+        place.tell();
+        place
+    }
+
+    fn connect(&mut self, line: usize, id: ConnectionId) {
+        self.lines.expect(line, [7; 32]);
+        assert!(self.lines.connected(id, SocketAddr::from(([127, 0, 0, 1], 1))));
+    }
+
+    /// The feed is connected anew, and tells of the book from its beginning.
+    pub(crate) fn feed_again(&mut self) {
+        self.wires.closed.clear();
+        self.venue.next_record = 1;
+        self.connect(0, FEED);
+        self.carry();
+        self.venue.snapshot(&mut self.bytes);
+        self.tell();
+    }
+
+    /// What has become of connections.
+    pub(crate) fn events(&mut self) -> Vec<LineEvent> {
+        let mut events = Vec::new();
+        self.lines.take_events(|event| events.push(event));
+        events
+    }
+
+    /// The bid is at so many ticks from now on, and was at as many before.
+    pub(crate) fn bid(&mut self, before: i64, now: i64) {
+        self.venue.bid(before, now, &mut self.bytes);
+        self.tell();
+    }
+
+    /// A record is lost on its way.
+    pub(crate) const fn lose(&mut self) {
+        self.venue.next_record += 1;
+    }
+
+    fn tell(&mut self) {
+        let Self { lines, bytes, .. } = self;
+        let taken = lines.received(FEED, bytes, &mut Vec::new());
+        assert_eq!(taken, bytes.len());
+        bytes.clear();
+        self.carry();
+    }
+
+    /// Carries what either side has to say about orders, until neither has anything.
+    pub(crate) fn carry(&mut self) {
+        for _ in 0..8 {
+            self.lines.flush(&mut self.wires);
+            // What it asks of the feed is known here.
+            self.wires.outputs[0].clear();
+            self.venue.received(&mut self.wires.outputs[1]);
+            self.venue.take_output(&mut self.bytes);
+            if self.bytes.is_empty() && self.wires.outputs[1].is_empty() {
+                return;
+            }
+            let Self { lines, bytes, .. } = self;
+            lines.received(ORDERS, bytes, &mut Vec::new());
+            bytes.clear();
         }
     }
 }
