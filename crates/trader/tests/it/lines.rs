@@ -71,6 +71,7 @@ fn whoever_halts_it_cancels_all_and_only_somebody_lets_it_go_on() {
     let now = Timestamp(place.lines.core.timing.now_ns());
     place.lines.core.halt(now);
     place.carry();
+    assert!(place.venue.open.is_empty());
     place.bid(1_000, 1_001);
     assert!(place.venue.open.is_empty());
     assert_eq!(place.lines.core.counts().denied, 1);
