@@ -279,6 +279,12 @@ mod tests {
         position.fill(&Fill { fee: Fee::Other(money("0.3")), ..bought }).unwrap();
         assert_eq!((position.fees(), position.other_fees()), (money("0.2"), money("0.3")));
         assert_eq!(position.net(), Some(money("-0.2")));
+        // In what is received: of a purchase the base asset, of a sale the quote asset.
+        let received = Fee::Received(money("0.01"));
+        position.fill(&Fill { fee: received, ..bought }).unwrap();
+        assert_eq!((position.owned(), position.fees()), (money("3.989"), money("0.2")));
+        position.fill(&Fill { side: Side::Sell, fee: received, ..bought }).unwrap();
+        assert_eq!((position.owned(), position.fees()), (money("2.989"), money("0.21")));
     }
 
     #[test]
@@ -290,6 +296,14 @@ mod tests {
         let before = position;
         assert_eq!(position.fill(&huge), Err(TooLarge));
         assert_eq!(position, before);
+        // Neither is a part of it in.
+        let dear = Fee::Quote(Money::from_units(i128::MAX));
+        let dear = Fill { fee: dear, ..fill(Side::Buy, "100", "1") };
+        let mut charged = Position::default();
+        charged.fill(&dear).unwrap();
+        let before = charged;
+        assert_eq!(charged.fill(&dear), Err(TooLarge));
+        assert_eq!(charged, before);
         assert!(
             position
                 .average_price()

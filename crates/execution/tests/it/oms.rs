@@ -130,6 +130,13 @@ fn a_replacement_may_be_there_before_the_order_that_it_replaces_is_heard_to_be_g
     desk.replace(1, -5, 200).says("cancel-replace:200").accept(1).says("1:replaced:500/200");
     desk.cancelled(0, 0).says("1:replaced:200/200");
     desk.cancel(1).cancelled(1, 0).says("cancel 1:cancelled:0/200").is_over(0);
+    // What is changed then is the new one.
+    let mut desk = Desk::new();
+    desk.submit(1, ETH).says("new:300").accept(0).says("1:accepted:300/300");
+    desk.replace(1, -5, 200).says("cancel-replace:200").accept(1).says("1:replaced:500/200");
+    desk.replace(1, -9, 100).says("cancel-replace:100").accept(2).says("1:replaced:600/100");
+    desk.cancelled(1, 0).says("1:replaced:400/100").fill(0, 300, 300);
+    desk.says("1:filled(300):100/300").fill(2, 100, 100).says("1:filled(100):0/400").is_over(400);
 }
 
 #[test]
