@@ -127,6 +127,8 @@ pub struct StrategyTable {
 pub enum VenueKind {
     /// Our own: records of 64 bytes, both ways.
     Tiercel,
+    /// The Binance Spot interface: JSON over WebSocket, and HTTP.
+    Binance,
 }
 
 /// A venue.
@@ -137,22 +139,53 @@ pub struct VenueTable {
     pub name: String,
     /// What it speaks.
     pub kind: VenueKind,
-    /// Where instruments are asked for: `http://host:port`.
+    /// Where instruments are asked for, and of a Binance venue all that is asked: `http://host:port`, `https://...`.
     pub rest: String,
-    /// Where its market data are: `host:port`.
+    /// Where its market data are: `host:port`; of a Binance venue the address of its streams, `ws://...` or `wss://...`.
     pub market: String,
-    /// Where its orders go: `host:port`.
+    /// Where its orders go: `host:port`; of a Binance venue the address of its WebSocket interface, with its path.
     pub orders: String,
     /// The id of the key.
     pub key: String,
-    /// The file of the key's secret, which nobody but its owner may see.
+    /// The file of the key's secret, which nobody but its owner may see. Of a Binance venue it may be a private
+    /// Ed25519 key in PEM.
     pub secret_file: PathBuf,
+    /// Whom TLS trusts: a file of certificates in PEM. Needed for `https` and `wss`.
+    pub tls_roots: Option<PathBuf>,
+    /// How long a request is good for, of a Binance venue.
+    #[serde(default = "recv_window_default")]
+    pub recv_window_ms: u32,
+    /// Connections of market data that tell the same, of a Binance venue: 1 or 2.
+    #[serde(default = "two")]
+    pub market_connections: u8,
+    /// After how long a connection of a Binance venue is replaced: it gives them 24 hours.
+    #[serde(default = "lifetime_default")]
+    pub lifetime_s: u64,
+    /// How long a connection of a Binance venue may be silent: it is asked for a sign of life every 20 seconds.
+    #[serde(default = "silence_default")]
+    pub connection_silence_max_s: u64,
     /// How often either side says something.
     #[serde(default = "heartbeat_default")]
     pub heartbeat_ms: u32,
     /// Whether the venue cancels what is open when the connection of orders ends.
     #[serde(default = "yes")]
     pub cancel_on_disconnect: bool,
+}
+
+const fn recv_window_default() -> u32 {
+    5_000
+}
+
+const fn two() -> u8 {
+    2
+}
+
+const fn lifetime_default() -> u64 {
+    23 * 3_600
+}
+
+const fn silence_default() -> u64 {
+    30
 }
 
 const fn heartbeat_default() -> u32 {
@@ -379,6 +412,14 @@ impl TraderConfig {
             if self.venues[..at].iter().any(|other| other.name == venue.name) {
                 return value(&format!("venue {}", venue.name), "is there twice");
             }
+            if !(1..=2).contains(&venue.market_connections) {
+                let key = format!("venue {}: market_connections", venue.name);
+                return value(&key, "neither 1 nor 2");
+            }
+            if !(1..=60_000).contains(&venue.recv_window_ms) {
+                let key = format!("venue {}: recv_window_ms", venue.name);
+                return value(&key, "not from 1 to 60000");
+            }
         }
         for instrument in &self.instruments {
             if !self.venues.iter().any(|venue| venue.name == instrument.venue) {
@@ -402,6 +443,12 @@ mod tests {
         assert_eq!(config.orders.options(), OmsOptions::default());
         assert_eq!(config.trader.silence_max_ms, TraderTable::default().silence_max_ms);
         assert_eq!((config.venues.len(), config.instruments.len()), (1, 1));
+        let venue = &config.venues[0];
+        assert_eq!(
+            (venue.recv_window_ms, venue.market_connections, venue.lifetime_s),
+            (recv_window_default(), two(), lifetime_default())
+        );
+        assert_eq!(venue.connection_silence_max_s, silence_default());
     }
 
     #[test]
@@ -412,6 +459,13 @@ mod tests {
         let elsewhere = TEMPLATE.replacen("venue = \"desk\"", "venue = \"other\"", 1);
         let told = elsewhere.parse::<TraderConfig>().unwrap_err().to_string();
         assert_eq!(told, "instrument BTCUSDT: there is no venue \"other\"");
+        for (from, to, key) in [
+            ("market_connections = 2", "market_connections = 3", "desk: market_connections"),
+            ("recv_window_ms = 5000", "recv_window_ms = 60001", "desk: recv_window_ms"),
+        ] {
+            let told = TEMPLATE.replacen(from, to, 1).parse::<TraderConfig>().unwrap_err();
+            assert!(told.to_string().contains(key), "{told}");
+        }
         let odd = TEMPLATE.replacen("qty_max = \"1\"", "qty_max = \"1.123456789\"", 1);
         assert!(odd.parse::<TraderConfig>().unwrap_err().to_string().contains("qty_max"));
     }

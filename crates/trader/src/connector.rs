@@ -1,5 +1,7 @@
 //! Where orders go: requests to bytes of one connection, and bytes to reports.
 
+pub mod binance;
 pub mod binary;
 
+pub use binance::BinanceOrders;
 pub use binary::BinaryOrders;

@@ -1,15 +1,13 @@
 //! Connections are made here, by a thread that may wait, and handed to the one that may not.
 
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::endpoint::{Endpoint, Made};
 use crate::lines::LineId;
 
-/// How long a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The wait before the second attempt; it doubles with each.
 const WAIT_FIRST: Duration = Duration::from_millis(50);
 /// The longest wait between two attempts.
@@ -22,7 +20,7 @@ pub struct Dialed {
     /// For which line.
     pub line: LineId,
     /// The connection, or what there was instead: another attempt is under way then.
-    pub result: io::Result<TcpStream>,
+    pub result: io::Result<Made>,
     /// Random bytes for it.
     pub nonce: [u8; 32],
 }
@@ -48,16 +46,17 @@ struct History {
 }
 
 impl Dialer {
-    /// A dialer of these addresses, by line.
+    /// A dialer of these endpoints, by line.
     ///
     /// # Errors
     /// The system's, where no thread can be had.
-    pub fn new(addresses: Vec<String>) -> io::Result<Self> {
+    pub fn new(endpoints: Vec<impl Into<Endpoint>>) -> io::Result<Self> {
+        let endpoints: Vec<Endpoint> = endpoints.into_iter().map(Into::into).collect();
         let (wanted, requests) = channel();
         let (results, made) = channel();
         let thread = std::thread::Builder::new()
             .name("dialer".to_owned())
-            .spawn(move || run(&addresses, &requests, &results))?;
+            .spawn(move || run(&endpoints, &requests, &results))?;
         Ok(Self { wanted, made, thread: Some(thread) })
     }
 
@@ -84,8 +83,8 @@ impl Drop for Dialer {
     }
 }
 
-fn run(addresses: &[String], requests: &Receiver<LineId>, results: &Sender<Dialed>) {
-    let mut history = vec![History { wait: Duration::ZERO, made_at: None }; addresses.len()];
+fn run(endpoints: &[Endpoint], requests: &Receiver<LineId>, results: &Sender<Dialed>) {
+    let mut history = vec![History { wait: Duration::ZERO, made_at: None }; endpoints.len()];
     let mut attempts: Vec<Attempt> = Vec::new();
     loop {
         let next = attempts.iter().map(|attempt| attempt.at).min();
@@ -111,9 +110,9 @@ fn run(addresses: &[String], requests: &Receiver<LineId>, results: &Sender<Diale
         let now = Instant::now();
         let Some(due) = attempts.iter().position(|attempt| attempt.at <= now) else { continue };
         let Attempt { line, .. } = attempts.swap_remove(due);
-        let result = addresses
+        let result = endpoints
             .get(line)
-            .map_or_else(|| Err(io::ErrorKind::NotFound.into()), |address| connect(address));
+            .map_or_else(|| Err(io::ErrorKind::NotFound.into()), Endpoint::connect);
         match &result {
             Ok(_) => history[line].made_at = Some(Instant::now()),
             Err(_) => {
@@ -141,15 +140,4 @@ impl History {
         let share = getrandom::fill(&mut random).map_or(255, |()| u32::from(random[0]));
         wait / 2 + wait / 2 * share / 255
     }
-}
-
-fn connect(address: &str) -> io::Result<TcpStream> {
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }

@@ -13,7 +13,9 @@ use tiercel_net::{Busy, Limits, Reactor, Tuning};
 use tiercel_types::Timestamp;
 
 use crate::dial::{Dialed, Dialer};
+use crate::endpoint::Made;
 use crate::lines::{LineEvent, LineId, Lines};
+use crate::websocket::Handover;
 
 /// Between two looks at everything but sockets.
 const TICK_NS: u64 = 1_000_000;
@@ -136,8 +138,8 @@ impl Hot {
         self.lines.tick(now);
         while let Some(Dialed { line, result, nonce }) = self.dialer.take() {
             match result {
-                Ok(stream) => {
-                    self.lines.expect(line, nonce);
+                Ok(Made { stream, channel, early }) => {
+                    self.lines.expect(line, Handover { channel, early, nonce });
                     if let Err(error) = self.reactor.add(stream, &mut self.lines) {
                         tell(now, &mut self.lines, Some(LineEvent::Down(line, error.to_string())));
                         self.dialer.want(line);

@@ -2,15 +2,14 @@
 //! our venue has too.
 
 use std::io;
-use std::time::Duration;
 
 use serde::Deserialize;
 use thiserror::Error;
 use tiercel_strategy::Terms;
 use tiercel_types::{InstrumentId, Money, Price, Qty, Symbol};
+use tiercel_wire::binance::answer::{Interval, LimitKind};
 
-/// How long an answer may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use crate::rest::{Answer, Rest};
 
 /// Why instruments are not known.
 #[derive(Debug, Error)]
@@ -37,6 +36,17 @@ pub enum InstrumentError {
 #[serde(rename_all = "camelCase")]
 struct ExchangeInfo {
     symbols: Vec<Listed>,
+    #[serde(default)]
+    rate_limits: Vec<ListedLimit>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedLimit {
+    rate_limit_type: String,
+    interval: String,
+    interval_num: u64,
+    limit: u64,
 }
 
 #[derive(Deserialize)]
@@ -70,26 +80,36 @@ pub struct Instrument {
     pub quote_asset: String,
 }
 
-/// Asks the venue at `rest` for instruments, which the trader numbers so.
+/// A limit of requests: how much of what, in how many of which intervals.
+pub type RequestLimit = (LimitKind, Interval, u64, u64);
+
+/// What a venue lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The instruments that were wanted, in that order.
+    pub instruments: Vec<Instrument>,
+    /// What it allows of requests.
+    pub limits: Vec<RequestLimit>,
+}
+
+/// Asks the venue for instruments, which the trader numbers so, and for its limits of requests.
 ///
 /// # Errors
 /// [`InstrumentError`].
-pub fn fetch(
-    rest: &str,
-    wanted: &[(Symbol, InstrumentId)],
-) -> Result<Vec<Instrument>, InstrumentError> {
-    let url = format!("{rest}/api/v3/exchangeInfo");
-    let failed = |what: String| InstrumentError::Request { url: url.clone(), what };
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).build().into();
-    let text = agent
-        .get(&url)
-        .call()
-        .and_then(|mut answer| answer.body_mut().read_to_string())
-        .map_err(|error| failed(error.to_string()))?;
-    let info: ExchangeInfo =
-        serde_json::from_str(&text).map_err(|error| failed(io::Error::from(error).to_string()))?;
-    wanted.iter().map(|(symbol, instrument)| find(&info, *symbol, *instrument)).collect()
+pub fn fetch(rest: &Rest, wanted: &[(Symbol, InstrumentId)]) -> Result<Listing, InstrumentError> {
+    const PATH: &str = "/api/v3/exchangeInfo";
+    let failed = |what: String| InstrumentError::Request { url: rest.url(PATH), what };
+    let answer = rest.get(PATH, "").and_then(Answer::done);
+    let answer = answer.map_err(|error| failed(error.to_string()))?;
+    let info: ExchangeInfo = serde_json::from_slice(&answer.text)
+        .map_err(|error| failed(io::Error::from(error).to_string()))?;
+    let instruments = wanted.iter().map(|(symbol, instrument)| find(&info, *symbol, *instrument));
+    // Limits of kinds that are not known here cannot be counted.
+    let limits = info.rate_limits.iter().filter_map(|listed| {
+        let kind = LimitKind::from_text(&listed.rate_limit_type)?;
+        Some((kind, Interval::from_text(&listed.interval)?, listed.interval_num, listed.limit))
+    });
+    Ok(Listing { instruments: instruments.collect::<Result<_, _>>()?, limits: limits.collect() })
 }
 
 fn find(

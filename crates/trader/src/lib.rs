@@ -10,25 +10,32 @@
 //!
 //! Budget: 15 us from socket to socket, of which the network has 10, parsing 1, the book 0.1, the strategy 1,
 //! the gate 0.1, encoding 0.5. Must not happen on that thread: allocation after warm-up, a lock, a system call but
-//! the sockets' own, a log line. Connections are made elsewhere ([`dial`]) and handed over.
+//! the sockets' own, a log line. Connections are made elsewhere ([`dial`]) and handed over; what has to be asked for
+//! over HTTP, as snapshots and what became of orders, is asked elsewhere too ([`clerk`]).
 
 #![forbid(unsafe_code)]
 
+pub mod budget;
+pub mod clerk;
 pub mod config;
 pub mod connector;
 pub mod core;
 pub mod dial;
+pub mod endpoint;
 pub mod feed;
 pub mod hot;
 pub mod instruments;
 pub mod journal;
+pub mod key;
 pub mod lines;
 mod market;
 pub mod metrics;
+pub mod rest;
 pub mod serve;
 pub mod setup;
 pub mod state;
 pub mod tell;
 pub mod timing;
+pub mod websocket;
 
-pub use market::{Market, MarketState};
+pub use market::{Market, MarketBook, MarketState, Numbered};

@@ -8,13 +8,17 @@
 
 use std::net::SocketAddr;
 
+use tiercel_execution::venue::{VenueId, VenueRequest};
 use tiercel_net::{CloseReason, ConnectionId, Handler, Reactor};
 use tiercel_types::Timestamp;
+use tiercel_types::market::DepthSnapshot;
 
-use crate::connector::BinaryOrders;
+use crate::clerk::{Clerk, Errand, Finding};
+use crate::connector::{BinanceOrders, BinaryOrders};
 use crate::core::Core;
-use crate::feed::BinaryFeed;
+use crate::feed::{BinanceFeed, BinaryFeed, take_snapshot};
 use crate::timing::Stage;
+use crate::websocket::Handover;
 
 /// A connection's number among all that the trader wants.
 pub type LineId = usize;
@@ -26,6 +30,106 @@ pub enum Line {
     BinaryFeed(BinaryFeed),
     /// Orders in records.
     BinaryOrders(BinaryOrders),
+    /// Market data of the Binance interface.
+    BinanceFeed(Box<BinanceFeed>),
+    /// Orders over the Binance interface.
+    BinanceOrders(Box<BinanceOrders>),
+}
+
+impl Line {
+    /// The venue whose orders it has.
+    const fn orders_of(&self) -> Option<VenueId> {
+        match self {
+            Self::BinaryOrders(orders) => Some(orders.venue()),
+            Self::BinanceOrders(orders) => Some(orders.venue()),
+            Self::BinaryFeed(_) | Self::BinanceFeed(_) => None,
+        }
+    }
+
+    /// Whether it does what it is for.
+    pub fn is_up(&self) -> bool {
+        match self {
+            Self::BinaryFeed(feed) => feed.is_up(),
+            Self::BinaryOrders(orders) => orders.is_up(),
+            Self::BinanceFeed(feed) => feed.is_up(),
+            Self::BinanceOrders(orders) => orders.is_up(),
+        }
+    }
+
+    /// Bytes to send.
+    #[inline]
+    fn output(&mut self) -> &mut Vec<u8> {
+        match self {
+            Self::BinaryFeed(feed) => feed.output(),
+            Self::BinaryOrders(orders) => orders.output(),
+            Self::BinanceFeed(feed) => feed.output(),
+            Self::BinanceOrders(orders) => orders.output(),
+        }
+    }
+
+    #[inline]
+    fn request(&mut self, now: Timestamp, request: &VenueRequest) {
+        match self {
+            Self::BinaryOrders(orders) => orders.request(now, request),
+            Self::BinanceOrders(orders) => orders.request(now, request),
+            Self::BinaryFeed(_) | Self::BinanceFeed(_) => {}
+        }
+    }
+
+    /// What a clerk is to be asked, and of which venue.
+    fn errands(&mut self) -> Option<(VenueId, &mut Vec<Errand>)> {
+        match self {
+            Self::BinanceFeed(feed) => Some((feed.venue(), feed.errands())),
+            Self::BinanceOrders(orders) => Some((orders.venue(), orders.errands())),
+            Self::BinaryFeed(_) | Self::BinaryOrders(_) => None,
+        }
+    }
+
+    /// What it has to say when the time passes; why it is to be ended.
+    fn tick(&mut self, now: Timestamp, core: &mut Core) -> Option<String> {
+        match self {
+            Self::BinaryFeed(_) => None,
+            Self::BinaryOrders(orders) => {
+                orders.tick(now);
+                None
+            }
+            Self::BinanceFeed(feed) => feed.tick(now, core).err().map(|fault| fault.to_string()),
+            Self::BinanceOrders(orders) => orders.tick(now).err().map(|fault| fault.to_string()),
+        }
+    }
+
+    /// There is a connection; why it is to be ended at once.
+    fn connected(&mut self, now: Timestamp, handover: Handover, core: &mut Core) -> Option<String> {
+        match self {
+            Self::BinaryFeed(feed) => feed.connected(),
+            Self::BinaryOrders(orders) => orders.connected(now, handover.nonce),
+            Self::BinanceFeed(feed) => {
+                return feed.connected(now, handover, core).err().map(|fault| fault.to_string());
+            }
+            Self::BinanceOrders(orders) => {
+                return orders.connected(now, handover, core).err().map(|fault| fault.to_string());
+            }
+        }
+        None
+    }
+
+    fn log_out(&mut self, now: Timestamp) {
+        match self {
+            Self::BinaryFeed(_) => {}
+            Self::BinaryOrders(orders) => orders.log_out(now),
+            Self::BinanceFeed(feed) => feed.log_out(),
+            Self::BinanceOrders(orders) => orders.log_out(),
+        }
+    }
+
+    fn closed(&mut self, now: Timestamp, core: &mut Core) {
+        match self {
+            Self::BinaryFeed(feed) => feed.closed(now, core),
+            Self::BinaryOrders(orders) => orders.closed(now, core),
+            Self::BinanceFeed(feed) => feed.closed(now, core),
+            Self::BinanceOrders(orders) => orders.closed(now, core),
+        }
+    }
 }
 
 /// What happened to a connection, for who makes them and who tells of them.
@@ -35,6 +139,8 @@ pub enum LineEvent {
     Up(LineId),
     /// It is gone, and another is wanted.
     Down(LineId, String),
+    /// What was asked of a venue over HTTP did not come: it is asked again.
+    Trouble(VenueId, String),
 }
 
 /// A connection that is wanted, and where it is, if it is.
@@ -43,6 +149,16 @@ struct Wanted {
     id: Option<ConnectionId>,
     /// What is wrong with it: it is to be ended.
     fault: Option<String>,
+}
+
+impl Wanted {
+    /// How many bytes are done with: all of them, where the connection is to be ended.
+    fn take(&mut self, taken: Result<usize, String>, bytes: &[u8]) -> usize {
+        taken.unwrap_or_else(|fault| {
+            self.fault.get_or_insert(fault);
+            bytes.len()
+        })
+    }
 }
 
 /// All connections, and the core behind them.
@@ -57,8 +173,10 @@ pub struct Lines {
     /// Which line has a venue's orders, by venue.
     orders: Vec<Option<LineId>>,
     events: Vec<LineEvent>,
-    /// Random bytes of the connection that is taken in.
-    nonce: [u8; 32],
+    /// What the connection that is taken in brings along.
+    handover: Option<Handover>,
+    /// Who asks venues over HTTP, by venue.
+    clerks: Vec<Option<Clerk>>,
 }
 
 impl Lines {
@@ -66,8 +184,8 @@ impl Lines {
     pub fn new(core: Core, lines: Vec<Line>, connections_max: usize) -> Self {
         let mut orders: Vec<Option<LineId>> = Vec::new();
         for (at, line) in lines.iter().enumerate() {
-            if let Line::BinaryOrders(line) = line {
-                let venue = line.venue().index();
+            if let Some(venue) = line.orders_of() {
+                let venue = venue.index();
                 if orders.len() <= venue {
                     orders.resize(venue + 1, None);
                 }
@@ -82,8 +200,16 @@ impl Lines {
             expected: None,
             orders,
             events: Vec::with_capacity(16),
-            nonce: [0; 32],
+            handover: None,
+            clerks: Vec::new(),
         }
+    }
+
+    /// Who asks venues over HTTP, by venue.
+    #[must_use]
+    pub fn with_clerks(mut self, clerks: Vec<Option<Clerk>>) -> Self {
+        self.clerks = clerks;
+        self
     }
 
     /// What has happened to connections since it was asked last.
@@ -96,31 +222,69 @@ impl Lines {
         self.wanted.iter().map(|wanted| (&wanted.line, wanted.id.is_some()))
     }
 
-    /// The next connection that the reactor takes in is this line's. `nonce` is drawn at random for it.
-    pub fn expect(&mut self, line: LineId, nonce: [u8; 32]) {
-        (self.expected, self.nonce) = (Some(line), nonce);
+    /// The next connection that the reactor takes in is this line's.
+    pub fn expect(&mut self, line: LineId, handover: impl Into<Handover>) {
+        (self.expected, self.handover) = (Some(line), Some(handover.into()));
     }
 
     fn now(&self) -> Timestamp {
         Timestamp(self.core.timing.now_ns())
     }
 
-    /// What lines have to say when the time passes.
+    /// What lines have to say when the time passes, and what clerks found.
     pub fn tick(&mut self, now: Timestamp) {
         self.core.tick(now);
-        for wanted in &mut self.wanted {
-            if let Line::BinaryOrders(orders) = &mut wanted.line {
-                orders.tick(now);
+        let Self { core, wanted, clerks, .. } = self;
+        for wanted in wanted {
+            if let Some(fault) = wanted.line.tick(now, core)
+                && wanted.id.is_some()
+            {
+                wanted.fault = Some(fault);
             }
+            if let Some((venue, errands)) = wanted.line.errands() {
+                let clerk = clerks.get(venue.index()).and_then(Option::as_ref);
+                for errand in errands.drain(..) {
+                    if let Some(clerk) = clerk {
+                        clerk.ask(errand);
+                    }
+                }
+            }
+        }
+        for venue in 0..self.clerks.len() {
+            while let Some(finding) = self.clerks[venue].as_ref().and_then(Clerk::take) {
+                self.found(now, VenueId(venue as u8), finding);
+            }
+        }
+    }
+
+    /// A clerk has found something.
+    fn found(&mut self, now: Timestamp, venue: VenueId, finding: Finding) {
+        match finding {
+            Finding::Snapshot { instrument, last_update_id, bids, asks } => {
+                let snapshot = DepthSnapshot { last_update_id, bids: &bids, asks: &asks };
+                self.core.timing.begin();
+                take_snapshot(now, instrument, &snapshot, &mut self.core);
+            }
+            Finding::Report(report) => {
+                self.core.answer = 0;
+                self.core.report(now, venue, &report);
+            }
+            Finding::ClockOffset(offset_ns) => {
+                let line = self.orders.get(venue.index()).copied().flatten();
+                if let Some(wanted) = line.and_then(|line| self.wanted.get_mut(line))
+                    && let Line::BinanceOrders(orders) = &mut wanted.line
+                {
+                    orders.set_clock_offset(offset_ns);
+                }
+            }
+            Finding::Trouble(what) => self.events.push(LineEvent::Trouble(venue, what)),
         }
     }
 
     /// Says goodbye on every line.
     pub fn log_out(&mut self, now: Timestamp) {
         for wanted in &mut self.wanted {
-            if let Line::BinaryOrders(orders) = &mut wanted.line {
-                orders.log_out(now);
-            }
+            wanted.line.log_out(now);
         }
     }
 
@@ -132,20 +296,20 @@ impl Lines {
         if core.has_requests() {
             core.take_requests(now, |venue, request| {
                 let line = orders.get(venue.index()).copied().flatten();
-                if let Some(line) = line.and_then(|line| wanted.get_mut(line))
-                    && let Line::BinaryOrders(orders) = &mut line.line
-                {
-                    orders.request(now, request);
+                if let Some(line) = line.and_then(|line| wanted.get_mut(line)) {
+                    line.line.request(now, request);
                 }
             });
+            for wanted in wanted.iter_mut() {
+                if let Line::BinanceOrders(orders) = &mut wanted.line {
+                    orders.take_unsent(now, core);
+                }
+            }
             core.timing.mark_if_trading(Stage::Encode);
         }
         for wanted in wanted.iter_mut() {
             let Some(id) = wanted.id else { continue };
-            let bytes = match &mut wanted.line {
-                Line::BinaryFeed(feed) => feed.output(),
-                Line::BinaryOrders(orders) => orders.output(),
-            };
+            let bytes = wanted.line.output();
             if !bytes.is_empty()
                 && let Some(output) = reactor.output(id)
             {
@@ -180,7 +344,7 @@ impl Lines {
             let wanted = &self.wanted[at];
             let ends = match &wanted.line {
                 Line::BinaryOrders(orders) => orders.wants_close(),
-                Line::BinaryFeed(_) => false,
+                Line::BinaryFeed(_) | Line::BinanceFeed(_) | Line::BinanceOrders(_) => false,
             };
             if let Some(id) = wanted.id
                 && (ends || wanted.fault.is_some())
@@ -195,17 +359,13 @@ impl Handler for Lines {
     fn connected(&mut self, id: ConnectionId, _: SocketAddr) -> bool {
         let Some(at) = self.expected.take() else { return false };
         let now = self.now();
-        let nonce = self.nonce;
-        let (Some(wanted), Some(place)) =
-            (self.wanted.get_mut(at), self.by_place.get_mut(id.index()))
+        let (Some(handover), Some(wanted), Some(place)) =
+            (self.handover.take(), self.wanted.get_mut(at), self.by_place.get_mut(id.index()))
         else {
             return false;
         };
-        (wanted.id, wanted.fault, *place) = (Some(id), None, Some(at));
-        match &mut wanted.line {
-            Line::BinaryFeed(feed) => feed.connected(),
-            Line::BinaryOrders(orders) => orders.connected(now, nonce),
-        }
+        (wanted.id, *place) = (Some(id), Some(at));
+        wanted.fault = wanted.line.connected(now, handover, &mut self.core);
         self.events.push(LineEvent::Up(at));
         true
     }
@@ -229,6 +389,14 @@ impl Handler for Lines {
                 }
             },
             Line::BinaryOrders(orders) => orders.received(now, bytes, core),
+            Line::BinanceFeed(feed) => {
+                let taken = feed.received(now, bytes, core).map_err(|fault| fault.to_string());
+                wanted.take(taken, bytes)
+            }
+            Line::BinanceOrders(orders) => {
+                let taken = orders.received(now, bytes, core).map_err(|fault| fault.to_string());
+                wanted.take(taken, bytes)
+            }
         }
     }
 
@@ -239,10 +407,7 @@ impl Handler for Lines {
         let wanted = &mut wanted[at];
         wanted.id = None;
         let why = wanted.fault.take().unwrap_or_else(|| reason.to_string());
-        match &mut wanted.line {
-            Line::BinaryFeed(feed) => feed.closed(now, core),
-            Line::BinaryOrders(orders) => orders.closed(now, core),
-        }
+        wanted.line.closed(now, core);
         events.push(LineEvent::Down(at, why));
     }
 }

@@ -1,9 +1,9 @@
 //! What is known of one instrument's market.
 
-use tiercel_book::l2::L2Book;
+use tiercel_book::l2::{L2Book, State, Synchroniser, SynchroniserLimits};
 use tiercel_strategy::{BookTick, LEVELS, STALE, Terms};
 use tiercel_types::market::{BestBidOffer, Level};
-use tiercel_types::{InstrumentId, Price, Side, Timestamp};
+use tiercel_types::{InstrumentId, Price, Side, Timestamp, TradeId};
 
 /// Levels of each side that a book has room for.
 const BOOK_LEVELS: usize = 16_384;
@@ -17,12 +17,86 @@ pub enum MarketState {
     Stale,
 }
 
+/// A book, and how it is kept.
+pub enum MarketBook {
+    /// By a feed that has all of it from the beginning.
+    Direct(L2Book),
+    /// From snapshots and numbered diffs, by one feed or several of the same venue.
+    Numbered(Numbered),
+}
+
+impl MarketBook {
+    /// One that is kept directly.
+    pub fn direct() -> Self {
+        Self::Direct(L2Book::new(BOOK_LEVELS))
+    }
+
+    /// One that waits for its first snapshot.
+    pub fn numbered() -> Self {
+        let limits = SynchroniserLimits { levels: BOOK_LEVELS, ..SynchroniserLimits::default() };
+        Self::Numbered(Numbered {
+            synchroniser: Synchroniser::new(limits),
+            feeds: 0,
+            last_trade: TradeId(0),
+            best_update_id: 0,
+            snapshot_due: Timestamp(0),
+        })
+    }
+
+    /// The book, if it is one.
+    #[inline]
+    pub fn levels(&self) -> Option<&L2Book> {
+        match self {
+            Self::Direct(book) => Some(book),
+            Self::Numbered(numbered) => numbered.synchroniser.book(),
+        }
+    }
+}
+
+/// A book by update numbers, and what feeds of the same venue know together.
+pub struct Numbered {
+    /// The book.
+    pub synchroniser: Synchroniser,
+    /// How many feeds tell of it.
+    pub feeds: u8,
+    /// The newest trade that was told of: the other feed's is the same.
+    pub last_trade: TradeId,
+    /// The update of the newest best prices.
+    pub best_update_id: u64,
+    /// When a snapshot is to be asked for, if one is needed then.
+    pub snapshot_due: Timestamp,
+}
+
+impl Numbered {
+    /// Whether the book is the venue's.
+    #[inline]
+    pub fn is_synchronised(&self) -> bool {
+        self.synchroniser.state() == State::Synchronised
+    }
+
+    /// A feed more; the first begins anew.
+    pub fn feed_up(&mut self) {
+        if self.feeds == 0 {
+            self.synchroniser.restart();
+            (self.last_trade, self.best_update_id) = (TradeId(0), 0);
+            self.snapshot_due = Timestamp(0);
+        }
+        self.feeds = self.feeds.saturating_add(1);
+    }
+
+    /// A feed less. Whether it was the last.
+    pub const fn feed_down(&mut self) -> bool {
+        self.feeds = self.feeds.saturating_sub(1);
+        self.feeds == 0
+    }
+}
+
 /// The book of an instrument, and what surrounds it.
 pub struct Market {
     /// Its steps and its number.
     pub terms: Terms,
     /// The book. Who changes it tells the core when the update is whole.
-    pub book: L2Book,
+    pub book: MarketBook,
     /// The last trade's price; zero: none was seen.
     pub last_price: Price,
     /// When something was heard of it last.
@@ -31,14 +105,28 @@ pub struct Market {
 }
 
 impl Market {
-    /// A market of which nothing is known.
+    /// A market of which nothing is known, and whose feed has all of its book.
     pub fn new(terms: Terms) -> Self {
+        Self::with_book(terms, MarketBook::direct())
+    }
+
+    /// A market of which nothing is known.
+    pub const fn with_book(terms: Terms, book: MarketBook) -> Self {
         Self {
             terms,
-            book: L2Book::new(BOOK_LEVELS),
+            book,
             last_price: Price::ZERO,
             heard_at: Timestamp(0),
             state: MarketState::Stale,
+        }
+    }
+
+    /// The book by update numbers, if that is how it is kept.
+    #[inline]
+    pub const fn numbered_mut(&mut self) -> Option<&mut Numbered> {
+        match &mut self.book {
+            MarketBook::Direct(_) => None,
+            MarketBook::Numbered(numbered) => Some(numbered),
         }
     }
 
@@ -54,9 +142,10 @@ impl Market {
     /// What a strategy is told of it.
     #[inline]
     pub(crate) fn tick(&self, now: Timestamp) -> BookTick {
-        let mut tick = self.bare_tick(now, self.book.update_id());
-        top(self.book.near(Side::Buy), &mut tick.bids);
-        top(self.book.near(Side::Sell), &mut tick.asks);
+        let Some(book) = self.book.levels() else { return self.bare_tick(now, 0) };
+        let mut tick = self.bare_tick(now, book.update_id());
+        top(book.near(Side::Buy), &mut tick.bids);
+        top(book.near(Side::Sell), &mut tick.asks);
         tick
     }
 

@@ -1,6 +1,7 @@
 //! A trader, made of its configuration.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use thiserror::Error;
@@ -13,22 +14,32 @@ use tiercel_net::Limits;
 use tiercel_strategy::{BuildError, Strategy, Terms};
 use tiercel_telemetry::{Registry, RegistryError};
 use tiercel_types::{InstrumentId, Symbol, Timestamp};
+use tiercel_wire::binance::order::Requests;
 
-use crate::config::{TraderConfig, VenueKind, VenueTable, WaitName};
-use crate::connector::BinaryOrders;
+use crate::budget::Budget;
+use crate::clerk::{Clerk, Desk, Listed};
+use crate::config::{InstrumentTable, TraderConfig, VenueKind, VenueTable, WaitName};
 use crate::connector::binary::Login;
+use crate::connector::{self, BinanceOrders, BinaryOrders};
 use crate::core::Core;
 use crate::dial::Dialer;
-use crate::feed::BinaryFeed;
+use crate::endpoint::{Endpoint, WebSocketEndpoint};
+use crate::feed::{self, BinanceFeed, BinaryFeed, StreamOptions};
 use crate::hot::{Control, Hot, Wait};
-use crate::instruments::{self, Instrument, InstrumentError};
+use crate::instruments::{self, Instrument, InstrumentError, RequestLimit};
 use crate::journal::{self, Journal, JournalError, Left};
+use crate::key::{KeyError, SecretKey};
 use crate::lines::{Line, Lines};
-use crate::market::Market;
+use crate::market::{Market, MarketBook};
+use crate::rest::Rest;
 use crate::timing::Timing;
 
 /// Bytes of a connection that are not taken yet: more than the longest message.
 const INPUT_BYTES: usize = 1 << 20;
+
+/// How much longer than it says a request may be good for: clocks are not the same, and what was taken in time shows a
+/// moment later.
+const VALIDITY_MARGIN_NS: u64 = 2_000_000_000;
 
 /// Orders of a run before that have ended and are known still.
 const ENDED_KEPT: usize = 32;
@@ -48,6 +59,9 @@ pub enum SetupError {
     /// A file of a secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// What is in a file of a secret.
+    #[error("{}: {}", .0.display(), .1)]
+    Key(PathBuf, KeyError),
     /// Metrics.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -95,7 +109,7 @@ pub fn trader(
     strategy: impl FnOnce(&[Terms]) -> Result<Box<dyn Strategy>, SetupError>,
     registry: &Registry,
 ) -> Result<Trader, SetupError> {
-    let instruments = instruments(config)?;
+    let (instruments, limits) = instruments(config)?;
     let terms: Vec<Terms> = instruments.iter().map(|(_, instrument)| instrument.terms).collect();
     let strategy = strategy(&terms)?;
     let name = strategy.name().to_owned();
@@ -106,35 +120,33 @@ pub fn trader(
     let mut core = Core::new(
         strategy,
         oms(config, journal.second()),
-        terms.into_iter().map(Market::new).collect(),
+        markets(config, terms),
         options.orders_max,
         config.trader.silence_max_ms.saturating_mul(1_000_000),
         timing,
     );
     recover(&left, now, &mut core)?;
     core.set_journal(journal);
-    let (mut lines, mut names, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
+    let mut wiring = Wiring::default();
     for (at, venue) in config.venues.iter().enumerate() {
         let id = VenueId(at as u8);
-        let wanted = wanted(config, venue);
         match venue.kind {
             VenueKind::Tiercel => {
-                let login = Login {
-                    key: venue.key.as_str().into(),
-                    secret: secret::read(&venue.secret_file)?.trim().as_bytes().into(),
-                    heartbeat_ms: venue.heartbeat_ms,
-                    cancel_on_disconnect: venue.cancel_on_disconnect,
-                };
-                lines.push(Line::BinaryFeed(BinaryFeed::new(id, wanted)));
-                names.push(format!("{} market data", venue.name));
-                addresses.push(venue.market.clone());
                 let next = left.next_answers.get(at).copied().filter(|next| *next > 0);
-                lines.push(Line::BinaryOrders(BinaryOrders::new(id, &login, Vec::new(), next)));
-                names.push(format!("{} orders", venue.name));
-                addresses.push(venue.orders.clone());
+                wiring.tiercel(id, venue, wanted(config, venue), next)?;
+            }
+            VenueKind::Binance => {
+                let listed: Vec<&(Symbol, Instrument)> = instruments
+                    .iter()
+                    .zip(&config.instruments)
+                    .filter(|(_, table)| table.venue == venue.name)
+                    .map(|(instrument, _)| instrument)
+                    .collect();
+                wiring.binance(id, venue, &listed, &limits[at])?;
             }
         }
     }
+    let Wiring { lines, names, endpoints, clerks } = wiring;
     let connections = lines.len() + 2;
     let limits = Limits {
         connections,
@@ -146,9 +158,128 @@ pub fn trader(
         WaitName::SpinThenSleep => Wait::SpinThenSleep,
         WaitName::BusySpin => Wait::Spin,
     };
-    let lines = Lines::new(core, lines, connections);
-    let hot = Hot::new(lines, Dialer::new(addresses)?, controlled, wait, limits)?;
+    let lines = Lines::new(core, lines, connections).with_clerks(clerks);
+    let hot = Hot::new(lines, Dialer::new(endpoints)?, controlled, wait, limits)?;
     Ok(Trader { hot, control, instruments, lines: names, strategy: name })
+}
+
+/// Books as the feeds of their venues keep them.
+fn markets(config: &TraderConfig, terms: Vec<Terms>) -> Vec<Market> {
+    let kind = |instrument: &InstrumentTable| {
+        config.venues.iter().find(|venue| venue.name == instrument.venue).map(|venue| venue.kind)
+    };
+    let kinds = config.instruments.iter().map(kind);
+    let market = |(terms, kind)| match kind {
+        Some(VenueKind::Binance) => Market::with_book(terms, MarketBook::numbered()),
+        Some(VenueKind::Tiercel) | None => Market::new(terms),
+    };
+    terms.into_iter().zip(kinds).map(market).collect()
+}
+
+/// Connections, what they are called and where they go; and who asks venues over HTTP.
+#[derive(Default)]
+struct Wiring {
+    lines: Vec<Line>,
+    names: Vec<String>,
+    endpoints: Vec<Endpoint>,
+    clerks: Vec<Option<Clerk>>,
+}
+
+impl Wiring {
+    fn line(&mut self, line: Line, name: String, endpoint: Endpoint) {
+        self.lines.push(line);
+        self.names.push(name);
+        self.endpoints.push(endpoint);
+    }
+
+    fn tiercel(
+        &mut self,
+        id: VenueId,
+        venue: &VenueTable,
+        wanted: Vec<(Symbol, InstrumentId)>,
+        next_answer: Option<u64>,
+    ) -> Result<(), SetupError> {
+        let login = Login {
+            key: venue.key.as_str().into(),
+            secret: secret::read(&venue.secret_file)?.trim().as_bytes().into(),
+            heartbeat_ms: venue.heartbeat_ms,
+            cancel_on_disconnect: venue.cancel_on_disconnect,
+        };
+        let feed = Line::BinaryFeed(BinaryFeed::new(id, wanted));
+        let market = Endpoint::Tcp(venue.market.clone());
+        self.line(feed, format!("{} market data", venue.name), market);
+        let orders = BinaryOrders::new(id, &login, Vec::new(), next_answer);
+        let endpoint = Endpoint::Tcp(venue.orders.clone());
+        self.line(Line::BinaryOrders(orders), format!("{} orders", venue.name), endpoint);
+        self.clerks.push(None);
+        Ok(())
+    }
+
+    fn binance(
+        &mut self,
+        id: VenueId,
+        venue: &VenueTable,
+        instruments: &[&(Symbol, Instrument)],
+        limits: &[RequestLimit],
+    ) -> Result<(), SetupError> {
+        let roots = venue.tls_roots.as_deref();
+        let wanted: Vec<(Symbol, InstrumentId)> = instruments
+            .iter()
+            .map(|(symbol, instrument)| (*symbol, instrument.terms.instrument))
+            .collect();
+        let options = StreamOptions {
+            silence_max_ns: seconds_ns(venue.connection_silence_max_s),
+            lifetime_ns: seconds_ns(venue.lifetime_s),
+        };
+        let path = feed::path(wanted.iter().map(|(symbol, _)| *symbol));
+        for at in 0..venue.market_connections {
+            // They are not replaced at the same time.
+            let lifetime_ns = options.lifetime_ns - options.lifetime_ns / 4 * u64::from(at);
+            let options = StreamOptions { lifetime_ns, ..options };
+            let feed = BinanceFeed::new(id, wanted.clone(), options);
+            let endpoint = WebSocketEndpoint::new(&venue.market, &path, roots)?;
+            self.line(
+                Line::BinanceFeed(Box::new(feed)),
+                format!("{} market data {}", venue.name, char::from(b'A' + at)),
+                Endpoint::WebSocket(Box::new(endpoint)),
+            );
+        }
+        let secret = SecretKey::of_file(&secret::read(&venue.secret_file)?);
+        let secret = secret.map_err(|error| SetupError::Key(venue.secret_file.clone(), error))?;
+        let logs_on = secret.logs_on();
+        let requests = Requests::new(&venue.key, Some(venue.recv_window_ms), secret);
+        let listed: Vec<Listed> = instruments.iter().map(|instrument| listed(instrument)).collect();
+        let budget = Budget::new(limits.iter().copied());
+        self.clerks.push(Some(Clerk::new(Desk {
+            rest: Rest::new(&venue.rest, &venue.key, roots)?,
+            requests: requests.clone(),
+            listed: listed.clone(),
+            budget: budget.clone(),
+        })?));
+        let orders = BinanceOrders::new(id, requests, logs_on, listed, budget, options);
+        let endpoint = WebSocketEndpoint::new(&venue.orders, "", roots)?;
+        self.line(
+            Line::BinanceOrders(Box::new(orders)),
+            format!("{} orders", venue.name),
+            Endpoint::WebSocket(Box::new(endpoint)),
+        );
+        Ok(())
+    }
+}
+
+fn listed((symbol, instrument): &(Symbol, Instrument)) -> Listed {
+    let terms = &instrument.terms;
+    Listed {
+        instrument: terms.instrument,
+        symbol: symbol.as_str().into(),
+        digits: connector::binance::digits(terms.tick, terms.lot),
+        base_asset: instrument.base_asset.as_str().into(),
+        quote_asset: instrument.quote_asset.as_str().into(),
+    }
+}
+
+const fn seconds_ns(seconds: u64) -> u64 {
+    seconds.saturating_mul(1_000_000_000)
 }
 
 /// What a run before has left, and the journal of this one.
@@ -179,27 +310,37 @@ fn recover(left: &Left, now: Timestamp, core: &mut Core) -> Result<(), SetupErro
 fn venue_terms(config: &TraderConfig) -> Vec<VenueTerms> {
     let terms = |venue: &VenueTable| match venue.kind {
         VenueKind::Tiercel => VenueTerms { amends: true, validity_ns: 0 },
+        VenueKind::Binance => VenueTerms {
+            amends: false,
+            validity_ns: u64::from(venue.recv_window_ms) * 1_000_000 + VALIDITY_MARGIN_NS,
+        },
     };
     config.venues.iter().map(terms).collect()
 }
 
 /// What a venue is to tell of.
 fn wanted(config: &TraderConfig, venue: &VenueTable) -> Vec<(Symbol, InstrumentId)> {
-    let of_venue = |(at, instrument): (usize, &crate::config::InstrumentTable)| {
+    let of_venue = |(at, instrument): (usize, &InstrumentTable)| {
         (instrument.venue == venue.name).then_some((instrument.symbol, InstrumentId(at as u32)))
     };
     config.instruments.iter().enumerate().filter_map(of_venue).collect()
 }
 
-fn instruments(config: &TraderConfig) -> Result<Vec<(Symbol, Instrument)>, SetupError> {
-    let mut found: Vec<(Symbol, Instrument)> = Vec::new();
+/// Instruments by their number, and limits of requests by venue.
+type Found = (Vec<(Symbol, Instrument)>, Vec<Vec<RequestLimit>>);
+
+fn instruments(config: &TraderConfig) -> Result<Found, SetupError> {
+    let (mut found, mut limits) = (Vec::<(Symbol, Instrument)>::new(), Vec::new());
     for venue in &config.venues {
         let wanted = wanted(config, venue);
         if wanted.is_empty() {
+            limits.push(Vec::new());
             continue;
         }
-        let fetched = instruments::fetch(&venue.rest, &wanted)?;
-        found.extend(wanted.iter().map(|(symbol, _)| *symbol).zip(fetched));
+        let rest = Rest::new(&venue.rest, "", venue.tls_roots.as_deref())?;
+        let listing = instruments::fetch(&rest, &wanted)?;
+        found.extend(wanted.iter().map(|(symbol, _)| *symbol).zip(listing.instruments));
+        limits.push(listing.limits);
     }
     found.sort_by_key(|(_, instrument)| instrument.terms.instrument.0);
     if let Some((_, first)) = found.first()
@@ -209,7 +350,7 @@ fn instruments(config: &TraderConfig) -> Result<Vec<(Symbol, Instrument)>, Setup
         let (one, other) = (first.quote_asset.clone(), other.quote_asset.clone());
         return Err(SetupError::QuoteAssets(one, other));
     }
-    Ok(found)
+    Ok((found, limits))
 }
 
 fn oms(config: &TraderConfig, second: u64) -> Oms {

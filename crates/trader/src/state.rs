@@ -8,7 +8,7 @@ use tiercel_types::market::Level;
 use tiercel_types::{ClientOrderId, InstrumentId, Money, Price, Qty, Side};
 
 use crate::core::{Core, Counts};
-use crate::lines::{Line, Lines};
+use crate::lines::Lines;
 use crate::market::{Market, MarketState};
 
 /// Orders that are shown, at most.
@@ -111,10 +111,7 @@ impl TraderState {
         (self.used_credit, self.unknown_orders) = (oms.gate().used_credit(), oms.unknown_orders());
         self.open_orders = oms.live_orders();
         self.lines.clear();
-        self.lines.extend(lines.lines().map(|(line, is_connected)| match line {
-            Line::BinaryFeed(feed) => is_connected && feed.is_up(),
-            Line::BinaryOrders(orders) => is_connected && orders.is_up(),
-        }));
+        self.lines.extend(lines.lines().map(|(line, is_connected)| is_connected && line.is_up()));
         self.markets.clear();
         self.markets.extend(core.markets().iter().map(|market| view(core, market)));
         self.fill_orders(oms);

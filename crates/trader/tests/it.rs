@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod it {
+    mod binance;
+    mod capture;
+    mod clerk;
     mod journal;
     mod lines;
     mod place;

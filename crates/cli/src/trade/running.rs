@@ -67,6 +67,8 @@ impl Running {
         let (mut publisher, state) = snapshot::cell(empty, READERS);
         let cpu = config.trader.cpu;
         let told_lines = lines;
+        let told_venues: Vec<String> =
+            config.venues.iter().map(|venue| venue.name.clone()).collect();
         let thread = std::thread::Builder::new().name("trader".to_owned()).spawn(move || {
             if let Some(cpu) = cpu {
                 pin_current_thread(cpu)?;
@@ -76,6 +78,9 @@ impl Running {
                 Some(LineEvent::Up(line)) => say(&format!("{}: connected", told_lines[line])),
                 Some(LineEvent::Down(line, why)) => {
                     say(&format!("{}: {why}", told_lines[line]));
+                }
+                Some(LineEvent::Trouble(venue, what)) => {
+                    say(&format!("{}: {what}", told_venues[venue.index()]));
                 }
                 None if now.0 >= next => {
                     next = now.0 + PUBLISH_NS;

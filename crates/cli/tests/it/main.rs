@@ -13,6 +13,7 @@ mod match_golden;
 mod replay;
 mod replay_signals;
 mod trade;
+mod trade_binance;
 // The machines that the check-up is tested on.
 #[path = "../../../host/tests/it/trees.rs"]
 mod trees;

@@ -16,18 +16,18 @@ use crate::venue_process::{Key, Venue, ask};
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// What each account was given, in units of 10^-16.
-const BASE: i128 = 100 * ONE;
-const QUOTE: i128 = 10_000_000 * ONE;
+pub(crate) const BASE: i128 = 100 * ONE;
+pub(crate) const QUOTE: i128 = 10_000_000 * ONE;
 const ONE: i128 = 10_000_000_000_000_000;
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("its address").port()
 }
 
 /// A decimal of at most 16 places, in units of 10^-16.
-fn units(text: &str) -> i128 {
+pub(crate) fn units(text: &str) -> i128 {
     let (sign, text) = text.strip_prefix('-').map_or((1, text), |text| (-1, text));
     let (whole, places) = text.split_once('.').unwrap_or((text, ""));
     let places = format!("{places:0<16}");
@@ -35,13 +35,13 @@ fn units(text: &str) -> i128 {
 }
 
 /// A trader that is killed when the test ends.
-struct Trader {
+pub(crate) struct Trader {
     child: Child,
     http: String,
 }
 
 impl Trader {
-    fn start(config: &Path, http: u16) -> Self {
+    pub(crate) fn start(config: &Path, http: u16) -> Self {
         let child = tiercel()
             .args(["trade", "--json", "--config", argument(config)])
             .stdout(Stdio::piped())
@@ -52,7 +52,7 @@ impl Trader {
     }
 
     /// What it shows, once it is so.
-    fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + PATIENCE;
         let mut last = Value::Null;
         while Instant::now() < end {
@@ -68,7 +68,7 @@ impl Trader {
         panic!("never {what}: {last}");
     }
 
-    fn post(&self, path: &str, token: &str) -> u16 {
+    pub(crate) fn post(&self, path: &str, token: &str) -> u16 {
         let agent: ureq::Agent =
             ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let request = agent.post(&format!("{}/{path}", self.http));
@@ -77,7 +77,7 @@ impl Trader {
     }
 
     /// Its end: what it printed last, and its exit code.
-    fn end(mut self) -> (Value, Option<i32>) {
+    pub(crate) fn end(mut self) -> (Value, Option<i32>) {
         let out = self.child.stdout.take().expect("its output");
         let text = std::io::read_to_string(out).expect("UTF-8");
         let status = self.child.wait().expect("it ends");
@@ -93,39 +93,46 @@ impl Drop for Trader {
     }
 }
 
-/// The configuration of a market maker of the first account.
-fn config(name: &str, venue: &Venue, ports: [u16; 3], key: &Key) -> std::path::PathBuf {
+/// The configuration of a market maker of the first account, whose venue is said by `table`: all but its key.
+pub(crate) fn config(name: &str, table: &str, http: u16, key: &Key) -> std::path::PathBuf {
     let private = |suffix: &str, text: &str| {
         let path = file(&format!("{name}-{suffix}"), text.as_bytes());
         fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("it is ours");
         path
     };
     let (secret, token) = (private("secret", &key.secret), private("token", "let-me"));
-    let [market, orders, http] = ports;
     let store = token.with_extension("store");
     drop(fs::remove_dir_all(&store));
     let text = format!(
         "[trader]\nstore = \"{}\"\nhttp = \"127.0.0.1:{http}\"\ntoken_file = \"{}\"\nkill_file = \"{}\"\n\
+         silence_max_ms = 60000\n\
          [strategy]\nname = \"market_maker\"\nqty = \"0.01\"\ninventory_max = \"0.2\"\n\
          volatility_interval_ns = 1000000\nvolatility_samples = 10\nwarm_up_samples = 2\n\
          spread_max_ticks = 100000\nbackoff_ns = 1000000\n\
-         [[venue]]\nname = \"desk\"\nkind = \"tiercel\"\nrest = \"http://{}\"\n\
-         market = \"127.0.0.1:{market}\"\norders = \"127.0.0.1:{orders}\"\nkey = \"{}\"\n\
-         secret_file = \"{}\"\n\
+         [[venue]]\nname = \"desk\"\n{table}\nkey = \"{}\"\nsecret_file = \"{}\"\n\
          [[instrument]]\nvenue = \"desk\"\nsymbol = \"BTCUSDT\"\nqty_max = \"0.1\"\n\
-         notional_max = \"100000\"\nposition_max = \"1\"\ntouch_collar_bps = 500\n",
+         notional_max = \"100000\"\nposition_max = \"1\"\ntouch_collar_bps = 500\n\
+         reference_age_max_ms = 60000\n",
         argument(&store),
         argument(&token),
         argument(&token.with_extension("kill")),
-        venue.address,
         key.api_key,
         argument(&secret),
     );
     file(&format!("{name}-trader.toml"), text.as_bytes())
 }
 
+/// A venue that is spoken to by records.
+fn by_records(venue: &Venue, [market, orders, _]: [u16; 3]) -> String {
+    format!(
+        "kind = \"tiercel\"\nrest = \"http://{}\"\nmarket = \"127.0.0.1:{market}\"\n\
+         orders = \"127.0.0.1:{orders}\"",
+        venue.address
+    )
+}
+
 /// What an account has of an asset, in units of 10^-16.
-fn owns(venue: &Venue, key: &Key, asset: &str) -> i128 {
+pub(crate) fn owns(venue: &Venue, key: &Key, asset: &str) -> i128 {
     let mut stream = venue.connect();
     let (status, body) = ask(&mut stream, key, "GET", "account", "").expect("an answer");
     assert_eq!(status, 200, "{body}");
@@ -135,7 +142,14 @@ fn owns(venue: &Venue, key: &Key, asset: &str) -> i128 {
 }
 
 /// Another account's order. It may be refused, but not lost.
-fn order(venue: &Venue, key: &Key, side: &str, price: &str, qty: &str, time_in_force: &str) {
+pub(crate) fn order(
+    venue: &Venue,
+    key: &Key,
+    side: &str,
+    price: &str,
+    qty: &str,
+    time_in_force: &str,
+) {
     let mut stream = venue.connect();
     let query = format!(
         "symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce={time_in_force}&price={price}&quantity={qty}"
@@ -145,7 +159,7 @@ fn order(venue: &Venue, key: &Key, side: &str, price: &str, qty: &str, time_in_f
 }
 
 /// Trades with the maker until it has so many fills more.
-fn hit(venue: &Venue, trader: &Trader, key: &Key, fills: u64) {
+pub(crate) fn hit(venue: &Venue, trader: &Trader, key: &Key, fills: u64) {
     let begun = trader.until("acting", |state| state["acts"] == true);
     let wanted = begun["counts"]["fills"].as_u64().expect("a count") + fills;
     let end = Instant::now() + PATIENCE;
@@ -176,7 +190,7 @@ fn what_it_owns_is_what_the_venue_says_also_when_that_was_killed_meanwhile() {
     // A market to make: far quotes of the other account.
     order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
     order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
-    let config = config("trade", &venue, ports, &keys[0]);
+    let config = config("trade", &by_records(&venue, ports), ports[2], &keys[0]);
     let trader = Trader::start(&config, ports[2]);
     hit(&venue, &trader, &keys[1], 6);
 
@@ -227,7 +241,7 @@ fn a_trader_that_was_killed_goes_on_from_the_truth() {
     let venue = Venue::start(&store, &venue_config, &[], 0);
     order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
     order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
-    let config = config("trader-killed", &venue, ports, &keys[0]);
+    let config = config("trader-killed", &by_records(&venue, ports), ports[2], &keys[0]);
     for _ in 0..3 {
         let mut trader = Trader::start(&config, ports[2]);
         hit(&venue, &trader, &keys[1], 3);

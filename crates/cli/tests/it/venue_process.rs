@@ -37,8 +37,19 @@ pub(crate) struct Venue {
 impl Venue {
     /// Starts it, on any free port, with `keys` keys to be printed.
     pub(crate) fn start(store: &Path, config: &Path, arguments: &[&str], keys: usize) -> Self {
+        Self::start_at("127.0.0.1:0", store, config, arguments, keys)
+    }
+
+    /// Starts it at an address.
+    pub(crate) fn start_at(
+        address: &str,
+        store: &Path,
+        config: &Path,
+        arguments: &[&str],
+        keys: usize,
+    ) -> Self {
         let mut child = tiercel()
-            .args(["venue", "--address", "127.0.0.1:0"])
+            .args(["venue", "--address", address])
             .args(["--config", argument(config), "--store", argument(store)])
             .args(arguments)
             .stdout(Stdio::piped())

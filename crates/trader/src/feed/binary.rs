@@ -12,6 +12,7 @@ use tiercel_wire::market::{
 };
 
 use crate::core::Core;
+use crate::market::MarketBook;
 use crate::timing::Stage;
 
 /// Why a feed is not to be trusted any more: its connection ends, and another begins.
@@ -236,12 +237,14 @@ fn take_depth(
     let (bids, asks) = depth.sides(header);
     core.timing.mark(Stage::Parse);
     let Some(market) = core.market_mut(instrument) else { return Ok(()) };
+    // One that is kept by numbers has other feeds.
+    let MarketBook::Direct(book) = &mut market.book else { return Ok(()) };
     if header.begins() {
-        market.book.clear();
+        book.clear();
     }
-    market.book.change(bids, asks)?;
+    book.change(bids, asks)?;
     if header.is_last() {
-        market.book.finish(depth.update_id)?;
+        book.finish(depth.update_id)?;
         core.book_changed(now, instrument);
     }
     Ok(())

@@ -68,6 +68,16 @@ enum End {
     Refused(FrameError),
 }
 
+impl End {
+    /// What comes of `length` more bytes.
+    const fn step<'a>(self, length: usize) -> Result<Step<'a>, FrameError> {
+        match self {
+            Self::Closed => Ok(Step { taken: length, message: None }),
+            Self::Refused(error) => Err(error),
+        }
+    }
+}
+
 /// Where a message lies.
 enum Found {
     Data(Part, Place),
@@ -128,12 +138,33 @@ impl Assembler {
     /// [`FrameError`]; the same again, then, until [`Assembler::reset`].
     #[inline]
     pub fn next<'a>(&'a mut self, bytes: &'a mut [u8]) -> Result<Step<'a>, FrameError> {
-        match self.end {
-            None => {}
-            Some(End::Closed) => return Ok(Step { taken: bytes.len(), message: None }),
-            Some(End::Refused(error)) => return Err(error),
+        if let Some(end) = self.end {
+            return end.step(bytes.len());
         }
-        let (found, taken) = match self.find(bytes) {
+        let found = self.find(bytes);
+        self.step(found, bytes)
+    }
+
+    /// The same of a stream without masks, as a server's is: its bytes stay as they are.
+    ///
+    /// # Errors
+    /// As [`Assembler::next`]; also [`FrameError::Masked`], whichever side hears.
+    #[inline]
+    pub fn next_unmasked<'a>(&'a mut self, bytes: &'a [u8]) -> Result<Step<'a>, FrameError> {
+        if let Some(end) = self.end {
+            return end.step(bytes.len());
+        }
+        let found = self.find_unmasked(bytes);
+        self.step(found, bytes)
+    }
+
+    #[inline]
+    fn step<'a>(
+        &'a mut self,
+        found: Result<(Option<Found>, usize), FrameError>,
+        bytes: &'a [u8],
+    ) -> Result<Step<'a>, FrameError> {
+        let (found, taken) = match found {
             Ok((Some(found), taken)) => (found, taken),
             Ok((None, taken)) => return Ok(Step { taken, message: None }),
             Err(error) => {
@@ -174,29 +205,59 @@ impl Assembler {
         loop {
             let rest = &mut bytes[taken..];
             let Some(frame) = Frame::front(rest, &self.limits)? else { return Ok((None, taken)) };
-            let payload = &mut rest[frame.payload.clone()];
             if let Some(key) = frame.mask {
-                mask(payload, key);
+                mask(&mut rest[frame.payload.clone()], key);
             }
-            let range = taken + frame.payload.start..taken + frame.payload.end;
+            let found = self.join(&frame, taken, bytes)?;
             taken += frame.size();
-            let part = match (frame.opcode, self.part) {
-                (Opcode::Text, None) => Part::Text,
-                (Opcode::Binary, None) => Part::Binary,
-                (Opcode::Text | Opcode::Binary, Some(_)) => return Err(FrameError::Interleaved),
-                (Opcode::Continuation, Some(part)) => part,
-                (Opcode::Continuation, None) => return Err(FrameError::ContinuationWithoutStart),
-                (control, _) => return Ok((Some(Found::Control(control, range)), taken)),
-            };
-            if frame.is_final && self.part.is_none() {
-                return Ok((Some(Found::Data(part, Place::Frame(range))), taken));
-            }
-            self.append(part, &bytes[range])?;
-            if frame.is_final {
-                self.part = None;
-                return Ok((Some(Found::Data(part, Place::Fragments)), taken));
+            if found.is_some() {
+                return Ok((found, taken));
             }
         }
+    }
+
+    fn find_unmasked(&mut self, bytes: &[u8]) -> Result<(Option<Found>, usize), FrameError> {
+        let mut taken = 0;
+        loop {
+            let rest = &bytes[taken..];
+            let Some(frame) = Frame::front(rest, &self.limits)? else { return Ok((None, taken)) };
+            if frame.mask.is_some() {
+                return Err(FrameError::Masked);
+            }
+            let found = self.join(&frame, taken, bytes)?;
+            taken += frame.size();
+            if found.is_some() {
+                return Ok((found, taken));
+            }
+        }
+    }
+
+    /// Takes a frame that starts at `start`; none unless it completes a message.
+    #[inline]
+    fn join(
+        &mut self,
+        frame: &Frame,
+        start: usize,
+        bytes: &[u8],
+    ) -> Result<Option<Found>, FrameError> {
+        let range = start + frame.payload.start..start + frame.payload.end;
+        let part = match (frame.opcode, self.part) {
+            (Opcode::Text, None) => Part::Text,
+            (Opcode::Binary, None) => Part::Binary,
+            (Opcode::Text | Opcode::Binary, Some(_)) => return Err(FrameError::Interleaved),
+            (Opcode::Continuation, Some(part)) => part,
+            (Opcode::Continuation, None) => return Err(FrameError::ContinuationWithoutStart),
+            (control, _) => return Ok(Some(Found::Control(control, range))),
+        };
+        if frame.is_final && self.part.is_none() {
+            return Ok(Some(Found::Data(part, Place::Frame(range))));
+        }
+        self.append(part, &bytes[range])?;
+        if !frame.is_final {
+            return Ok(None);
+        }
+        self.part = None;
+        Ok(Some(Found::Data(part, Place::Fragments)))
     }
 
     fn append(&mut self, part: Part, payload: &[u8]) -> Result<(), FrameError> {
