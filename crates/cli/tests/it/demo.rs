@@ -75,20 +75,20 @@ fn ctrl_c_ends_it_with_its_summary() {
 }
 
 #[test]
-fn without_a_command_the_demo_runs() {
+fn without_a_command_a_venue_and_a_trader_run() {
     let mut child =
         tiercel().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     let mut first = String::new();
     let mut output = BufReader::new(child.stdout.take().expect("its output"));
     output.read_line(&mut first).expect("a line");
-    assert!(first.contains("commands/s"), "{first}");
+    assert!(first.starts_with("market_maker "), "{first}");
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().expect("a signal").success());
     let mut rest = Vec::new();
     std::io::Read::read_to_end(&mut output, &mut rest).expect("the rest");
     let ran = Ran::from(child.wait_with_output().expect("it ends"));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(String::from_utf8_lossy(&rest).contains("digest"));
+    assert!(String::from_utf8_lossy(&rest).contains("tiercel trade   market_maker"));
 }
 
 #[test]
