@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use tiercel_testkit::fuzz_websocket::{self, Heard, read};
 use tiercel_testkit::random::Random;
 use tiercel_wire::websocket::{
-    Assembler, CloseCode, Limits, Message, Opcode, Role, put, put_close, put_text_with,
+    Assembler, CloseCode, FrameError, Limits, Message, Opcode, Role, put, put_close, put_text_with,
 };
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame as JudgeFrame};
@@ -245,6 +245,25 @@ fn behind_a_close_nothing_is_heard_until_the_next_connection() {
     assert!(!assembler.is_closed());
     let step = assembler.next(&mut stream[5..8]).unwrap();
     assert_eq!(step.message, Some(Message::Text(b"b")), "nothing is left of the fragment");
+}
+
+#[test]
+fn a_server_s_stream_that_is_left_as_it_is_gives_the_same_messages() {
+    let mut stream = b"\x01\x01a\x89\x02hi\x80\x01b\x82\x01c\x88\x02\x03\xE8\x81\x01d".to_vec();
+    let (mut one, mut other) = (Assembler::new(LIMITS), Assembler::new(LIMITS));
+    let copy = stream.clone();
+    let (mut at, mut count) = (0, 0);
+    while at < copy.len() {
+        let step = other.next_unmasked(&copy[at..]).unwrap();
+        assert_eq!(one.next(&mut stream[at..]).unwrap(), step);
+        at += step.taken;
+        count += usize::from(step.message.is_some());
+    }
+    assert_eq!((count, other.is_closed(), stream), (4, true, copy));
+    let mut server = Assembler::new(Limits { role: Role::Server, ..LIMITS });
+    let masked = b"\x81\x81\x01\x02\x03\x04a";
+    assert_eq!(server.next_unmasked(masked), Err(FrameError::Masked));
+    assert_eq!(server.next_unmasked(masked), Err(FrameError::Masked));
 }
 
 #[test]
