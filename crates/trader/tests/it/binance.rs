@@ -536,6 +536,11 @@ fn a_replacement_whose_cancel_fails_is_rejected_and_the_order_stays() {
     assert!(desk.updates().contains(&(1, OrderUpdateKind::ReplaceRejected)));
     assert_eq!(desk.core.oms().live_orders(), 1);
     assert_eq!(desk.name(), name);
+    assert_eq!(desk.requests(), [""; 0]);
+    let [Errand::Query { name: asked, .. }] = desk.orders.errands()[..] else {
+        panic!("nothing is asked");
+    };
+    assert_eq!(asked.client_order_id.as_str(), name);
 }
 
 #[test]
