@@ -62,6 +62,8 @@ pub struct Core {
     acts: bool,
     /// Somebody wants it to act.
     wanted: bool,
+    /// Somebody wants it to end: nothing stays open.
+    ends: bool,
     /// What is sent and heard is written there.
     journal: Option<Journal>,
     /// Whether that failed: nothing but cancels leaves then.
@@ -98,6 +100,7 @@ impl Core {
             anomalies: Vec::with_capacity(ANOMALIES_KEPT),
             acts: false,
             wanted: false,
+            ends: false,
             journal: None,
             has_journal_failed: false,
             answer: 0,
@@ -153,7 +156,7 @@ impl Core {
 
     /// The strategy acts no more, and everything that is open is cancelled.
     pub fn end(&mut self, now: Timestamp) {
-        (self.acts, self.wanted) = (false, false);
+        (self.acts, self.wanted, self.ends) = (false, false, true);
         self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
         self.act(now);
     }
@@ -373,6 +376,7 @@ impl Core {
                 self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
             }
         }
+        self.cancel_unwanted(now);
         for at in 0..self.markets.len() {
             let market = &self.markets[at];
             let silence_ns = now.0.saturating_sub(market.heard_at.0);
@@ -390,6 +394,19 @@ impl Core {
             }
         }
         self.act(now);
+    }
+
+    /// Cancels what must not be open, however it came to be: a cancel may have been refused, and an order found to be
+    /// open that nothing was known of. One whose cancel is on its way is left alone.
+    fn cancel_unwanted(&mut self, now: Timestamp) {
+        let Self { oms, markets, out, .. } = self;
+        if self.ends || oms.gate().mode() == Mode::Halted {
+            oms.cancel_all(now, InstrumentId::ALL, out);
+            return;
+        }
+        for market in markets.iter().filter(|market| market.state() == MarketState::Stale) {
+            oms.cancel_all(now, market.instrument(), out);
+        }
     }
 
     /// Does what the strategy wants, and tells it what comes of that at once.

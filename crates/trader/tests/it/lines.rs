@@ -85,6 +85,24 @@ fn whoever_halts_it_cancels_all_and_only_somebody_lets_it_go_on() {
 }
 
 #[test]
+fn what_must_not_be_open_is_cancelled_until_it_is_not() {
+    let mut place = Place::new(LONG_NS);
+    let now = place.lines.core.timing.now_ns();
+    place.venue.refuses_cancels = true;
+    place.lines.core.end(Timestamp(now));
+    place.carry();
+    assert_eq!(open(&place), [999]);
+    place.venue.refuses_cancels = false;
+    // It is asked what became of the order, which is open; then that is cancelled once more.
+    for millisecond in 1..=3_000 {
+        place.lines.tick(Timestamp(now + millisecond * 1_000_000));
+        place.carry();
+    }
+    assert!(place.venue.open.is_empty());
+    assert_eq!(place.lines.core.oms().live_orders(), 0);
+}
+
+#[test]
 fn between_a_tick_and_its_order_nothing_is_allocated() {
     alone("it::lines::between_a_tick_and_its_order_nothing_is_allocated", || {
         assert_counts_every_thread();

@@ -26,7 +26,8 @@ use tiercel_types::order::EndReason;
 use tiercel_types::{AccountId, InstrumentId, Money, OrderId, Price, Qty, Side, Symbol, Timestamp};
 use tiercel_wire::binary::session::{Application, Gate as LoginGate, Role, Session};
 use tiercel_wire::binary::{
-    Accepted, Body, CancelOrder, Cancelled, Fault, Group, NewOrder, RECORD_SIZE,
+    Accepted, Body, CancelOrder, Cancelled, Fault, Group, NewOrder, OrderStatus, QueryOrder,
+    RECORD_SIZE, RejectSource, Rejected,
 };
 use tiercel_wire::market::{self, Header, Update};
 use tiercel_wire::store::MemoryStore;
@@ -166,6 +167,7 @@ impl Reactor for Wires {
 struct Heard {
     orders: Vec<(u64, NewOrder)>,
     cancels: Vec<(u64, CancelOrder)>,
+    queries: Vec<(u64, QueryOrder)>,
 }
 
 impl Application for Heard {
@@ -174,6 +176,7 @@ impl Application for Heard {
         match body {
             Body::NewOrder(order) => self.orders.push((header.sequence, order)),
             Body::CancelOrder(cancel) => self.cancels.push((header.sequence, cancel)),
+            Body::QueryOrder(query) => self.queries.push((header.sequence, query)),
             _ => {}
         }
         Ok(())
@@ -188,6 +191,7 @@ pub(crate) struct Venue {
     heard: Heard,
     /// Open orders, as the venue has them.
     pub(crate) open: Vec<(OrderId, NewOrder)>,
+    pub(crate) refuses_cancels: bool,
     next_order: u64,
     next_record: u64,
 }
@@ -200,6 +204,7 @@ impl Venue {
             store: MemoryStore::with_room(Timestamp(1), 1_024, 1_024 * RECORD_SIZE),
             heard: Heard::default(),
             open: Vec::new(),
+            refuses_cancels: false,
             next_order: 1,
             next_record: 1,
         }
@@ -265,7 +270,7 @@ impl Venue {
     }
 
     fn answer(&mut self) {
-        let Self { session, store, heard, open, next_order, .. } = self;
+        let Self { session, store, heard, open, next_order, refuses_cancels, .. } = self;
         let time = Timestamp(3);
         for (request, order) in heard.orders.drain(..) {
             let order_id = OrderId(*next_order);
@@ -285,11 +290,39 @@ impl Venue {
             session.send(time, store, THEIRS, 0, &accepted);
             open.push((order_id, order));
         }
+        for (_, query) in heard.queries.drain(..) {
+            let is_it = |(order_id, _): &&(OrderId, NewOrder)| *order_id == query.order_id;
+            let (order_id, order) = open.iter().find(is_it).unwrap();
+            let status = OrderStatus {
+                client_id: order.client_id,
+                order_id: *order_id,
+                price: order.price,
+                qty: order.qty,
+                open_qty: order.qty,
+            };
+            session.send(time, store, THEIRS, 0, &status);
+        }
         for (request, cancel) in heard.cancels.drain(..) {
             let found = open.iter().position(|(order_id, order)| {
                 *order_id == cancel.order_id
                     || (cancel.order_id.is_none() && order.client_id == cancel.client_id)
             });
+            if *refuses_cancels {
+                let rejected = Rejected {
+                    client_id: cancel.client_id,
+                    order_id: cancel.order_id,
+                    time,
+                    request,
+                    reason: 1,
+                    source: RejectSource::Engine,
+                    record_kind: 0,
+                    field: 0,
+                    leg: 0,
+                    reserved: [0; 2],
+                };
+                session.send(time, store, THEIRS, 0, &rejected);
+                continue;
+            }
             let (order_id, order) = open.remove(found.unwrap());
             let cancelled = Cancelled {
                 order_id,
