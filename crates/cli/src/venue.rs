@@ -41,10 +41,13 @@ pub(crate) struct VenueArgs {
     /// Print the default configuration, with what each key means, and do nothing else
     #[arg(long)]
     print_config: bool,
-    /// Three funded accounts with new keys, printed, and on an empty store the symbols BTCUSDT and ETHUSDT;
+    /// Funded accounts with new keys, printed, and on an empty store the symbols BTCUSDT and ETHUSDT;
     /// without a configuration every gateway, each on a port that is free
     #[arg(long)]
     dev: bool,
+    /// How many accounts --dev makes
+    #[arg(long, value_name = "N", default_value_t = demo::ACCOUNTS, value_parser = clap::value_parser!(u32).range(1..=64))]
+    accounts: u32,
     /// Where REST and streams are served, instead of the configuration's; port 0: any that is free
     #[arg(long, value_name = "ADDRESS")]
     address: Option<SocketAddr>,
@@ -181,7 +184,8 @@ fn serve_until_stopped(
     let run = RunOptions { core_cpu, follower_cpu, wait, registry: Some(registry.clone()) };
     let mut demo_keys = Vec::new();
     if args.dev {
-        demo_keys = demo::keys(&keys).map_err(io::Error::other).context("secrets")?;
+        demo_keys =
+            demo::keys_for(&keys, args.accounts).map_err(io::Error::other).context("secrets")?;
     }
     let (mut stages, mut told) = venue_feed::open(config, &opened, stores, &registry)?;
     let with_tls = tls.is_some();
@@ -198,7 +202,7 @@ fn serve_until_stopped(
     let (running, mut models, handles) = start_with(opened, &pipeline, run, 1, stages)?;
     let mut handle = handles.into_iter().next().context("the venue has one gateway")?;
     if args.dev && models.checkpoint().sequence == 0 {
-        demo::open(&mut handle, &mut models)?;
+        demo::open_for(&mut handle, &mut models, args.accounts)?;
     }
     tell(&venue_hints::told(address, with_tls, &demo_keys))?;
     for text in told {

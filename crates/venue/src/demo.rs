@@ -1,4 +1,4 @@
-//! A venue to try things on: two symbols, three funded accounts, a key for each.
+//! A venue to try things on: two symbols, two funded accounts or more, a key for each.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,8 +21,8 @@ use crate::secret::random_text;
 const MARKETS: [(&[u8], i128, i64); 2] = [(b"BTC", 100, 60_000), (b"ETH", 2_000, 3_000)];
 /// What everything is paid with, and whole units for each account.
 const QUOTE: (&[u8], i128) = (b"USDT", 10_000_000);
-/// Accounts, numbered from 1.
-const ACCOUNTS: u32 = 3;
+/// Accounts where nobody says otherwise, numbered from 1.
+pub const ACCOUNTS: u32 = 2;
 /// Units of a price or quantity in one whole.
 const ONE: i64 = tiercel_types::decimal::ONE as i64;
 /// Fees in parts per million: a tenth of a percent.
@@ -30,6 +30,11 @@ const FEE_PPM: i32 = 1_000;
 
 /// What makes the demo market of an empty venue.
 pub fn commands() -> Vec<Command> {
+    commands_for(ACCOUNTS)
+}
+
+/// The same with so many accounts.
+pub fn commands_for(accounts: u32) -> Vec<Command> {
     // The texts above are short and printable: they are never empty.
     let code = |text: &[u8]| AssetCode::new(text).unwrap_or_default();
     let quote = AssetId(1);
@@ -43,7 +48,7 @@ pub fn commands() -> Vec<Command> {
         commands.push(AddInstrument { spec: spec(number, asset, quote, symbol, price) }.into());
     }
     let mut funding_id = 0;
-    for account in (1..=ACCOUNTS).map(AccountId) {
+    for account in (1..=accounts).map(AccountId) {
         let active = AccountState::Active;
         commands.push(
             SetAccount {
@@ -83,7 +88,15 @@ pub enum DemoError {
 /// # Errors
 /// [`DemoError`].
 pub fn open(handle: &mut Handle, models: &mut Models) -> Result<(), DemoError> {
-    for command in commands() {
+    open_for(handle, models, ACCOUNTS)
+}
+
+/// The same with so many accounts.
+///
+/// # Errors
+/// [`DemoError`].
+pub fn open_for(handle: &mut Handle, models: &mut Models, accounts: u32) -> Result<(), DemoError> {
+    for command in commands_for(accounts) {
         let before = models.checkpoint().sequence;
         handle.submit(Submission { token: 0, commands: &[command] })?;
         let mut denied = None;
@@ -150,8 +163,16 @@ impl fmt::Debug for DemoKey {
 /// # Errors
 /// When the system has none.
 pub fn keys(keys: &Keys) -> Result<Vec<DemoKey>, getrandom::Error> {
+    keys_for(keys, ACCOUNTS)
+}
+
+/// The same for so many accounts.
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn keys_for(keys: &Keys, accounts: u32) -> Result<Vec<DemoKey>, getrandom::Error> {
     let mut made = Vec::new();
-    for account in (1..=ACCOUNTS).map(AccountId) {
+    for account in (1..=accounts).map(AccountId) {
         let demo = DemoKey { account, api_key: random_text()?, secret: random_text()? };
         let verifier = Verifier::Hmac(demo.secret.as_bytes().to_vec());
         let key = Key::new(account, verifier, true, true);

@@ -84,7 +84,7 @@ impl Venue {
         );
         let config = folder.file("venue.toml", &text)?;
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["venue", "--dev", "--config"])
+            .args(["venue", "--dev", "--accounts", "3", "--config"])
             .arg(&config)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

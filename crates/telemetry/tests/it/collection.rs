@@ -97,7 +97,7 @@ fn names_and_labels_that_prometheus_would_refuse_are_refused() {
         assert_eq!(refused, RegistryError::Name(name.to_owned()));
     }
     assert!(matches!(registry.counter("orders", "", &[]), Err(RegistryError::Suffix { .. })));
-    assert!(matches!(registry.histogram("x_ns", "", &[]), Err(RegistryError::Suffix { .. })));
+    assert!(matches!(registry.histogram("x_nanos", "", &[]), Err(RegistryError::Suffix { .. })));
     for label in ["", "le", "__x", "a:b", "1"] {
         assert!(registry.gauge("g", "", &[(label, "")]).is_err(), "{label}");
     }
