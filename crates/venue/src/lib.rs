@@ -40,4 +40,3 @@ pub mod secret;
 pub mod serve;
 pub mod stage;
 pub mod store;
-mod words;

@@ -43,7 +43,9 @@ pub use elements::Elements;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use message::{AggregateTrade, BookTicker, Decoded, DepthUpdate, Message, TimeUnit, Trade};
 pub use text::Text;
-pub use words::{ExecutionType, OrderStatus, OrderType, ResponseType, TimeInForce};
+pub use words::{
+    ExecutionType, OrderStatus, OrderType, ResponseType, TimeInForce, self_trade_prevention, side,
+};
 
 /// The most levels a side that the venue's REST `depth` gives: enough for any message seen.
 pub const LEVELS_LIMIT_DEFAULT: usize = 5_000;

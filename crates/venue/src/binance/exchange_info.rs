@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use tiercel_types::instrument::PPM;
-use tiercel_types::{AssetCode, InstrumentSpec, InstrumentState, Money, Price, Qty};
+use tiercel_types::{
+    AssetCode, InstrumentSpec, InstrumentState, Money, Price, Qty, SelfTradePrevention,
+};
 
 use super::filters::TRAILING_BPS_MAX;
 use super::order::SELF_TRADE_PREVENTION_DEFAULT;
@@ -53,7 +55,8 @@ fn symbol(info: &SymbolInfo<'_>) -> Value {
     let spec = info.spec;
     let mut filters = filters(spec);
     filters.extend(open_order_filters(&info.open_orders));
-    let modes: Vec<_> = words::SELF_TRADE_PREVENTION.iter().map(|(_, text)| *text).collect();
+    let modes: Vec<_> =
+        SelfTradePrevention::ALL.iter().map(|mode| words::self_trade_prevention(*mode)).collect();
     json!({
         "symbol": spec.symbol.as_str(),
         "status": words::symbol_status(info.state),

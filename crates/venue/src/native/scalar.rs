@@ -21,7 +21,7 @@ use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::models::Interval;
-use crate::words::words;
+use tiercel_wire::words;
 
 words! {
     /// Which orders.

@@ -1,14 +1,16 @@
 //! The interface's own words.
 
-use tiercel_types::{SelfTradePrevention, Side};
+use tiercel_types::order::Trigger;
+use tiercel_types::{EndReason, OrderKind, SelfTradePrevention, Side};
 
-/// Defines an enum of words.
+/// Defines an enum of an interface's own words.
+#[macro_export]
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident {
         $($(#[$word_doc:meta])* $word:ident => $text:literal),+ $(,)?
     }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $name {
             $($(#[$word_doc])* $word),+
         }
@@ -17,7 +19,7 @@ macro_rules! words {
             /// Every word.
             pub const ALL: &'static [Self] = &[$(Self::$word),+];
 
-            /// Its text.
+            /// Its stable text.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$word => $text),+
@@ -34,7 +36,7 @@ macro_rules! words {
         }
     };
 }
-pub(super) use words;
+pub(super) use crate::words;
 
 words! {
     /// What an order is.
@@ -53,6 +55,38 @@ words! {
         TakeProfit => "TAKE_PROFIT",
         /// A limit order once the market went its way.
         TakeProfitLimit => "TAKE_PROFIT_LIMIT",
+    }
+}
+
+impl OrderType {
+    /// The nearest word for an order that came in by any gateway. A market-to-limit order shows
+    /// as a limit order, one that waits for a condition of its own as a stop order.
+    pub const fn of(kind: OrderKind, trigger: Trigger) -> Self {
+        let market = matches!(kind, OrderKind::Market);
+        match trigger {
+            Trigger::None => match kind {
+                OrderKind::Limit | OrderKind::MarketToLimit => Self::Limit,
+                OrderKind::Market => Self::Market,
+                OrderKind::PostOnly => Self::LimitMaker,
+            },
+            Trigger::TakeProfit if market => Self::TakeProfit,
+            Trigger::TakeProfit => Self::TakeProfitLimit,
+            Trigger::Stop | Trigger::TrailingStop | Trigger::Condition if market => Self::StopLoss,
+            Trigger::Stop | Trigger::TrailingStop | Trigger::Condition => Self::StopLossLimit,
+        }
+    }
+
+    /// Whether it has a limit price and may rest.
+    pub const fn has_price(self) -> bool {
+        !matches!(self, Self::Market | Self::StopLoss | Self::TakeProfit)
+    }
+
+    /// Whether it waits for a price.
+    pub const fn waits(self) -> bool {
+        matches!(
+            self,
+            Self::StopLoss | Self::StopLossLimit | Self::TakeProfit | Self::TakeProfitLimit
+        )
     }
 }
 
@@ -105,6 +139,32 @@ words! {
 }
 
 impl OrderStatus {
+    /// Where an order stands that ended for `reason` with some of it filled, or nothing.
+    pub const fn of_end(reason: EndReason, some_filled: bool) -> Self {
+        match reason {
+            EndReason::Cancelled
+            | EndReason::MassCancelled
+            | EndReason::Replaced
+            | EndReason::KillSwitch
+            | EndReason::Disconnected
+            | EndReason::Countdown => Self::Canceled,
+            EndReason::QuoteSpent | EndReason::AmendedToFilled if some_filled => Self::Filled,
+            EndReason::SelfTrade => Self::ExpiredInMatch,
+            EndReason::Rejected => Self::Rejected,
+            EndReason::QuoteSpent
+            | EndReason::AmendedToFilled
+            | EndReason::ImmediateOrCancel
+            | EndReason::FillOrKill
+            | EndReason::NoLiquidity
+            | EndReason::Expired
+            | EndReason::DayEnded
+            | EndReason::ListEnded
+            | EndReason::MinimumQty
+            | EndReason::AuctionEnded
+            | EndReason::PriceBand => Self::Expired,
+        }
+    }
+
     /// Whether the order can still trade.
     pub const fn is_live(self) -> bool {
         matches!(self, Self::New | Self::PendingNew | Self::PartiallyFilled | Self::PendingCancel)
@@ -144,7 +204,7 @@ words! {
 }
 
 /// The word for a side.
-pub(super) const fn side(side: Side) -> &'static str {
+pub const fn side(side: Side) -> &'static str {
     match side {
         Side::Buy => "BUY",
         Side::Sell => "SELL",
@@ -152,7 +212,7 @@ pub(super) const fn side(side: Side) -> &'static str {
 }
 
 /// The word for a mode of self-trade prevention.
-pub(super) const fn self_trade_prevention(mode: SelfTradePrevention) -> &'static str {
+pub const fn self_trade_prevention(mode: SelfTradePrevention) -> &'static str {
     match mode {
         SelfTradePrevention::None => "NONE",
         SelfTradePrevention::ExpireTaker => "EXPIRE_TAKER",
