@@ -9,4 +9,5 @@ pub mod crowd;
 pub mod flow;
 pub mod itch_flow;
 pub mod market;
+pub mod paper;
 pub mod rng;
