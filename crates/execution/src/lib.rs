@@ -11,9 +11,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod breaker;
 pub mod oms;
 pub mod order;
 pub mod position;
 pub mod recovery;
 pub mod risk;
+pub mod router;
 pub mod venue;

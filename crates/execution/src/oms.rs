@@ -23,8 +23,11 @@ pub use audit::Drift;
 pub use name::{RunId, RunIdError};
 
 use thiserror::Error;
-use tiercel_types::{ClientOrderId, InstrumentId, Money, OrderKind, Price, Qty, Side, TimeInForce};
+use tiercel_types::{
+    ClientOrderId, InstrumentId, Money, OrderKind, Price, Qty, Side, TimeInForce, Timestamp,
+};
 
+use crate::breaker::{Breaker, BreakerOptions, BreakerState};
 use crate::order::{Illegal, OwnOrder};
 use crate::position::Position;
 use crate::risk::{Denial, Gate};
@@ -40,12 +43,19 @@ pub struct OmsOptions {
     pub answer_timeout_ns: u64,
     /// How long until it is asked for again.
     pub ask_interval_ns: u64,
+    /// When a venue that fails is left alone.
+    pub breaker: BreakerOptions,
 }
 
 impl Default for OmsOptions {
     /// 256 orders, a second, and half of one.
     fn default() -> Self {
-        Self { orders_max: 256, answer_timeout_ns: 1_000_000_000, ask_interval_ns: 500_000_000 }
+        Self {
+            orders_max: 256,
+            answer_timeout_ns: 1_000_000_000,
+            ask_interval_ns: 500_000_000,
+            breaker: BreakerOptions::DEFAULT,
+        }
     }
 }
 
@@ -245,6 +255,7 @@ struct Known {
 struct Venue {
     terms: VenueTerms,
     is_up: bool,
+    breaker: Breaker,
 }
 
 /// Orders, positions and the gate. See the [module's page](self).
@@ -282,12 +293,14 @@ impl Oms {
             unknown: 0,
             mark: Price::ZERO,
         };
+        let breaker = Breaker::new(options.breaker);
+        let venue = |terms: &VenueTerms| Venue { terms: *terms, is_up: false, breaker };
         Self {
             options,
             gate,
             run,
             slots: Slots::new(options.orders_max),
-            venues: venues.iter().map(|terms| Venue { terms: *terms, is_up: false }).collect(),
+            venues: venues.iter().map(venue).collect(),
             known: places.iter().map(known).collect(),
             questions: 0,
             next_due_ns: slot::NEVER,
@@ -361,6 +374,23 @@ impl Oms {
     /// Orders whose outcome is not known.
     pub fn unknown_orders(&self) -> u32 {
         self.known.iter().map(|known| known.unknown).sum()
+    }
+
+    /// Where a venue's breaker stands; `None`: there is no such venue.
+    pub fn breaker(&self, now: Timestamp, venue: VenueId) -> Option<BreakerState> {
+        self.venues.get(venue.index()).map(|venue| venue.breaker.state(now))
+    }
+
+    /// Where the breakers of all venues stand, by their number.
+    pub fn breakers(&self, now: Timestamp) -> impl Iterator<Item = BreakerState> {
+        self.venues.iter().map(move |venue| venue.breaker.state(now))
+    }
+
+    /// A venue has refused something that was not wrong: it has too much to do, or wants to be left alone.
+    pub fn venue_failed(&mut self, now: Timestamp, venue: VenueId) {
+        if let Some(venue) = self.venues.get_mut(venue.index()) {
+            venue.breaker.failed(now);
+        }
     }
 
     /// Whether a venue takes requests.

@@ -90,6 +90,9 @@ pub enum Denial {
     /// The venue cannot be reached.
     #[error("the venue cannot be reached")]
     VenueDown = 19,
+    /// The venue's breaker is open, or its one order is on its way.
+    #[error("the venue fails too often")]
+    Breaker = 20,
 }
 
 impl Denial {
@@ -114,6 +117,7 @@ impl Denial {
         Self::Tag,
         Self::Room,
         Self::VenueDown,
+        Self::Breaker,
     ];
 
     /// Its number.

@@ -46,6 +46,8 @@ pub struct OrderName {
     pub order_id: OrderId,
     /// What it trades.
     pub instrument: InstrumentId,
+    /// Whether it buys or sells.
+    pub side: Side,
 }
 
 /// What a connector is to ask of its venue.

@@ -20,10 +20,11 @@ use tiercel_execution::venue::{OrderName, VenueReport};
 use tiercel_types::market::Level;
 use tiercel_types::{ClientOrderId, InstrumentId, Money, OrderId, Price, Qty, Timestamp};
 use tiercel_wire::binance::answer::{OrderState, OwnTrade};
-use tiercel_wire::binance::order::{MyTrades, OrderName as WireName, Request, Requests};
+use tiercel_wire::binance::order::{MyTrades, Request, Requests};
 use tiercel_wire::binance::{Decoder, Message, OrderStatus};
 
 use crate::budget::Budget;
+use crate::connector::binance::wire_name;
 use crate::key::SecretKey;
 use crate::rest::{Answer, Rest, RestError};
 
@@ -326,7 +327,8 @@ impl Work {
         let Some(listed) = find(&self.desk.listed, name.instrument).cloned() else {
             return Ok(Vec::new());
         };
-        let wire = WireName::Client(name.client_order_id);
+        // By the venue's number where it is known: over FIX an order may have another name by now.
+        let wire = wire_name(name.client_order_id, name.order_id);
         let request = Request::OrderStatus { symbol: &listed.symbol, order: wire };
         let answer = self.get(&request)?;
         let order = match answer.refusal()? {

@@ -1,11 +1,16 @@
 //! How a trader is configured: TOML, with the line and the key of each mistake.
 
+mod breaker;
+
+pub use breaker::BreakerTable;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
+use tiercel_execution::breaker::BreakerOptions;
 use tiercel_execution::oms::OmsOptions;
 use tiercel_execution::risk::{GlobalLimits, Limits};
 use tiercel_types::{Money, Price, Qty, Symbol};
@@ -61,6 +66,9 @@ pub struct TraderConfig {
     /// How orders are followed.
     #[serde(default)]
     pub orders: OrdersTable,
+    /// When a venue that fails is left alone.
+    #[serde(default)]
+    pub breaker: BreakerTable,
 }
 
 /// How the thread waits while there is nothing to do.
@@ -131,6 +139,18 @@ pub enum VenueKind {
     Binance,
 }
 
+/// By which way orders go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrdersOver {
+    /// Records of 64 bytes: our own venue's, unless said.
+    Records,
+    /// FIX 4.4, of our own venue.
+    Fix,
+    /// A WebSocket: a Binance venue's, unless said.
+    WebSocket,
+}
+
 /// A venue.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,6 +165,14 @@ pub struct VenueTable {
     pub market: String,
     /// Where its orders go: `host:port`; of a Binance venue the address of its WebSocket interface, with its path.
     pub orders: String,
+    /// By which way orders go; without it, the first of its kind.
+    pub orders_over: Option<OrdersOver>,
+    /// Who this is to the venue over FIX: `SenderCompID`.
+    #[serde(default)]
+    pub comp_id: String,
+    /// Who the venue is over FIX: `TargetCompID`.
+    #[serde(default = "venue_comp_id_default")]
+    pub venue_comp_id: String,
     /// The id of the key.
     pub key: String,
     /// The file of the key's secret, which nobody but its owner may see. Of a Binance venue it may be a private
@@ -167,9 +195,35 @@ pub struct VenueTable {
     /// How often either side says something.
     #[serde(default = "heartbeat_default")]
     pub heartbeat_ms: u32,
-    /// Whether the venue cancels what is open when the connection of orders ends.
+    /// Whether the venue cancels what is open when the connection of orders ends. Over records alone.
     #[serde(default = "yes")]
     pub cancel_on_disconnect: bool,
+}
+
+impl VenueTable {
+    /// By which way orders go.
+    pub fn orders_over(&self) -> OrdersOver {
+        self.orders_over.unwrap_or(match self.kind {
+            VenueKind::Tiercel => OrdersOver::Records,
+            VenueKind::Binance => OrdersOver::WebSocket,
+        })
+    }
+
+    /// What is wrong with the way of its orders, and by which key.
+    fn check_orders(&self) -> Option<(&'static str, &'static str)> {
+        match (self.kind, self.orders_over()) {
+            (VenueKind::Tiercel, OrdersOver::Fix) if self.comp_id.is_empty() => {
+                Some(("comp_id", "is needed over FIX"))
+            }
+            (VenueKind::Tiercel, OrdersOver::Records | OrdersOver::Fix)
+            | (VenueKind::Binance, OrdersOver::WebSocket) => None,
+            _ => Some(("orders_over", "not a way of this kind of venue")),
+        }
+    }
+}
+
+fn venue_comp_id_default() -> String {
+    "TIERCEL".to_owned()
 }
 
 const fn recv_window_default() -> u32 {
@@ -344,7 +398,8 @@ pub struct OrdersTable {
 
 impl Default for OrdersTable {
     fn default() -> Self {
-        let OmsOptions { orders_max, answer_timeout_ns, ask_interval_ns } = OmsOptions::default();
+        let OmsOptions { orders_max, answer_timeout_ns, ask_interval_ns, .. } =
+            OmsOptions::default();
         Self {
             orders_max,
             answer_timeout_ms: answer_timeout_ns / MILLISECOND_NS,
@@ -354,12 +409,13 @@ impl Default for OrdersTable {
 }
 
 impl OrdersTable {
-    /// The same for the orders.
+    /// The same for the orders, with breakers as they are unless said.
     pub const fn options(&self) -> OmsOptions {
         OmsOptions {
             orders_max: self.orders_max,
             answer_timeout_ns: self.answer_timeout_ms.saturating_mul(MILLISECOND_NS),
             ask_interval_ns: self.ask_interval_ms.saturating_mul(MILLISECOND_NS),
+            breaker: BreakerOptions::DEFAULT,
         }
     }
 }
@@ -408,6 +464,9 @@ impl TraderConfig {
         if self.orders.orders_max < 2 {
             return value("orders.orders_max", "below 2");
         }
+        if let Some((key, what)) = self.breaker.check() {
+            return value(key, what);
+        }
         for (at, venue) in self.venues.iter().enumerate() {
             if self.venues[..at].iter().any(|other| other.name == venue.name) {
                 return value(&format!("venue {}", venue.name), "is there twice");
@@ -419,6 +478,9 @@ impl TraderConfig {
             if !(1..=60_000).contains(&venue.recv_window_ms) {
                 let key = format!("venue {}: recv_window_ms", venue.name);
                 return value(&key, "not from 1 to 60000");
+            }
+            if let Some((key, what)) = venue.check_orders() {
+                return value(&format!("venue {}: {key}", venue.name), what);
             }
         }
         for instrument in &self.instruments {
@@ -441,6 +503,7 @@ mod tests {
         let (risk, default) = (config.risk.limits(), RiskTable::default().limits());
         assert_eq!(risk, default);
         assert_eq!(config.orders.options(), OmsOptions::default());
+        assert_eq!(config.breaker.options(), BreakerOptions::DEFAULT);
         assert_eq!(config.trader.silence_max_ms, TraderTable::default().silence_max_ms);
         assert_eq!((config.venues.len(), config.instruments.len()), (1, 1));
         let venue = &config.venues[0];
@@ -462,6 +525,10 @@ mod tests {
         for (from, to, key) in [
             ("market_connections = 2", "market_connections = 3", "desk: market_connections"),
             ("recv_window_ms = 5000", "recv_window_ms = 60001", "desk: recv_window_ms"),
+            ("# orders_over = \"fix\"", "orders_over = \"fix\"", "desk: comp_id"),
+            ("# orders_over = \"fix\"", "orders_over = \"websocket\"", "desk: orders_over"),
+            ("failures_max = 5", "failures_max = 17", "breaker.failures_max"),
+            ("wait_max_ms = 60000", "wait_max_ms = 999", "breaker.wait_max_ms"),
         ] {
             let told = TEMPLATE.replacen(from, to, 1).parse::<TraderConfig>().unwrap_err();
             assert!(told.to_string().contains(key), "{told}");

@@ -2,6 +2,8 @@
 
 pub mod binance;
 pub mod binary;
+pub mod fix;
 
 pub use binance::BinanceOrders;
 pub use binary::BinaryOrders;
+pub use fix::FixOrders;

@@ -354,6 +354,12 @@ impl Core {
         self.act(now);
     }
 
+    /// A venue has refused something that was not wrong: it has too much to do, or wants to be left alone.
+    #[cold]
+    pub fn venue_failed(&mut self, now: Timestamp, venue: VenueId) {
+        self.oms.venue_failed(now, venue);
+    }
+
     /// A venue cannot be reached.
     pub fn venue_down(&mut self, now: Timestamp, venue: VenueId) {
         self.oms.venue_down(now, venue, &mut self.out);

@@ -14,7 +14,7 @@ use tiercel_types::Timestamp;
 use tiercel_types::market::DepthSnapshot;
 
 use crate::clerk::{Clerk, Errand, Finding};
-use crate::connector::{BinanceOrders, BinaryOrders};
+use crate::connector::{BinanceOrders, BinaryOrders, FixOrders};
 use crate::core::Core;
 use crate::feed::{BinanceFeed, BinaryFeed, take_snapshot};
 use crate::timing::Stage;
@@ -34,6 +34,8 @@ pub enum Line {
     BinanceFeed(Box<BinanceFeed>),
     /// Orders over the Binance interface.
     BinanceOrders(Box<BinanceOrders>),
+    /// Orders over FIX.
+    FixOrders(Box<FixOrders>),
 }
 
 impl Line {
@@ -42,6 +44,7 @@ impl Line {
         match self {
             Self::BinaryOrders(orders) => Some(orders.venue()),
             Self::BinanceOrders(orders) => Some(orders.venue()),
+            Self::FixOrders(orders) => Some(orders.venue()),
             Self::BinaryFeed(_) | Self::BinanceFeed(_) => None,
         }
     }
@@ -53,6 +56,7 @@ impl Line {
             Self::BinaryOrders(orders) => orders.is_up(),
             Self::BinanceFeed(feed) => feed.is_up(),
             Self::BinanceOrders(orders) => orders.is_up(),
+            Self::FixOrders(orders) => orders.is_up(),
         }
     }
 
@@ -64,6 +68,7 @@ impl Line {
             Self::BinaryOrders(orders) => orders.output(),
             Self::BinanceFeed(feed) => feed.output(),
             Self::BinanceOrders(orders) => orders.output(),
+            Self::FixOrders(orders) => orders.output(),
         }
     }
 
@@ -72,6 +77,7 @@ impl Line {
         match self {
             Self::BinaryOrders(orders) => orders.request(now, request),
             Self::BinanceOrders(orders) => orders.request(now, request),
+            Self::FixOrders(orders) => orders.request(now, request),
             Self::BinaryFeed(_) | Self::BinanceFeed(_) => {}
         }
     }
@@ -81,6 +87,7 @@ impl Line {
         match self {
             Self::BinanceFeed(feed) => Some((feed.venue(), feed.errands())),
             Self::BinanceOrders(orders) => Some((orders.venue(), orders.errands())),
+            Self::FixOrders(orders) => Some((orders.venue(), orders.errands())),
             Self::BinaryFeed(_) | Self::BinaryOrders(_) => None,
         }
     }
@@ -95,6 +102,10 @@ impl Line {
             }
             Self::BinanceFeed(feed) => feed.tick(now, core).err().map(|fault| fault.to_string()),
             Self::BinanceOrders(orders) => orders.tick(now).err().map(|fault| fault.to_string()),
+            Self::FixOrders(orders) => {
+                orders.tick(now);
+                None
+            }
         }
     }
 
@@ -103,6 +114,7 @@ impl Line {
         match self {
             Self::BinaryFeed(feed) => feed.connected(),
             Self::BinaryOrders(orders) => orders.connected(now, handover.nonce),
+            Self::FixOrders(orders) => orders.connected(now),
             Self::BinanceFeed(feed) => {
                 return feed.connected(now, handover, core).err().map(|fault| fault.to_string());
             }
@@ -119,6 +131,7 @@ impl Line {
             Self::BinaryOrders(orders) => orders.log_out(now),
             Self::BinanceFeed(feed) => feed.log_out(),
             Self::BinanceOrders(orders) => orders.log_out(),
+            Self::FixOrders(orders) => orders.log_out(now),
         }
     }
 
@@ -128,6 +141,7 @@ impl Line {
             Self::BinaryOrders(orders) => orders.closed(now, core),
             Self::BinanceFeed(feed) => feed.closed(now, core),
             Self::BinanceOrders(orders) => orders.closed(now, core),
+            Self::FixOrders(orders) => orders.closed(now, core),
         }
     }
 }
@@ -344,6 +358,7 @@ impl Lines {
             let wanted = &self.wanted[at];
             let ends = match &wanted.line {
                 Line::BinaryOrders(orders) => orders.wants_close(),
+                Line::FixOrders(orders) => orders.wants_close(),
                 Line::BinaryFeed(_) | Line::BinanceFeed(_) | Line::BinanceOrders(_) => false,
             };
             if let Some(id) = wanted.id
@@ -389,6 +404,10 @@ impl Handler for Lines {
                 }
             },
             Line::BinaryOrders(orders) => orders.received(now, bytes, core),
+            Line::FixOrders(orders) => {
+                let taken = orders.received(now, bytes, core).map_err(|fault| fault.to_string());
+                wanted.take(taken, bytes)
+            }
             Line::BinanceFeed(feed) => {
                 let taken = feed.received(now, bytes, core).map_err(|fault| fault.to_string());
                 wanted.take(taken, bytes)

@@ -1,5 +1,6 @@
 //! What `/metrics` has of a trader, brought up to date when its state is published.
 
+use tiercel_execution::breaker::BreakerState;
 use tiercel_execution::risk::Mode;
 use tiercel_telemetry::{Counter, Gauge, Registry, RegistryError};
 use tiercel_types::Money;
@@ -26,6 +27,7 @@ pub struct Metrics {
     unknown_orders: Gauge,
     credit: Gauge,
     lines: Vec<Gauge>,
+    breakers: Vec<Gauge>,
     markets: Vec<MarketGauges>,
 }
 
@@ -38,13 +40,14 @@ struct MarketGauges {
 }
 
 impl Metrics {
-    /// Registers them; `lines` and `symbols` are their labels.
+    /// Registers them; `lines`, `venues` and `symbols` are their labels.
     ///
     /// # Errors
     /// [`RegistryError`].
     pub fn new(
         registry: &Registry,
         lines: &[String],
+        venues: &[String],
         symbols: &[String],
     ) -> Result<Self, RegistryError> {
         let counter = |name, help| registry.counter(name, help, &[]);
@@ -62,6 +65,10 @@ impl Metrics {
         let line = |name: &String| {
             registry.gauge("line_up", "1: the connection works.", &[("line", name)])
         };
+        let breaker = |name: &String| {
+            let help = "0: closed; 1: half open; 2: open, no order leaves.";
+            registry.gauge("breaker_state", help, &[("venue", name)])
+        };
         Ok(Self {
             told: Counts::default(),
             requests: counter("orders_sent_total", "Orders, changes, cancels and questions sent.")?,
@@ -77,6 +84,7 @@ impl Metrics {
             unknown_orders: gauge("unknown_orders", "Orders whose outcome is not known.")?,
             credit: gauge("used_credit", "What is owned, at cost, and all that is open.")?,
             lines: lines.iter().map(line).collect::<Result<_, _>>()?,
+            breakers: venues.iter().map(breaker).collect::<Result<_, _>>()?,
             markets: symbols.iter().map(market).collect::<Result<_, _>>()?,
         })
     }
@@ -104,6 +112,13 @@ impl Metrics {
         self.credit.set(whole(state.used_credit));
         for (gauge, is_up) in self.lines.iter().zip(&state.lines) {
             gauge.set(f64::from(u8::from(*is_up)));
+        }
+        for (gauge, state) in self.breakers.iter().zip(&state.breakers) {
+            gauge.set(match state {
+                BreakerState::Closed { .. } => 0.0,
+                BreakerState::HalfOpen { .. } => 1.0,
+                BreakerState::Open { .. } => 2.0,
+            });
         }
         for (gauges, market) in self.markets.iter().zip(&state.markets) {
             gauges.position.set(whole(market.owned));

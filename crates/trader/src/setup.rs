@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use thiserror::Error;
-use tiercel_execution::oms::{Adopted, Oms, Place, RunId, VenueTerms};
+use tiercel_execution::oms::{Adopted, Oms, OmsOptions, Place, RunId, VenueTerms};
 use tiercel_execution::risk::{Denial, Gate};
 use tiercel_execution::venue::VenueId;
 use tiercel_host::Clock;
@@ -18,9 +18,10 @@ use tiercel_wire::binance::order::Requests;
 
 use crate::budget::Budget;
 use crate::clerk::{Clerk, Desk, Listed};
-use crate::config::{InstrumentTable, TraderConfig, VenueKind, VenueTable, WaitName};
+use crate::config::{InstrumentTable, OrdersOver, TraderConfig, VenueKind, VenueTable, WaitName};
 use crate::connector::binary::Login;
-use crate::connector::{self, BinanceOrders, BinaryOrders};
+use crate::connector::fix::{self, FixLogin};
+use crate::connector::{self, BinanceOrders, BinaryOrders, FixOrders};
 use crate::core::Core;
 use crate::dial::Dialer;
 use crate::endpoint::{Endpoint, WebSocketEndpoint};
@@ -130,20 +131,24 @@ pub fn trader(
     let mut wiring = Wiring::default();
     for (at, venue) in config.venues.iter().enumerate() {
         let id = VenueId(at as u8);
-        match venue.kind {
-            VenueKind::Tiercel => {
-                let next = left.next_answers.get(at).copied().filter(|next| *next > 0);
-                wiring.tiercel(id, venue, wanted(config, venue), next)?;
+        let next = left.next_answers.get(at).copied().filter(|next| *next > 0);
+        let listed: Vec<&(Symbol, Instrument)> = instruments
+            .iter()
+            .zip(&config.instruments)
+            .filter(|(_, table)| table.venue == venue.name)
+            .map(|(instrument, _)| instrument)
+            .collect();
+        match (venue.kind, venue.orders_over()) {
+            (VenueKind::Tiercel, OrdersOver::Fix) => {
+                let numbers = fix::numbers(&config.trader.store, &venue.name, now)?;
+                wiring.tiercel_feed(id, venue, wanted(config, venue));
+                wiring.fix(id, venue, (&listed, &limits[at]), (numbers, next))?;
             }
-            VenueKind::Binance => {
-                let listed: Vec<&(Symbol, Instrument)> = instruments
-                    .iter()
-                    .zip(&config.instruments)
-                    .filter(|(_, table)| table.venue == venue.name)
-                    .map(|(instrument, _)| instrument)
-                    .collect();
-                wiring.binance(id, venue, &listed, &limits[at])?;
+            (VenueKind::Tiercel, _) => {
+                wiring.tiercel_feed(id, venue, wanted(config, venue));
+                wiring.records(id, venue, next)?;
             }
+            (VenueKind::Binance, _) => wiring.binance(id, venue, &listed, &limits[at])?,
         }
     }
     let Wiring { lines, names, endpoints, clerks } = wiring;
@@ -192,11 +197,51 @@ impl Wiring {
         self.endpoints.push(endpoint);
     }
 
-    fn tiercel(
+    fn tiercel_feed(
         &mut self,
         id: VenueId,
         venue: &VenueTable,
         wanted: Vec<(Symbol, InstrumentId)>,
+    ) {
+        let feed = Line::BinaryFeed(BinaryFeed::new(id, wanted));
+        let market = Endpoint::Tcp(venue.market.clone());
+        self.line(feed, format!("{} market data", venue.name), market);
+    }
+
+    fn fix(
+        &mut self,
+        id: VenueId,
+        venue: &VenueTable,
+        (instruments, limits): (&[&(Symbol, Instrument)], &[RequestLimit]),
+        (numbers, next_answer): (fix::Numbers, Option<u64>),
+    ) -> Result<(), SetupError> {
+        let text = secret::read(&venue.secret_file)?;
+        let login = FixLogin {
+            comp_id: venue.comp_id.as_str().into(),
+            venue_comp_id: venue.venue_comp_id.as_str().into(),
+            key: venue.key.as_str().into(),
+            secret: text.trim().as_bytes().into(),
+            heartbeat_s: venue.heartbeat_ms.div_ceil(1_000),
+        };
+        let secret = SecretKey::of_file(&text);
+        let secret = secret.map_err(|error| SetupError::Key(venue.secret_file.clone(), error))?;
+        let listed: Vec<Listed> = instruments.iter().map(|instrument| listed(instrument)).collect();
+        self.clerks.push(Some(Clerk::new(Desk {
+            rest: Rest::new(&venue.rest, &venue.key, venue.tls_roots.as_deref())?,
+            requests: Requests::new(&venue.key, Some(venue.recv_window_ms), secret),
+            listed: listed.clone(),
+            budget: Budget::new(limits.iter().copied()),
+        })?));
+        let orders = FixOrders::new(id, &login, listed, numbers, next_answer);
+        let endpoint = Endpoint::Tcp(venue.orders.clone());
+        self.line(Line::FixOrders(Box::new(orders)), format!("{} orders", venue.name), endpoint);
+        Ok(())
+    }
+
+    fn records(
+        &mut self,
+        id: VenueId,
+        venue: &VenueTable,
         next_answer: Option<u64>,
     ) -> Result<(), SetupError> {
         let login = Login {
@@ -205,9 +250,6 @@ impl Wiring {
             heartbeat_ms: venue.heartbeat_ms,
             cancel_on_disconnect: venue.cancel_on_disconnect,
         };
-        let feed = Line::BinaryFeed(BinaryFeed::new(id, wanted));
-        let market = Endpoint::Tcp(venue.market.clone());
-        self.line(feed, format!("{} market data", venue.name), market);
         let orders = BinaryOrders::new(id, &login, Vec::new(), next_answer);
         let endpoint = Endpoint::Tcp(venue.orders.clone());
         self.line(Line::BinaryOrders(orders), format!("{} orders", venue.name), endpoint);
@@ -366,5 +408,6 @@ fn oms(config: &TraderConfig, second: u64) -> Oms {
         Place { venue: VenueId(at.unwrap_or(0) as u8) }
     };
     let places: Vec<Place> = config.instruments.iter().map(place).collect();
-    Oms::new(config.orders.options(), gate, run, &venues, &places)
+    let options = OmsOptions { breaker: config.breaker.options(), ..config.orders.options() };
+    Oms::new(options, gate, run, &venues, &places)
 }

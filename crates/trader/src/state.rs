@@ -1,11 +1,12 @@
 //! What a trader shows of itself, now and then, to whoever looks: a snapshot that readers do not block.
 
 use serde::{Deserialize, Serialize};
+use tiercel_execution::breaker::BreakerState;
 use tiercel_execution::oms::Oms;
 use tiercel_execution::risk::Mode;
 use tiercel_strategy::LEVELS;
 use tiercel_types::market::Level;
-use tiercel_types::{ClientOrderId, InstrumentId, Money, Price, Qty, Side};
+use tiercel_types::{ClientOrderId, InstrumentId, Money, Price, Qty, Side, Timestamp};
 
 use crate::core::{Core, Counts};
 use crate::lines::Lines;
@@ -85,6 +86,8 @@ pub struct TraderState {
     pub open_orders: usize,
     /// Which lines have a connection that works, by their number.
     pub lines: Vec<bool>,
+    /// Where the breakers of venues stand, by their number.
+    pub breakers: Vec<BreakerState>,
     /// All markets, by their number.
     pub markets: Vec<MarketView>,
     /// The orders that may still trade, as far as there is room to show them.
@@ -96,6 +99,8 @@ impl TraderState {
     pub fn with_room(lines: usize, markets: usize) -> Self {
         Self {
             lines: Vec::with_capacity(lines),
+            // No venue is without a line.
+            breakers: Vec::with_capacity(lines),
             markets: Vec::with_capacity(markets),
             orders: Vec::with_capacity(ORDERS_SHOWN),
             ..Self::default()
@@ -112,6 +117,8 @@ impl TraderState {
         self.open_orders = oms.live_orders();
         self.lines.clear();
         self.lines.extend(lines.lines().map(|(line, is_connected)| is_connected && line.is_up()));
+        self.breakers.clear();
+        self.breakers.extend(oms.breakers(Timestamp(time_ns)));
         self.markets.clear();
         self.markets.extend(core.markets().iter().map(|market| view(core, market)));
         self.fill_orders(oms);
@@ -253,6 +260,9 @@ pub struct Told {
     pub counts: Counts,
     /// Connections, and whether they work.
     pub lines: Vec<(String, bool)>,
+    /// Venues, and whether their breakers are `closed`, `open` or `half_open`.
+    #[serde(default)]
+    pub breakers: Vec<(String, String)>,
     /// All markets.
     pub markets: Vec<MarketTold>,
     /// The orders that may still trade.

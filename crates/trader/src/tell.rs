@@ -19,6 +19,8 @@ pub struct Names {
     pub strategy: String,
     /// Lines, by their number.
     pub lines: Vec<String>,
+    /// Venues, by their number.
+    pub venues: Vec<String>,
     /// Venue and symbol of instruments, by their number.
     pub instruments: Vec<(String, String)>,
     /// What is paid with.
@@ -49,6 +51,12 @@ impl Names {
             unknown_orders: state.unknown_orders,
             counts: state.counts,
             lines: self.lines.iter().cloned().zip(state.lines.iter().copied()).collect(),
+            breakers: self
+                .venues
+                .iter()
+                .cloned()
+                .zip(state.breakers.iter().map(|state| state.name().to_owned()))
+                .collect(),
             markets: state.markets.iter().map(|market| self.market(market)).collect(),
             orders: state.orders.iter().map(|order| self.order(order)).collect(),
             latency: latency(registry),

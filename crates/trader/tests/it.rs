@@ -6,6 +6,7 @@ mod it {
     mod binance;
     mod capture;
     mod clerk;
+    mod fix;
     mod journal;
     mod lines;
     mod place;

@@ -55,6 +55,7 @@ impl Running {
         let names = Names {
             strategy,
             lines: lines.clone(),
+            venues: config.venues.iter().map(|venue| venue.name.clone()).collect(),
             instruments: of_venue.collect(),
             quote_asset: instruments
                 .first()
@@ -62,13 +63,12 @@ impl Running {
         };
         let symbols: Vec<String> =
             names.instruments.iter().map(|(_, symbol)| symbol.clone()).collect();
-        let mut metrics = Metrics::new(&registry, &lines, &symbols)?;
+        let mut metrics = Metrics::new(&registry, &lines, &names.venues, &symbols)?;
         let empty = TraderState::with_room(lines.len(), symbols.len());
         let (mut publisher, state) = snapshot::cell(empty, READERS);
         let cpu = config.trader.cpu;
         let told_lines = lines;
-        let told_venues: Vec<String> =
-            config.venues.iter().map(|venue| venue.name.clone()).collect();
+        let told_venues = names.venues.clone();
         let thread = std::thread::Builder::new().name("trader".to_owned()).spawn(move || {
             if let Some(cpu) = cpu {
                 pin_current_thread(cpu)?;

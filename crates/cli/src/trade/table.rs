@@ -46,6 +46,15 @@ fn head(told: &Told) -> Vec<String> {
         .map(|(name, is_up)| format!("{name} {}", if *is_up { "up" } else { "DOWN" }))
         .collect();
     lines.push(links.join("   "));
+    let breakers: Vec<String> = told
+        .breakers
+        .iter()
+        .filter(|(_, state)| state != "closed")
+        .map(|(venue, state)| format!("{venue} breaker {}", state.to_uppercase()))
+        .collect();
+    if !breakers.is_empty() {
+        lines.push(breakers.join("   "));
+    }
     lines
 }
 

@@ -14,6 +14,7 @@ mod replay;
 mod replay_signals;
 mod trade;
 mod trade_binance;
+mod trade_fix;
 // The machines that the check-up is tested on.
 #[path = "../../../host/tests/it/trees.rs"]
 mod trees;

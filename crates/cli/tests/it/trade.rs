@@ -36,7 +36,7 @@ pub(crate) fn units(text: &str) -> i128 {
 
 /// A trader that is killed when the test ends.
 pub(crate) struct Trader {
-    child: Child,
+    pub(crate) child: Child,
     http: String,
 }
 
@@ -220,7 +220,7 @@ fn what_it_owns_is_what_the_venue_says_also_when_that_was_killed_meanwhile() {
 }
 
 /// Stops a trader; it has to own what the venue says.
-fn settle(trader: Trader, venue: &Venue, key: &Key) {
+pub(crate) fn settle(trader: Trader, venue: &Venue, key: &Key) {
     assert_eq!(trader.post("stop", "let-me"), 202);
     let (last, code) = trader.end();
     assert_eq!((code, &last["open_orders"]), (Some(0), &Value::from(0)), "{last}");

@@ -29,10 +29,22 @@ impl Oms {
         if !self.is_up(venue) {
             return Err(Denial::VenueDown);
         }
+        if !self.venues.get(venue.index()).is_some_and(|venue| venue.breaker.allows(now)) {
+            return Err(Denial::Breaker);
+        }
         let number = self.slots.next_number().ok_or(Denial::Room)?;
         self.gate.admit(now, &intent(order))?;
+        self.leaves(now, venue);
         let terms = self.put(now, venue, number, order, None);
         Ok((venue, terms))
+    }
+
+    /// An order, or a change, leaves for a venue.
+    #[inline]
+    fn leaves(&mut self, now: Timestamp, venue: VenueId) {
+        if let Some(venue) = self.venues.get_mut(venue.index()) {
+            venue.breaker.leaves(now);
+        }
     }
 
     /// Puts an order in that was admitted; in the stead of others of which so much has traded, if there are any.
@@ -143,10 +155,15 @@ impl Oms {
         let Some(place) = venues.get(venue.index()).filter(|venue| venue.is_up) else {
             return Err(Denial::VenueDown);
         };
+        if !place.breaker.allows(now) {
+            return Err(Denial::Breaker);
+        }
         let open_qty = Qty::from_units(qty.units().saturating_sub(executed));
         let changed = Intent { price, qty: open_qty, ..Slot::intent(&order) };
         if place.terms.amends {
             gate.admit_change(now, &Slot::intent(&order), order.open_qty(), &changed)?;
+            self.leaves(now, venue);
+            let slots = &mut self.slots;
             let slot = slots.get_mut(at);
             // It is working.
             let _done = slot.order.apply(&Input::ReplaceSent);
@@ -160,7 +177,8 @@ impl Oms {
         let number = slots.next_number().ok_or(Denial::Room)?;
         // Both may trade: a part of the one until it is cancelled, and all of the other.
         gate.admit(now, &changed)?;
-        let slot = slots.get_mut(at);
+        self.leaves(now, venue);
+        let slot = self.slots.get_mut(at);
         let _done = slot.order.apply(&Input::CancelSent);
         slot.is_retiring = true;
         slot.cancel_due_ns = now.0.saturating_add(self.options.answer_timeout_ns);

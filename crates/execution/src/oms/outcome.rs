@@ -124,7 +124,20 @@ impl Oms {
         report: &VenueReport,
         out: &mut Outputs,
     ) {
-        let after = self.slots.get(at).order.state();
+        let slot = self.slots.get(at);
+        let after = slot.order.state();
+        let is_answer = matches!(
+            report.input,
+            Input::Accepted(_)
+                | Input::Rejected
+                | Input::Filled { .. }
+                | Input::Replaced { .. }
+                | Input::ReplaceRejected
+                | Input::Expired(_)
+        );
+        if is_answer && let Some(venue) = self.venues.get_mut(slot.venue.index()) {
+            venue.breaker.succeeded();
+        }
         if let Input::Filled { price, qty, .. } = report.input {
             self.filled(at, &before.intent, price, qty, report, out);
         } else {
@@ -274,6 +287,8 @@ impl Oms {
             } else if matches!(slot.order.state(), State::Unknown(_)) {
                 self.ask(now, at, out);
             } else {
+                let venue = slot.venue;
+                self.venue_failed(now, venue);
                 self.ask_anew(now, at, out);
             }
         }
@@ -300,6 +315,7 @@ impl Oms {
             return;
         }
         place.is_up = false;
+        place.breaker.failed(now);
         self.doubt(now, venue, out);
     }
 

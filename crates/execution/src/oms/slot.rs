@@ -107,6 +107,7 @@ impl Slot {
             client_order_id: self.order.client_order_id,
             order_id: self.order.order_id(),
             instrument: self.order.instrument,
+            side: self.order.side,
         }
     }
 }

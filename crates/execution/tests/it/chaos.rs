@@ -18,6 +18,7 @@ mod venue;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use tiercel_execution::breaker::BreakerOptions;
 use tiercel_execution::oms::{Anomaly, Oms, OmsOptions, Outputs, Place, RunId, VenueTerms};
 use tiercel_execution::order::Found;
 use tiercel_execution::recovery::Recovery;
@@ -35,8 +36,19 @@ const VENUE: VenueId = VenueId(0);
 const MS: u64 = 1_000_000;
 /// The beginning of time: that of the market.
 const START: u64 = 1_767_571_200_000_000_000;
-const OPTIONS: OmsOptions =
-    OmsOptions { orders_max: 24, answer_timeout_ns: 120 * MS, ask_interval_ns: 60 * MS };
+const OPTIONS: OmsOptions = OmsOptions {
+    orders_max: 24,
+    answer_timeout_ns: 120 * MS,
+    ask_interval_ns: 60 * MS,
+    breaker: BREAKER,
+};
+/// Soon open and soon closed, so that both happen in each run.
+const BREAKER: BreakerOptions = BreakerOptions {
+    failures_max: 4,
+    window_ns: 500 * MS,
+    wait_first_ns: 20 * MS,
+    wait_max_ns: 200 * MS,
+};
 /// How long the faults go on.
 const FAULTS: u64 = 4_000 * MS;
 /// Behind the last fault, when everything has to be known: connections that are half open are noticed, the venue is

@@ -4,6 +4,7 @@
 mod desk;
 
 use proptest::prelude::*;
+use tiercel_execution::breaker::{BreakerOptions, BreakerState};
 use tiercel_execution::oms::{Adopted, Anomaly, Outputs, RunId, VenueTerms};
 use tiercel_execution::order::{Found, Input, OwnOrder, Progress};
 use tiercel_execution::position::{Fee, Position};
@@ -18,7 +19,7 @@ use tiercel_types::{
 
 use desk::{
     BTC, Desk, ETH, PRICE, QTY, REST, SECOND, SESSION, VALIDITY, id, limits, oms, oms_at, oms_of,
-    qty,
+    oms_with, qty,
 };
 
 #[global_allocator]
@@ -362,7 +363,8 @@ fn an_order_of_a_run_before_counts_and_is_asked_for() {
         recovery.heard(SESSION, &told(fill(100))).unwrap();
     }
     let name = first.oms.live().map(|(_, order)| order.client_order_id).next().unwrap();
-    let name = OrderName { client_order_id: name, order_id: id(0), instrument: BTC };
+    let side = Side::Buy;
+    let name = OrderName { client_order_id: name, order_id: id(0), instrument: BTC, side };
     let (price, qty, open_qty) = (Price::from_units(PRICE.units() - 5), qty(500), qty(500));
     recovery.sent(Timestamp(0), SESSION, 7, &VenueRequest::Amend { name, price, qty, open_qty });
     let mut oms = oms_of(RunId::of(2, 0), 4);
@@ -639,4 +641,67 @@ proptest! {
         prop_assert_eq!(desk.oms.gate().open_orders(), 0);
         prop_assert_eq!(desk.oms.live_orders(), 0);
     }
+}
+
+/// Two failures in ten seconds open a breaker, for two seconds at first.
+fn breaking() -> Desk {
+    let options = BreakerOptions {
+        failures_max: 2,
+        window_ns: 10 * SECOND,
+        wait_first_ns: 2 * SECOND,
+        wait_max_ns: 3 * SECOND,
+    };
+    let session = VenueTerms { amends: true, validity_ns: 0 };
+    let rest = VenueTerms { amends: false, validity_ns: VALIDITY };
+    Desk::of(oms_with(RunId::of(1, 0), 8, &[session, rest], options))
+}
+
+#[test]
+fn a_venue_that_fails_gets_cancels_alone_and_then_one_order_that_decides() {
+    let mut desk = breaking();
+    for tag in [1, 2] {
+        desk.submit(tag, BTC).says("new:300").accept(tag as usize - 1);
+        desk.says(&format!("{tag}:accepted:300/300"));
+    }
+    for _ in 0..2 {
+        desk.oms.venue_failed(desk.now(), SESSION);
+    }
+    desk.submit(3, BTC).says("3:denied(Breaker):0/300");
+    desk.replace(1, -5, 300).says("1:denied(Breaker):300/300");
+    desk.cancel(1).says("cancel").cancelled(0, 0).says("1:cancelled:0/300");
+    // The other venue is its own.
+    desk.submit(4, ETH).says("new:300").accept(2).says("4:accepted:300/300");
+    desk.pass(2 * SECOND - 1).submit(3, BTC).says("3:denied(Breaker):0/300");
+    desk.pass(1).submit(3, BTC).says("new:300");
+    desk.submit(5, BTC).says("5:denied(Breaker):0/300");
+    desk.replace(2, -5, 300).says("2:denied(Breaker):300/300");
+    // An order that is denied for another reason takes no permit, and one that is refused for what it is was answered.
+    desk.hear(3, Input::Rejected).says("3:rejected:0/300");
+    desk.replace(2, -5, 300).says("amend:300/300");
+    desk.submit(5, BTC).says("new:300");
+}
+
+#[test]
+fn answers_that_do_not_come_and_connections_that_end_are_failures() {
+    let mut desk = breaking();
+    desk.submit(1, BTC).says("new:300").pass(SECOND).says("ask:0 1:unknown:300/300");
+    let closed = |failures| Some(BreakerState::Closed { failures });
+    assert_eq!(desk.oms.breaker(desk.now(), SESSION), closed(1));
+    // That it is asked for again is none more.
+    desk.pass(SECOND).says("ask:0");
+    assert_eq!(desk.oms.breaker(desk.now(), SESSION), closed(1));
+    let now = desk.now();
+    desk.oms.venue_down(now, SESSION, &mut desk.out);
+    let until = Timestamp(now.0 + 2 * SECOND);
+    assert_eq!(desk.oms.breaker(now, SESSION), Some(BreakerState::Open { until }));
+    assert_eq!(desk.oms.breaker(now, REST), closed(0));
+    desk.says("");
+    // Half open, its one order is not answered: longer, but not longer than the bound.
+    desk.oms.venue_up(now, SESSION, &mut desk.out);
+    desk.says("ask:0").answer(0, 2, Found::Nothing, 0).says("1:found:0/300");
+    desk.pass(2 * SECOND).submit(2, BTC).says("new:300").pass(SECOND);
+    desk.says("ask:0 2:unknown:300/300");
+    let until = Timestamp(desk.now + 3 * SECOND);
+    assert_eq!(desk.oms.breaker(desk.now(), SESSION), Some(BreakerState::Open { until }));
+    assert_eq!(desk.oms.breaker(until, SESSION), Some(BreakerState::HalfOpen { permit: true }));
 }

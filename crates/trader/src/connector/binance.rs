@@ -38,6 +38,8 @@ const ASKED: usize = 4_096;
 const ERRANDS: usize = 1_024;
 /// Refusals of requests whose outcome nobody knows: what went wrong inside the venue, or took too long there.
 const UNKNOWN_OUTCOMES: [i32; 4] = [-1000, -1001, -1006, -1007];
+/// Refusals because there was too much, or the venue goes away: nothing is wrong with the request.
+const TOO_MUCH: [i32; 4] = [-1003, OVERLOADED, -1015, -1016];
 /// A refusal of a request that was not taken, whatever its status says.
 const OVERLOADED: i32 = -1008;
 
@@ -409,7 +411,7 @@ fn put(
 }
 
 /// By the venue's number where it is known: that is never used again.
-const fn wire_name(order: ClientOrderId, order_id: OrderId) -> WireName {
+pub(crate) const fn wire_name(order: ClientOrderId, order_id: OrderId) -> WireName {
     if order_id.is_none() { WireName::Client(order) } else { WireName::Id(order_id) }
 }
 
@@ -554,6 +556,9 @@ impl Hearing<'_> {
         status: u16,
         refusal: &Refusal<'_>,
     ) -> Result<(), OrdersFault> {
+        if matches!(status, 418 | 429 | 500..) || TOO_MUCH.contains(&refusal.code) {
+            self.core.venue_failed(self.now, self.venue);
+        }
         let fault = |what| OrdersFault::Refused {
             what,
             code: refusal.code,

@@ -385,7 +385,10 @@ impl Application for Desk<'_> {
             }
             Body::Executed(executed) => self.executed(&executed, group)?,
             Body::Rejected(Rejected { request, order_id, .. }) => self.rejected(request, order_id),
-            Body::Busy(busy) => self.rejected(busy.request, OrderId::NONE),
+            Body::Busy(busy) => {
+                self.core.venue_failed(self.now, self.venue);
+                self.rejected(busy.request, OrderId::NONE);
+            }
             Body::Amended(amended) => {
                 let (price, open_qty) = (amended.price, amended.open_qty);
                 self.tell(none, amended.order_id, Input::Replaced { price, open_qty });

@@ -284,6 +284,7 @@ impl SentRecord {
     const fn take_name(&mut self, name: &OrderName) {
         self.name = *name.client_order_id.padded();
         self.order_id = name.order_id.0;
+        self.side = name.side as u8;
     }
 
     const fn take_terms(&mut self, terms: &OrderTerms) {
@@ -309,6 +310,7 @@ impl SentRecord {
             client_order_id: name_of(&self.name)?,
             order_id: OrderId(self.order_id),
             instrument: InstrumentId(self.instrument),
+            side: side_of(self.side)?,
         };
         let (price, qty) = (Price::from_units(self.price), Qty::from_units(self.qty));
         let request = match self.what {

@@ -93,6 +93,11 @@ pub(super) fn terms() -> Terms {
 
 /// A core of a strategy that acts, with limits that no test meets.
 pub(super) fn core_of(strategy: Box<dyn Strategy>) -> Core {
+    core_at(strategy, VenueTerms { amends: false, validity_ns: SECOND_NS })
+}
+
+/// The same, at a venue that does things so.
+pub(super) fn core_at(strategy: Box<dyn Strategy>, venue: VenueTerms) -> Core {
     let most = Money::from_units(i128::MAX >> 1);
     let mut gate = Gate::new(
         GlobalLimits {
@@ -121,9 +126,8 @@ pub(super) fn core_of(strategy: Box<dyn Strategy>) -> Core {
             open_orders_max: 64,
         },
     );
-    let venues = [VenueTerms { amends: false, validity_ns: SECOND_NS }];
     let options = OmsOptions::default();
-    let oms = Oms::new(options, gate, RunId::of(1, 0), &venues, &[Place { venue: DESK }]);
+    let oms = Oms::new(options, gate, RunId::of(1, 0), &[venue], &[Place { venue: DESK }]);
     let market = Market::with_book(terms(), MarketBook::numbered());
     let timing = Timing::new(&Registry::new(), Clock::new()).unwrap();
     let silence_max_ns = 1_000 * SECOND_NS;

@@ -12,7 +12,7 @@ use tiercel_trader::clerk::{Clerk, Desk, Errand, Finding, Listed};
 use tiercel_trader::connector::binance::digits;
 use tiercel_trader::key::SecretKey;
 use tiercel_trader::rest::Rest;
-use tiercel_types::{ClientOrderId, Money, OrderId, Price, Qty, TradeId};
+use tiercel_types::{ClientOrderId, Money, OrderId, Price, Qty, Side, TradeId};
 use tiercel_wire::binance::order::Requests;
 
 use crate::it::binance::BTCUSDT;
@@ -136,6 +136,7 @@ fn an_order_is_asked_for_with_its_trades_in_their_order_and_its_status_behind_th
         client_order_id: ClientOrderId::new(text).unwrap(),
         order_id: OrderId::NONE,
         instrument: BTCUSDT,
+        side: Side::Buy,
     };
     let ask = |text, question| {
         clerk.ask(Errand::Query { name: name(text), executed_qty: Qty::ZERO, question });

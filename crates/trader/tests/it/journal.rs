@@ -57,7 +57,12 @@ fn enter(name: &str, qty: u64) -> VenueRequest {
 }
 
 const fn name(client_order_id: ClientOrderId, order_id: u64) -> OrderName {
-    OrderName { client_order_id, order_id: OrderId(order_id), instrument: InstrumentId(0) }
+    OrderName {
+        client_order_id,
+        order_id: OrderId(order_id),
+        instrument: InstrumentId(0),
+        side: Side::Sell,
+    }
 }
 
 fn fill(order_id: u64, trade: u64, qty: u64, left: u64) -> VenueReport {

@@ -1,6 +1,6 @@
 //! The values of fields, by the standard's data types: read exactly, or not at all.
 
-use tiercel_types::{Price, Qty, Timestamp, decimal};
+use tiercel_types::{Money, Price, Qty, Timestamp, decimal};
 
 use crate::piece::eight_digits;
 
@@ -71,6 +71,35 @@ pub fn price(text: &[u8]) -> Option<Price> {
 #[inline]
 pub fn qty(text: &[u8]) -> Option<Qty> {
     decimal::parse_units(text).ok().map(Qty::from_units)
+}
+
+/// `Amt`: a decimal of at most sixteen places that count, with a minus sign if it is negative.
+#[inline]
+pub fn money(text: &[u8]) -> Option<Money> {
+    /// Places of an amount's unit.
+    const PLACES: usize = 16;
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let point = digits.iter().position(|byte| *byte == b'.');
+    let (whole, places) = digits.split_at(point.unwrap_or(digits.len()));
+    let places = places.get(1..).unwrap_or_default();
+    let (places, rest) = places.split_at(places.len().min(PLACES));
+    if (whole.is_empty() && places.is_empty()) || rest.iter().any(|byte| *byte != b'0') {
+        return None;
+    }
+    let missing = PLACES - places.len();
+    let zeros = core::iter::repeat_n(&b'0', missing);
+    let mut units = 0_i128;
+    for byte in whole.iter().chain(places).chain(zeros) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        units = units.checked_mul(10)?.checked_add(i128::from(digit))?;
+    }
+    Some(Money::from_units(if is_negative { -units } else { units }))
 }
 
 /// `UTCTimestamp`: `YYYYMMDD-HH:MM:SS`, and a point with three, six or nine digits of its
@@ -271,6 +300,15 @@ mod tests {
         assert_eq!(price(b"-1.5"), Some(Price::from_units(-150_000_000)));
         assert_eq!(qty(b"-1.5"), None);
         assert_eq!(qty(b".000000001"), None);
+        let units = |text: &str| money(text.as_bytes()).map(Money::units);
+        assert_eq!(units("0.0000000000000001"), Some(1));
+        assert_eq!(units("-1.50000000000000000"), Some(-15_000_000_000_000_000));
+        assert_eq!((units(".5"), units("7.")), (Some(5_000_000_000_000_000), units("7")));
+        for bad in
+            ["", "-", ".", "1.00000000000000001", "1e3", "1..2", "+1", "9".repeat(30).as_str()]
+        {
+            assert_eq!(units(bad), None, "{bad:?}");
+        }
         assert_eq!((boolean(b"Y"), boolean(b"y")), (Some(true), None));
         assert_eq!((character(b"1"), character(b"10")), (Some(b'1'), None));
     }

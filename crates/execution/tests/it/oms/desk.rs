@@ -1,5 +1,6 @@
 //! Orders by hand, in short words.
 
+use tiercel_execution::breaker::BreakerOptions;
 use tiercel_execution::oms::{
     NewOrder, Oms, OmsOptions, Outputs, Place, RunId, UpdateKind, VenueTerms,
 };
@@ -51,6 +52,16 @@ pub(super) fn oms_of(run: RunId, orders_max: u16) -> Oms {
 
 /// Venues that do things as told.
 pub(super) fn oms_at(run: RunId, orders_max: u16, venues: &[VenueTerms; 2]) -> Oms {
+    oms_with(run, orders_max, venues, BreakerOptions::NEVER)
+}
+
+/// The same, which are left alone when they fail.
+pub(super) fn oms_with(
+    run: RunId,
+    orders_max: u16,
+    venues: &[VenueTerms; 2],
+    breaker: BreakerOptions,
+) -> Oms {
     let lots = Money::from_units(i128::MAX / 4);
     let global = GlobalLimits {
         rate_max: 1_000_000,
@@ -68,7 +79,8 @@ pub(super) fn oms_at(run: RunId, orders_max: u16, venues: &[VenueTerms; 2]) -> O
         gate.set_limits(instrument, limits());
         gate.touch(Timestamp(0), instrument, PRICE, Price::from_units(PRICE.units() + 1));
     }
-    let options = OmsOptions { orders_max, answer_timeout_ns: SECOND, ask_interval_ns: SECOND / 2 };
+    let options =
+        OmsOptions { orders_max, answer_timeout_ns: SECOND, ask_interval_ns: SECOND / 2, breaker };
     Oms::new(options, gate, run, venues, &[Place { venue: SESSION }, Place { venue: REST }])
 }
 

@@ -1,0 +1,397 @@
+//! Orders over FIX 4.4 (`docs/fix.md`): D, F, G and H leave; execution reports and refusals come.
+//!
+//! ```text
+//!   request --> D, F, G, H --> Session --> bytes
+//!                                 |
+//!   Numbers (a mapped file) ------+        Answers --> Core
+//!                                 |           ^
+//!   bytes --> frame, Decoder --> Session -----+
+//! ```
+//!
+//! What comes twice drops out by its sequence number, and what was not heard comes again: numbers go on from run to
+//! run. What was sent on a connection before is never sent again: the venue is told that there is nothing of those
+//! numbers, and what became of the orders is asked for.
+//!
+//! An order keeps the name that it was entered by; a cancel or a replace is named by it too, with the number of its
+//! message behind a dash. A replace that was taken gives the order its own name: `names.rs` follows which it has.
+
+mod answers;
+mod names;
+mod numbers;
+
+use std::path::Path;
+
+use thiserror::Error;
+use tiercel_execution::venue::{OrderName, OrderTerms, VenueId, VenueRequest};
+use tiercel_types::{ClientOrderId, OrderId, OrderKind, Price, Qty, Side, TimeInForce, Timestamp};
+use tiercel_wire::fix::session::{Role, Session, SessionConfig, Store as _};
+use tiercel_wire::fix::tag::{self, Tag};
+use tiercel_wire::fix::{Decoder, Encoder, Frame, Message, frame, value};
+
+use crate::clerk::{Errand, Listed};
+use crate::core::Core;
+use answers::{Answers, Memory, What};
+pub use numbers::Numbers;
+
+/// `SelfTradePrevention` (5001), a field of our venue: of two orders of its own, the one that comes ends.
+const SELF_TRADE_PREVENTION: Tag = Tag(5001);
+const EXPIRE_TAKER: u8 = b'1';
+/// What an acceptor says to a number that is too low, before the number that it waits for.
+const EXPECTING: &[u8] = b"expecting ";
+/// Characters of a name with a number behind a dash.
+const NAME_BYTES: usize = 36;
+
+/// Why a connection is of no use any more.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FixFault {
+    /// The venue does not let it log on.
+    #[error("no logon: {0}")]
+    Refused(String),
+}
+
+/// Who logs on.
+#[derive(Clone, Debug)]
+pub struct FixLogin {
+    /// `SenderCompID` (49).
+    pub comp_id: Box<str>,
+    /// `TargetCompID` (56).
+    pub venue_comp_id: Box<str>,
+    /// `Username` (553): the key's id.
+    pub key: Box<str>,
+    /// `Password` (554): its secret.
+    pub secret: Box<[u8]>,
+    /// `HeartBtInt` (108), in seconds.
+    pub heartbeat_s: u32,
+}
+
+/// One session of orders.
+pub struct FixOrders {
+    venue: VenueId,
+    session: Session,
+    store: Numbers,
+    decoder: Decoder,
+    memory: Memory,
+    /// There is no session before: what the venue numbered until now is not asked for.
+    from_now: bool,
+    /// The connection has logged on.
+    was_on: bool,
+}
+
+impl FixOrders {
+    /// A session that has no connection, of the instruments that are listed. It begins with the answer of the number
+    /// `next_answer`; without one, where its numbers stand; where they begin, with answers that are new.
+    pub fn new(
+        venue: VenueId,
+        login: &FixLogin,
+        listed: Vec<Listed>,
+        mut numbers: Numbers,
+        next_answer: Option<u64>,
+    ) -> Self {
+        let role = Role::Initiator { heartbeat_interval_s: login.heartbeat_s };
+        let mut config =
+            SessionConfig::new(login.comp_id.as_bytes(), login.venue_comp_id.as_bytes(), role);
+        config.logon_fields = vec![
+            (tag::USERNAME, login.key.as_bytes().into()),
+            (tag::PASSWORD, login.secret.clone()),
+        ];
+        if let Some(next) = next_answer {
+            numbers.set_next_incoming(next);
+        }
+        Self {
+            venue,
+            session: Session::new(config),
+            from_now: next_answer.is_none() && numbers.is_new(),
+            store: numbers,
+            decoder: Decoder::default(),
+            memory: Memory::new(listed),
+            was_on: false,
+        }
+    }
+
+    /// Which venue it is.
+    pub const fn venue(&self) -> VenueId {
+        self.venue
+    }
+
+    /// Whether requests can be sent.
+    pub fn is_up(&self) -> bool {
+        self.session.is_logged_on()
+    }
+
+    /// Bytes to send. The caller takes them away.
+    #[inline]
+    pub const fn output(&mut self) -> &mut Vec<u8> {
+        self.session.output()
+    }
+
+    /// What a clerk is to be asked. The caller takes it away.
+    pub const fn errands(&mut self) -> &mut Vec<Errand> {
+        &mut self.memory.errands
+    }
+
+    /// Whether the connection is to be ended, once the output is sent.
+    pub const fn wants_close(&self) -> bool {
+        self.session.wants_close()
+    }
+
+    /// There is a connection.
+    pub fn connected(&mut self, now: Timestamp) {
+        self.was_on = false;
+        self.store.begin();
+        self.memory.names.forget_pending();
+        self.session.connected(now, &mut self.store);
+    }
+
+    /// The connection is gone.
+    pub fn closed(&mut self, now: Timestamp, core: &mut Core) {
+        let Self { venue, session, store, memory, was_on, .. } = self;
+        let mut answers = Answers { now, venue: *venue, memory, was_on, core };
+        session.closed(now, store, &mut answers);
+        session.output().clear();
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.session.tick(now, &mut self.store);
+    }
+
+    /// Says goodbye.
+    pub fn log_out(&mut self, now: Timestamp) {
+        self.session.log_out(now, &mut self.store, "");
+    }
+
+    /// The number of the next answer: all before it were taken.
+    pub fn next_answer(&self) -> u64 {
+        self.store.next_incoming()
+    }
+
+    /// Bytes have come: takes what is whole of them, and returns how many bytes that was.
+    ///
+    /// # Errors
+    /// [`FixFault`]: the connection is to be ended.
+    pub fn received(
+        &mut self,
+        now: Timestamp,
+        bytes: &[u8],
+        core: &mut Core,
+    ) -> Result<usize, FixFault> {
+        let mut at = 0;
+        while !self.session.wants_close() {
+            match frame(&bytes[at..]) {
+                Frame::Partial => break,
+                // The next message exposes the gap.
+                Frame::Garbled { skip, .. } => at += skip,
+                Frame::Whole { length, body } => {
+                    self.take(now, &bytes[at..at + length], body, core)?;
+                    at += length;
+                }
+            }
+        }
+        // Cancels that named an order by a name that it did not get.
+        while let Some(name) = self.memory.again.pop() {
+            self.cancel(now, &name);
+        }
+        Ok(at)
+    }
+
+    fn take(
+        &mut self,
+        now: Timestamp,
+        bytes: &[u8],
+        body: usize,
+        core: &mut Core,
+    ) -> Result<(), FixFault> {
+        let Self { venue, session, store, decoder, memory, from_now, was_on } = self;
+        let Ok(message) = decoder.index(bytes, body) else { return Ok(()) };
+        let number = message.get(tag::MSG_SEQ_NUM).and_then(value::unsigned).unwrap_or(0);
+        match message.message_type() {
+            b"A" if *from_now && number > 0 => store.set_next_incoming(number),
+            b"5" if !*was_on => return Err(refused(&message, store)),
+            _ => {}
+        }
+        let is_next = number == store.next_incoming();
+        let mut answers = Answers { now, venue: *venue, memory, was_on, core };
+        session.received(now, &message, store, &mut answers);
+        if is_next && message.message_type() == b"3" {
+            // The session itself makes nothing of it.
+            answers.not_done(number, &message);
+        }
+        *from_now &= !*was_on;
+        Ok(())
+    }
+
+    /// Writes a request. One that cannot be sent is answered by silence: its outcome is asked for.
+    #[inline]
+    pub fn request(&mut self, now: Timestamp, request: &VenueRequest) {
+        if !self.is_up() {
+            return;
+        }
+        match request {
+            VenueRequest::New(terms) => self.enter(now, terms),
+            VenueRequest::Cancel(name) => self.cancel(now, name),
+            VenueRequest::Amend { name, price, qty, .. } => self.replace(now, name, *price, *qty),
+            VenueRequest::Query { name, executed_qty, question, .. } => {
+                let what = What::Query { question: *question, executed_qty: *executed_qty };
+                self.ask(now, name, what);
+            }
+            // Orders are amended here: nobody asks for this.
+            VenueRequest::CancelReplace { .. } => {}
+        }
+    }
+
+    #[inline]
+    fn enter(&mut self, now: Timestamp, terms: &OrderTerms) {
+        let name = OrderName {
+            client_order_id: terms.client_order_id,
+            order_id: OrderId::NONE,
+            instrument: terms.instrument,
+            side: terms.side,
+        };
+        self.send(now, b"D", What::New, &name, |encoder, symbol| {
+            encoder.text(tag::CL_ORD_ID, terms.client_order_id.as_bytes());
+            if terms.kind == OrderKind::PostOnly {
+                encoder.character(tag::EXEC_INST, b'6');
+            }
+            encoder.qty(tag::ORDER_QTY, terms.qty);
+            encoder.character(tag::ORD_TYPE, order_type(terms.kind));
+            if !terms.price.is_zero() {
+                encoder.price(tag::PRICE, terms.price);
+            }
+            encoder.character(tag::SIDE, side(terms.side));
+            encoder.text(tag::SYMBOL, symbol);
+            encoder.character(tag::TIME_IN_FORCE, time_in_force(terms.time_in_force));
+            encoder.time(tag::TRANSACT_TIME, now);
+            encoder.character(SELF_TRADE_PREVENTION, EXPIRE_TAKER);
+        });
+    }
+
+    fn cancel(&mut self, now: Timestamp, name: &OrderName) {
+        let number = self.store.next_outgoing();
+        let former = self.memory.names.newest(&name.client_order_id);
+        self.send(now, b"F", What::Cancel, name, |encoder, symbol| {
+            write_name(encoder, tag::CL_ORD_ID, &name.client_order_id, number);
+            write_order_id(encoder, name.order_id);
+            write_name(encoder, tag::ORIG_CL_ORD_ID, &name.client_order_id, former);
+            encoder.character(tag::SIDE, side(name.side));
+            encoder.text(tag::SYMBOL, symbol);
+            encoder.time(tag::TRANSACT_TIME, now);
+        });
+    }
+
+    fn replace(&mut self, now: Timestamp, name: &OrderName, price: Price, qty: Qty) {
+        let number = self.store.next_outgoing();
+        let former = self.memory.names.newest(&name.client_order_id);
+        self.memory.names.replacing(&name.client_order_id, number);
+        self.send(now, b"G", What::Replace, name, |encoder, symbol| {
+            write_name(encoder, tag::CL_ORD_ID, &name.client_order_id, number);
+            write_order_id(encoder, name.order_id);
+            encoder.qty(tag::ORDER_QTY, qty);
+            encoder.character(tag::ORD_TYPE, order_type(OrderKind::Limit));
+            write_name(encoder, tag::ORIG_CL_ORD_ID, &name.client_order_id, former);
+            encoder.price(tag::PRICE, price);
+            encoder.character(tag::SIDE, side(name.side));
+            encoder.text(tag::SYMBOL, symbol);
+            encoder.time(tag::TRANSACT_TIME, now);
+        });
+    }
+
+    fn ask(&mut self, now: Timestamp, name: &OrderName, what: What) {
+        let newest = self.memory.names.newest(&name.client_order_id);
+        self.send(now, b"H", what, name, |encoder, symbol| {
+            write_name(encoder, tag::CL_ORD_ID, &name.client_order_id, newest);
+            write_order_id(encoder, name.order_id);
+            encoder.character(tag::SIDE, side(name.side));
+            encoder.text(tag::SYMBOL, symbol);
+        });
+    }
+
+    /// Sends a message about an order of an instrument that the venue lists.
+    #[inline]
+    fn send(
+        &mut self,
+        now: Timestamp,
+        message_type: &[u8],
+        what: What,
+        name: &OrderName,
+        body: impl FnOnce(&mut Encoder, &[u8]),
+    ) {
+        let Self { session, store, memory, .. } = self;
+        let number = store.next_outgoing();
+        let Some(listed) = memory.listed(name.instrument) else { return };
+        session.send(now, store, message_type, |encoder| body(encoder, listed.symbol.as_bytes()));
+        memory.asks(number, what, *name);
+    }
+}
+
+/// The numbers of a session in a file of a folder.
+///
+/// # Errors
+/// As [`Numbers::open`].
+pub fn numbers(store: &Path, venue: &str, now: Timestamp) -> std::io::Result<Numbers> {
+    Numbers::open(&store.join(format!("fix-{venue}")), now)
+}
+
+/// The venue says goodbye instead of logging on. If it is for a number that is too low, it says which it waits for: the
+/// next logon has that.
+#[cold]
+fn refused(message: &Message<'_>, store: &mut Numbers) -> FixFault {
+    let text = message.get(tag::TEXT).unwrap_or_default();
+    let at = text.windows(EXPECTING.len()).position(|part| part == EXPECTING);
+    if let Some(at) = at {
+        let digits = &text[at + EXPECTING.len()..];
+        let end = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+        if let Some(expected) = value::unsigned(&digits[..end])
+            && expected > store.next_outgoing()
+        {
+            store.set_next_outgoing(expected);
+        }
+    }
+    FixFault::Refused(String::from_utf8_lossy(text).into_owned())
+}
+
+/// A name, and the number of a request behind it; zero: none.
+#[inline]
+fn write_name(encoder: &mut Encoder, tag: Tag, order: &ClientOrderId, number: u64) {
+    if number == 0 {
+        return encoder.text(tag, order.as_bytes());
+    }
+    let mut text = [0; NAME_BYTES];
+    encoder.text(tag, names::with_number(&mut text, order, number));
+}
+
+#[inline]
+fn write_order_id(encoder: &mut Encoder, order_id: OrderId) {
+    if !order_id.is_none() {
+        encoder.unsigned(tag::ORDER_ID, order_id.0);
+    }
+}
+
+/// `Side` (54).
+const fn side(side: Side) -> u8 {
+    match side {
+        Side::Buy => b'1',
+        Side::Sell => b'2',
+    }
+}
+
+/// `OrdType` (40).
+const fn order_type(kind: OrderKind) -> u8 {
+    match kind {
+        OrderKind::Market => b'1',
+        OrderKind::Limit | OrderKind::PostOnly => b'2',
+        OrderKind::MarketToLimit => b'K',
+    }
+}
+
+/// `TimeInForce` (59). Any auction stands as that of the open.
+const fn time_in_force(time_in_force: TimeInForce) -> u8 {
+    match time_in_force {
+        TimeInForce::Day => b'0',
+        TimeInForce::Gtc => b'1',
+        TimeInForce::AtOpen | TimeInForce::AtAuction => b'2',
+        TimeInForce::Ioc => b'3',
+        TimeInForce::Fok => b'4',
+        TimeInForce::Gtd => b'6',
+        TimeInForce::AtClose => b'7',
+    }
+}
