@@ -41,6 +41,10 @@ pub struct Busy {
     places: Places<Connection>,
     /// Places in use.
     used: Vec<u32>,
+    /// Which of them is read next.
+    next: usize,
+    /// Places whose bytes are not acknowledged.
+    unacknowledged: Vec<u32>,
     turns: u32,
     /// What the kernel refused of the first connection's tuning.
     refused: Vec<Refused>,
@@ -75,6 +79,8 @@ impl Busy {
             limits,
             places: Places::new(limits.connections),
             used: Vec::with_capacity(limits.connections),
+            next: 0,
+            unacknowledged: Vec::with_capacity(limits.connections),
             turns: 0,
             refused: Vec::new(),
         })
@@ -129,6 +135,9 @@ impl Busy {
                 if connection.has_output() {
                     self.places.mark(index);
                 }
+                if count > 0 && !self.tuning.quick_ack && !self.unacknowledged.contains(&index) {
+                    self.unacknowledged.push(index);
+                }
                 usize::from(count > 0)
             }
             Err(reason) => {
@@ -148,6 +157,7 @@ impl Busy {
             let _rest = connection.send(&self.limits);
         }
         self.used.retain(|used| *used != index);
+        self.unacknowledged.retain(|place| *place != index);
         // Closing it takes it out of the kernel's list too.
         drop(connection);
         handler.closed(id, reason);
@@ -163,8 +173,41 @@ impl Busy {
                 WAKER => 0,
                 index => self.receive(index as u32, handler),
             };
+            if handler.is_urgent() {
+                // The rest is ready still when it is asked again.
+                break;
+            }
         }
         Ok(work)
+    }
+
+    /// Reads every connection, unless something has to leave first.
+    #[inline]
+    fn read_all(&mut self, handler: &mut impl Handler) -> usize {
+        let mut work = 0;
+        for _ in 0..self.used.len() {
+            if self.next >= self.used.len() {
+                self.next = 0;
+            }
+            let Some(index) = self.used.get(self.next).copied() else { break };
+            work += self.receive(index, handler);
+            // Unless it ended, and another took its turn.
+            self.next += usize::from(self.used.get(self.next) == Some(&index));
+            if handler.is_urgent() {
+                break;
+            }
+        }
+        work
+    }
+
+    /// Acknowledges all that came since it was done last.
+    #[cold]
+    fn acknowledge(&mut self) {
+        for index in self.unacknowledged.drain(..) {
+            if let Some(connection) = self.places.at(index) {
+                connection.acknowledge();
+            }
+        }
     }
 
     fn look<'a>(
@@ -188,18 +231,15 @@ impl Reactor for Busy {
     #[inline]
     fn poll(&mut self, handler: &mut impl Handler) -> io::Result<usize> {
         self.turns = self.turns.wrapping_add(1);
-        if self.used.len() > DIRECT || self.used.is_empty() {
-            return self.ask(Duration::ZERO, handler);
-        }
-        let mut work = 0;
-        let mut at = 0;
-        while let Some(index) = self.used.get(at).copied() {
-            work += self.receive(index, handler);
-            // Unless it ended, and another took its turn.
-            at += usize::from(self.used.get(at) == Some(&index));
-        }
-        if self.turns.is_multiple_of(TURNS_A_LOOK) {
-            work += self.ask(Duration::ZERO, handler)?;
+        let work = if self.used.len() > DIRECT || self.used.is_empty() {
+            self.ask(Duration::ZERO, handler)?
+        } else if self.turns.is_multiple_of(TURNS_A_LOOK) {
+            self.read_all(handler) + self.ask(Duration::ZERO, handler)?
+        } else {
+            self.read_all(handler)
+        };
+        if work == 0 && !self.unacknowledged.is_empty() {
+            self.acknowledge();
         }
         Ok(work)
     }

@@ -3,6 +3,8 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
+use socket2::SockRef;
+
 use crate::reactor::{CloseReason, ConnectionId, Handler, Limits};
 
 /// A socket that does not block, and what waits on both sides of it.
@@ -26,6 +28,14 @@ impl Connection {
             output: Vec::with_capacity(4 << 10),
             sent: 0,
         }
+    }
+
+    /// Acknowledges what came, and goes on waiting with the next (`TCP_QUICKACK`, tcp(7)).
+    pub(crate) fn acknowledge(&self) {
+        let socket = SockRef::from(&self.stream);
+        // What it refuses, it did itself or will do after a while.
+        let _at_once = socket.set_tcp_quickack(true);
+        let _later = socket.set_tcp_quickack(false);
     }
 
     pub(crate) const fn has_output(&self) -> bool {

@@ -65,6 +65,13 @@ pub trait Handler {
 
     /// The connection has ended.
     fn closed(&mut self, id: ConnectionId, reason: &CloseReason);
+
+    /// Whether something has to leave before anything else is read: [`Busy`](crate::Busy) ends its turn then, and
+    /// begins the next one with the connection that would have been next. Others have read everything before.
+    #[inline]
+    fn is_urgent(&self) -> bool {
+        false
+    }
 }
 
 /// What a reactor keeps at most. All of it is there from the start.

@@ -83,7 +83,9 @@ impl Hot {
         wait: Wait,
         limits: Limits,
     ) -> io::Result<Self> {
-        let reactor = Busy::new(None, Tuning::default(), limits)?;
+        // What a tick sets off leaves before the tick is acknowledged.
+        let tuning = Tuning { quick_ack: false, ..Tuning::default() };
+        let reactor = Busy::new(None, tuning, limits)?;
         for line in 0..lines.lines().count() {
             dialer.want(line);
         }

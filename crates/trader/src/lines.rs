@@ -419,6 +419,11 @@ impl Handler for Lines {
         }
     }
 
+    #[inline]
+    fn is_urgent(&self) -> bool {
+        self.core.has_requests()
+    }
+
     fn closed(&mut self, id: ConnectionId, reason: &CloseReason) {
         let now = self.now();
         let Some(at) = self.by_place.get_mut(id.index()).and_then(Option::take) else { return };

@@ -9,18 +9,16 @@ use tiercel_strategy::{
     Action, Actions, BookTick, OrderUpdate, StateError, Strategy, TimerTick, TradeTick,
 };
 use tiercel_telemetry::Registry;
-use tiercel_trader::Market;
 use tiercel_trader::core::Core;
 use tiercel_trader::timing::Timing;
+use tiercel_trader::{Market, MarketBook};
 use tiercel_types::market::Level;
 use tiercel_types::order::EndReason;
 use tiercel_types::{
     AccountId, InstrumentId, Money, OrderId, Price, Qty, Side, Symbol, Timestamp, TradeId,
 };
 use tiercel_wire::binary::session::{Application, Gate as LoginGate, Role, Session};
-use tiercel_wire::binary::{
-    self, Accepted, Body, Expired, Fault, Group, Kind, NewOrder, RECORD_SIZE,
-};
+use tiercel_wire::binary::{Accepted, Body, Expired, Fault, Group, NewOrder, RECORD_SIZE};
 use tiercel_wire::market::{self, Depth, Header, Update};
 use tiercel_wire::store::MemoryStore;
 
@@ -31,11 +29,49 @@ use super::journal::wrong;
 pub(super) const BTCUSDT: InstrumentId = InstrumentId(1);
 /// And the trader.
 pub(super) const OURS: InstrumentId = InstrumentId(0);
-const TICK: i64 = 1_000_000;
-const LOT: u64 = 10_000;
-const MIDDLE: i64 = 6_000_000 * TICK;
+pub(super) const TICK: i64 = 1_000_000;
+pub(super) const LOT: u64 = 10_000;
+pub(super) const MIDDLE: i64 = 6_000_000 * TICK;
 /// Prices that ticks go through.
 const STEPS: u64 = 97;
+
+/// A venue as a trader meets it: it tells of one book, and takes orders.
+pub(super) trait Peer {
+    /// What a subscriber is told first.
+    fn begin(&mut self, out: &mut Vec<u8>);
+
+    /// The next tick.
+    fn tick(&mut self, out: &mut Vec<u8>);
+
+    /// Whether orders are taken.
+    fn is_logged_on(&self) -> bool;
+
+    /// Takes bytes of the connection of orders; returns how many.
+    fn received(&mut self, now: Timestamp, bytes: &[u8]) -> Result<usize, BenchError>;
+
+    /// Whether everything came that follows from the last tick.
+    fn has_orders(&self) -> bool;
+
+    /// Whether what came follows from the last tick, and from no other.
+    fn check(&self) -> Result<(), BenchError>;
+
+    /// Answers what came.
+    fn answer(&mut self, now: Timestamp);
+
+    /// What is to be sent on the connection of orders.
+    fn take_output(&mut self, out: &mut Vec<u8>);
+}
+
+/// The instrument as the trader has it.
+pub(super) const fn terms() -> Terms {
+    Terms {
+        instrument: OURS,
+        tick: Price::from_units(TICK),
+        lot: Qty::from_units(LOT),
+        qty_min: Qty::from_units(LOT),
+        notional_min: Money::ZERO,
+    }
+}
 
 /// Takes what each tick offers: one order for one tick, whose price is the tick's own.
 pub(super) struct Taker {
@@ -113,7 +149,12 @@ impl Strategy for Watcher {
 }
 
 /// A core with limits that orders of the bench stay below, all of which are looked at.
-pub(super) fn core(strategy: Box<dyn Strategy>, registry: &Registry) -> Result<Core, BenchError> {
+pub(super) fn core(
+    strategy: Box<dyn Strategy>,
+    registry: &Registry,
+    book: MarketBook,
+    venue: VenueTerms,
+) -> Result<Core, BenchError> {
     let limits = Limits {
         restricted: false,
         qty_max: Qty::from_units(1_000 * LOT),
@@ -140,15 +181,8 @@ pub(super) fn core(strategy: Box<dyn Strategy>, registry: &Registry) -> Result<C
     gate.set_limits(OURS, limits);
     let options = OmsOptions::default();
     let run = RunId::of(1, 0);
-    let terms = [VenueTerms { amends: true, validity_ns: 0 }];
-    let oms = Oms::new(options, gate, run, &terms, &[Place { venue: VenueId(0) }]);
-    let market = Market::new(Terms {
-        instrument: OURS,
-        tick: Price::from_units(TICK),
-        lot: Qty::from_units(LOT),
-        qty_min: Qty::from_units(LOT),
-        notional_min: Money::ZERO,
-    });
+    let oms = Oms::new(options, gate, run, &[venue], &[Place { venue: VenueId(0) }]);
+    let market = Market::with_book(terms(), book);
     let timing = Timing::new(registry, Clock::new()).map_err(|error| wrong(&error))?;
     let silence_max_ns = 60_000_000_000;
     let orders_max = options.orders_max;
@@ -156,6 +190,56 @@ pub(super) fn core(strategy: Box<dyn Strategy>, registry: &Registry) -> Result<C
     core.begin();
     core.tick(Timestamp(1));
     Ok(core)
+}
+
+/// How the venue treats orders.
+pub(super) const VENUE: VenueTerms = VenueTerms { amends: true, validity_ns: 0 };
+
+/// The binary protocol's venue.
+pub(super) struct BinaryPeer {
+    ticks: Ticks,
+    desk: Desk,
+}
+
+impl BinaryPeer {
+    pub(super) fn new() -> Self {
+        Self { ticks: Ticks::new(), desk: Desk::new() }
+    }
+}
+
+impl Peer for BinaryPeer {
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        self.ticks.begin(out);
+    }
+
+    fn tick(&mut self, out: &mut Vec<u8>) {
+        self.ticks.tick(out);
+    }
+
+    fn is_logged_on(&self) -> bool {
+        self.desk.is_logged_on()
+    }
+
+    fn received(&mut self, now: Timestamp, bytes: &[u8]) -> Result<usize, BenchError> {
+        self.desk.received(now, bytes)
+    }
+
+    fn has_orders(&self) -> bool {
+        !self.desk.orders.0.is_empty()
+    }
+
+    fn check(&self) -> Result<(), BenchError> {
+        let [(_, order)] = &self.desk.orders.0[..] else { return Err(wrong(&"not one order")) };
+        check(order, self.ticks.ask)
+    }
+
+    fn answer(&mut self, now: Timestamp) {
+        self.desk.answer(now);
+    }
+
+    fn take_output(&mut self, out: &mut Vec<u8>) {
+        self.desk.take_output(out);
+    }
 }
 
 /// The book that is told of: a bid, and an ask that moves with each tick.
@@ -174,11 +258,6 @@ const fn ask_of(number: u64) -> Level {
 impl Ticks {
     pub(super) const fn new() -> Self {
         Self { next: 1, ask: ask_of(0) }
-    }
-
-    /// What is offered now.
-    pub(super) const fn ask(&self) -> Level {
-        self.ask
     }
 
     /// What a subscriber is told first.
@@ -224,8 +303,8 @@ impl Ticks {
         });
     }
 
-    /// The next tick: the ask leaves its price and has another. One record; returns the ask.
-    pub(super) fn tick(&mut self, out: &mut Vec<u8>) -> Level {
+    /// The next tick: the ask leaves its price and has another. One record.
+    pub(super) fn tick(&mut self, out: &mut Vec<u8>) {
         let ask = ask_of(self.next);
         let gone = Level { qty: Qty::ZERO, ..self.ask };
         if gone.price == ask.price {
@@ -234,7 +313,6 @@ impl Ticks {
             self.write(false, [(Side::Sell, gone), (Side::Sell, ask)], out);
         }
         self.ask = ask;
-        ask
     }
 }
 
@@ -255,7 +333,7 @@ impl Ticks {
 }
 
 /// The venue's side of the session of orders.
-pub(super) struct Desk {
+struct Desk {
     gate: LoginGate,
     session: Session,
     store: MemoryStore,
@@ -277,7 +355,7 @@ impl Application for Orders {
 }
 
 impl Desk {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             gate: LoginGate::new(Timestamp(1), [3; 32]),
             session: Session::new(Role::Acceptor),
@@ -287,12 +365,12 @@ impl Desk {
         }
     }
 
-    pub(super) fn is_logged_on(&self) -> bool {
+    fn is_logged_on(&self) -> bool {
         self.session.is_logged_on()
     }
 
     /// Takes bytes; returns how many.
-    pub(super) fn received(&mut self, now: Timestamp, bytes: &[u8]) -> Result<usize, BenchError> {
+    fn received(&mut self, now: Timestamp, bytes: &[u8]) -> Result<usize, BenchError> {
         if self.is_logged_on() {
             let Self { session, store, orders, .. } = self;
             return Ok(session.received(now, bytes, store, orders));
@@ -308,17 +386,14 @@ impl Desk {
     }
 
     /// What is to be sent.
-    pub(super) fn take_output(&mut self, out: &mut Vec<u8>) {
+    fn take_output(&mut self, out: &mut Vec<u8>) {
         out.append(self.gate.output());
         out.append(self.session.output());
     }
 
-    /// The order that came last, which has to buy what was offered; and the answers to it.
-    pub(super) fn answer(&mut self, now: Timestamp, ask: Level) -> Result<(), BenchError> {
-        let Some((request, order)) = self.orders.0.pop() else {
-            return Err(wrong(&"a tick without an order"));
-        };
-        check(&order, ask)?;
+    /// The answers to the order that came last, if one did.
+    fn answer(&mut self, now: Timestamp) {
+        let Some((request, order)) = self.orders.0.pop() else { return };
         let Self { session, store, next_order, .. } = self;
         let order_id = OrderId(*next_order);
         *next_order += 1;
@@ -343,7 +418,6 @@ impl Desk {
             reserved: [0; 14],
         };
         session.send(now, store, BTCUSDT, 0, &expired);
-        Ok(())
     }
 }
 
@@ -353,19 +427,4 @@ fn check(order: &NewOrder, ask: Level) -> Result<(), BenchError> {
         return Ok(());
     }
     Err(wrong(&format!("an order at {} where {} was offered", order.price, ask.price)))
-}
-
-/// The same, of an order's bytes where they lie.
-pub(super) fn check_record(record: &[u8], ask: Level) -> Result<(), BenchError> {
-    let Ok(Some(group)) = Group::front(record) else {
-        return Err(wrong(&"no order"));
-    };
-    match group.decode() {
-        Ok((_, Body::NewOrder(order))) => check(&order, ask),
-        Ok((header, _)) => {
-            let kind = Kind::from_code(header.kind).map_or("nothing", binary::Kind::as_str);
-            Err(wrong(&format!("{kind} where an order was due")))
-        }
-        Err(fault) => Err(wrong(&fault)),
-    }
 }

@@ -12,19 +12,18 @@
 //! Every order is looked at: its price and quantity are those that its tick offered, which differ from tick to
 //! tick, so that none can be prepared. What the venue answers is told between two ticks.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::task::Waker;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tiercel_execution::venue::VenueId;
-use tiercel_net::{ConnectionId, Handler, Limits, Reactor, Tuning};
+use tiercel_net::{ConnectionId, Handler, Limits, Reactor};
 use tiercel_strategy::Strategy;
 use tiercel_telemetry::Registry;
+use tiercel_trader::MarketBook;
 use tiercel_trader::connector::BinaryOrders;
 use tiercel_trader::connector::binary::Login;
 use tiercel_trader::dial::Dialer;
@@ -32,94 +31,107 @@ use tiercel_trader::feed::BinaryFeed;
 use tiercel_trader::hot::{Control, Hot, Wait};
 use tiercel_trader::lines::{Line, Lines};
 use tiercel_trader::timing::Stage;
-use tiercel_types::market::Level;
-use tiercel_types::{Symbol, Timestamp};
-use tiercel_wire::binary::RECORD_SIZE;
+use tiercel_types::Symbol;
+use tiercel_venue::serve::Tls;
 
 use super::clock::{self, Clock};
 use super::contest::{Case, CaseSpec, Input, Round, Subject, Timing};
-use super::gateway::{Echo, figure};
+use super::feed_rate::{Flow, feed_rate};
+use super::gateway::figure;
 use super::gateway_venue::now;
 use super::journal::wrong;
-use super::tick_peer::{Desk, OURS, Taker, Ticks, Watcher, check_record, core};
+use super::tick_json::{self, JsonPeer, Trades};
+use super::tick_peer::{BinaryPeer, OURS, Peer, Taker, VENUE, core};
+use super::tick_sockets::{Identity, Mirror, Polled, endpoint};
 use super::venue_sockets::{elsewhere, joined};
 use super::{BenchError, Options};
 
 /// The cases of `tiercel bench tick-to-trade`.
 pub const CASES: &[CaseSpec] = &[
-    CaseSpec { bench: "tick-to-trade", name: "memory_binary", build: memory_binary },
-    CaseSpec { bench: "tick-to-trade", name: "tcp_binary", build: tcp_binary },
-    CaseSpec { bench: "tick-to-trade", name: "tcp_binary_p99", build: tcp_binary_p99 },
-    CaseSpec { bench: "tick-to-trade", name: "feed_rate", build: feed_rate },
-    CaseSpec { bench: "tick-to-trade", name: "stage_parse", build: stage_parse },
-    CaseSpec { bench: "tick-to-trade", name: "stage_book", build: stage_book },
-    CaseSpec { bench: "tick-to-trade", name: "stage_strategy", build: stage_strategy },
-    CaseSpec { bench: "tick-to-trade", name: "stage_risk", build: stage_risk },
-    CaseSpec { bench: "tick-to-trade", name: "stage_encode", build: stage_encode },
-    CaseSpec { bench: "tick-to-trade", name: "stage_send", build: stage_send },
+    spec("memory_binary", |_| Ok(memory(Way::Binary))),
+    spec("memory_binance_json", |_| Ok(memory(Way::Json(Trades::Quoting)))),
+    spec("memory_binance_json_taker", |_| Ok(memory(Way::Json(Trades::Taking)))),
+    spec("tcp_binary", |options| tcp(options, Way::Binary, false, 0.5)),
+    spec("tcp_binary_p99", |options| tcp(options, Way::Binary, false, 0.99)),
+    spec("tcp_binance_json", |options| tcp(options, JSON, false, 0.5)),
+    spec("tcp_binance_json_p99", |options| tcp(options, JSON, false, 0.99)),
+    spec("tls_binance_json", |options| tcp(options, JSON, true, 0.5)),
+    spec("feed_rate", |options| feed_rate(options, Flow::Records)),
+    spec("feed_rate_json_trades", |options| feed_rate(options, Flow::JsonTrades)),
+    spec("feed_rate_json_depth", |options| feed_rate(options, Flow::JsonDepth)),
+    spec("stage_parse", |options| stage(options, Stage::Parse)),
+    spec("stage_book", |options| stage(options, Stage::Book)),
+    spec("stage_strategy", |options| stage(options, Stage::Strategy)),
+    spec("stage_risk", |options| stage(options, Stage::Risk)),
+    spec("stage_encode", |options| stage(options, Stage::Encode)),
+    spec("stage_send", |options| stage(options, Stage::Send)),
 ];
 
-const WARM_UP: usize = 4_000;
-const TICKS: usize = 20_000;
-
-#[expect(clippy::unnecessary_wraps, reason = "as every case is made")]
-fn memory_binary(_: &Options) -> Result<Case, BenchError> {
-    let subjects: Vec<Box<dyn Subject>> = vec![Box::new(Memory)];
-    Ok(Case { unit: "ns p50", input: Input::None, subjects })
+const fn spec(name: &'static str, build: fn(&Options) -> Result<Case, BenchError>) -> CaseSpec {
+    CaseSpec { bench: "tick-to-trade", name, build }
 }
 
-fn tcp_binary(options: &Options) -> Result<Case, BenchError> {
-    tcp(options, 0.5, "ns p50")
+pub(super) const WARM_UP: usize = 4_000;
+pub(super) const TICKS: usize = 20_000;
+/// How long anything may take that is not measured.
+const PATIENCE: Duration = Duration::from_secs(10);
+const JSON: Way = Way::Json(Trades::Taking);
+
+/// What is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Records of 64 bytes, both ways.
+    Binary,
+    /// The Binance interface.
+    Json(Trades),
 }
 
-fn tcp_binary_p99(options: &Options) -> Result<Case, BenchError> {
-    tcp(options, 0.99, "ns p99")
+impl Way {
+    fn peer(self) -> Box<dyn Peer> {
+        match self {
+            Self::Binary => Box::new(BinaryPeer::new()),
+            Self::Json(trades) => Box::new(JsonPeer::new(trades)),
+        }
+    }
+
+    fn lines(self, registry: &Registry) -> Result<Lines, BenchError> {
+        match self {
+            Self::Binary => lines(Box::new(Taker::new()), registry),
+            Self::Json(Trades::Taking) => tick_json::lines(tick_json::taking(), registry),
+            Self::Json(Trades::Quoting) => tick_json::lines(tick_json::quoting()?, registry),
+        }
+    }
+
+    /// The book that the trader has to have first, where no feed tells it.
+    pub(super) fn prepare(self, lines: &mut Lines) {
+        if let Self::Json(_) = self {
+            JsonPeer::snapshot(now(), lines);
+        }
+    }
 }
 
-fn stage_parse(options: &Options) -> Result<Case, BenchError> {
-    stage(options, Stage::Parse)
-}
-
-fn stage_book(options: &Options) -> Result<Case, BenchError> {
-    stage(options, Stage::Book)
-}
-
-fn stage_strategy(options: &Options) -> Result<Case, BenchError> {
-    stage(options, Stage::Strategy)
-}
-
-fn stage_risk(options: &Options) -> Result<Case, BenchError> {
-    stage(options, Stage::Risk)
-}
-
-fn stage_encode(options: &Options) -> Result<Case, BenchError> {
-    stage(options, Stage::Encode)
-}
-
-fn stage_send(options: &Options) -> Result<Case, BenchError> {
-    stage(options, Stage::Send)
+fn memory(way: Way) -> Case {
+    Case { unit: "ns p50", input: Input::None, subjects: vec![Box::new(Memory { way })] }
 }
 
 fn stage(options: &Options, stage: Stage) -> Result<Case, BenchError> {
-    let tcp = Tcp { cpu: options.second_cpu()?, share: 0.5 };
+    let tcp = Tcp { cpu: options.second_cpu()?, share: 0.5, way: Way::Binary, is_secure: false };
     let subjects: Vec<Box<dyn Subject>> = vec![Box::new(StageTime { tcp, stage })];
     Ok(Case { unit: "ns p50", input: Input::None, subjects })
 }
 
-fn feed_rate(options: &Options) -> Result<Case, BenchError> {
-    let records = options.operations;
-    let subject = FeedRate { cpu: options.second_cpu()?, records };
-    Ok(Case { unit: "record/s", input: Input::None, subjects: vec![Box::new(subject)] })
-}
-
-fn tcp(options: &Options, share: f64, unit: &'static str) -> Result<Case, BenchError> {
+fn tcp(options: &Options, way: Way, is_secure: bool, share: f64) -> Result<Case, BenchError> {
     let cpu = options.second_cpu()?;
-    let subjects: Vec<Box<dyn Subject>> =
-        vec![Box::new(Tcp { cpu, share }), Box::new(Echo { cpu, share })];
+    let unit = if share > 0.5 { "ns p99" } else { "ns p50" };
+    let (there, back) = Memory { way }.sizes()?;
+    let subjects: Vec<Box<dyn Subject>> = vec![
+        Box::new(Tcp { cpu, share, way, is_secure }),
+        Box::new(Mirror { cpu, share, there, back }),
+    ];
     Ok(Case { unit, input: Input::None, subjects })
 }
 
-/// A trader of one instrument at one venue.
+/// A trader of one instrument at one venue, by records.
 fn lines(strategy: Box<dyn Strategy>, registry: &Registry) -> Result<Lines, BenchError> {
     let login = Login {
         key: "bench".into(),
@@ -127,11 +139,14 @@ fn lines(strategy: Box<dyn Strategy>, registry: &Registry) -> Result<Lines, Benc
         heartbeat_ms: 60_000,
         cancel_on_disconnect: false,
     };
-    let symbol = Symbol::new(b"BTCUSDT").map_err(|error| wrong(&error))?;
-    let feed = BinaryFeed::new(VenueId(0), vec![(symbol, OURS)]);
     let orders = BinaryOrders::new(VenueId(0), &login, Vec::new(), None);
-    let core = core(strategy, registry)?;
-    Ok(Lines::new(core, vec![Line::BinaryFeed(feed), Line::BinaryOrders(orders)], 4))
+    let core = core(strategy, registry, MarketBook::direct(), VENUE)?;
+    Ok(Lines::new(core, vec![Line::BinaryFeed(feed()?), Line::BinaryOrders(orders)], 4))
+}
+
+pub(super) fn feed() -> Result<BinaryFeed, BenchError> {
+    let symbol = Symbol::new(b"BTCUSDT").map_err(|error| wrong(&error))?;
+    Ok(BinaryFeed::new(VenueId(0), vec![(symbol, OURS)]))
 }
 
 /// Two connections without sockets: what is written to them stays where it was written.
@@ -172,7 +187,101 @@ impl Reactor for Memories {
 }
 
 /// Bytes in to bytes out.
-struct Memory;
+struct Memory {
+    way: Way,
+}
+
+/// A trader and its venue, without sockets between them.
+struct Pair {
+    lines: Lines,
+    memories: Memories,
+    peer: Box<dyn Peer>,
+    bytes: Vec<u8>,
+}
+
+impl Pair {
+    /// Both after the first tick that set off orders.
+    fn new(way: Way) -> Result<Self, BenchError> {
+        let mut lines = way.lines(&Registry::new())?;
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        for (line, id) in IDS.into_iter().enumerate() {
+            lines.expect(line, tick_json::handover());
+            lines.connected(id, address);
+        }
+        let memories = Memories { outputs: [Vec::new(), Vec::new()] };
+        let mut pair = Self { lines, memories, peer: way.peer(), bytes: Vec::new() };
+        let end = Instant::now() + PATIENCE;
+        while !pair.peer.is_logged_on() {
+            pair.lines.flush(&mut pair.memories);
+            pair.deliver()?;
+            if Instant::now() > end {
+                return Err(wrong(&"the trader does not log on"));
+            }
+        }
+        way.prepare(&mut pair.lines);
+        let Self { lines, peer, bytes, .. } = &mut pair;
+        bytes.clear();
+        peer.begin(bytes);
+        lines.received(IDS[0], bytes, &mut Vec::new());
+        pair.lines.flush(&mut pair.memories);
+        pair.deliver()?;
+        // What it does about the first book is answered, and not looked at.
+        pair.answer()?;
+        while !pair.tick()? {
+            if Instant::now() > end {
+                return Err(wrong(&"no tick sets off an order"));
+            }
+        }
+        Ok(pair)
+    }
+
+    /// What the trader sent goes to the venue.
+    fn deliver(&mut self) -> Result<(), BenchError> {
+        let Self { memories, peer, lines, bytes } = self;
+        peer.received(now(), &memories.outputs[1])?;
+        memories.outputs.iter_mut().for_each(Vec::clear);
+        bytes.clear();
+        peer.take_output(bytes);
+        if !bytes.is_empty() {
+            lines.received(IDS[1], bytes, &mut Vec::new());
+        }
+        Ok(())
+    }
+
+    /// The venue answers.
+    fn answer(&mut self) -> Result<(), BenchError> {
+        self.peer.answer(now());
+        self.lines.flush(&mut self.memories);
+        self.deliver()?;
+        self.lines.flush(&mut self.memories);
+        Ok(())
+    }
+
+    /// A tick that is not measured; whether everything came that follows from it.
+    fn tick(&mut self) -> Result<bool, BenchError> {
+        self.bytes.clear();
+        self.peer.tick(&mut self.bytes);
+        self.lines.received(IDS[0], &self.bytes, &mut Vec::new());
+        self.lines.flush(&mut self.memories);
+        self.deliver()?;
+        let has_orders = self.peer.has_orders();
+        self.answer()?;
+        Ok(has_orders)
+    }
+}
+
+impl Memory {
+    /// How many bytes a tick has, and how many what follows from it.
+    fn sizes(&self) -> Result<(usize, usize), BenchError> {
+        let mut pair = Pair::new(self.way)?;
+        pair.bytes.clear();
+        pair.peer.tick(&mut pair.bytes);
+        let there = pair.bytes.len();
+        pair.lines.received(IDS[0], &pair.bytes, &mut Vec::new());
+        pair.lines.flush(&mut pair.memories);
+        Ok((there, pair.memories.outputs[1].len()))
+    }
+}
 
 impl Subject for Memory {
     fn name(&self) -> String {
@@ -180,49 +289,27 @@ impl Subject for Memory {
     }
 
     fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
-        let mut lines = lines(Box::new(Taker::new()), &Registry::new())?;
-        let mut memories = Memories { outputs: [Vec::new(), Vec::new()] };
-        let (mut desk, mut ticks) = (Desk::new(), Ticks::new());
-        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        for (line, id) in IDS.into_iter().enumerate() {
-            lines.expect(line, [7; 32]);
-            lines.connected(id, peer);
-        }
-        let mut bytes = Vec::new();
+        let mut pair = Pair::new(self.way)?;
         let mut nothing = Vec::new();
-        while !desk.is_logged_on() {
-            lines.flush(&mut memories);
-            let taken = desk.received(now(), &memories.outputs[1])?;
-            memories.outputs[1].drain(..taken);
-            desk.take_output(&mut bytes);
-            lines.received(IDS[1], &bytes, &mut nothing);
-            bytes.clear();
-        }
-        ticks.begin(&mut bytes);
-        lines.core.oms_mut().gate_mut().halt();
-        lines.received(IDS[0], &bytes, &mut nothing);
-        lines.core.enable();
-        lines.flush(&mut memories);
-        memories.outputs[1].clear();
         let mut times = Vec::with_capacity(TICKS);
         for number in 0..WARM_UP + TICKS {
+            let Pair { lines, memories, peer, bytes } = &mut pair;
             bytes.clear();
-            let ask = ticks.tick(&mut bytes);
+            peer.tick(bytes);
             let from = clock::start();
-            lines.received(IDS[0], &bytes, &mut nothing);
-            lines.flush(&mut memories);
+            lines.received(IDS[0], bytes, &mut nothing);
+            lines.flush(memories);
             let time_ns = clock.between_ns(clock::stop() - from) as f32;
             if number >= WARM_UP {
                 times.push(time_ns);
             }
-            check_record(&memories.outputs[1], ask)?;
-            desk.received(now(), &memories.outputs[1])?;
-            memories.outputs[1].clear();
-            desk.answer(now(), ask)?;
-            bytes.clear();
-            desk.take_output(&mut bytes);
-            lines.received(IDS[1], &bytes, &mut nothing);
-            lines.flush(&mut memories);
+            pair.deliver()?;
+            if !pair.peer.has_orders() {
+                let counts = pair.lines.core.counts();
+                return Err(wrong(&format!("tick {number} without an order: {counts:?}")));
+            }
+            pair.peer.check()?;
+            pair.answer()?;
         }
         Ok(figure(times, 0.5, timing))
     }
@@ -232,84 +319,100 @@ impl Subject for Memory {
 struct Tcp {
     cpu: usize,
     share: f64,
-}
-
-/// A connection that this thread polls.
-struct Polled {
-    stream: TcpStream,
-    bytes: Vec<u8>,
-}
-
-impl Polled {
-    fn accept(listener: &TcpListener) -> Result<Self, BenchError> {
-        let (stream, _) = listener.accept()?;
-        Tuning::default().apply(&stream);
-        stream.set_nonblocking(true)?;
-        Ok(Self { stream, bytes: Vec::new() })
-    }
-
-    /// Reads until so many bytes are there.
-    fn read(&mut self, count: usize) -> Result<(), BenchError> {
-        let mut chunk = [0; 4_096];
-        while self.bytes.len() < count {
-            match self.stream.read(&mut chunk) {
-                Ok(0) => return Err(wrong(&"the trader closed a connection")),
-                Ok(count) => self.bytes.extend_from_slice(&chunk[..count]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => std::hint::spin_loop(),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
+    way: Way,
+    is_secure: bool,
 }
 
 /// A venue with one trader.
 struct Venue {
     feed: Polled,
     orders: Polled,
-    desk: Desk,
-    ticks: Ticks,
+    peer: Box<dyn Peer>,
     bytes: Vec<u8>,
 }
 
 impl Venue {
-    fn take_in(feed: &TcpListener, orders: &TcpListener) -> Result<Self, BenchError> {
-        let (feed, orders) = (Polled::accept(feed)?, Polled::accept(orders)?);
-        let (desk, ticks) = (Desk::new(), Ticks::new());
-        let mut venue = Self { feed, orders, desk, ticks, bytes: Vec::new() };
-        while !venue.desk.is_logged_on() {
-            venue.orders.read(RECORD_SIZE)?;
+    fn take_in(
+        way: Way,
+        tls: Option<&Tls>,
+        [feed, orders]: [&TcpListener; 2],
+    ) -> Result<Self, BenchError> {
+        let mut feed = Polled::accept(feed, tls)?;
+        if way != Way::Binary {
+            feed.upgrade()?;
+        }
+        let mut orders = Polled::accept(orders, tls)?;
+        if way == Way::Binary {
+            feed.read()?;
+        } else {
+            orders.upgrade()?;
+        }
+        let mut venue = Self { feed, orders, peer: way.peer(), bytes: Vec::new() };
+        while !venue.peer.is_logged_on() {
+            venue.orders.read()?;
             venue.take_orders()?;
             venue.tell()?;
         }
-        venue.feed.read(RECORD_SIZE)?;
+        venue.bytes.clear();
+        venue.peer.begin(&mut venue.bytes);
+        venue.feed.write(&venue.bytes)?;
         Ok(venue)
     }
 
     fn take_orders(&mut self) -> Result<(), BenchError> {
-        let taken = self.desk.received(now(), &self.orders.bytes)?;
+        let taken = self.peer.received(now(), &self.orders.bytes)?;
         self.orders.bytes.drain(..taken);
         Ok(())
     }
 
     fn tell(&mut self) -> Result<(), BenchError> {
         self.bytes.clear();
-        self.desk.take_output(&mut self.bytes);
-        Ok(self.orders.stream.write_all(&self.bytes)?)
+        self.peer.take_output(&mut self.bytes);
+        if self.bytes.is_empty() { Ok(()) } else { self.orders.write(&self.bytes) }
+    }
+
+    /// Ticks until one sets off an order, and until nothing more comes.
+    fn settle(&mut self) -> Result<(), BenchError> {
+        let end = Instant::now() + PATIENCE;
+        let mut has_traded = false;
+        while Instant::now() < end {
+            self.bytes.clear();
+            self.peer.tick(&mut self.bytes);
+            self.feed.write(&self.bytes)?;
+            let quiet = Instant::now() + Duration::from_millis(20);
+            let mut has_orders = false;
+            while Instant::now() < quiet {
+                if self.orders.read_some()? {
+                    self.take_orders()?;
+                    has_orders |= self.peer.has_orders();
+                    self.peer.answer(now());
+                    self.tell()?;
+                }
+            }
+            if has_traded && has_orders {
+                return Ok(());
+            }
+            has_traded = has_orders;
+        }
+        Err(wrong(&"no tick sets off an order"))
     }
 
     /// A tick, and the order that follows from it.
     fn trade(&mut self, clock: &Clock) -> Result<f32, BenchError> {
         self.bytes.clear();
-        let ask: Level = self.ticks.tick(&mut self.bytes);
+        self.peer.tick(&mut self.bytes);
+        self.feed.seal(&self.bytes);
         let from = clock::start();
-        self.feed.stream.write_all(&self.bytes)?;
-        self.orders.read(1)?;
+        self.feed.stream.write_all(&self.feed.sealed)?;
+        self.orders.read()?;
         let time_ns = clock.between_ns(clock::stop() - from) as f32;
-        self.orders.read(RECORD_SIZE)?;
-        check_record(&self.orders.bytes, ask)?;
         self.take_orders()?;
-        self.desk.answer(now(), ask)?;
+        while !self.peer.has_orders() {
+            self.orders.read()?;
+            self.take_orders()?;
+        }
+        self.peer.check()?;
+        self.peer.answer(now());
         self.tell()?;
         Ok(time_ns)
     }
@@ -318,28 +421,32 @@ impl Venue {
 impl Tcp {
     /// The times of all ticks, and what the trader measured itself.
     fn run(&self, clock: &Clock) -> Result<(Vec<f32>, Registry), BenchError> {
-        let feed = TcpListener::bind("127.0.0.1:0")?;
-        let orders = TcpListener::bind("127.0.0.1:0")?;
-        let addresses = vec![feed.local_addr()?.to_string(), orders.local_addr()?.to_string()];
+        let identity = self.is_secure.then(Identity::new).transpose()?;
+        let (feed, orders) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+        let way = self.way;
+        let endpoints = vec![
+            endpoint(way, &feed, identity.as_ref())?,
+            endpoint(way, &orders, identity.as_ref())?,
+        ];
         let (control, controlled) = channel();
         let registry = Registry::new();
         let theirs = registry.clone();
         let trader: JoinHandle<Result<(), BenchError>> = elsewhere(self.cpu, move || {
-            let dialer = Dialer::new(addresses)?;
-            let lines = lines(Box::new(Taker::new()), &theirs)?;
-            let hot = Hot::new(lines, dialer, controlled, Wait::Spin, Limits::default())?;
-            hot.run(|_: Timestamp, _, _| {})?;
+            let dialer = Dialer::new(endpoints)?;
+            let hot =
+                Hot::new(way.lines(&theirs)?, dialer, controlled, Wait::Spin, Limits::default())?;
+            let mut is_prepared = false;
+            hot.run(|_, lines, _| {
+                if !is_prepared && lines.lines().all(|(line, _)| line.is_up()) {
+                    way.prepare(lines);
+                    is_prepared = true;
+                }
+            })?;
             Ok(())
         });
-        let mut venue = Venue::take_in(&feed, &orders)?;
-        venue.bytes.clear();
-        venue.ticks.begin(&mut venue.bytes);
-        venue.feed.stream.write_all(&venue.bytes)?;
-        // What it does about the first book is not measured.
-        venue.orders.read(RECORD_SIZE)?;
-        venue.take_orders()?;
-        venue.desk.answer(now(), venue.ticks.ask())?;
-        venue.tell()?;
+        let tls = identity.as_ref().map(|identity| &identity.tls);
+        let mut venue = Venue::take_in(way, tls, [&feed, &orders])?;
+        venue.settle()?;
         let mut times = Vec::with_capacity(TICKS);
         for number in 0..WARM_UP + TICKS {
             let time_ns = venue.trade(clock)?;
@@ -383,71 +490,5 @@ impl Subject for StageTime {
         let row = row.ok_or_else(|| wrong(&"a stage without times"))?;
         let value = row.latency.p50_ns as f64;
         Ok(Round { value, operations: times.len() as u64, times_ns: Vec::new(), checksum: 0 })
-    }
-}
-
-/// As many records as the trader takes: every third a trade, the others changes of the book, 16 in a segment.
-struct FeedRate {
-    cpu: usize,
-    records: usize,
-}
-
-/// Records of a segment.
-const SEGMENT: usize = 16;
-
-impl Subject for FeedRate {
-    fn name(&self) -> String {
-        "ours".to_owned()
-    }
-
-    fn round(&mut self, _: Timing, clock: &Clock) -> Result<Round, BenchError> {
-        let feed = TcpListener::bind("127.0.0.1:0")?;
-        let address = vec![feed.local_addr()?.to_string()];
-        let (control, controlled) = channel();
-        let taken = Arc::new(AtomicU64::new(0));
-        let theirs = Arc::clone(&taken);
-        let trader: JoinHandle<Result<(), BenchError>> = elsewhere(self.cpu, move || {
-            let dialer = Dialer::new(address)?;
-            let symbol = Symbol::new(b"BTCUSDT").map_err(|error| wrong(&error))?;
-            let feed = BinaryFeed::new(VenueId(0), vec![(symbol, OURS)]);
-            let core = core(Box::new(Watcher::default()), &Registry::new())?;
-            let lines = Lines::new(core, vec![Line::BinaryFeed(feed)], 4);
-            let limits = Limits { input_bytes: 1 << 20, ..Limits::default() };
-            let hot = Hot::new(lines, dialer, controlled, Wait::Spin, limits)?;
-            hot.run(|_: Timestamp, lines, _| {
-                let counts = lines.core.counts();
-                theirs.store(counts.books + counts.trades, Ordering::Release);
-            })?;
-            Ok(())
-        });
-        let mut feed = Polled::accept(&feed)?;
-        feed.read(RECORD_SIZE)?;
-        feed.stream.set_nonblocking(false)?;
-        let (mut ticks, mut bytes) = (Ticks::new(), Vec::new());
-        ticks.begin(&mut bytes);
-        feed.stream.write_all(&bytes)?;
-        // The first is the snapshot's.
-        let records = self.records / SEGMENT * SEGMENT;
-        bytes.clear();
-        for number in 0..records {
-            if number % 3 == 0 {
-                ticks.trade(&mut bytes);
-            } else {
-                ticks.tick(&mut bytes);
-            }
-        }
-        let from = clock::start();
-        for segment in bytes.chunks(SEGMENT * RECORD_SIZE) {
-            feed.stream.write_all(segment)?;
-        }
-        // The trader tells each millisecond how far it is.
-        while taken.load(Ordering::Acquire) < records as u64 + 1 {
-            std::hint::spin_loop();
-        }
-        let seconds = clock.between_ns(clock::stop() - from) / 1e9;
-        control.send(Control::Stop).map_err(|error| wrong(&error))?;
-        joined(trader)?;
-        let value = records as f64 / seconds;
-        Ok(Round { value, operations: records as u64, times_ns: Vec::new(), checksum: 0 })
     }
 }

@@ -279,3 +279,95 @@ with_each_reactor! {
     waiting_ends_when_something_comes
     a_waker_ends_the_wait_that_there_is_or_the_next
 }
+
+/// Wants each message to be followed by a turn's end.
+#[derive(Default)]
+struct Urgent {
+    connected: usize,
+    heard: Vec<usize>,
+    ends_turn: bool,
+}
+
+impl Handler for Urgent {
+    fn connected(&mut self, _: ConnectionId, _: SocketAddr) -> bool {
+        self.connected += 1;
+        true
+    }
+
+    fn received(&mut self, id: ConnectionId, bytes: &[u8], _: &mut Vec<u8>) -> usize {
+        self.heard.push(id.index());
+        self.ends_turn = true;
+        bytes.len()
+    }
+
+    fn closed(&mut self, id: ConnectionId, reason: &CloseReason) {
+        panic!("{id:?} ended: {reason}");
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.ends_turn
+    }
+}
+
+#[test]
+fn what_is_urgent_ends_a_turn_and_the_next_begins_with_the_next_connection() {
+    // Two are read directly; three are asked for.
+    for connections in [2, 3] {
+        let (mut reactor, address) = busy(Limits::default());
+        let mut urgent = Urgent::default();
+        let mut clients: Vec<TcpStream> = (0..connections).map(|_| client(address)).collect();
+        let begin = Instant::now();
+        while urgent.connected < connections {
+            reactor.poll(&mut urgent).unwrap();
+            assert!(begin.elapsed() < PATIENCE, "nobody is taken in");
+        }
+        for round in 1..=10 {
+            for client in &mut clients {
+                client.write_all(&[7; SIZE]).unwrap();
+            }
+            while urgent.heard.len() < round * connections {
+                let before = urgent.heard.len();
+                reactor.poll(&mut urgent).unwrap();
+                assert!(urgent.heard.len() - before <= 1, "a turn went on");
+                urgent.ends_turn = false;
+                assert!(begin.elapsed() < PATIENCE, "nothing comes");
+            }
+            let mut heard = urgent.heard[(round - 1) * connections..].to_vec();
+            heard.sort_unstable();
+            assert_eq!(heard, (0..connections).collect::<Vec<_>>(), "round {round}");
+        }
+    }
+}
+
+/// Bytes that were sent from a local port and are not acknowledged.
+fn unacknowledged(port: u16) -> u32 {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let mut rows = table.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let local = format!("0100007F:{port:04X}");
+    let row = rows.find(|row| row[1] == local).expect("a connection of that port");
+    u32::from_str_radix(row[4].split(':').next().unwrap(), 16).unwrap()
+}
+
+#[test]
+fn what_came_is_acknowledged_once_there_is_nothing_else_to_do() {
+    let (listener, address) = listener();
+    let tuning = Tuning { quick_ack: false, ..Tuning::default() };
+    let mut reactor = Busy::new(Some(listener), tuning, Limits::default()).unwrap();
+    let mut urgent = Urgent::default();
+    let mut client = client(address);
+    let port = client.local_addr().unwrap().port();
+    let begin = Instant::now();
+    let mut later = 0;
+    for round in 1..=20 {
+        client.write_all(&[7; SIZE]).unwrap();
+        while urgent.heard.len() < round {
+            reactor.poll(&mut urgent).unwrap();
+            assert!(begin.elapsed() < PATIENCE, "nothing comes");
+        }
+        later += usize::from(unacknowledged(port) > 0);
+        while reactor.poll(&mut urgent).unwrap() > 0 {}
+        assert_eq!(unacknowledged(port), 0, "round {round}");
+    }
+    // The system does it by itself after 40 ms, and now and then.
+    assert!(later > 0, "a receive has acknowledged what it found, each time");
+}

@@ -19,9 +19,11 @@ use tiercel_trader::hot::{Hot, Wait};
 use super::place::{Venue, lines};
 
 /// Reads, writes, and the question which sockets are ready.
-const ALLOWED: [libc::c_long; 9] = [
+const ALLOWED: [libc::c_long; 10] = [
     libc::SYS_read,
     libc::SYS_write,
+    // Acknowledgements, while there is nothing else to do.
+    libc::SYS_setsockopt,
     libc::SYS_recvfrom,
     libc::SYS_sendto,
     libc::SYS_recvmsg,

@@ -37,7 +37,7 @@ pub struct Tls {
 
 impl Tls {
     /// What each connection begins with.
-    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+    pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(self.acceptor.config())
     }
 
