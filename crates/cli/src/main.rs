@@ -12,6 +12,7 @@ mod feed_market;
 mod fix_client;
 mod fix_echo;
 mod journal;
+mod record;
 mod replay;
 mod screen;
 mod session;
@@ -61,6 +62,8 @@ enum Run {
     Match(session::MatchArgs),
     /// Rebuild books from recorded market data: Nasdaq ITCH 5.0, Binance captures
     Replay(replay::ReplayArgs),
+    /// Record market data of venues: into files, and for other processes over a bus
+    Record(record::RecordArgs),
     /// Record a feed of market data: ITCH 5.0 over `SoupBinTCP`, GLIMPSE or `MoldUDP64`, or our own records
     Feed(feed::FeedArgs),
     /// Look into a bus: print, count or verify its records
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Some(Run::Top(args)) => top::run(&args),
         Some(Run::Match(args)) => session::run(&args),
         Some(Run::Replay(args)) => replay::run(&args),
+        Some(Run::Record(args)) => record::run(&args),
         Some(Run::Feed(args)) => feed::run(&args),
         Some(Run::Bus(args)) => bus::run(&args),
         Some(Run::Decode(args)) => capture::run(&args),

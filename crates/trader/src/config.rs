@@ -15,6 +15,10 @@ use tiercel_execution::oms::OmsOptions;
 use tiercel_execution::risk::{GlobalLimits, Limits};
 use tiercel_types::{Money, Price, Qty, Symbol};
 
+mod source;
+
+pub use source::{BusTable, CaptureTable, ItchTable, SpeedName};
+
 /// An example with every key, its default and its meaning: what `--print-config` prints.
 pub const TEMPLATE: &str = include_str!("config/template.toml");
 
@@ -162,7 +166,15 @@ pub struct VenueTable {
     /// Where instruments are asked for, and of a Binance venue all that is asked: `http://host:port`, `https://...`.
     pub rest: String,
     /// Where its market data are: `host:port`; of a Binance venue the address of its streams, `ws://...` or `wss://...`.
+    /// Empty: they come from elsewhere.
+    #[serde(default)]
     pub market: String,
+    /// Its market data come over a bus, from another process.
+    pub bus: Option<BusTable>,
+    /// They come as ITCH, in datagrams.
+    pub itch: Option<ItchTable>,
+    /// They come from a file.
+    pub capture: Option<CaptureTable>,
     /// Where its orders go: `host:port`; of a Binance venue the address of its WebSocket interface, with its path.
     pub orders: String,
     /// By which way orders go; without it, the first of its kind.
@@ -471,6 +483,7 @@ impl TraderConfig {
             if self.venues[..at].iter().any(|other| other.name == venue.name) {
                 return value(&format!("venue {}", venue.name), "is there twice");
             }
+            venue.check_source(self)?;
             if !(1..=2).contains(&venue.market_connections) {
                 let key = format!("venue {}: market_connections", venue.name);
                 return value(&key, "neither 1 nor 2");

@@ -22,6 +22,7 @@ use tiercel_types::{InstrumentId, Price, Qty, Timestamp};
 
 use crate::journal::Journal;
 use crate::market::{Market, MarketState};
+use crate::tap::{Tap, Tapped};
 use crate::timing::{Stage, Timing};
 
 /// Rounds of what a strategy wants and what it is told at once of that, for one event. What it wants beyond is
@@ -72,6 +73,8 @@ pub struct Core {
     pub answer: u64,
     /// How long a market may be silent.
     silence_max_ns: u64,
+    /// Who is told of all that feeds take.
+    tap: Option<Box<dyn Tap>>,
     /// Follows the tick that is under way.
     pub timing: Timing,
 }
@@ -105,6 +108,7 @@ impl Core {
             has_journal_failed: false,
             answer: 0,
             silence_max_ns,
+            tap: None,
             timing,
         }
     }
@@ -112,6 +116,31 @@ impl Core {
     /// What is sent and heard is written to `journal` from now on.
     pub fn set_journal(&mut self, journal: Journal) {
         self.journal = Some(journal);
+    }
+
+    /// All that feeds take is told to `tap` from now on.
+    pub fn set_tap(&mut self, tap: Box<dyn Tap>) {
+        self.tap = Some(tap);
+    }
+
+    /// A feed took something.
+    #[inline(always)]
+    pub fn tap(&mut self, now: Timestamp, instrument: InstrumentId, what: &Tapped<'_>) {
+        if let Some(tap) = &mut self.tap {
+            tap.take(now, instrument, what);
+        }
+    }
+
+    /// Feeds take nothing any more.
+    pub fn end_tap(&mut self, now: Timestamp) {
+        if let Some(tap) = &mut self.tap {
+            tap.end(now);
+        }
+    }
+
+    /// Why nothing is carried on any more of what feeds take, if so.
+    pub fn tap_fault(&mut self) -> Option<String> {
+        self.tap.as_mut()?.fault()
     }
 
     /// Whether the journal could not be written. Nothing but cancels leaves then.
@@ -322,6 +351,7 @@ impl Core {
         }
         market.set_state(MarketState::Stale);
         let tick = market.tick(now);
+        self.tap(now, instrument, &Tapped::Stale);
         // No price to compare with: nothing leaves.
         self.oms.gate_mut().touch(now, instrument, Price::ZERO, Price::ZERO);
         self.oms.cancel_all(now, instrument, &mut self.out);
@@ -400,6 +430,9 @@ impl Core {
             }
         }
         self.act(now);
+        if let Some(tap) = &mut self.tap {
+            tap.tick(now, &self.markets);
+        }
     }
 
     /// Cancels what must not be open, however it came to be: a cancel may have been refused, and an order found to be

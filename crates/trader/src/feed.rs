@@ -2,6 +2,15 @@
 
 mod binance;
 mod binary;
+mod bus;
+pub mod capture;
+pub mod itch;
+pub mod records;
+pub mod stream;
 
 pub use binance::{BinanceFault, BinanceFeed, StreamOptions, path, take_snapshot};
-pub use binary::{BinaryFeed, FeedFault};
+pub use binary::BinaryFeed;
+pub use bus::BusFeed;
+pub use capture::CaptureFeed;
+pub use itch::ItchFeed;
+pub use records::FeedFault;

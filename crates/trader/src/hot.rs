@@ -1,7 +1,7 @@
 //! The thread that does it all: sockets, books, strategy, orders, in one loop.
 //!
 //! ```text
-//!   turn:  poll sockets --> Lines --> flush
+//!   turn:  poll sockets, sources --> Lines --> flush
 //!   each millisecond:  timers and sessions, what was asked of the trader, new connections
 //! ```
 
@@ -112,7 +112,7 @@ impl Hot {
     ) -> io::Result<(Ended, Lines)> {
         let mut idle = 0_u32;
         loop {
-            let work = self.reactor.poll(&mut self.lines)?;
+            let work = self.reactor.poll(&mut self.lines)? + self.lines.poll();
             self.lines.flush(&mut self.reactor);
             let now_ns = self.lines.core.timing.now_ns();
             if now_ns >= self.next_tick {
@@ -164,7 +164,9 @@ impl Hot {
         let mut events: Vec<LineEvent> = Vec::new();
         self.lines.take_events(|event| events.push(event));
         for event in events {
-            if let LineEvent::Down(line, _) = &event {
+            if let LineEvent::Down(line, _) = &event
+                && self.lines.has_connection(*line)
+            {
                 gone.push(*line);
             }
             tell(now, &mut self.lines, Some(event));

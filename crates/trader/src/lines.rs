@@ -10,13 +10,14 @@ use std::net::SocketAddr;
 
 use tiercel_execution::venue::{VenueId, VenueRequest};
 use tiercel_net::{CloseReason, ConnectionId, Handler, Reactor};
-use tiercel_types::Timestamp;
 use tiercel_types::market::DepthSnapshot;
+use tiercel_types::{InstrumentId, Timestamp};
 
 use crate::clerk::{Clerk, Errand, Finding};
 use crate::connector::{BinanceOrders, BinaryOrders, FixOrders};
 use crate::core::Core;
 use crate::feed::{BinanceFeed, BinaryFeed, take_snapshot};
+use crate::source::Source;
 use crate::timing::Stage;
 use crate::websocket::Handover;
 
@@ -191,6 +192,8 @@ pub struct Lines {
     handover: Option<Handover>,
     /// Who asks venues over HTTP, by venue.
     clerks: Vec<Option<Clerk>>,
+    /// Market data without a connection. Their lines are numbered behind the others.
+    sources: Vec<Source>,
 }
 
 impl Lines {
@@ -216,7 +219,15 @@ impl Lines {
             events: Vec::with_capacity(16),
             handover: None,
             clerks: Vec::new(),
+            sources: Vec::new(),
         }
+    }
+
+    /// Market data that come without a connection.
+    #[must_use]
+    pub fn with_sources(mut self, sources: Vec<Source>) -> Self {
+        self.sources = sources;
+        self
     }
 
     /// Who asks venues over HTTP, by venue.
@@ -236,6 +247,34 @@ impl Lines {
         self.wanted.iter().map(|wanted| (&wanted.line, wanted.id.is_some()))
     }
 
+    /// Whether that is a connection, and no source.
+    pub const fn has_connection(&self, line: LineId) -> bool {
+        line < self.wanted.len()
+    }
+
+    /// Whether the lines of sources are there, by their number behind the others.
+    pub fn sources(&self) -> impl Iterator<Item = bool> {
+        self.sources.iter().flat_map(|source| (0..source.lines()).map(|line| source.is_up(line)))
+    }
+
+    /// Takes what sources have, and returns how much that was.
+    #[inline]
+    pub fn poll(&mut self) -> usize {
+        let mut work = 0;
+        for at in 0..self.sources.len() {
+            let now = self.now();
+            let source = &mut self.sources[at];
+            work += source.poll(now, &mut self.core);
+            if source.has_learned() {
+                let mut learned = Vec::new();
+                let venue = source.venue();
+                source.take_learned(|instrument, number| learned.push((instrument, number)));
+                self.name(venue, &learned);
+            }
+        }
+        work
+    }
+
     /// The next connection that the reactor takes in is this line's.
     pub fn expect(&mut self, line: LineId, handover: impl Into<Handover>) {
         (self.expected, self.handover) = (Some(line), Some(handover.into()));
@@ -249,7 +288,7 @@ impl Lines {
     pub fn tick(&mut self, now: Timestamp) {
         self.core.tick(now);
         let Self { core, wanted, clerks, .. } = self;
-        for wanted in wanted {
+        for wanted in wanted.iter_mut() {
             if let Some(fault) = wanted.line.tick(now, core)
                 && wanted.id.is_some()
             {
@@ -263,6 +302,16 @@ impl Lines {
                     }
                 }
             }
+        }
+        let mut first = wanted.len();
+        for source in &mut self.sources {
+            source.tick(now, core, |line, what| {
+                self.events.push(match what {
+                    Ok(()) => LineEvent::Up(first + line),
+                    Err(why) => LineEvent::Down(first + line, why),
+                });
+            });
+            first += source.lines();
         }
         for venue in 0..self.clerks.len() {
             while let Some(finding) = self.clerks[venue].as_ref().and_then(Clerk::take) {
@@ -341,13 +390,20 @@ impl Lines {
     fn learn(&mut self, feed: LineId) {
         let mut learned = Vec::new();
         let Line::BinaryFeed(feed) = &mut self.wanted[feed].line else { return };
-        feed.take_learned(|instrument, number| learned.push((instrument, number)));
-        let orders = self.orders.get(feed.venue().index()).copied().flatten();
+        feed.records().take_learned(|instrument, number| learned.push((instrument, number)));
+        let venue = feed.venue();
+        self.name(venue, &learned);
+    }
+
+    /// Instruments of a venue are called so by it.
+    #[cold]
+    fn name(&mut self, venue: VenueId, learned: &[(InstrumentId, InstrumentId)]) {
+        let orders = self.orders.get(venue.index()).copied().flatten();
         if let Some(line) = orders.and_then(|line| self.wanted.get_mut(line))
             && let Line::BinaryOrders(orders) = &mut line.line
         {
             for (instrument, number) in learned {
-                orders.set_instrument(instrument, number);
+                orders.set_instrument(*instrument, *number);
             }
         }
     }
@@ -393,7 +449,7 @@ impl Handler for Lines {
         let wanted = &mut wanted[at];
         match &mut wanted.line {
             Line::BinaryFeed(feed) => match feed.received(now, bytes, core) {
-                Ok(taken) if !feed.has_learned() => taken,
+                Ok(taken) if !feed.records().has_learned() => taken,
                 Ok(taken) => {
                     self.learn(at);
                     taken

@@ -23,6 +23,19 @@ pub enum MarketBook {
     Direct(L2Book),
     /// From snapshots and numbered diffs, by one feed or several of the same venue.
     Numbered(Numbered),
+    /// Its best levels alone, by a feed that has the orders themselves.
+    Top(TopOfBook),
+}
+
+/// The best levels of a book.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TopOfBook {
+    /// The update as of which they hold.
+    pub update_id: u64,
+    /// The best bids, best first; zero: there are no more.
+    pub bids: [Level; LEVELS],
+    /// The best asks, best first.
+    pub asks: [Level; LEVELS],
 }
 
 impl MarketBook {
@@ -43,12 +56,13 @@ impl MarketBook {
         })
     }
 
-    /// The book, if it is one.
+    /// The book, if it is one of levels.
     #[inline]
     pub fn levels(&self) -> Option<&L2Book> {
         match self {
             Self::Direct(book) => Some(book),
             Self::Numbered(numbered) => numbered.synchroniser.book(),
+            Self::Top(_) => None,
         }
     }
 }
@@ -101,6 +115,8 @@ pub struct Market {
     pub last_price: Price,
     /// When something was heard of it last.
     pub heard_at: Timestamp,
+    /// The update of the newest best prices that came beside a [direct](MarketBook::Direct) book.
+    pub best_update_id: u64,
     state: MarketState,
 }
 
@@ -117,6 +133,7 @@ impl Market {
             book,
             last_price: Price::ZERO,
             heard_at: Timestamp(0),
+            best_update_id: 0,
             state: MarketState::Stale,
         }
     }
@@ -125,7 +142,7 @@ impl Market {
     #[inline]
     pub const fn numbered_mut(&mut self) -> Option<&mut Numbered> {
         match &mut self.book {
-            MarketBook::Direct(_) => None,
+            MarketBook::Direct(_) | MarketBook::Top(_) => None,
             MarketBook::Numbered(numbered) => Some(numbered),
         }
     }
@@ -142,7 +159,12 @@ impl Market {
     /// What a strategy is told of it.
     #[inline]
     pub(crate) fn tick(&self, now: Timestamp) -> BookTick {
-        let Some(book) = self.book.levels() else { return self.bare_tick(now, 0) };
+        let Some(book) = self.book.levels() else {
+            let MarketBook::Top(top) = &self.book else { return self.bare_tick(now, 0) };
+            let mut tick = self.bare_tick(now, top.update_id);
+            (tick.bids, tick.asks) = (top.bids, top.asks);
+            return tick;
+        };
         let mut tick = self.bare_tick(now, book.update_id());
         top(book.near(Side::Buy), &mut tick.bids);
         top(book.near(Side::Sell), &mut tick.asks);

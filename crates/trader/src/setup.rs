@@ -1,7 +1,7 @@
 //! A trader, made of its configuration.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use thiserror::Error;
@@ -33,10 +33,11 @@ use crate::key::{KeyError, SecretKey};
 use crate::lines::{Line, Lines};
 use crate::market::{Market, MarketBook};
 use crate::rest::Rest;
+use crate::source::Source;
 use crate::timing::Timing;
 
 /// Bytes of a connection that are not taken yet: more than the longest message.
-const INPUT_BYTES: usize = 1 << 20;
+pub(crate) const INPUT_BYTES: usize = 1 << 20;
 
 /// How much longer than it says a request may be good for: clocks are not the same, and what was taken in time shows a
 /// moment later.
@@ -118,12 +119,13 @@ pub fn trader(
     let now = Timestamp(timing.now_ns());
     let (left, journal) = open_journal(config, now)?;
     let options = config.orders.options();
+    let silence_max_ns = config.trader.silence_max_ms.saturating_mul(1_000_000);
     let mut core = Core::new(
         strategy,
         oms(config, journal.second()),
         markets(config, terms),
         options.orders_max,
-        config.trader.silence_max_ms.saturating_mul(1_000_000),
+        silence_max_ns,
         timing,
     );
     recover(&left, now, &mut core)?;
@@ -138,6 +140,11 @@ pub fn trader(
             .filter(|(_, table)| table.venue == venue.name)
             .map(|(instrument, _)| instrument)
             .collect();
+        let terms: Vec<(Symbol, Terms)> =
+            listed.iter().map(|(symbol, instrument)| (*symbol, instrument.terms)).collect();
+        if let Some(source) = Source::of(id, venue, &terms, silence_max_ns)? {
+            wiring.source(venue, source);
+        }
         match (venue.kind, venue.orders_over()) {
             (VenueKind::Tiercel, OrdersOver::Fix) => {
                 let numbers = fix::numbers(&config.trader.store, &venue.name, now)?;
@@ -151,7 +158,7 @@ pub fn trader(
             (VenueKind::Binance, _) => wiring.binance(id, venue, &listed, &limits[at])?,
         }
     }
-    let Wiring { lines, names, endpoints, clerks } = wiring;
+    let Wiring { lines, mut names, endpoints, clerks, sources, mut source_names } = wiring;
     let connections = lines.len() + 2;
     let limits = Limits {
         connections,
@@ -163,22 +170,20 @@ pub fn trader(
         WaitName::SpinThenSleep => Wait::SpinThenSleep,
         WaitName::BusySpin => Wait::Spin,
     };
-    let lines = Lines::new(core, lines, connections).with_clerks(clerks);
+    let lines = Lines::new(core, lines, connections).with_clerks(clerks).with_sources(sources);
     let hot = Hot::new(lines, Dialer::new(endpoints)?, controlled, wait, limits)?;
+    names.append(&mut source_names);
     Ok(Trader { hot, control, instruments, lines: names, strategy: name })
 }
 
 /// Books as the feeds of their venues keep them.
 fn markets(config: &TraderConfig, terms: Vec<Terms>) -> Vec<Market> {
-    let kind = |instrument: &InstrumentTable| {
-        config.venues.iter().find(|venue| venue.name == instrument.venue).map(|venue| venue.kind)
+    let book = |instrument: &InstrumentTable| {
+        let venue = config.venues.iter().find(|venue| venue.name == instrument.venue);
+        venue.map_or_else(MarketBook::direct, Source::book)
     };
-    let kinds = config.instruments.iter().map(kind);
-    let market = |(terms, kind)| match kind {
-        Some(VenueKind::Binance) => Market::with_book(terms, MarketBook::numbered()),
-        Some(VenueKind::Tiercel) | None => Market::new(terms),
-    };
-    terms.into_iter().zip(kinds).map(market).collect()
+    let books = config.instruments.iter().map(book);
+    terms.into_iter().zip(books).map(|(terms, book)| Market::with_book(terms, book)).collect()
 }
 
 /// Connections, what they are called and where they go; and who asks venues over HTTP.
@@ -188,9 +193,18 @@ struct Wiring {
     names: Vec<String>,
     endpoints: Vec<Endpoint>,
     clerks: Vec<Option<Clerk>>,
+    /// Market data without a connection.
+    sources: Vec<Source>,
+    source_names: Vec<String>,
 }
 
 impl Wiring {
+    /// Market data that come without a connection.
+    fn source(&mut self, venue: &VenueTable, source: Source) {
+        self.source_names.append(&mut source.names(&venue.name));
+        self.sources.push(source);
+    }
+
     fn line(&mut self, line: Line, name: String, endpoint: Endpoint) {
         self.lines.push(line);
         self.names.push(name);
@@ -203,9 +217,11 @@ impl Wiring {
         venue: &VenueTable,
         wanted: Vec<(Symbol, InstrumentId)>,
     ) {
-        let feed = Line::BinaryFeed(BinaryFeed::new(id, wanted));
-        let market = Endpoint::Tcp(venue.market.clone());
-        self.line(feed, format!("{} market data", venue.name), market);
+        if !venue.market.is_empty() {
+            let feed = Line::BinaryFeed(BinaryFeed::new(id, wanted));
+            let market = Endpoint::Tcp(venue.market.clone());
+            self.line(feed, format!("{} market data", venue.name), market);
+        }
     }
 
     fn fix(
@@ -225,7 +241,8 @@ impl Wiring {
         };
         let secret = SecretKey::of_file(&text);
         let secret = secret.map_err(|error| SetupError::Key(venue.secret_file.clone(), error))?;
-        let listed: Vec<Listed> = instruments.iter().map(|instrument| listed(instrument)).collect();
+        let listed: Vec<Listed> =
+            instruments.iter().map(|(symbol, instrument)| listed(*symbol, instrument)).collect();
         self.clerks.push(Some(Clerk::new(Desk {
             rest: Rest::new(&venue.rest, &venue.key, venue.tls_roots.as_deref())?,
             requests: Requests::new(&venue.key, Some(venue.recv_window_ms), secret),
@@ -273,24 +290,25 @@ impl Wiring {
             silence_max_ns: seconds_ns(venue.connection_silence_max_s),
             lifetime_ns: seconds_ns(venue.lifetime_s),
         };
-        let path = feed::path(wanted.iter().map(|(symbol, _)| *symbol));
-        for at in 0..venue.market_connections {
-            // They are not replaced at the same time.
-            let lifetime_ns = options.lifetime_ns - options.lifetime_ns / 4 * u64::from(at);
-            let options = StreamOptions { lifetime_ns, ..options };
-            let feed = BinanceFeed::new(id, wanted.clone(), options);
-            let endpoint = WebSocketEndpoint::new(&venue.market, &path, roots)?;
-            self.line(
-                Line::BinanceFeed(Box::new(feed)),
-                format!("{} market data {}", venue.name, char::from(b'A' + at)),
-                Endpoint::WebSocket(Box::new(endpoint)),
-            );
+        let streams = Streams {
+            venue: id,
+            name: &venue.name,
+            address: &venue.market,
+            roots,
+            options,
+            connections: venue.market_connections,
+        };
+        if !venue.market.is_empty() {
+            for (line, name, endpoint) in streams.lines(&wanted)? {
+                self.line(line, name, endpoint);
+            }
         }
         let secret = SecretKey::of_file(&secret::read(&venue.secret_file)?);
         let secret = secret.map_err(|error| SetupError::Key(venue.secret_file.clone(), error))?;
         let logs_on = secret.logs_on();
         let requests = Requests::new(&venue.key, Some(venue.recv_window_ms), secret);
-        let listed: Vec<Listed> = instruments.iter().map(|instrument| listed(instrument)).collect();
+        let listed: Vec<Listed> =
+            instruments.iter().map(|(symbol, instrument)| listed(*symbol, instrument)).collect();
         let budget = Budget::new(limits.iter().copied());
         self.clerks.push(Some(Clerk::new(Desk {
             rest: Rest::new(&venue.rest, &venue.key, roots)?,
@@ -309,7 +327,43 @@ impl Wiring {
     }
 }
 
-fn listed((symbol, instrument): &(Symbol, Instrument)) -> Listed {
+/// Connections of market data of a Binance venue that tell the same.
+pub(crate) struct Streams<'a> {
+    pub(crate) venue: VenueId,
+    /// What the venue is called.
+    pub(crate) name: &'a str,
+    /// The address of its streams.
+    pub(crate) address: &'a str,
+    /// Whom TLS trusts.
+    pub(crate) roots: Option<&'a Path>,
+    pub(crate) options: StreamOptions,
+    /// How many.
+    pub(crate) connections: u8,
+}
+
+impl Streams<'_> {
+    /// The connections of these instruments, what they are called, and where they go.
+    pub(crate) fn lines(
+        &self,
+        wanted: &[(Symbol, InstrumentId)],
+    ) -> io::Result<Vec<(Line, String, Endpoint)>> {
+        let path = feed::path(wanted.iter().map(|(symbol, _)| *symbol));
+        let line = |at: u8| {
+            // They are not replaced at the same time.
+            let lifetime_ns = self.options.lifetime_ns;
+            let lifetime_ns = lifetime_ns - lifetime_ns / 4 * u64::from(at);
+            let options = StreamOptions { lifetime_ns, ..self.options };
+            let feed = BinanceFeed::new(self.venue, wanted.to_vec(), options);
+            let endpoint = WebSocketEndpoint::new(self.address, &path, self.roots)?;
+            let name = format!("{} market data {}", self.name, char::from(b'A' + at));
+            let endpoint = Endpoint::WebSocket(Box::new(endpoint));
+            Ok((Line::BinanceFeed(Box::new(feed)), name, endpoint))
+        };
+        (0..self.connections).map(line).collect()
+    }
+}
+
+pub(crate) fn listed(symbol: Symbol, instrument: &Instrument) -> Listed {
     let terms = &instrument.terms;
     Listed {
         instrument: terms.instrument,

@@ -117,6 +117,7 @@ impl TraderState {
         self.open_orders = oms.live_orders();
         self.lines.clear();
         self.lines.extend(lines.lines().map(|(line, is_connected)| is_connected && line.is_up()));
+        self.lines.extend(lines.sources());
         self.breakers.clear();
         self.breakers.extend(oms.breakers(Timestamp(time_ns)));
         self.markets.clear();

@@ -4,11 +4,14 @@
 
 mod it {
     mod binance;
+    mod bus;
     mod capture;
     mod clerk;
     mod fix;
+    mod itch;
     mod journal;
     mod lines;
     mod place;
+    mod record;
     mod syscalls;
 }

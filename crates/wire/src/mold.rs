@@ -379,6 +379,12 @@ impl Receiver {
         self.next
     }
 
+    /// Whether messages are missing that were heard of.
+    #[inline]
+    pub const fn is_behind(&self) -> bool {
+        self.next != 0 && self.next < self.heard
+    }
+
     /// Whether the session is over and every message of it came.
     pub const fn is_over(&self) -> bool {
         self.has_ended && self.next >= self.heard

@@ -10,11 +10,13 @@ mod fix_echo;
 mod journal;
 mod match_errors;
 mod match_golden;
+mod record;
 mod replay;
 mod replay_signals;
 mod trade;
 mod trade_binance;
 mod trade_fix;
+mod trade_itch;
 // The machines that the check-up is tested on.
 #[path = "../../../host/tests/it/trees.rs"]
 mod trees;

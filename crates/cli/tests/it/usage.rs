@@ -14,6 +14,7 @@ fn every_command_explains_itself() {
         &["journal", "--help"],
         &["doctor", "--help"],
         &["venue", "--help"],
+        &["record", "--help"],
     ] {
         let ran = run(arguments);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{arguments:?}");
@@ -31,6 +32,8 @@ fn arguments_that_make_no_sense_end_with_2() {
         &["demo", "--instruments", "0"],
         &["demo", "--plain", "--json"],
         &["replay"],
+        &["record"],
+        &["record", "--bus", "x"],
         &["replay", "x", "--format", "csv"],
         &["match"],
         &["bench", "nonsense"],

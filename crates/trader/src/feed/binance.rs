@@ -18,6 +18,7 @@ use tiercel_wire::binance::{DecodeError, DecodeErrorKind, Decoder, Message};
 
 use crate::clerk::Errand;
 use crate::core::Core;
+use crate::tap::{Tapped, TextKind};
 use crate::timing::Stage;
 use crate::websocket::{Handover, Link, LinkFault};
 
@@ -203,8 +204,11 @@ impl BinanceFeed {
 }
 
 /// Takes one message.
+///
+/// # Errors
+/// [`BinanceFault`]: it cannot be read.
 #[inline]
-fn take(
+pub(super) fn take(
     now: Timestamp,
     text: &[u8],
     wanted: &[(Symbol, InstrumentId)],
@@ -231,16 +235,22 @@ fn take(
     match message {
         Message::Depth(update) => {
             if let Some(instrument) = of(update.symbol) {
+                let told = Tapped::Text(TextKind::Depth, update.diff.last_update_id, text);
+                core.tap(now, instrument, &told);
                 take_diff(now, instrument, &update.diff, core);
             }
         }
         Message::Trade(trade) => {
             if let Some(instrument) = of(trade.symbol) {
+                let told = Tapped::Text(TextKind::Trade, trade.trade.trade_id.0, text);
+                core.tap(now, instrument, &told);
                 take_trade(now, instrument, &trade.trade, core);
             }
         }
         Message::BookTicker(ticker) => {
             if let Some(instrument) = of(ticker.symbol) {
+                let told = Tapped::Text(TextKind::Best, ticker.best.update_id, text);
+                core.tap(now, instrument, &told);
                 take_best(now, instrument, &ticker.best, core);
             }
         }
@@ -254,11 +264,16 @@ fn take_diff(now: Timestamp, instrument: InstrumentId, diff: &DepthDiff<'_>, cor
     let market = core.market_mut(instrument);
     let Some(book) = market.and_then(|market| market.numbered_mut()) else { return };
     match book.synchroniser.on_diff(diff) {
-        // Of best prices the newer are known.
-        Ok(DiffOutcome::Applied) if diff.last_update_id < book.best_update_id => {
-            core.heard(now, instrument);
+        Ok(DiffOutcome::Applied) => {
+            let best_update_id = book.best_update_id;
+            core.tap(now, instrument, &Tapped::Diff(diff));
+            if diff.last_update_id < best_update_id {
+                // Of best prices the newer are known.
+                core.heard(now, instrument);
+            } else {
+                core.book_changed(now, instrument);
+            }
         }
-        Ok(DiffOutcome::Applied) => core.book_changed(now, instrument),
         Ok(DiffOutcome::Kept | DiffOutcome::Stale) => core.heard(now, instrument),
         Err(_) => {
             // At once, unless a snapshot was asked for a moment ago.
@@ -277,6 +292,7 @@ fn take_trade(now: Timestamp, instrument: InstrumentId, trade: &MarketTrade, cor
         return core.heard(now, instrument);
     }
     book.last_trade = trade.trade_id;
+    core.tap(now, instrument, &Tapped::Trade(trade));
     core.traded(now, instrument, trade);
 }
 
@@ -288,6 +304,7 @@ fn take_best(now: Timestamp, instrument: InstrumentId, best: &BestBidOffer, core
     let held = book.synchroniser.book().map(tiercel_book::l2::L2Book::update_id);
     if held.is_some_and(|held| best.update_id > held.max(book.best_update_id)) {
         book.best_update_id = best.update_id;
+        core.tap(now, instrument, &Tapped::Best(best));
         core.best_changed(now, instrument, best);
     } else {
         core.heard(now, instrument);
@@ -310,6 +327,7 @@ pub fn take_snapshot(
     match book.synchroniser.on_snapshot(snapshot) {
         Ok(SnapshotOutcome::Adopted { .. }) => {
             book.best_update_id = 0;
+            core.tap(now, instrument, &Tapped::Anew);
             core.book_changed(now, instrument);
         }
         Ok(SnapshotOutcome::Stale) => {}

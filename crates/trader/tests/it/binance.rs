@@ -171,7 +171,7 @@ pub(super) fn feed() -> BinanceFeed {
     BinanceFeed::new(DESK, vec![(symbol, BTCUSDT)], OPTIONS)
 }
 
-fn diff(first: u64, last: u64, bid: &str, qty: &str) -> Vec<u8> {
+pub(super) fn diff(first: u64, last: u64, bid: &str, qty: &str) -> Vec<u8> {
     frame(&format!(
         "{{\"stream\":\"btcusdt@depth@100ms\",\"data\":{{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"BTCUSDT\",\
          \"U\":{first},\"u\":{last},\"b\":[[\"{bid}\",\"{qty}\"]],\"a\":[]}}}}"
@@ -182,7 +182,7 @@ fn level(price: &str, qty: &str) -> Level {
     Level { price: price.parse().unwrap(), qty: qty.parse().unwrap() }
 }
 
-fn snapshot(last_update_id: u64, now: Timestamp, core: &mut Core) {
+pub(super) fn snapshot(last_update_id: u64, now: Timestamp, core: &mut Core) {
     let (bids, asks) = ([level("59999.00", "1")], [level("60001.00", "1")]);
     let snapshot = DepthSnapshot { last_update_id, bids: &bids, asks: &asks };
     take_snapshot(now, BTCUSDT, &snapshot, core);

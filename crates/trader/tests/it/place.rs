@@ -20,6 +20,7 @@ use tiercel_trader::connector::binary::Login;
 use tiercel_trader::core::Core;
 use tiercel_trader::feed::BinaryFeed;
 use tiercel_trader::lines::{Line, LineEvent, Lines};
+use tiercel_trader::source::Source;
 use tiercel_trader::timing::Timing;
 use tiercel_types::market::Level;
 use tiercel_types::order::EndReason;
@@ -31,6 +32,8 @@ use tiercel_wire::binary::{
 };
 use tiercel_wire::market::{self, Header, Update};
 use tiercel_wire::store::MemoryStore;
+
+use super::bus::Recorder;
 
 /// The trader's number of the instrument, and the venue's.
 pub(crate) const OURS: InstrumentId = InstrumentId(0);
@@ -78,7 +81,8 @@ impl Strategy for Follower {
     }
 }
 
-fn core(silence_max_ns: u64) -> Core {
+/// Of one instrument, with limits that no test meets.
+pub(crate) fn core(strategy: Box<dyn Strategy>, silence_max_ns: u64) -> Core {
     let most = Money::from_units(i128::MAX >> 1);
     let global = GlobalLimits {
         rate_max: 1_000_000,
@@ -114,7 +118,6 @@ fn core(silence_max_ns: u64) -> Core {
         notional_min: Money::ZERO,
     });
     let timing = Timing::new(&Registry::new(), Clock::new()).unwrap();
-    let strategy = Box::new(Follower::default());
     let orders_max = options.orders_max;
     let mut core = Core::new(strategy, oms, vec![market], orders_max, silence_max_ns, timing);
     core.begin();
@@ -345,15 +348,24 @@ fn level(ticks: i64, qty: u64) -> Level {
 
 /// The lines of a trader at that venue.
 pub(crate) fn lines(silence_max_ns: u64) -> Lines {
+    let core = core(Box::new(Follower::default()), silence_max_ns);
     let login = Login {
         key: "test".into(),
         secret: (*b"secret").into(),
         heartbeat_ms: 60_000,
         cancel_on_disconnect: true,
     };
-    let feed = BinaryFeed::new(DESK, vec![(Symbol::new(b"BTCUSDT").unwrap(), OURS)]);
     let orders = BinaryOrders::new(DESK, &login, Vec::new(), None);
-    Lines::new(core(silence_max_ns), vec![Line::BinaryFeed(feed), Line::BinaryOrders(orders)], 4)
+    Lines::new(core, vec![Line::BinaryFeed(feed()), Line::BinaryOrders(orders)], 4)
+}
+
+/// A feed of the instrument.
+pub(crate) fn feed() -> BinaryFeed {
+    BinaryFeed::new(DESK, wanted())
+}
+
+pub(crate) fn wanted() -> Vec<(Symbol, InstrumentId)> {
+    vec![(Symbol::new(b"BTCUSDT").unwrap(), OURS)]
 }
 
 /// The trader, the venue, and what is between them.
@@ -361,6 +373,8 @@ pub(crate) struct Place {
     pub(crate) lines: Lines,
     pub(crate) wires: Wires,
     pub(crate) venue: Venue,
+    /// Who carries on the feed, if it does not come by a connection.
+    pub(crate) recorder: Option<Recorder>,
     bytes: Vec<u8>,
 }
 
@@ -368,16 +382,41 @@ impl Place {
     /// Both logged on, and a book of one bid and one ask.
     pub(crate) fn new(silence_max_ns: u64) -> Self {
         let (lines, wires, venue) = (lines(silence_max_ns), Wires::default(), Venue::new());
-        let mut place = Self { lines, wires, venue, bytes: Vec::new() };
-        place.connect(1, ORDERS);
-        while !place.venue.is_logged_on() {
-            place.carry();
-        }
+        let mut place = Self { lines, wires, venue, recorder: None, bytes: Vec::new() };
+        place.log_on();
         place.connect(0, FEED);
         place.carry();
         place.venue.snapshot(&mut place.bytes);
         place.tell();
         place
+    }
+
+    /// The same, with a feed that comes over a bus.
+    pub(crate) fn over_bus(recorder: Recorder) -> Self {
+        let lines = lines(u64::MAX).with_sources(vec![Source::Bus(Box::new(recorder.reader()))]);
+        let (wires, venue) = (Wires::default(), Venue::new());
+        let mut place = Self { lines, wires, venue, recorder: None, bytes: Vec::new() };
+        place.log_on();
+        let mut recorder = recorder;
+        place.venue.snapshot(&mut place.bytes);
+        recorder.hear(&place.bytes);
+        place.bytes.clear();
+        place.recorder = Some(recorder);
+        while place.venue.open.is_empty() {
+            // Its thread opens the bus.
+            std::thread::sleep(Duration::from_millis(1));
+            let now = place.lines.core.timing.now_ns();
+            place.lines.tick(Timestamp(now));
+            place.tell();
+        }
+        place
+    }
+
+    fn log_on(&mut self) {
+        self.connect(1, ORDERS);
+        while !self.venue.is_logged_on() {
+            self.carry();
+        }
     }
 
     fn connect(&mut self, line: usize, id: ConnectionId) {
@@ -414,9 +453,14 @@ impl Place {
     }
 
     fn tell(&mut self) {
-        let Self { lines, bytes, .. } = self;
-        let taken = lines.received(FEED, bytes, &mut Vec::new());
-        assert_eq!(taken, bytes.len());
+        let Self { lines, recorder, bytes, .. } = self;
+        if let Some(recorder) = recorder {
+            recorder.hear(bytes);
+            lines.poll();
+        } else {
+            let taken = lines.received(FEED, bytes, &mut Vec::new());
+            assert_eq!(taken, bytes.len());
+        }
         bytes.clear();
         self.carry();
     }

@@ -15,7 +15,9 @@ use tiercel_net::Limits;
 use tiercel_testkit::counting_allocator::alone;
 use tiercel_trader::dial::Dialer;
 use tiercel_trader::hot::{Hot, Wait};
+use tiercel_trader::source::Source;
 
+use super::bus::{Recorder, folder};
 use super::place::{Venue, lines};
 
 /// Reads, writes, and the question which sockets are ready.
@@ -81,10 +83,14 @@ impl Wire {
     }
 }
 
-/// The venue's side, over sockets.
+/// Takes market data to the trader.
+type Carrier = Box<dyn FnMut(&[u8])>;
+
+/// The venue's side.
 struct Desk {
     venue: Venue,
-    feed: Wire,
+    /// Where its market data go.
+    feed: Carrier,
     orders: Wire,
     bytes: Vec<u8>,
 }
@@ -112,7 +118,7 @@ impl Desk {
         while self.venue.open.is_empty() {
             assert!(Instant::now() < end, "never a first order");
             self.venue.bid(999, 1_000, &mut self.bytes);
-            self.feed.0.write_all(&self.bytes).unwrap();
+            (self.feed)(&self.bytes);
             self.bytes.clear();
             let soon = Instant::now() + Duration::from_millis(50);
             while self.venue.open.is_empty() && Instant::now() < soon {
@@ -124,7 +130,7 @@ impl Desk {
 
     fn tick(&mut self, before: i64, now: i64) {
         self.venue.bid(before, now, &mut self.bytes);
-        self.feed.0.write_all(&self.bytes).unwrap();
+        (self.feed)(&self.bytes);
         self.bytes.clear();
         self.carry_until("an order for a tick", |venue| {
             let prices = venue.open.iter().map(|(_, order)| order.price.units() / 1_000_000);
@@ -136,47 +142,77 @@ impl Desk {
 #[test]
 fn from_tick_to_order_the_thread_makes_no_call_but_its_sockets() {
     alone("it::syscalls::from_tick_to_order_the_thread_makes_no_call_but_its_sockets", || {
-        let (feed, orders) =
-            (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
-        let addresses = [&feed, &orders].map(|listener| listener.local_addr().unwrap().to_string());
-        let (control, controlled) = channel();
-        let (confines, is_confined) =
-            (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let told = (Arc::clone(&confines), Arc::clone(&is_confined));
-        // It is never joined: its own end is a call that it may not make.
-        std::thread::spawn(move || {
-            let dialer = Dialer::new(addresses.to_vec()).unwrap();
-            let hot = Hot::new(lines(u64::MAX), dialer, controlled, Wait::Spin, Limits::default());
-            hot.unwrap().run(|_, _, _| {
-                if told.0.swap(false, Ordering::Relaxed) {
-                    confine();
-                    told.1.store(true, Ordering::Relaxed);
-                }
-            })
-        });
-        let mut desk = Desk {
-            venue: Venue::new(),
-            feed: Wire::accept(&feed),
-            orders: Wire::accept(&orders),
-            bytes: Vec::new(),
-        };
-        desk.carry_until("a login", Venue::is_logged_on);
-        let mut snapshot = Vec::new();
-        desk.venue.snapshot(&mut snapshot);
-        desk.feed.0.write_all(&snapshot).unwrap();
-        desk.first();
-        for number in 0..200 {
-            desk.tick(1_000 + number % 7, 1_000 + (number + 1) % 7);
-        }
-        confines.store(true, Ordering::Relaxed);
-        let end = Instant::now() + PATIENCE;
-        while !is_confined.load(Ordering::Relaxed) {
-            assert!(Instant::now() < end, "the thread cannot be confined");
-            std::thread::yield_now();
-        }
-        for number in 200..1_200 {
-            desk.tick(1_000 + number % 7, 1_000 + (number + 1) % 7);
-        }
-        drop(control);
+        trade(None);
     });
+}
+
+#[test]
+fn from_a_record_of_a_bus_to_the_order_it_makes_none_but_those_either() {
+    alone(
+        "it::syscalls::from_a_record_of_a_bus_to_the_order_it_makes_none_but_those_either",
+        || {
+            trade(Some(Recorder::repeating(folder("bus-calls"), 8 << 20, 0)));
+        },
+    );
+}
+
+/// Ticks and orders, over a connection or a bus, before the thread is confined and after.
+fn trade(recorder: Option<Recorder>) {
+    let (feed, orders) =
+        (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let addresses = [&feed, &orders].map(|listener| listener.local_addr().unwrap().to_string());
+    let (control, controlled) = channel();
+    let (confines, is_confined) =
+        (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let told = (Arc::clone(&confines), Arc::clone(&is_confined));
+    let reader = recorder.as_ref().map(|recorder| Source::Bus(Box::new(recorder.reader())));
+    let sources: Vec<Source> = reader.into_iter().collect();
+    // It is never joined: its own end is a call that it may not make.
+    std::thread::spawn(move || {
+        let dialer = Dialer::new(addresses.to_vec()).unwrap();
+        let lines = lines(u64::MAX).with_sources(sources);
+        let hot = Hot::new(lines, dialer, controlled, Wait::Spin, Limits::default());
+        hot.unwrap().run(|_, _, _| {
+            if told.0.swap(false, Ordering::Relaxed) {
+                confine();
+                told.1.store(true, Ordering::Relaxed);
+            }
+        })
+    });
+    let mut desk = Desk {
+        venue: Venue::new(),
+        feed: carrier(Wire::accept(&feed), recorder),
+        orders: Wire::accept(&orders),
+        bytes: Vec::new(),
+    };
+    desk.carry_until("a login", Venue::is_logged_on);
+    let mut snapshot = Vec::new();
+    desk.venue.snapshot(&mut snapshot);
+    (desk.feed)(&snapshot);
+    desk.first();
+    for number in 0..200 {
+        desk.tick(1_000 + number % 7, 1_000 + (number + 1) % 7);
+    }
+    confines.store(true, Ordering::Relaxed);
+    let end = Instant::now() + PATIENCE;
+    while !is_confined.load(Ordering::Relaxed) {
+        assert!(Instant::now() < end, "the thread cannot be confined");
+        std::thread::yield_now();
+    }
+    for number in 200..1_200 {
+        desk.tick(1_000 + number % 7, 1_000 + (number + 1) % 7);
+    }
+    drop(control);
+}
+
+/// Carries market data: by a recorder, if there is one.
+fn carrier(mut wire: Wire, recorder: Option<Recorder>) -> Carrier {
+    match recorder {
+        None => Box::new(move |bytes| wire.0.write_all(bytes).unwrap()),
+        Some(mut recorder) => Box::new(move |bytes| {
+            // The connection stays, and is silent.
+            let _open = &wire;
+            recorder.hear(bytes);
+        }),
+    }
 }
