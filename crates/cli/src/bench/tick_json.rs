@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
 use tiercel_execution::oms::VenueTerms;
 use tiercel_execution::venue::VenueId;
 use tiercel_net::tls::Channel;
@@ -63,9 +62,9 @@ pub(super) struct JsonPeer {
     number: u64,
     middle: i64,
     assembler: Assembler,
-    requests: Vec<Value>,
+    requests: Vec<String>,
     /// What orders are called, by their numbers.
-    names: Vec<Value>,
+    names: Vec<String>,
     is_logged_on: bool,
     output: Vec<u8>,
 }
@@ -99,7 +98,7 @@ impl JsonPeer {
             middle: middle_of(0),
             assembler: Assembler::new(limits),
             requests: Vec::new(),
-            names: vec![Value::Null],
+            names: vec![String::new()],
             is_logged_on: false,
             output: Vec::new(),
         }
@@ -177,22 +176,53 @@ impl JsonPeer {
         });
     }
 
-    fn say(&mut self, value: &Value) {
-        self.text(|text| text.push_str(&value.to_string()));
+    fn answered(&mut self, id: &str, result: &str) {
+        self.text(|text| {
+            let _written = write!(text, r#"{{"id":{id},"status":200,"result":{result}}}"#);
+        });
     }
 
-    fn take(&mut self, text: &[u8]) -> Result<(), BenchError> {
-        let request: Value = serde_json::from_slice(text).map_err(|error| wrong(&error))?;
-        let answer =
-            |result: Value| json!({ "id": request["id"], "status": 200, "result": result });
-        match request["method"].as_str().unwrap_or_default() {
-            "session.logon" => self.say(&answer(json!({ "apiKey": "bench" }))),
+    fn take(&mut self, text: String) -> Result<(), BenchError> {
+        let id = value(&text, "id")?.to_owned();
+        match value(&text, "method")? {
+            "session.logon" => self.answered(&id, r#"{"apiKey":"bench"}"#),
             "userDataStream.subscribe" => {
                 self.is_logged_on = true;
-                self.say(&answer(json!({ "subscriptionId": 0 })));
+                self.answered(&id, r#"{"subscriptionId":0}"#);
             }
-            "order.place" | "order.cancelReplace" => self.requests.push(request),
+            "order.place" | "order.cancelReplace" => self.requests.push(text),
             other => return Err(wrong(&format!("{other} was not expected"))),
+        }
+        Ok(())
+    }
+
+    /// The answers to one order.
+    fn answer_one(&mut self, request: &str) -> Result<(), BenchError> {
+        let (id, name) = (value(request, "id")?, value(request, "newClientOrderId")?);
+        let order_id = self.names.len();
+        self.names.push(name.to_owned());
+        let placed = format!(
+            r#"{{"symbol":"BTCUSDT","orderId":{order_id},"orderListId":-1,"clientOrderId":"{name}","transactTime":1800000000000}}"#
+        );
+        if value(request, "method")? == "order.place" {
+            self.answered(id, &placed);
+        } else {
+            let replaced = value(request, "cancelOrderId")?;
+            let at: usize = replaced.parse().map_err(|error| wrong(&error))?;
+            let original =
+                self.names.get(at).ok_or_else(|| wrong(&"an order that is not there"))?;
+            let result = format!(
+                r#"{{"cancelResult":"SUCCESS","newOrderResult":"SUCCESS","cancelResponse":{{"symbol":"BTCUSDT","origClientOrderId":"{original}","orderId":{replaced},"orderListId":-1,"clientOrderId":"c","transactTime":1800000000000,"price":"1.0","origQty":"1.0","executedQty":"0.0","origQuoteOrderQty":"0.0","cummulativeQuoteQty":"0.0","status":"CANCELED","timeInForce":"GTC","type":"LIMIT_MAKER","side":"BUY","selfTradePreventionMode":"EXPIRE_TAKER"}},"newOrderResponse":{placed}}}"#
+            );
+            self.answered(id, &result);
+        }
+        if self.trades == Trades::Taking {
+            // What an order that takes what is there ends with.
+            let (qty, price) = (value(request, "quantity")?, value(request, "price")?);
+            let text = format!(
+                r#"{{"subscriptionId":0,"event":{{"e":"executionReport","E":1,"s":"BTCUSDT","c":"{name}","S":"BUY","o":"LIMIT","f":"IOC","q":"{qty}","p":"{price}","P":"0.0","F":"0.0","g":-1,"C":"","x":"EXPIRED","X":"EXPIRED","r":"NONE","i":{order_id},"l":"0.0","z":"0.0","L":"0.0","n":"0","N":null,"t":-1,"T":1,"I":9,"w":false,"m":false,"M":false,"O":1,"Z":"0.0","Y":"0.0","Q":"0.0","W":1,"V":"EXPIRE_TAKER"}}}}"#
+            );
+            self.text(|out| out.push_str(&text));
         }
         Ok(())
     }
@@ -240,18 +270,18 @@ impl Peer for JsonPeer {
 
     fn received(&mut self, _: Timestamp, bytes: &[u8]) -> Result<usize, BenchError> {
         let mut bytes = bytes.to_vec();
-        let (mut taken, mut texts) = (0, Vec::new());
+        let (mut taken, mut texts) = (0, Vec::<String>::new());
         loop {
             let step = self.assembler.next(&mut bytes[taken..]).map_err(|error| wrong(&error))?;
             taken += step.taken;
             match step.message {
                 None => break,
-                Some(Message::Text(text)) => texts.push(text.to_vec()),
+                Some(Message::Text(text)) => texts.push(String::from_utf8_lossy(text).into_owned()),
                 Some(_) => {}
             }
         }
         for text in texts {
-            self.take(&text)?;
+            self.take(text)?;
         }
         Ok(taken)
     }
@@ -265,9 +295,8 @@ impl Peer for JsonPeer {
     }
 
     fn check(&self) -> Result<(), BenchError> {
-        let number = |request: &Value, name: &str| -> Result<i64, BenchError> {
-            let text = request["params"][name].as_str().unwrap_or_default();
-            let price: Price = text.parse().map_err(|error| wrong(&error))?;
+        let number = |request: &str, name: &str| -> Result<i64, BenchError> {
+            let price: Price = value(request, name)?.parse().map_err(|error| wrong(&error))?;
             Ok(price.units())
         };
         match self.trades {
@@ -282,7 +311,7 @@ impl Peer for JsonPeer {
             Trades::Quoting => {
                 for request in &self.requests {
                     let found = number(request, "price")?;
-                    if !self.is_due(request["params"]["side"] == "BUY", found) {
+                    if !self.is_due(value(request, "side")? == "BUY", found) {
                         let middle = self.weighted_mid();
                         return Err(wrong(&format!("a quote at {found} round {middle} ticks")));
                     }
@@ -292,37 +321,11 @@ impl Peer for JsonPeer {
         Ok(())
     }
 
-    fn answer(&mut self, _: Timestamp) {
+    fn answer(&mut self, _: Timestamp) -> Result<(), BenchError> {
         for request in std::mem::take(&mut self.requests) {
-            let params = &request["params"];
-            let order_id = self.names.len() as u64;
-            self.names.push(params["newClientOrderId"].clone());
-            let placed = json!({
-                "symbol": "BTCUSDT", "orderId": order_id, "orderListId": -1,
-                "clientOrderId": params["newClientOrderId"], "transactTime": 1_800_000_000_000_u64,
-            });
-            let result = if request["method"] == "order.place" {
-                placed
-            } else {
-                let replaced = params["cancelOrderId"].as_u64().unwrap_or(0);
-                let cancelled = json!({
-                    "symbol": "BTCUSDT", "origClientOrderId": self.names[replaced as usize],
-                    "orderId": replaced, "orderListId": -1, "clientOrderId": "c",
-                    "transactTime": 1_800_000_000_000_u64, "price": "1.0", "origQty": "1.0",
-                    "executedQty": "0.0", "origQuoteOrderQty": "0.0", "cummulativeQuoteQty": "0.0",
-                    "status": "CANCELED", "timeInForce": "GTC", "type": "LIMIT_MAKER", "side": "BUY",
-                    "selfTradePreventionMode": "EXPIRE_TAKER",
-                });
-                json!({
-                    "cancelResult": "SUCCESS", "newOrderResult": "SUCCESS",
-                    "cancelResponse": cancelled, "newOrderResponse": placed,
-                })
-            };
-            self.say(&json!({ "id": request["id"], "status": 200, "result": result }));
-            if self.trades == Trades::Taking {
-                self.say(&expired(params, order_id));
-            }
+            self.answer_one(&request)?;
         }
+        Ok(())
     }
 
     fn take_output(&mut self, out: &mut Vec<u8>) {
@@ -330,16 +333,13 @@ impl Peer for JsonPeer {
     }
 }
 
-/// What an order that takes what is there ends with.
-fn expired(params: &Value, order_id: u64) -> Value {
-    json!({ "subscriptionId": 0, "event": {
-        "e": "executionReport", "E": 1, "s": "BTCUSDT", "c": params["newClientOrderId"], "S": "BUY",
-        "o": "LIMIT", "f": "IOC", "q": params["quantity"], "p": params["price"], "P": "0.0",
-        "F": "0.0", "g": -1, "C": "", "x": "EXPIRED", "X": "EXPIRED", "r": "NONE", "i": order_id,
-        "l": "0.0", "z": "0.0", "L": "0.0", "n": "0", "N": null, "t": -1, "T": 1, "I": 9, "w": false,
-        "m": false, "M": false, "O": 1, "Z": "0.0", "Y": "0.0", "Q": "0.0", "W": 1,
-        "V": "EXPIRE_TAKER",
-    } })
+/// The value of a key that is there once: a text without its quotes, or a number.
+fn value<'a>(text: &'a str, key: &str) -> Result<&'a str, BenchError> {
+    let missing = || wrong(&format!("no {key} in {text}"));
+    let at = text.find(&format!("\"{key}\":")).ok_or_else(missing)?;
+    let rest = &text[at + key.len() + 3..];
+    let end = rest.find([',', '}']).ok_or_else(missing)?;
+    Ok(rest[..end].trim_matches('"'))
 }
 
 /// A market maker whose half-spread is the least, whatever the market does.

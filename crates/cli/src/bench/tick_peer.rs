@@ -56,7 +56,7 @@ pub(super) trait Peer {
     fn check(&self) -> Result<(), BenchError>;
 
     /// Answers what came.
-    fn answer(&mut self, now: Timestamp);
+    fn answer(&mut self, now: Timestamp) -> Result<(), BenchError>;
 
     /// What is to be sent on the connection of orders.
     fn take_output(&mut self, out: &mut Vec<u8>);
@@ -233,8 +233,9 @@ impl Peer for BinaryPeer {
         check(order, self.ticks.ask)
     }
 
-    fn answer(&mut self, now: Timestamp) {
+    fn answer(&mut self, now: Timestamp) -> Result<(), BenchError> {
         self.desk.answer(now);
+        Ok(())
     }
 
     fn take_output(&mut self, out: &mut Vec<u8>) {

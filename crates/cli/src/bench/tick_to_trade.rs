@@ -250,7 +250,7 @@ impl Pair {
 
     /// The venue answers.
     fn answer(&mut self) -> Result<(), BenchError> {
-        self.peer.answer(now());
+        self.peer.answer(now())?;
         self.lines.flush(&mut self.memories);
         self.deliver()?;
         self.lines.flush(&mut self.memories);
@@ -385,7 +385,7 @@ impl Venue {
                 if self.orders.read_some()? {
                     self.take_orders()?;
                     has_orders |= self.peer.has_orders();
-                    self.peer.answer(now());
+                    self.peer.answer(now())?;
                     self.tell()?;
                 }
             }
@@ -412,7 +412,7 @@ impl Venue {
             self.take_orders()?;
         }
         self.peer.check()?;
-        self.peer.answer(now());
+        self.peer.answer(now())?;
         self.tell()?;
         Ok(time_ns)
     }
