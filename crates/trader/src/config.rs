@@ -1,8 +1,10 @@
 //! How a trader is configured: TOML, with the line and the key of each mistake.
 
 mod breaker;
+mod paper;
 
 pub use breaker::BreakerTable;
+pub use paper::{FeeAssetName, PaperTable, QueueName};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -73,6 +75,8 @@ pub struct TraderConfig {
     /// When a venue that fails is left alone.
     #[serde(default)]
     pub breaker: BreakerTable,
+    /// Orders go to a paper venue, if there is one.
+    pub paper: Option<PaperTable>,
 }
 
 /// How the thread waits while there is nothing to do.
@@ -176,6 +180,8 @@ pub struct VenueTable {
     /// They come from a file.
     pub capture: Option<CaptureTable>,
     /// Where its orders go: `host:port`; of a Binance venue the address of its WebSocket interface, with its path.
+    /// Not needed on paper.
+    #[serde(default)]
     pub orders: String,
     /// By which way orders go; without it, the first of its kind.
     pub orders_over: Option<OrdersOver>,
@@ -185,10 +191,12 @@ pub struct VenueTable {
     /// Who the venue is over FIX: `TargetCompID`.
     #[serde(default = "venue_comp_id_default")]
     pub venue_comp_id: String,
-    /// The id of the key.
+    /// The id of the key. Not needed on paper.
+    #[serde(default)]
     pub key: String,
     /// The file of the key's secret, which nobody but its owner may see. Of a Binance venue it may be a private
-    /// Ed25519 key in PEM.
+    /// Ed25519 key in PEM. Not needed on paper.
+    #[serde(default)]
     pub secret_file: PathBuf,
     /// Whom TLS trusts: a file of certificates in PEM. Needed for `https` and `wss`.
     pub tls_roots: Option<PathBuf>,
@@ -460,6 +468,26 @@ impl FromStr for TraderConfig {
 }
 
 impl TraderConfig {
+    /// Whether there is all that it takes to trade at the venues themselves.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`]: what is missing.
+    pub fn check_keys(&self) -> Result<(), ConfigError> {
+        for venue in &self.venues {
+            for (key, is_missing) in [
+                ("orders", venue.orders.is_empty()),
+                ("key", venue.key.is_empty()),
+                ("secret_file", venue.secret_file.as_os_str().is_empty()),
+            ] {
+                if is_missing {
+                    let key = format!("venue {}: {key}", venue.name);
+                    return Err(ConfigError::Value { key, what: "is missing".to_owned() });
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let value = |key: &str, what: &str| {
             Err(ConfigError::Value { key: key.to_owned(), what: what.to_owned() })
@@ -495,6 +523,9 @@ impl TraderConfig {
             if let Some((key, what)) = venue.check_orders() {
                 return value(&format!("venue {}: {key}", venue.name), what);
             }
+        }
+        if let Some(paper) = &self.paper {
+            paper.check()?;
         }
         for instrument in &self.instruments {
             if !self.venues.iter().any(|venue| venue.name == instrument.venue) {

@@ -22,6 +22,7 @@ use tiercel_types::{InstrumentId, Price, Qty, Timestamp};
 
 use crate::journal::Journal;
 use crate::market::{Market, MarketState};
+use crate::paper::Paper;
 use crate::tap::{Tap, Tapped};
 use crate::timing::{Stage, Timing};
 
@@ -69,6 +70,8 @@ pub struct Core {
     journal: Option<Journal>,
     /// Whether that failed: nothing but cancels leaves then.
     has_journal_failed: bool,
+    /// Orders go there, if there is one.
+    pub(crate) paper: Option<Box<Paper>>,
     /// The number that its venue gave to what is reported; zero: none. The connector sets it before.
     pub answer: u64,
     /// How long a market may be silent.
@@ -106,6 +109,7 @@ impl Core {
             ends: false,
             journal: None,
             has_journal_failed: false,
+            paper: None,
             answer: 0,
             silence_max_ns,
             tap: None,
@@ -294,6 +298,9 @@ impl Core {
         let Some(market) = self.markets.get_mut(instrument.0 as usize) else { return };
         market.set_state(MarketState::Live);
         market.heard_at = now;
+        if let Some(paper) = &mut self.paper {
+            paper.book(now, market);
+        }
         let tick = market.tick(now);
         self.ticked(now, &tick);
     }
@@ -304,6 +311,9 @@ impl Core {
         let Some(market) = self.markets.get_mut(instrument.0 as usize) else { return };
         market.set_state(MarketState::Live);
         market.heard_at = now;
+        if let Some(paper) = &mut self.paper {
+            paper.best(now, instrument, best);
+        }
         let tick = market.tick_of(now, best);
         self.ticked(now, &tick);
     }
@@ -330,6 +340,9 @@ impl Core {
         let Some(market) = self.markets.get_mut(instrument.0 as usize) else { return };
         market.last_price = trade.price;
         market.heard_at = now;
+        if let Some(paper) = &mut self.paper {
+            paper.trade(now, instrument, trade);
+        }
         self.oms.gate_mut().traded(instrument, trade.price);
         self.timing.mark(Stage::Book);
         self.counts.trades += 1;

@@ -118,6 +118,7 @@ impl Hot {
             if now_ns >= self.next_tick {
                 self.next_tick = now_ns + TICK_NS;
                 if let Some(ended) = self.look(Timestamp(now_ns), &mut tell) {
+                    self.lines.core.finish(Timestamp(now_ns))?;
                     return Ok((ended, self.lines));
                 }
             }
@@ -153,10 +154,8 @@ impl Hot {
             }
         }
         match self.control.try_recv() {
-            Ok(Control::Begin) => self.lines.core.begin(),
-            Ok(Control::Halt) => self.lines.core.halt(now),
-            Ok(Control::Enable) => self.lines.core.enable(),
             Ok(Control::Stop) | Err(TryRecvError::Disconnected) => self.stop(now),
+            Ok(control) => self.lines.core.control(now, control),
             Err(TryRecvError::Empty) => {}
         }
         self.lines.flush(&mut self.reactor);
@@ -185,7 +184,7 @@ impl Hot {
     fn stop(&mut self, now: Timestamp) {
         if self.stops.is_none() {
             self.stops = Some(now.0 + GOODBYE_NS);
-            self.lines.core.end(now);
+            self.lines.core.control(now, Control::Stop);
         }
     }
 

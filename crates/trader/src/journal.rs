@@ -25,6 +25,7 @@ use tiercel_execution::position::TooLarge;
 use tiercel_execution::recovery::Recovery;
 use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
 use tiercel_types::Timestamp;
+use zerocopy::IntoBytes as _;
 
 use records::{AdoptedRecord, HeardRecord, InstrumentRecord, Kind, PositionRecord, SentRecord};
 
@@ -315,4 +316,19 @@ impl Journal {
     ) -> Result<(), JournalError> {
         self.append(Kind::Heard, &HeardRecord::new(venue, answer, report))
     }
+}
+
+/// The bytes that a journal has of a request, but for the tag.
+pub(crate) fn sent_bytes(
+    now: Timestamp,
+    venue: VenueId,
+    request: &VenueRequest,
+    take: impl FnOnce(&[u8]),
+) {
+    take(SentRecord::new(now, venue, 0, request).as_bytes());
+}
+
+/// The bytes that a journal has of a report.
+pub(crate) fn heard_bytes(venue: VenueId, report: &VenueReport, take: impl FnOnce(&[u8])) {
+    take(HeardRecord::new(venue, 0, report).as_bytes());
 }

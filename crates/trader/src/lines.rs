@@ -17,6 +17,7 @@ use crate::clerk::{Clerk, Errand, Finding};
 use crate::connector::{BinanceOrders, BinaryOrders, FixOrders};
 use crate::core::Core;
 use crate::feed::{BinanceFeed, BinaryFeed, take_snapshot};
+use crate::recording::Input;
 use crate::source::Source;
 use crate::timing::Stage;
 use crate::websocket::Handover;
@@ -111,7 +112,12 @@ impl Line {
     }
 
     /// There is a connection; why it is to be ended at once.
-    fn connected(&mut self, now: Timestamp, handover: Handover, core: &mut Core) -> Option<String> {
+    pub(crate) fn connected(
+        &mut self,
+        now: Timestamp,
+        handover: Handover,
+        core: &mut Core,
+    ) -> Option<String> {
         match self {
             Self::BinaryFeed(feed) => feed.connected(),
             Self::BinaryOrders(orders) => orders.connected(now, handover.nonce),
@@ -136,7 +142,7 @@ impl Line {
         }
     }
 
-    fn closed(&mut self, now: Timestamp, core: &mut Core) {
+    pub(crate) fn closed(&mut self, now: Timestamp, core: &mut Core) {
         match self {
             Self::BinaryFeed(feed) => feed.closed(now, core),
             Self::BinaryOrders(orders) => orders.closed(now, core),
@@ -263,6 +269,7 @@ impl Lines {
         let mut work = 0;
         for at in 0..self.sources.len() {
             let now = self.now();
+            self.core.pass_on_paper(now);
             let source = &mut self.sources[at];
             work += source.poll(now, &mut self.core);
             if source.has_learned() {
@@ -275,18 +282,23 @@ impl Lines {
         work
     }
 
+    /// A line, and the core that it tells.
+    pub(crate) fn line_mut(&mut self, line: LineId) -> Option<(&mut Line, &mut Core)> {
+        self.wanted.get_mut(line).map(|wanted| (&mut wanted.line, &mut self.core))
+    }
+
     /// The next connection that the reactor takes in is this line's.
     pub fn expect(&mut self, line: LineId, handover: impl Into<Handover>) {
         (self.expected, self.handover) = (Some(line), Some(handover.into()));
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp(self.core.timing.now_ns())
+        self.core.time_of(Timestamp(self.core.timing.now_ns()))
     }
 
     /// What lines have to say when the time passes, and what clerks found.
     pub fn tick(&mut self, now: Timestamp) {
-        self.core.tick(now);
+        self.core.pass(now);
         let Self { core, wanted, clerks, .. } = self;
         for wanted in wanted.iter_mut() {
             if let Some(fault) = wanted.line.tick(now, core)
@@ -325,6 +337,7 @@ impl Lines {
         match finding {
             Finding::Snapshot { instrument, last_update_id, bids, asks } => {
                 let snapshot = DepthSnapshot { last_update_id, bids: &bids, asks: &asks };
+                let now = self.core.arrives(now, &Input::Snapshot(instrument, &snapshot));
                 self.core.timing.begin();
                 take_snapshot(now, instrument, &snapshot, &mut self.core);
             }
@@ -356,7 +369,9 @@ impl Lines {
     pub fn flush<R: Reactor>(&mut self, reactor: &mut R) {
         let now = self.now();
         let Self { core, wanted, orders, .. } = self;
-        if core.has_requests() {
+        if core.submit_on_paper() {
+            core.timing.mark_if_trading(Stage::Encode);
+        } else if core.has_requests() {
             core.take_requests(now, |venue, request| {
                 let line = orders.get(venue.index()).copied().flatten();
                 if let Some(line) = line.and_then(|line| wanted.get_mut(line)) {
@@ -436,6 +451,8 @@ impl Handler for Lines {
             return false;
         };
         (wanted.id, *place) = (Some(id), Some(at));
+        self.core.from_line(at);
+        self.core.arrives(now, &Input::Up);
         wanted.fault = wanted.line.connected(now, handover, &mut self.core);
         self.events.push(LineEvent::Up(at));
         true
@@ -446,6 +463,7 @@ impl Handler for Lines {
         let now = self.now();
         let Some(at) = self.by_place.get(id.index()).copied().flatten() else { return bytes.len() };
         let Self { core, wanted, .. } = self;
+        core.from_line(at);
         let wanted = &mut wanted[at];
         match &mut wanted.line {
             Line::BinaryFeed(feed) => match feed.received(now, bytes, core) {
@@ -487,6 +505,8 @@ impl Handler for Lines {
         let wanted = &mut wanted[at];
         wanted.id = None;
         let why = wanted.fault.take().unwrap_or_else(|| reason.to_string());
+        core.from_line(at);
+        core.arrives(now, &Input::Down);
         wanted.line.closed(now, core);
         events.push(LineEvent::Down(at, why));
     }

@@ -1,5 +1,7 @@
 //! A trader, made of its configuration.
 
+mod paper;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -18,7 +20,9 @@ use tiercel_wire::binance::order::Requests;
 
 use crate::budget::Budget;
 use crate::clerk::{Clerk, Desk, Listed};
-use crate::config::{InstrumentTable, OrdersOver, TraderConfig, VenueKind, VenueTable, WaitName};
+use crate::config::{
+    ConfigError, InstrumentTable, OrdersOver, TraderConfig, VenueKind, VenueTable, WaitName,
+};
 use crate::connector::binary::Login;
 use crate::connector::fix::{self, FixLogin};
 use crate::connector::{self, BinanceOrders, BinaryOrders, FixOrders};
@@ -32,9 +36,12 @@ use crate::journal::{self, Journal, JournalError, Left};
 use crate::key::{KeyError, SecretKey};
 use crate::lines::{Line, Lines};
 use crate::market::{Market, MarketBook};
+use crate::recording::RecordingError;
 use crate::rest::Rest;
 use crate::source::Source;
 use crate::timing::Timing;
+
+pub use paper::{Replay, replay};
 
 /// Bytes of a connection that are not taken yet: more than the longest message.
 pub(crate) const INPUT_BYTES: usize = 1 << 20;
@@ -73,6 +80,12 @@ pub enum SetupError {
     /// An order of a run before.
     #[error("an order of the run before cannot be taken over: {0}")]
     Adopt(Denial),
+    /// What is missing in the configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The file of what came in.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// The system's refusal.
     #[error(transparent)]
     System(#[from] io::Error),
@@ -117,23 +130,21 @@ pub fn trader(
     let name = strategy.name().to_owned();
     let timing = Timing::new(registry, Clock::new())?;
     let now = Timestamp(timing.now_ns());
-    let (left, journal) = open_journal(config, now)?;
-    let options = config.orders.options();
     let silence_max_ns = config.trader.silence_max_ms.saturating_mul(1_000_000);
-    let mut core = Core::new(
-        strategy,
-        oms(config, journal.second()),
-        markets(config, terms),
-        options.orders_max,
-        silence_max_ns,
-        timing,
-    );
-    recover(&left, now, &mut core)?;
-    core.set_journal(journal);
-    let mut wiring = Wiring::default();
+    let (core, next_answers) = if let Some(table) = &config.paper {
+        (paper::core_on_paper(config, table, strategy, &instruments, timing)?, Vec::new())
+    } else {
+        config.check_keys()?;
+        let (left, journal) = open_journal(config, now)?;
+        let mut core = core(config, strategy, terms, journal.second(), timing);
+        recover(&left, now, &mut core)?;
+        core.set_journal(journal);
+        (core, left.next_answers)
+    };
+    let mut wiring = Wiring { on_paper: config.paper.is_some(), ..Wiring::default() };
     for (at, venue) in config.venues.iter().enumerate() {
         let id = VenueId(at as u8);
-        let next = left.next_answers.get(at).copied().filter(|next| *next > 0);
+        let next = next_answers.get(at).copied().filter(|next| *next > 0);
         let listed: Vec<&(Symbol, Instrument)> = instruments
             .iter()
             .zip(&config.instruments)
@@ -146,6 +157,10 @@ pub fn trader(
             wiring.source(venue, source);
         }
         match (venue.kind, venue.orders_over()) {
+            (VenueKind::Tiercel, _) if config.paper.is_some() => {
+                wiring.tiercel_feed(id, venue, wanted(config, venue));
+                wiring.clerks.push(None);
+            }
             (VenueKind::Tiercel, OrdersOver::Fix) => {
                 let numbers = fix::numbers(&config.trader.store, &venue.name, now)?;
                 wiring.tiercel_feed(id, venue, wanted(config, venue));
@@ -158,7 +173,7 @@ pub fn trader(
             (VenueKind::Binance, _) => wiring.binance(id, venue, &listed, &limits[at])?,
         }
     }
-    let Wiring { lines, mut names, endpoints, clerks, sources, mut source_names } = wiring;
+    let Wiring { lines, mut names, endpoints, clerks, sources, mut source_names, .. } = wiring;
     let connections = lines.len() + 2;
     let limits = Limits {
         connections,
@@ -174,6 +189,60 @@ pub fn trader(
     let hot = Hot::new(lines, Dialer::new(endpoints)?, controlled, wait, limits)?;
     names.append(&mut source_names);
     Ok(Trader { hot, control, instruments, lines: names, strategy: name })
+}
+
+/// What decides, with orders that are named by a second.
+fn core(
+    config: &TraderConfig,
+    strategy: Box<dyn Strategy>,
+    terms: Vec<Terms>,
+    second: u64,
+    timing: Timing,
+) -> Core {
+    Core::new(
+        strategy,
+        oms(config, second),
+        markets(config, terms),
+        config.orders.orders_max,
+        config.trader.silence_max_ms.saturating_mul(1_000_000),
+        timing,
+    )
+}
+
+/// The connections of market data, and what they are called: not those of sources.
+fn feeds(config: &TraderConfig) -> Vec<(Line, String)> {
+    let mut feeds = Vec::new();
+    for (venue, at) in config.venues.iter().zip(0..) {
+        let (id, wanted) = (VenueId(at), wanted(config, venue));
+        if venue.market.is_empty() {
+            continue;
+        }
+        match venue.kind {
+            VenueKind::Tiercel => {
+                let feed = Line::BinaryFeed(BinaryFeed::new(id, wanted));
+                feeds.push((feed, format!("{} market data", venue.name)));
+            }
+            VenueKind::Binance => {
+                for number in 0..venue.market_connections {
+                    let feed = BinanceFeed::new(id, wanted.clone(), stream_options(venue));
+                    let name = stream_name(&venue.name, number);
+                    feeds.push((Line::BinanceFeed(Box::new(feed)), name));
+                }
+            }
+        }
+    }
+    feeds
+}
+
+fn stream_name(venue: &str, number: u8) -> String {
+    format!("{venue} market data {}", char::from(b'A' + number))
+}
+
+const fn stream_options(venue: &VenueTable) -> StreamOptions {
+    StreamOptions {
+        silence_max_ns: seconds_ns(venue.connection_silence_max_s),
+        lifetime_ns: seconds_ns(venue.lifetime_s),
+    }
 }
 
 /// Books as the feeds of their venues keep them.
@@ -196,6 +265,8 @@ struct Wiring {
     /// Market data without a connection.
     sources: Vec<Source>,
     source_names: Vec<String>,
+    /// No orders leave.
+    on_paper: bool,
 }
 
 impl Wiring {
@@ -286,10 +357,7 @@ impl Wiring {
             .iter()
             .map(|(symbol, instrument)| (*symbol, instrument.terms.instrument))
             .collect();
-        let options = StreamOptions {
-            silence_max_ns: seconds_ns(venue.connection_silence_max_s),
-            lifetime_ns: seconds_ns(venue.lifetime_s),
-        };
+        let options = stream_options(venue);
         let streams = Streams {
             venue: id,
             name: &venue.name,
@@ -303,7 +371,9 @@ impl Wiring {
                 self.line(line, name, endpoint);
             }
         }
-        let secret = SecretKey::of_file(&secret::read(&venue.secret_file)?);
+        // On paper nothing is asked that has to be signed.
+        let text = if self.on_paper { String::new() } else { secret::read(&venue.secret_file)? };
+        let secret = SecretKey::of_file(&text);
         let secret = secret.map_err(|error| SetupError::Key(venue.secret_file.clone(), error))?;
         let logs_on = secret.logs_on();
         let requests = Requests::new(&venue.key, Some(venue.recv_window_ms), secret);
@@ -316,6 +386,9 @@ impl Wiring {
             listed: listed.clone(),
             budget: budget.clone(),
         })?));
+        if self.on_paper {
+            return Ok(());
+        }
         let orders = BinanceOrders::new(id, requests, logs_on, listed, budget, options);
         let endpoint = WebSocketEndpoint::new(&venue.orders, "", roots)?;
         self.line(
@@ -355,7 +428,7 @@ impl Streams<'_> {
             let options = StreamOptions { lifetime_ns, ..self.options };
             let feed = BinanceFeed::new(self.venue, wanted.to_vec(), options);
             let endpoint = WebSocketEndpoint::new(self.address, &path, self.roots)?;
-            let name = format!("{} market data {}", self.name, char::from(b'A' + at));
+            let name = stream_name(self.name, at);
             let endpoint = Endpoint::WebSocket(Box::new(endpoint));
             Ok((Line::BinanceFeed(Box::new(feed)), name, endpoint))
         };
@@ -455,13 +528,16 @@ fn oms(config: &TraderConfig, second: u64) -> Oms {
         gate.set_limits(InstrumentId(at as u32), instrument.limits());
     }
     let run = RunId::of(second, config.trader.number);
-    let venues = venue_terms(config);
-    let place = |instrument: &crate::config::InstrumentTable| {
+    let options = OmsOptions { breaker: config.breaker.options(), ..config.orders.options() };
+    Oms::new(options, gate, run, &venue_terms(config), &places(config))
+}
+
+/// Where each instrument trades.
+fn places(config: &TraderConfig) -> Vec<Place> {
+    let place = |instrument: &InstrumentTable| {
         let at = config.venues.iter().position(|venue| venue.name == instrument.venue);
         // The configuration was checked.
         Place { venue: VenueId(at.unwrap_or(0) as u8) }
     };
-    let places: Vec<Place> = config.instruments.iter().map(place).collect();
-    let options = OmsOptions { breaker: config.breaker.options(), ..config.orders.options() };
-    Oms::new(options, gate, run, &venues, &places)
+    config.instruments.iter().map(place).collect()
 }

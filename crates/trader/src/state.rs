@@ -11,6 +11,7 @@ use tiercel_types::{ClientOrderId, InstrumentId, Money, Price, Qty, Side, Timest
 use crate::core::{Core, Counts};
 use crate::lines::Lines;
 use crate::market::{Market, MarketState};
+use crate::paper::{Paper, PaperView};
 
 /// Orders that are shown, at most.
 pub const ORDERS_SHOWN: usize = 64;
@@ -92,6 +93,8 @@ pub struct TraderState {
     pub markets: Vec<MarketView>,
     /// The orders that may still trade, as far as there is room to show them.
     pub orders: Vec<OrderView>,
+    /// Of a paper run alone.
+    pub paper: Option<PaperView>,
 }
 
 impl TraderState {
@@ -123,6 +126,7 @@ impl TraderState {
         self.markets.clear();
         self.markets.extend(core.markets().iter().map(|market| view(core, market)));
         self.fill_orders(oms);
+        self.paper = core.paper().map(Paper::view);
     }
 
     fn fill_orders(&mut self, oms: &Oms) {
@@ -236,6 +240,19 @@ pub struct LatencyTold {
     pub max: u64,
 }
 
+/// A paper run, as it is told in JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaperTold {
+    /// SHA-256 of all requests and reports so far with their times, in hex: that of a replay is the same.
+    pub digest: String,
+    /// Requests so far.
+    pub requests: u64,
+    /// Reports so far.
+    pub reports: u64,
+    /// What the paper book could not take of the live one.
+    pub refused: u64,
+}
+
 /// A trader, as it is told in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
@@ -270,4 +287,7 @@ pub struct Told {
     pub orders: Vec<OrderTold>,
     /// Times by stage.
     pub latency: Vec<LatencyTold>,
+    /// Of a paper run alone: orders went to no venue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<PaperTold>,
 }

@@ -5,8 +5,10 @@ use tiercel_telemetry::Registry;
 use tiercel_types::market::Level;
 use tiercel_types::{InstrumentId, Money};
 
+use crate::paper::PaperView;
 use crate::state::{
-    LatencyTold, LevelText, MarketTold, MarketView, OrderTold, OrderView, Told, TraderState,
+    LatencyTold, LevelText, MarketTold, MarketView, OrderTold, OrderView, PaperTold, Told,
+    TraderState,
 };
 
 /// Digits of amounts behind the point.
@@ -60,6 +62,7 @@ impl Names {
             markets: state.markets.iter().map(|market| self.market(market)).collect(),
             orders: state.orders.iter().map(|order| self.order(order)).collect(),
             latency: latency(registry),
+            paper: state.paper.as_ref().map(paper),
         }
     }
 
@@ -94,6 +97,17 @@ impl Names {
             state: order.state.to_owned(),
         }
     }
+}
+
+fn paper(view: &PaperView) -> PaperTold {
+    use std::fmt::Write as _;
+    let mut digest = String::with_capacity(2 * view.digest.len());
+    for byte in view.digest {
+        // A text takes what is written to it.
+        let _written = write!(digest, "{byte:02x}");
+    }
+    let PaperView { requests, reports, refused, .. } = *view;
+    PaperTold { digest, requests, reports, refused }
 }
 
 fn amount(money: Money) -> String {

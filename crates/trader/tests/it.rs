@@ -11,6 +11,7 @@ mod it {
     mod itch;
     mod journal;
     mod lines;
+    mod paper;
     mod place;
     mod record;
     mod syscalls;

@@ -1,6 +1,7 @@
 //! `tiercel trade`: a strategy at its venues. With `--demo`, a venue and other participants beside it.
 
 mod demo;
+mod replay;
 mod running;
 pub(crate) mod table;
 
@@ -35,6 +36,8 @@ waited for. The exit code is 1 if orders may be open still.
 Examples:
   tiercel trade --demo
   tiercel trade --print-config > trader.toml; tiercel trade --config trader.toml
+  tiercel trade --config trader.toml --paper --record inputs.txt
+  tiercel trade --config trader.toml --replay inputs.txt
   tiercel trade --strategies";
 
 /// The arguments of `tiercel trade`.
@@ -53,6 +56,15 @@ pub(crate) struct TradeArgs {
     /// A venue on this machine, simulated participants, and a market maker between them
     #[arg(long, conflicts_with = "config")]
     demo: bool,
+    /// Market data of the venues, and orders to a venue of the trader's own: none leaves, no key is needed
+    #[arg(long, requires = "config")]
+    paper: bool,
+    /// On paper: write what comes in to this file, to be replayed
+    #[arg(long, value_name = "FILE", requires = "paper")]
+    record: Option<PathBuf>,
+    /// What a paper run recorded once more, at full speed: the same decisions, the same digest
+    #[arg(long, value_name = "FILE", requires = "config", conflicts_with_all = ["paper", "seconds"])]
+    replay: Option<PathBuf>,
     /// End after so many seconds
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
@@ -72,6 +84,9 @@ impl TradeArgs {
             print_config: false,
             strategies: false,
             demo: true,
+            paper: false,
+            record: None,
+            replay: None,
             seconds: None,
             plain: false,
             json: false,
@@ -98,7 +113,14 @@ pub(crate) fn run(args: &TradeArgs) -> anyhow::Result<Exit> {
     }
     let path = args.config.as_deref().context("a configuration is needed")?;
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let config: TraderConfig = text.parse().with_context(|| path.display().to_string())?;
+    let mut config: TraderConfig = text.parse().with_context(|| path.display().to_string())?;
+    if let Some(inputs) = &args.replay {
+        return replay::run(args, &config, inputs);
+    }
+    if args.paper {
+        let table = config.paper.get_or_insert_default();
+        table.record = args.record.clone().or(table.record.take());
+    }
     let running = Running::start(&config, setup::strategy_of(&config), &say)?;
     watch(args, &stop, running)
 }
@@ -146,11 +168,16 @@ fn watch(args: &TradeArgs, stop: &Stop, mut running: Running) -> anyhow::Result<
     running.control(Control::Stop);
     let (ended, told) = running.end()?;
     shown?;
+    finish(args, &told, ended)
+}
+
+/// Prints what a trader has done, at its end.
+fn finish(args: &TradeArgs, told: &Told, ended: Ended) -> anyhow::Result<Exit> {
     let mut out = io::stdout().lock();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string(&told)?)?;
+        writeln!(out, "{}", serde_json::to_string(told)?)?;
     } else {
-        for line in table::lines(&told, usize::MAX, usize::MAX) {
+        for line in table::lines(told, usize::MAX, usize::MAX) {
             writeln!(out, "{line}")?;
         }
     }
@@ -198,8 +225,9 @@ fn line(told: &Told) -> String {
         format!("   tick to trade p50 {} p99 {}", table::time_of(row.p50), table::time_of(row.p99))
     });
     let position = told.markets.first().map_or("-", |market| market.position.as_str());
+    let paper = if told.paper.is_some() { "paper: " } else { "" };
     format!(
-        "{} {}   result {}   position {position}   sent {} fills {} denied {}{trade}",
+        "{paper}{} {}   result {}   position {position}   sent {} fills {} denied {}{trade}",
         told.strategy,
         told.mode,
         told.result.as_deref().unwrap_or("-"),

@@ -13,12 +13,14 @@ use tiercel_sync::snapshot::{self, Reader};
 use tiercel_telemetry::Registry;
 use tiercel_trader::config::TraderConfig;
 use tiercel_trader::hot::{Control, Ended};
+use tiercel_trader::instruments::Instrument;
 use tiercel_trader::lines::LineEvent;
 use tiercel_trader::metrics::Metrics;
 use tiercel_trader::serve::{ServeOptions, Server};
 use tiercel_trader::setup::{self, SetupError, Trader};
 use tiercel_trader::state::{Told, TraderState};
 use tiercel_trader::tell::Names;
+use tiercel_types::Symbol;
 
 /// Between two states that are shown.
 const PUBLISH_NS: u64 = 50_000_000;
@@ -48,19 +50,7 @@ impl Running {
         tiercel_telemetry::usage::register(&registry)?;
         let Trader { hot, control, instruments, lines, strategy } =
             setup::trader(config, strategy, &registry)?;
-        let of_venue = config
-            .instruments
-            .iter()
-            .map(|instrument| (instrument.venue.clone(), instrument.symbol.as_str().to_owned()));
-        let names = Names {
-            strategy,
-            lines: lines.clone(),
-            venues: config.venues.iter().map(|venue| venue.name.clone()).collect(),
-            instruments: of_venue.collect(),
-            quote_asset: instruments
-                .first()
-                .map_or_else(String::new, |(_, instrument)| instrument.quote_asset.clone()),
-        };
+        let names = names(config, strategy, lines.clone(), &instruments);
         let symbols: Vec<String> =
             names.instruments.iter().map(|(_, symbol)| symbol.clone()).collect();
         let mut metrics = Metrics::new(&registry, &lines, &names.venues, &symbols)?;
@@ -155,6 +145,27 @@ impl Running {
         let ended = thread.join().map_err(|_| anyhow!("the trader's thread has panicked"))??;
         drop(server);
         Ok((ended, names.tell(state.read(), &registry)))
+    }
+}
+
+/// What things are called, of a trader of a configuration.
+pub(super) fn names(
+    config: &TraderConfig,
+    strategy: String,
+    lines: Vec<String>,
+    instruments: &[(Symbol, Instrument)],
+) -> Names {
+    let of_venue = config
+        .instruments
+        .iter()
+        .map(|instrument| (instrument.venue.clone(), instrument.symbol.as_str().to_owned()));
+    let quote_asset = instruments.first().map(|(_, instrument)| instrument.quote_asset.clone());
+    Names {
+        strategy,
+        lines,
+        venues: config.venues.iter().map(|venue| venue.name.clone()).collect(),
+        instruments: of_venue.collect(),
+        quote_asset: quote_asset.unwrap_or_default(),
     }
 }
 

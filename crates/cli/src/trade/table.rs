@@ -1,6 +1,6 @@
 //! The live table of a trader: book, orders, position, result, times by stage, risk.
 
-use tiercel_trader::state::{LatencyTold, MarketTold, Told};
+use tiercel_trader::state::{LatencyTold, MarketTold, PaperTold, Told};
 
 /// Width of the column of the book.
 const BOOK: usize = 50;
@@ -16,16 +16,22 @@ pub(crate) fn lines(told: &Told, width: usize, height: usize) -> Vec<String> {
     lines.extend(latency(&told.latency));
     lines.push(String::new());
     lines.extend(orders(told));
+    if let Some(paper) = &told.paper {
+        let PaperTold { digest, requests, reports, refused } = paper;
+        lines.push(format!("paper: requests {requests}   reports {reports}   refused {refused}"));
+        lines.push(format!("digest {digest}"));
+    }
     lines.truncate(height);
     lines.into_iter().map(|line| line.chars().take(width).collect()).collect()
 }
 
 fn head(told: &Told) -> Vec<String> {
     let acts = if told.acts { "" } else { ", not acting" };
+    let paper = if told.paper.is_some() { "PAPER   " } else { "" };
     let result = told.result.as_deref().unwrap_or("-");
     let counts = &told.counts;
     let mut lines = vec![
-        format!("tiercel trade   {}{acts}   risk {}", told.strategy, told.mode),
+        format!("tiercel trade   {paper}{}{acts}   risk {}", told.strategy, told.mode),
         format!(
             "result {result} {}   credit used {}   open orders {}   unknown {}",
             told.quote_asset, told.used_credit, told.open_orders, told.unknown_orders

@@ -17,6 +17,7 @@ mod trade;
 mod trade_binance;
 mod trade_fix;
 mod trade_itch;
+mod trade_paper;
 // The machines that the check-up is tested on.
 #[path = "../../../host/tests/it/trees.rs"]
 mod trees;

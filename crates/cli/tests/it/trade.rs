@@ -42,8 +42,13 @@ pub(crate) struct Trader {
 
 impl Trader {
     pub(crate) fn start(config: &Path, http: u16) -> Self {
+        Self::start_with(config, http, &[])
+    }
+
+    pub(crate) fn start_with(config: &Path, http: u16, more: &[&str]) -> Self {
         let child = tiercel()
             .args(["trade", "--json", "--config", argument(config)])
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

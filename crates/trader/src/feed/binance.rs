@@ -18,6 +18,7 @@ use tiercel_wire::binance::{DecodeError, DecodeErrorKind, Decoder, Message};
 
 use crate::clerk::Errand;
 use crate::core::Core;
+use crate::recording::Input;
 use crate::tap::{Tapped, TextKind};
 use crate::timing::Stage;
 use crate::websocket::{Handover, Link, LinkFault};
@@ -201,6 +202,20 @@ impl BinanceFeed {
         core.timing.begin();
         link.received(bytes, |text| take(now, text, wanted, decoder, core))
     }
+
+    /// A message has come, of a connection that is recorded.
+    ///
+    /// # Errors
+    /// [`BinanceFault`]: the connection ended then.
+    pub fn message(
+        &mut self,
+        now: Timestamp,
+        text: &[u8],
+        core: &mut Core,
+    ) -> Result<(), BinanceFault> {
+        core.timing.begin();
+        take(now, text, &self.wanted, &mut self.decoder, core)
+    }
 }
 
 /// Takes one message.
@@ -215,6 +230,7 @@ pub(super) fn take(
     decoder: &mut Decoder,
     core: &mut Core,
 ) -> Result<(), BinanceFault> {
+    core.arrives(now, &Input::Text(text));
     let message = match decoder.decode(text) {
         Ok(decoded) => decoded.message,
         // An answer to a subscription, or what the venue tells of itself.

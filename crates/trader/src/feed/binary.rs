@@ -7,6 +7,7 @@ use tiercel_wire::market::{self, PROTOCOL, RECORD_SIZE, Subscribe, VERSION};
 
 use super::records::{FeedFault, Records};
 use crate::core::Core;
+use crate::recording::Input;
 
 /// One connection of a feed, and the instruments that it is subscribed to.
 pub struct BinaryFeed {
@@ -80,6 +81,7 @@ impl BinaryFeed {
         let (records, _) = bytes.as_chunks::<RECORD_SIZE>();
         core.timing.begin();
         for record in records {
+            core.arrives(now, &Input::Record(record));
             self.take(now, record, core)?;
         }
         Ok(records.len() * RECORD_SIZE)
