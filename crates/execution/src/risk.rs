@@ -93,6 +93,12 @@ pub enum Denial {
     /// The venue's breaker is open, or its one order is on its way.
     #[error("the venue fails too often")]
     Breaker = 20,
+    /// Of a route: no venue is there for it, or takes an order of its size.
+    #[error("no venue takes it")]
+    NoVenue = 21,
+    /// Of a route: its parts are at several venues, and are not changed.
+    #[error("its parts are at several venues")]
+    Split = 22,
 }
 
 impl Denial {
@@ -118,6 +124,8 @@ impl Denial {
         Self::Room,
         Self::VenueDown,
         Self::Breaker,
+        Self::NoVenue,
+        Self::Split,
     ];
 
     /// Its number.

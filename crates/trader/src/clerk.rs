@@ -1,5 +1,5 @@
 //! Who asks a venue over HTTP, on a thread that may wait: for snapshots of books, for what became of orders, for the
-//! venue's clock.
+//! venue's clock; and who enters and cancels orders there, where they go that way.
 //!
 //! ```text
 //!   Lines --Errand--> Clerk's thread --HTTP--> venue
@@ -16,15 +16,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tiercel_execution::order::{Found, Input, Progress};
 use tiercel_execution::position::Fee;
-use tiercel_execution::venue::{OrderName, VenueReport};
+use tiercel_execution::venue::{OrderName, OrderTerms, VenueReport};
 use tiercel_types::market::Level;
 use tiercel_types::{ClientOrderId, InstrumentId, Money, OrderId, Price, Qty, Timestamp};
-use tiercel_wire::binance::answer::{OrderState, OwnTrade};
-use tiercel_wire::binance::order::{MyTrades, Request, Requests};
-use tiercel_wire::binance::{Decoder, Message, OrderStatus};
+use tiercel_wire::binance::answer::{OrderState, OwnTrade, Refusal};
+use tiercel_wire::binance::order::{
+    CancelOrder, CancelReplace, CancelReplaceMode, MyTrades, Request, Requests, Verb,
+};
+use tiercel_wire::binance::{Decoder, Message, OrderStatus, TimeUnit};
 
 use crate::budget::Budget;
-use crate::connector::binance::wire_name;
+use crate::connector::binance::outcome::{self, Entry};
+use crate::connector::binance::{new_order, wire_name};
 use crate::key::SecretKey;
 use crate::rest::{Answer, Rest, RestError};
 
@@ -59,6 +62,17 @@ pub enum Errand {
         /// The question's number.
         question: u64,
     },
+    /// To end an order: before everything else, and as soon as it may be.
+    Cancel(OrderName),
+    /// To enter an order, in another's stead if there is one. It is not done later: where it may not be, it is refused.
+    Place {
+        /// When it was wanted: what is older than a request is good for is refused.
+        at: Timestamp,
+        /// The order.
+        terms: OrderTerms,
+        /// What is to end.
+        replaced: Option<OrderName>,
+    },
 }
 
 /// What was found.
@@ -79,6 +93,8 @@ pub enum Finding {
     Report(VenueReport),
     /// By how much the venue's clock is ahead of ours, in nanoseconds.
     ClockOffset(i64),
+    /// The venue has refused something that was not wrong.
+    Failed,
     /// Something did not go well, for people.
     Trouble(String),
 }
@@ -120,6 +136,8 @@ pub struct Desk {
     pub listed: Vec<Listed>,
     /// What it allows.
     pub budget: Budget,
+    /// How long a request is good for.
+    pub valid_ns: u64,
 }
 
 /// Somebody who asks.
@@ -215,10 +233,20 @@ impl Work {
             let wake = if self.waiting.is_empty() { clock_due } else { clock_due.min(not_before) };
             let wait = Duration::from_nanos(wake.0.saturating_sub(now().0));
             match asked.recv_timeout(wait) {
+                Ok(Errand::Cancel(name)) => self.put_first(Errand::Cancel(name)),
                 Ok(errand) if self.waiting.len() < ERRANDS_MAX => self.waiting.push_back(errand),
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+
+    /// Cancels are before everything else, and in their order. They are no more than there are orders.
+    fn put_first(&mut self, cancel: Errand) {
+        let is_cancel = |errand: &&Errand| matches!(errand, Errand::Cancel(_));
+        let behind = self.waiting.iter().take_while(is_cancel).count();
+        if behind < ERRANDS_MAX && !self.waiting.contains(&cancel) {
+            self.waiting.insert(behind, cancel);
         }
     }
 
@@ -229,6 +257,8 @@ impl Work {
             Errand::Query { name, executed_qty, question } => {
                 self.order(&name, executed_qty, question)
             }
+            Errand::Cancel(name) => self.cancel(&name),
+            Errand::Place { at, terms, replaced } => self.place(at, &terms, replaced.as_ref()),
         };
         match done {
             Ok(findings) => {
@@ -270,21 +300,80 @@ impl Work {
     }
 
     fn get(&mut self, request: &Request<'_>) -> Result<Answer, RestError> {
+        self.ask(request, now(), false)
+    }
+
+    /// Asks, with the time at which it was wanted.
+    fn ask(
+        &mut self,
+        request: &Request<'_>,
+        at: Timestamp,
+        is_order: bool,
+    ) -> Result<Answer, RestError> {
         let endpoint = request.endpoint();
-        let (_, path) = endpoint.rest.ok_or(RestError::NotThere)?;
+        let (verb, path) = endpoint.rest.ok_or(RestError::NotThere)?;
         let time = now();
-        if !self.desk.budget.take(time, endpoint.weight, false) {
+        if !self.desk.budget.take(time, endpoint.weight, is_order) {
             return Err(RestError::Wait(self.desk.budget.next_window(time)));
         }
         self.query.clear();
-        let theirs = Timestamp(time.0.saturating_add_signed(self.offset_ns.unwrap_or(0)));
+        let theirs = Timestamp(at.0.saturating_add_signed(self.offset_ns.unwrap_or(0)));
         self.desk.requests.put_query(&mut self.query, theirs, request);
-        self.send(path)
+        self.send(verb, path)
     }
 
-    fn send(&mut self, path: &str) -> Result<Answer, RestError> {
+    /// Ends an order.
+    fn cancel(&mut self, name: &OrderName) -> Result<Vec<Finding>, RestError> {
+        let Some(listed) = find(&self.desk.listed, name.instrument).cloned() else {
+            return Ok(Vec::new());
+        };
+        let request = Request::Cancel(CancelOrder {
+            symbol: &listed.symbol,
+            order: wire_name(name.client_order_id, name.order_id),
+            client_order_id: ClientOrderId::EMPTY,
+        });
+        let answer = self.get(&request)?;
+        entered(&Entry::Cancel(*name), &answer)
+    }
+
+    /// Enters an order. What may not be asked now is refused.
+    fn place(
+        &mut self,
+        at: Timestamp,
+        terms: &OrderTerms,
+        replaced: Option<&OrderName>,
+    ) -> Result<Vec<Finding>, RestError> {
+        let order = terms.client_order_id;
+        let entry = replaced.map_or(Entry::New(order), |name| Entry::CancelReplace {
+            replaced: name.client_order_id,
+            order,
+        });
+        let listed = find(&self.desk.listed, terms.instrument).cloned();
+        let is_old = now().0.saturating_sub(at.0) >= self.desk.valid_ns;
+        let new = listed.as_ref().and_then(|listed| new_order(listed, terms));
+        let Some(new) = new.filter(|_| !is_old) else { return Ok(refusal_of(&entry)) };
+        let request = match replaced {
+            None => Request::Place(new),
+            Some(name) => Request::CancelReplace(CancelReplace {
+                cancel: wire_name(name.client_order_id, name.order_id),
+                mode: CancelReplaceMode::StopOnFailure,
+                order: new,
+            }),
+        };
+        match self.ask(&request, at, true) {
+            Ok(answer) => entered(&entry, &answer),
+            Err(RestError::Wait(_)) => {
+                let mut findings = refusal_of(&entry);
+                findings.push(Finding::Failed);
+                Ok(findings)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn send(&mut self, verb: Verb, path: &str) -> Result<Answer, RestError> {
         let query = String::from_utf8_lossy(&self.query);
-        let answer = self.desk.rest.get(path, &query)?;
+        let answer = self.desk.rest.send(verb, path, &query)?;
         if let Some(used) = answer.used_weight {
             self.desk.budget.told_weight(now(), used);
         }
@@ -305,7 +394,7 @@ impl Work {
         }
         self.query.clear();
         self.query.extend_from_slice(format!("symbol={symbol}&limit={SNAPSHOT_LEVELS}").as_bytes());
-        let answer = self.send("/api/v3/depth")?.done()?;
+        let answer = self.send(Verb::Get, "/api/v3/depth")?.done()?;
         match self.decoder.decode(&answer.text)?.message {
             Message::Snapshot(snapshot) => Ok(vec![Finding::Snapshot {
                 instrument,
@@ -365,6 +454,33 @@ impl Work {
         )));
         Ok(findings)
     }
+}
+
+/// What an answer says of the orders that it is about.
+fn entered(entry: &Entry, answer: &Answer) -> Result<Vec<Finding>, RestError> {
+    let mut findings = Vec::new();
+    let mut tell = |order, order_id, input| {
+        findings.push(Finding::Report(VenueReport::new(order, order_id, input)));
+    };
+    if answer.status == 200 {
+        outcome::done(entry, &answer.body()?, &mut tell)?;
+        return Ok(findings);
+    }
+    let refusal = Refusal::decode(&answer.text, TimeUnit::Millisecond)?;
+    outcome::refused(entry, answer.status, &refusal, &mut tell)?;
+    if outcome::is_failure(answer.status, &refusal) {
+        findings.push(Finding::Failed);
+    }
+    Ok(findings)
+}
+
+/// What is told of what was not asked.
+fn refusal_of(entry: &Entry) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    outcome::not_done(entry, &mut |order, order_id, input| {
+        findings.push(Finding::Report(VenueReport::new(order, order_id, input)));
+    });
+    findings
 }
 
 const fn status(found: Found, executed_qty: Qty, price: Price, qty: Qty) -> Input {

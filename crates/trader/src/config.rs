@@ -2,9 +2,11 @@
 
 mod breaker;
 mod paper;
+mod route;
 
 pub use breaker::BreakerTable;
 pub use paper::{FeeAssetName, PaperTable, QueueName};
+pub use route::{RouteTable, RouteVenueTable};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -66,6 +68,9 @@ pub struct TraderConfig {
     /// What it trades.
     #[serde(rename = "instrument", default)]
     pub instruments: Vec<InstrumentTable>,
+    /// Instruments of several venues that the strategy sees as one.
+    #[serde(rename = "route", default)]
+    pub routes: Vec<RouteTable>,
     /// What all orders together are held to.
     #[serde(default)]
     pub risk: RiskTable,
@@ -157,6 +162,8 @@ pub enum OrdersOver {
     Fix,
     /// A WebSocket: a Binance venue's, unless said.
     WebSocket,
+    /// HTTP, of a Binance venue; what becomes of orders is told over the WebSocket all the same.
+    Rest,
 }
 
 /// A venue.
@@ -236,7 +243,7 @@ impl VenueTable {
                 Some(("comp_id", "is needed over FIX"))
             }
             (VenueKind::Tiercel, OrdersOver::Records | OrdersOver::Fix)
-            | (VenueKind::Binance, OrdersOver::WebSocket) => None,
+            | (VenueKind::Binance, OrdersOver::WebSocket | OrdersOver::Rest) => None,
             _ => Some(("orders_over", "not a way of this kind of venue")),
         }
     }
@@ -531,6 +538,15 @@ impl TraderConfig {
             if !self.venues.iter().any(|venue| venue.name == instrument.venue) {
                 let key = format!("instrument {}", instrument.symbol.as_str());
                 return value(&key, &format!("there is no venue {:?}", instrument.venue));
+            }
+        }
+        for (at, route) in self.routes.iter().enumerate() {
+            let key = format!("route {}", route.symbol.as_str());
+            if self.routes[..at].iter().any(|other| other.symbol == route.symbol) {
+                return value(&key, "is there twice");
+            }
+            if let Err(what) = route.instruments(&self.instruments) {
+                return value(&key, &what);
             }
         }
         Ok(())

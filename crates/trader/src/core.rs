@@ -23,6 +23,7 @@ use tiercel_types::{InstrumentId, Price, Qty, Timestamp};
 use crate::journal::Journal;
 use crate::market::{Market, MarketState};
 use crate::paper::Paper;
+use crate::routes::Routes;
 use crate::tap::{Tap, Tapped};
 use crate::timing::{Stage, Timing};
 
@@ -54,6 +55,8 @@ pub struct Core {
     strategy: Box<dyn Strategy>,
     oms: Oms,
     markets: Vec<Market>,
+    /// Instruments that the strategy sees as one.
+    routes: Routes,
     actions: Actions,
     out: Outputs,
     timers: [u64; Action::TIMERS as usize],
@@ -99,6 +102,7 @@ impl Core {
             strategy,
             oms,
             markets,
+            routes: Routes::default(),
             actions: Actions::default(),
             out: Outputs::new(orders_max),
             timers: [0; Action::TIMERS as usize],
@@ -115,6 +119,11 @@ impl Core {
             tap: None,
             timing,
         }
+    }
+
+    /// The strategy sees these instruments as one. To be told before it acts.
+    pub fn set_routes(&mut self, routes: Routes) {
+        self.routes = routes;
     }
 
     /// What is sent and heard is written to `journal` from now on.
@@ -174,13 +183,16 @@ impl Core {
         self.acts = true;
         for market in &self.markets {
             let instrument = market.instrument();
-            let position = owned(&self.oms, instrument);
+            let tick = self.routes.book(&market.tick(now));
+            if self.routes.first(instrument) != instrument {
+                continue;
+            }
+            let position = owned(&self.oms, &self.routes, instrument);
             if position != 0 {
                 let update = PositionUpdate { time: now, position, instrument, reserved: 0 };
                 self.strategy.on_position(&update, &mut self.actions);
             }
-            let tick = market.tick(now);
-            if market.state() == MarketState::Live {
+            if tick.is_live() {
                 self.strategy.on_book(&tick, &mut self.actions);
             }
         }
@@ -326,6 +338,13 @@ impl Core {
             let mid = bid.units() + (ask.units() - bid.units()) / 2;
             self.oms.mark(tick.instrument, Price::from_units(mid));
         }
+        let all;
+        let tick = if self.routes.is_empty() {
+            tick
+        } else {
+            all = self.routes.book(tick);
+            &all
+        };
         self.timing.mark(Stage::Book);
         self.counts.books += 1;
         if self.acts {
@@ -349,6 +368,7 @@ impl Core {
         if self.acts {
             let MarketTrade { trade_id, price, qty, aggressor, .. } = *trade;
             let reserved = [0; 3];
+            let instrument = self.routes.first(instrument);
             let tick =
                 TradeTick { time: now, trade_id, price, qty, instrument, aggressor, reserved };
             self.strategy.on_trade(&tick, &mut self.actions);
@@ -363,7 +383,7 @@ impl Core {
             return;
         }
         market.set_state(MarketState::Stale);
-        let tick = market.tick(now);
+        let tick = self.routes.book(&market.tick(now));
         self.tap(now, instrument, &Tapped::Stale);
         // No price to compare with: nothing leaves.
         self.oms.gate_mut().touch(now, instrument, Price::ZERO, Price::ZERO);
@@ -489,15 +509,17 @@ impl Core {
     }
 
     fn round(&mut self, now: Timestamp) {
-        let Self { strategy, oms, actions, out, timers, counts, anomalies, acts, .. } = self;
+        let Self { strategy, oms, routes, actions, out, timers, counts, anomalies, acts, .. } =
+            self;
         for action in actions.as_slice() {
             match action.kind {
-                ActionKind::Submit => oms.submit(now, &order(action), out),
-                ActionKind::Cancel => oms.cancel(now, action.tag, out),
+                ActionKind::Submit => routes.submit(now, &order(action), oms, out),
+                ActionKind::Cancel => routes.cancel(now, action.tag, oms, out),
                 ActionKind::Replace => {
-                    oms.replace(now, action.tag, action.price(), action.qty, out);
+                    let change = (action.tag, action.price(), action.qty);
+                    routes.replace(now, change, oms, out);
                 }
-                ActionKind::CancelAll => oms.cancel_all(now, action.instrument, out),
+                ActionKind::CancelAll => routes.cancel_all(now, action.instrument, oms, out),
                 ActionKind::SetTimer => {
                     if let Some(timer) = timers.get_mut(action.tag as usize) {
                         *timer = action.at().0;
@@ -512,8 +534,10 @@ impl Core {
                 UpdateKind::Denied(_) => counts.denied += 1,
                 _ => {}
             }
-            if *acts {
-                strategy.on_order(&told(now, oms, update), actions);
+            if let Some(update) = routes.told(update)
+                && *acts
+            {
+                strategy.on_order(&told(now, (oms, routes), &update), actions);
             }
         }
         out.updates.clear();
@@ -539,7 +563,7 @@ const fn order(action: &Action) -> NewOrder {
 }
 
 /// An update as a strategy is told of it.
-fn told(now: Timestamp, oms: &Oms, update: &Update) -> OrderUpdate {
+fn told(now: Timestamp, (oms, routes): (&Oms, &Routes), update: &Update) -> OrderUpdate {
     let (mut fill_price, mut fill_qty, mut reason) = (Price::ZERO, Qty::ZERO, 0);
     let kind = match update.kind {
         UpdateKind::Denied(denial) => {
@@ -572,14 +596,15 @@ fn told(now: Timestamp, oms: &Oms, update: &Update) -> OrderUpdate {
         open_qty: update.open_qty,
         fill_price,
         fill_qty,
-        position: owned(oms, update.instrument),
+        position: owned(oms, routes, update.instrument),
         reserved: 0,
     }
 }
 
-/// What is owned of an instrument in units of a quantity, towards zero.
-fn owned(oms: &Oms, instrument: InstrumentId) -> i64 {
+/// What is owned of what the strategy calls an instrument, in units of a quantity, towards zero.
+fn owned(oms: &Oms, routes: &Routes, instrument: InstrumentId) -> i64 {
     const UNIT: i128 = tiercel_types::Money::from_qty(Qty::from_units(1)).units();
-    let owned = oms.position(instrument).map_or(0, |position| position.owned().units() / UNIT);
+    let positions = routes.members(instrument).filter_map(|member| oms.position(member));
+    let owned = positions.map(|position| position.owned().units()).sum::<i128>() / UNIT;
     i64::try_from(owned).unwrap_or(if owned < 0 { i64::MIN } else { i64::MAX })
 }

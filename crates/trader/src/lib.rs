@@ -36,6 +36,7 @@ pub mod record;
 pub mod recording;
 pub mod replay;
 pub mod rest;
+pub mod routes;
 pub mod serve;
 pub mod setup;
 pub mod source;

@@ -353,6 +353,7 @@ impl Lines {
                     orders.set_clock_offset(offset_ns);
                 }
             }
+            Finding::Failed => self.core.venue_failed(now, venue),
             Finding::Trouble(what) => self.events.push(LineEvent::Trouble(venue, what)),
         }
     }

@@ -9,7 +9,9 @@ use thiserror::Error;
 use tiercel_net::tls;
 use tiercel_types::Timestamp;
 use tiercel_wire::binance::answer::{Body, Refusal};
+use tiercel_wire::binance::order::Verb;
 use tiercel_wire::binance::{DecodeError, TimeUnit};
+use ureq::http::Request;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// How long an answer may take.
@@ -139,14 +141,30 @@ impl Rest {
     /// Asks.
     ///
     /// # Errors
-    /// [`RestError::Http`]. A refusal is an answer.
+    /// As [`Rest::send`].
     pub fn get(&self, path: &str, query: &str) -> Result<Answer, RestError> {
+        self.send(Verb::Get, path, query)
+    }
+
+    /// Asks for something, or to do something. All that is said of it is in the query.
+    ///
+    /// # Errors
+    /// [`RestError::Http`]. A refusal is an answer.
+    pub fn send(&self, verb: Verb, path: &str, query: &str) -> Result<Answer, RestError> {
         let mark = if query.is_empty() { "" } else { "?" };
-        let mut request = self.agent.get(format!("{}{path}{mark}{query}", self.base));
+        let mut request = Request::builder()
+            .method(verb.as_str())
+            .uri(format!("{}{path}{mark}{query}", self.base));
         if !self.key.is_empty() {
             request = request.header("X-MBX-APIKEY", &*self.key);
         }
-        let mut answer = request.call().map_err(Box::new)?;
+        let wrong = |error| Box::new(ureq::Error::Http(error));
+        let answer = match verb {
+            Verb::Get | Verb::Delete => self.agent.run(request.body(()).map_err(wrong)?),
+            // A body of no bytes, which is said: without one it would come in parts.
+            Verb::Post | Verb::Put => self.agent.run(request.body("").map_err(wrong)?),
+        };
+        let mut answer = answer.map_err(Box::new)?;
         let header = |name: &str| {
             let text = answer.headers().get(name)?.to_str().ok()?;
             text.parse::<u64>().ok()

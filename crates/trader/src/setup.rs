@@ -21,7 +21,8 @@ use tiercel_wire::binance::order::Requests;
 use crate::budget::Budget;
 use crate::clerk::{Clerk, Desk, Listed};
 use crate::config::{
-    ConfigError, InstrumentTable, OrdersOver, TraderConfig, VenueKind, VenueTable, WaitName,
+    ConfigError, InstrumentTable, OrdersOver, RouteTable, RouteVenueTable, TraderConfig, VenueKind,
+    VenueTable, WaitName,
 };
 use crate::connector::binary::Login;
 use crate::connector::fix::{self, FixLogin};
@@ -38,6 +39,7 @@ use crate::lines::{Line, Lines};
 use crate::market::{Market, MarketBook};
 use crate::recording::RecordingError;
 use crate::rest::Rest;
+use crate::routes::{Member, Routes};
 use crate::source::Source;
 use crate::timing::Timing;
 
@@ -126,7 +128,7 @@ pub fn trader(
 ) -> Result<Trader, SetupError> {
     let (instruments, limits) = instruments(config)?;
     let terms: Vec<Terms> = instruments.iter().map(|(_, instrument)| instrument.terms).collect();
-    let strategy = strategy(&terms)?;
+    let strategy = strategy(&seen(config, &terms))?;
     let name = strategy.name().to_owned();
     let timing = Timing::new(registry, Clock::new())?;
     let now = Timestamp(timing.now_ns());
@@ -199,14 +201,17 @@ fn core(
     second: u64,
     timing: Timing,
 ) -> Core {
-    Core::new(
+    let routes = routes(config, &terms);
+    let mut core = Core::new(
         strategy,
         oms(config, second),
         markets(config, terms),
         config.orders.orders_max,
         config.trader.silence_max_ms.saturating_mul(1_000_000),
         timing,
-    )
+    );
+    core.set_routes(routes);
+    core
 }
 
 /// The connections of market data, and what they are called: not those of sources.
@@ -243,6 +248,33 @@ const fn stream_options(venue: &VenueTable) -> StreamOptions {
         silence_max_ns: seconds_ns(venue.connection_silence_max_s),
         lifetime_ns: seconds_ns(venue.lifetime_s),
     }
+}
+
+/// Instruments as the strategy sees them.
+fn seen(config: &TraderConfig, terms: &[Terms]) -> Vec<Terms> {
+    let routes = routes(config, terms);
+    let seen = terms.iter().filter(|terms| routes.first(terms.instrument) == terms.instrument);
+    seen.map(|terms| routes.terms(terms)).collect()
+}
+
+/// The routes of a configuration, which was checked.
+fn routes(config: &TraderConfig, terms: &[Terms]) -> Routes {
+    let member = |table: &RouteVenueTable, at: usize| {
+        let venue = config.venues.iter().position(|venue| venue.name == table.name);
+        Member {
+            terms: terms[at],
+            venue: VenueId(venue.unwrap_or(0) as u8),
+            // Below one: it fits.
+            fee: u32::try_from(table.taker_fee.units()).unwrap_or(u32::MAX),
+            latency_ns: table.latency_us.saturating_mul(1_000),
+            qty_max: config.instruments[at].qty_max,
+        }
+    };
+    let of = |route: &RouteTable| {
+        let places = route.instruments(&config.instruments).unwrap_or_default();
+        route.venues.iter().zip(places).map(|(table, at)| member(table, at)).collect()
+    };
+    Routes::new(config.routes.iter().map(of).collect(), config.orders.orders_max)
 }
 
 /// Books as the feeds of their venues keep them.
@@ -319,6 +351,7 @@ impl Wiring {
             requests: Requests::new(&venue.key, Some(venue.recv_window_ms), secret),
             listed: listed.clone(),
             budget: Budget::new(limits.iter().copied()),
+            valid_ns: u64::from(venue.recv_window_ms) * 1_000_000,
         })?));
         let orders = FixOrders::new(id, &login, listed, numbers, next_answer);
         let endpoint = Endpoint::Tcp(venue.orders.clone());
@@ -385,11 +418,16 @@ impl Wiring {
             requests: requests.clone(),
             listed: listed.clone(),
             budget: budget.clone(),
+            valid_ns: u64::from(venue.recv_window_ms) * 1_000_000,
         })?));
         if self.on_paper {
             return Ok(());
         }
         let orders = BinanceOrders::new(id, requests, logs_on, listed, budget, options);
+        let orders = match venue.orders_over() {
+            OrdersOver::Rest => orders.over_rest(),
+            _ => orders,
+        };
         let endpoint = WebSocketEndpoint::new(&venue.orders, "", roots)?;
         self.line(
             Line::BinanceOrders(Box::new(orders)),

@@ -14,5 +14,6 @@ mod it {
     mod paper;
     mod place;
     mod record;
+    mod routes;
     mod syscalls;
 }

@@ -9,9 +9,19 @@ use crate::venue_process::Venue;
 
 #[test]
 fn what_it_owns_is_what_the_venue_says_also_when_that_was_killed_meanwhile() {
+    trades("trade-binance", "");
+}
+
+#[test]
+fn the_same_holds_when_its_orders_go_over_http() {
+    trades("trade-binance-rest", "orders_over = \"rest\"");
+}
+
+/// Trades with a market maker, kills the venue meanwhile, and compares in the end. `more` is for the trader's venue.
+fn trades(name: &str, more: &str) {
     let (port, http) = (free_port(), free_port());
     let address = format!("127.0.0.1:{port}");
-    let (store, venue_config, keys) = market("trade-binance", "");
+    let (store, venue_config, keys) = market(name, "");
     let start = || Venue::start_at(&address, &store, &venue_config, &[], 0);
     let mut venue = start();
     // A market to make: far quotes of the other account.
@@ -19,9 +29,9 @@ fn what_it_owns_is_what_the_venue_says_also_when_that_was_killed_meanwhile() {
     order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
     let table = format!(
         "kind = \"binance\"\nrest = \"http://{address}\"\nmarket = \"ws://{address}\"\n\
-         orders = \"ws://{address}/ws-api/v3\"\nrecv_window_ms = 1000"
+         orders = \"ws://{address}/ws-api/v3\"\nrecv_window_ms = 1000\n{more}"
     );
-    let config = config("trade-binance", &table, http, &keys[0]);
+    let config = config(name, &table, http, &keys[0]);
     let trader = Trader::start(&config, http);
     hit(&venue, &trader, &keys[1], 6);
 

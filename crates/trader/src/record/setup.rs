@@ -317,6 +317,8 @@ fn wire(
         requests: Requests::new("", None, secret),
         listed: own().map(|own| setup::listed(own.symbol, &own.instrument)).collect(),
         budget: Budget::new(limits.iter().copied()),
+        // It enters no orders.
+        valid_ns: 0,
     })?;
     Ok((wired, Some(clerk)))
 }

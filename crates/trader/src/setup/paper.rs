@@ -8,7 +8,7 @@ use tiercel_strategy::{Strategy, Terms};
 use tiercel_telemetry::Registry;
 use tiercel_types::{Symbol, Timestamp};
 
-use super::{SetupError, core, feeds, places};
+use super::{SetupError, core, feeds, places, seen};
 use crate::config::{ConfigError, InstrumentTable, PaperTable, TraderConfig};
 use crate::core::Core;
 use crate::instruments::Instrument;
@@ -109,7 +109,7 @@ pub fn replay(
         .map(|(_, symbol, instrument)| (*symbol, instrument.clone()))
         .collect();
     let terms: Vec<Terms> = instruments.iter().map(|(_, instrument)| instrument.terms).collect();
-    let strategy = strategy(&terms)?;
+    let strategy = strategy(&seen(config, &terms))?;
     let name = strategy.name().to_owned();
     let timing = Timing::new(registry, Clock::new())?;
     let mut core = core(config, strategy, terms, head.second, timing);

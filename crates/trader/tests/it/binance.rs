@@ -561,6 +561,56 @@ fn what_would_be_too_much_is_refused_here_and_not_by_the_venue() {
 }
 
 #[test]
+fn a_cancel_that_may_not_leave_waits_and_leaves_first_of_all() {
+    let mut desk = Desk::up(&[(LimitKind::RequestWeight, Interval::Minute, 1, 2)]);
+    desk.want(quote(1));
+    let name = desk.name();
+    desk.hear(&ack(2, &name)).unwrap();
+    // The last of the weight, and the venue wants to be left alone.
+    assert_eq!(desk.want(Action::cancel(1, BTCUSDT)).len(), 1);
+    desk.updates();
+    desk.hear(&refusal(3, 429, -1003)).unwrap();
+    assert_eq!(desk.updates(), [], "it is not refused");
+    desk.orders.tick(desk.now).unwrap();
+    assert_eq!(sent(desk.orders.output()), [""; 0]);
+    desk.now = Timestamp(desk.now.0 + 60 * SECOND_NS);
+    // Nothing leaves before it.
+    assert_eq!(desk.want(quote(2)), [""; 0]);
+    assert!(desk.updates().contains(&(2, OrderUpdateKind::Rejected)));
+    desk.hear("{\"id\":99,\"status\":200,\"result\":{}}").unwrap();
+    desk.orders.tick(desk.now).unwrap();
+    let left = sent(desk.orders.output());
+    assert!(left.len() == 1 && left[0].contains("order.cancel"), "{left:?}");
+    assert!(left[0].contains("\"orderId\":77"), "{left:?}");
+}
+
+#[test]
+fn without_the_connection_cancels_are_left_to_the_clerk_and_over_http_orders_are_too() {
+    let mut desk = Desk::up(&[(LimitKind::RequestWeight, Interval::Minute, 1, 1)]);
+    desk.want(quote(1));
+    let name = desk.name();
+    desk.hear(&ack(2, &name)).unwrap();
+    assert_eq!(desk.want(Action::cancel(1, BTCUSDT)), [""; 0]);
+    desk.orders.closed(desk.now, &mut desk.core);
+    let errands = std::mem::take(desk.orders.errands());
+    let [Errand::Cancel(waited)] = errands[..] else { panic!("{errands:?}") };
+    assert_eq!(waited.client_order_id.as_str(), name);
+    desk.now = Timestamp(desk.now.0 + 2 * SECOND_NS);
+    desk.want(Action::cancel(1, BTCUSDT));
+    let errands = std::mem::take(desk.orders.errands());
+    assert!(matches!(errands[..], [Errand::Cancel(_)]), "{errands:?}");
+
+    let mut desk = Desk::up(&[]);
+    desk.orders = desk.orders.over_rest();
+    assert_eq!(desk.want(quote(1)), [""; 0]);
+    let errands = std::mem::take(desk.orders.errands());
+    let [Errand::Place { at, terms, replaced: None }] = errands[..] else { panic!("{errands:?}") };
+    assert_eq!((at, terms.client_order_id.as_str()), (desk.now, &*desk.name()));
+    assert_eq!(desk.want(Action::cancel(1, BTCUSDT)), [""; 0]);
+    assert!(matches!(desk.orders.errands()[..], [Errand::Cancel(_)]));
+}
+
+#[test]
 fn without_its_stream_of_user_data_a_connection_ends() {
     let mut desk = Desk::up(&[]);
     desk.want(quote(1));

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tiercel_execution::order::{Found, Input, Progress};
 use tiercel_execution::position::Fee;
-use tiercel_execution::venue::{OrderName, VenueReport};
+use tiercel_execution::venue::{OrderName, OrderTerms, VenueReport};
 use tiercel_trader::budget::Budget;
 use tiercel_trader::clerk::{Clerk, Desk, Errand, Finding, Listed};
 use tiercel_trader::connector::binance::digits;
 use tiercel_trader::key::SecretKey;
 use tiercel_trader::rest::Rest;
-use tiercel_types::{ClientOrderId, Money, OrderId, Price, Qty, Side, TradeId};
+use tiercel_types::{
+    ClientOrderId, Money, OrderId, OrderKind, Price, Qty, Side, TimeInForce, Timestamp, TradeId,
+};
 use tiercel_wire::binance::order::Requests;
 
 use crate::it::binance::BTCUSDT;
@@ -25,7 +27,7 @@ fn now_ms() -> u128 {
 }
 
 /// What the venue says to a request.
-fn says(path: &str) -> (u16, String) {
+fn says(verb: &str, path: &str) -> (u16, String) {
     let trade = |id: u32, qty: &str, asset: &str| {
         format!(
             "{{\"symbol\":\"BTCUSDT\",\"id\":{id},\"orderId\":77,\"orderListId\":-1,\"price\":\"60000.00\",\
@@ -40,6 +42,18 @@ fn says(path: &str) -> (u16, String) {
             200,
             "{\"lastUpdateId\":9,\"bids\":[[\"60000.00\",\"1\"]],\"asks\":[[\"60001.00\",\"2\"]]}".to_owned(),
         ),
+        "/api/v3/order" if verb == "POST" && path.contains("newClientOrderId=much") => {
+            (429, "{\"code\":-1015,\"msg\":\"Too many new orders.\"}".to_owned())
+        }
+        "/api/v3/order" if verb == "POST" => (
+            200,
+            "{\"symbol\":\"BTCUSDT\",\"orderId\":78,\"orderListId\":-1,\"clientOrderId\":\"new\",\
+             \"transactTime\":1}"
+                .to_owned(),
+        ),
+        "/api/v3/order" if verb == "DELETE" => {
+            (400, "{\"code\":-2011,\"msg\":\"Unknown order sent.\"}".to_owned())
+        }
         "/api/v3/order" if path.contains("origClientOrderId=gone") => {
             (400, "{\"code\":-2013,\"msg\":\"Order does not exist.\"}".to_owned())
         }
@@ -73,9 +87,10 @@ fn serve(mut stream: TcpStream) {
             continue;
         }
         let text = String::from_utf8(std::mem::take(&mut head)).unwrap();
-        let path = text.split(' ').nth(1).unwrap();
+        let mut words = text.split(' ');
+        let (verb, path) = (words.next().unwrap(), words.next().unwrap());
         assert!(!path.contains("timestamp=") || path.contains("&signature="), "{path}");
-        let (status, body) = says(path);
+        let (status, body) = says(verb, path);
         let length = body.len();
         let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}");
         stream.write_all(answer.as_bytes()).unwrap();
@@ -95,7 +110,8 @@ fn clerk() -> Clerk {
     };
     let requests = Requests::new("key", Some(1_000), SecretKey::of_file("secret").unwrap());
     let rest = Rest::new(&address, "key", None).unwrap();
-    Clerk::new(Desk { rest, requests, listed: vec![listed], budget: Budget::default() }).unwrap()
+    let (listed, budget) = (vec![listed], Budget::default());
+    Clerk::new(Desk { rest, requests, listed, budget, valid_ns: 5_000_000_000 }).unwrap()
 }
 
 fn next(clerk: &Clerk) -> Finding {
@@ -163,4 +179,40 @@ fn an_order_is_asked_for_with_its_trades_in_their_order_and_its_status_behind_th
     let told = report(&clerk);
     let Input::Status { found, .. } = told.input else { panic!("{told:?}") };
     assert_eq!((found, told.question), (Found::Nothing, 5));
+}
+
+#[test]
+fn orders_and_cancels_go_over_http_and_what_is_too_old_is_refused_here() {
+    let clerk = clerk();
+    assert!(matches!(next(&clerk), Finding::ClockOffset(_)));
+    let terms = |text: &[u8]| OrderTerms {
+        client_order_id: ClientOrderId::new(text).unwrap(),
+        instrument: BTCUSDT,
+        side: Side::Buy,
+        kind: OrderKind::Limit,
+        time_in_force: TimeInForce::Gtc,
+        price: "60000".parse().unwrap(),
+        qty: qty("0.5"),
+    };
+    let now = Timestamp(now_ms() as u64 * 1_000_000);
+    let place = |at, text| clerk.ask(Errand::Place { at, terms: terms(text), replaced: None });
+    let told = |name: &[u8], order_id, input| {
+        VenueReport::new(ClientOrderId::new(name).unwrap(), OrderId(order_id), input)
+    };
+    place(now, b"new");
+    assert_eq!(report(&clerk), told(b"new", 78, Input::Accepted(OrderId(78))));
+    // Told to wait, an order is not entered later.
+    place(Timestamp(now.0 - 6_000_000_000), b"old");
+    assert_eq!(report(&clerk), told(b"old", 0, Input::Rejected));
+    let name = OrderName {
+        client_order_id: ClientOrderId::new(b"gone").unwrap(),
+        order_id: OrderId::NONE,
+        instrument: BTCUSDT,
+        side: Side::Buy,
+    };
+    clerk.ask(Errand::Cancel(name));
+    assert_eq!(report(&clerk), told(b"gone", 0, Input::CancelRejected));
+    place(now, b"much");
+    assert_eq!(report(&clerk), told(b"much", 0, Input::Rejected));
+    assert!(matches!(next(&clerk), Finding::Failed));
 }

@@ -1,0 +1,123 @@
+//! What an answer, or a refusal, says of the orders that were asked for: over the WebSocket and over HTTP the same.
+
+use tiercel_execution::order::{Input, Progress};
+use tiercel_execution::venue::OrderName;
+use tiercel_types::{ClientOrderId, OrderId};
+use tiercel_wire::binance::DecodeError;
+use tiercel_wire::binance::answer::{Body, Cancelled, Part, PlacedOrder, Refusal};
+
+/// Refusals of requests whose outcome nobody knows: what went wrong inside the venue, or took too long there.
+const UNKNOWN_OUTCOMES: [i32; 4] = [-1000, -1001, -1006, -1007];
+/// Refusals because there was too much, or the venue goes away: nothing is wrong with the request.
+const TOO_MUCH: [i32; 4] = [-1003, OVERLOADED, -1015, -1016];
+/// A refusal of a request that was not taken, whatever its status says.
+const OVERLOADED: i32 = -1008;
+
+/// What was asked of orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    New(ClientOrderId),
+    Cancel(OrderName),
+    CancelReplace { replaced: ClientOrderId, order: ClientOrderId },
+}
+
+/// Whether nobody knows what became of a request.
+fn is_unknown(status: u16, refusal: &Refusal<'_>) -> bool {
+    refusal.code != OVERLOADED && (status >= 500 || UNKNOWN_OUTCOMES.contains(&refusal.code))
+}
+
+/// Whether nothing was wrong with the request, and the venue failed.
+pub(crate) fn is_failure(status: u16, refusal: &Refusal<'_>) -> bool {
+    matches!(status, 418 | 429 | 500..) || TOO_MUCH.contains(&refusal.code)
+}
+
+/// What became of orders, one at a time: which, its number if it was told, and what.
+pub(crate) trait Tell: FnMut(ClientOrderId, OrderId, Input) {}
+impl<F: FnMut(ClientOrderId, OrderId, Input)> Tell for F {}
+
+/// The request was done.
+///
+/// # Errors
+/// [`DecodeError`]: what was answered cannot be read.
+pub(crate) fn done(
+    entry: &Entry,
+    body: &Body<'_>,
+    tell: &mut impl Tell,
+) -> Result<(), DecodeError> {
+    match entry {
+        Entry::New(order) => placed(*order, &body.placed()?, tell),
+        Entry::Cancel(name) => cancelled(name.client_order_id, &body.cancelled()?, tell),
+        Entry::CancelReplace { replaced, order } => {
+            let answer = body.cancel_replaced()?;
+            parts((*replaced, *order), 200, (&answer.cancel, &answer.new_order), tell);
+        }
+    }
+    Ok(())
+}
+
+/// The request was refused. What is told as unknown by the venue is not told: it is asked for.
+///
+/// # Errors
+/// [`DecodeError`]: what was answered cannot be read.
+pub(crate) fn refused(
+    entry: &Entry,
+    status: u16,
+    refusal: &Refusal<'_>,
+    tell: &mut impl Tell,
+) -> Result<(), DecodeError> {
+    if let Entry::CancelReplace { replaced, order } = entry
+        && let Some(answer) = refusal.cancel_replaced()?
+    {
+        parts((*replaced, *order), status, (&answer.cancel, &answer.new_order), tell);
+    } else if !is_unknown(status, refusal) {
+        not_done(entry, tell);
+    }
+    Ok(())
+}
+
+/// The venue has not done it, for certain.
+pub(crate) fn not_done(entry: &Entry, tell: &mut impl Tell) {
+    match entry {
+        Entry::New(order) => tell(*order, OrderId::NONE, Input::Rejected),
+        Entry::Cancel(name) => tell(name.client_order_id, OrderId::NONE, Input::CancelRejected),
+        Entry::CancelReplace { replaced, order } => {
+            tell(*replaced, OrderId::NONE, Input::CancelRejected);
+            tell(*order, OrderId::NONE, Input::Rejected);
+        }
+    }
+}
+
+fn placed(order: ClientOrderId, placed: &PlacedOrder<'_>, tell: &mut impl Tell) {
+    tell(order, placed.order_id, Input::Accepted(placed.order_id));
+}
+
+fn cancelled(order: ClientOrderId, cancelled: &Cancelled<'_>, tell: &mut impl Tell) {
+    // The trader enters no lists.
+    if let Cancelled::Order(ended) = cancelled {
+        let executed = Progress::Executed(ended.executed_qty);
+        tell(order, ended.order_id, Input::Cancelled(executed));
+    }
+}
+
+/// What became of both: the one that was to end first.
+fn parts(
+    (replaced, order): (ClientOrderId, ClientOrderId),
+    status: u16,
+    (cancel, new_order): (&Part<'_, Cancelled<'_>>, &Part<'_, PlacedOrder<'_>>),
+    tell: &mut impl Tell,
+) {
+    // The status is that of both: of one part its code tells.
+    let is_unknown = |refusal| is_unknown(if status >= 500 { status } else { 400 }, refusal);
+    match cancel {
+        Part::Done(done) => cancelled(replaced, done, tell),
+        Part::Failed(refusal) if is_unknown(refusal) => {}
+        Part::Failed(_) | Part::NotAttempted => {
+            tell(replaced, OrderId::NONE, Input::CancelRejected);
+        }
+    }
+    match new_order {
+        Part::Done(done) => placed(order, done, tell),
+        Part::Failed(refusal) if is_unknown(refusal) => {}
+        Part::Failed(_) | Part::NotAttempted => tell(order, OrderId::NONE, Input::Rejected),
+    }
+}
