@@ -11,6 +11,7 @@ use tiercel_strategy::{
 use tiercel_testkit::counting_allocator::{allocations, alone, assert_counts_every_thread};
 use tiercel_trader::MarketState;
 use tiercel_trader::core::Core;
+use tiercel_trader::feed::stream::RecordStream;
 use tiercel_trader::feed::{BinanceFeed, BinaryFeed, BusFeed};
 use tiercel_trader::record::{BusSink, RecordsTap};
 use tiercel_types::{Price, Qty, Symbol, Timestamp};
@@ -270,6 +271,24 @@ fn another_writer_and_records_that_were_missed_begin_the_books_anew() {
     reader.turn(&recorder);
     assert_eq!(reader.state(), MarketState::Live);
     assert_eq!(checksum(&reader.core), checksum(&recorder.core));
+}
+
+#[test]
+fn a_record_that_is_missing_makes_the_book_of_a_stream_stale_until_it_is_told_whole() {
+    let (mut venue, mut core) = (Venue::new(), core(Box::new(Quiet), u64::MAX));
+    let mut stream = RecordStream::new(wanted());
+    let mut take = |bytes: Vec<u8>| {
+        let (records, _) = bytes.as_chunks();
+        for record in records {
+            stream.take(Timestamp(SECOND_NS), record, &mut core).unwrap();
+        }
+        core.market(OURS).unwrap().state()
+    };
+    assert_eq!(take(bytes(|out| venue.snapshot(out))), MarketState::Live);
+    assert_eq!(take(bytes(|out| venue.bid(1_000, 1_001, out))), MarketState::Live);
+    let _missing = bytes(|out| venue.bid(1_001, 1_002, out));
+    assert_eq!(take(bytes(|out| venue.bid(1_002, 1_003, out))), MarketState::Stale);
+    assert_eq!(take(bytes(|out| venue.snapshot(out))), MarketState::Live);
 }
 
 /// Texts on their way to a reader of a bus.
