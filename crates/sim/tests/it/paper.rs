@@ -121,7 +121,12 @@ pub(crate) fn order(number: u64, side: Side, ticks: i64, lots: u64) -> OrderTerm
 }
 
 pub(crate) fn named(number: u64) -> OrderName {
-    OrderName { client_order_id: name(number), order_id: OrderId::NONE, instrument: FIRST }
+    OrderName {
+        client_order_id: name(number),
+        order_id: OrderId::NONE,
+        instrument: FIRST,
+        side: Side::Buy,
+    }
 }
 
 fn filled(number: u64, lots: u64, ticks: i64) -> (String, u64, i64) {
@@ -337,6 +342,7 @@ fn quotes_that_follow_a_moving_book_allocate_nothing() {
                         _ => ClientOrderId::EMPTY,
                     },
                     instrument: FIRST,
+                    side: Side::Buy,
                 });
                 desk.send(request);
                 desk.change(&[], &[level(at + 9, 0)]);
