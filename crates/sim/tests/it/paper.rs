@@ -164,6 +164,19 @@ fn who_waits_is_filled_when_all_that_was_ahead_has_traded() {
 }
 
 #[test]
+fn a_trade_at_a_worse_price_is_ours_before_what_the_book_still_shows() {
+    let mut desk = desk();
+    desk.send(VenueRequest::New(order(1, Side::Buy, 1_000, 20)));
+    desk.pass(10);
+    desk.trade(999, 15, Side::Sell);
+    assert_eq!(desk.fills(10), [filled(1, 15, 1_000)]);
+    assert_eq!(desk.paper.ahead(&name(1)), Some(Qty::ZERO));
+    let here = level(1_000, 50);
+    assert_eq!(desk.paper.market_qty(FIRST, Side::Buy, here.price), here.qty);
+    assert!(desk.paper.agrees());
+}
+
+#[test]
 fn a_decrease_that_comes_before_its_trade_counts_once() {
     let mut desk = desk();
     desk.send(VenueRequest::New(order(1, Side::Buy, 1_000, 20)));
