@@ -64,7 +64,7 @@ pub enum BreakerState {
     },
     /// One leaves: what becomes of it decides.
     HalfOpen {
-        /// It has not left yet.
+        /// It has not left yet; or it has, and nobody said what became of it for as long as a breaker is open.
         permit: bool,
     },
 }
@@ -87,6 +87,8 @@ pub struct Breaker {
     state: BreakerState,
     /// How long it is open the next time.
     wait_ns: u64,
+    /// Without a verdict on the one that left another may leave then.
+    permit_at: Timestamp,
     /// When the newest failures came: a ring.
     failed_at: [u64; FAILURES_MAX as usize],
     next: usize,
@@ -101,6 +103,7 @@ impl Breaker {
             options: BreakerOptions { failures_max, wait_max_ns, ..options },
             state: BreakerState::Closed { failures: 0 },
             wait_ns: options.wait_first_ns,
+            permit_at: Timestamp(0),
             failed_at: [0; FAILURES_MAX as usize],
             next: 0,
         }
@@ -111,6 +114,9 @@ impl Breaker {
     pub const fn state(&self, now: Timestamp) -> BreakerState {
         match self.state {
             BreakerState::Open { until } if now.0 >= until.0 => {
+                BreakerState::HalfOpen { permit: true }
+            }
+            BreakerState::HalfOpen { permit: false } if now.0 >= self.permit_at.0 => {
                 BreakerState::HalfOpen { permit: true }
             }
             state => state,
@@ -131,6 +137,7 @@ impl Breaker {
     pub const fn leaves(&mut self, now: Timestamp) {
         if let BreakerState::HalfOpen { .. } = self.state(now) {
             self.state = BreakerState::HalfOpen { permit: false };
+            self.permit_at = Timestamp(now.0.saturating_add(self.wait_ns));
         }
     }
 

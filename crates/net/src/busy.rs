@@ -234,7 +234,8 @@ impl Reactor for Busy {
         let work = if self.used.len() > DIRECT || self.used.is_empty() {
             self.ask(Duration::ZERO, handler)?
         } else if self.turns.is_multiple_of(TURNS_A_LOOK) {
-            self.read_all(handler) + self.ask(Duration::ZERO, handler)?
+            let work = self.read_all(handler);
+            if handler.is_urgent() { work } else { work + self.ask(Duration::ZERO, handler)? }
         } else {
             self.read_all(handler)
         };

@@ -21,6 +21,8 @@ use crate::websocket::Handover;
 const TICK_NS: u64 = 1_000_000;
 /// Turns without work before the thread sleeps, if it may.
 const TURNS_BEFORE_SLEEP: u32 = 2_000;
+/// How long it sleeps at once where there is market data that no socket of the reactor's brings: nobody wakes it.
+const NAP_NS: u64 = 50_000;
 /// How often the clock follows the system's.
 const FOLLOW_NS: u64 = 1_000_000_000;
 /// How long cancels and goodbyes may take at the end.
@@ -124,7 +126,8 @@ impl Hot {
             }
             idle = if work > 0 { 0 } else { idle.saturating_add(1) };
             if self.wait == Wait::SpinThenSleep && idle > TURNS_BEFORE_SLEEP {
-                self.reactor.wait(Duration::from_nanos(TICK_NS))?;
+                let nap_ns = if self.lines.has_sources() { NAP_NS } else { TICK_NS };
+                self.reactor.wait(Duration::from_nanos(nap_ns))?;
             } else if idle > 0 {
                 std::hint::spin_loop();
             }

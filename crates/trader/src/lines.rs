@@ -258,6 +258,11 @@ impl Lines {
         line < self.wanted.len()
     }
 
+    /// Whether there is market data that no connection brings.
+    pub const fn has_sources(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
     /// Whether the lines of sources are there, by their number behind the others.
     pub fn sources(&self) -> impl Iterator<Item = bool> {
         self.sources.iter().flat_map(|source| (0..source.lines()).map(|line| source.is_up(line)))

@@ -93,7 +93,7 @@ impl Paper {
             venue: PaperVenue::new(options, terms, usize::from(orders), Rng::new(seed)),
             places,
             now: start,
-            next_tick: Timestamp((start.0 / TICK_NS + 1) * TICK_NS),
+            next_tick: Timestamp((start.0 / TICK_NS + 1).saturating_mul(TICK_NS)),
             line: 0,
             decisions: Decisions::default(),
             recorder: None,

@@ -33,6 +33,8 @@ const MAGIC: &str = "tiercel-inputs 1";
 const BUFFER_BYTES: usize = 1 << 20;
 /// How long an input may wait until it is in the file, at the next one.
 const FLUSH_NS: u64 = 1_000_000_000;
+/// More time than this never passes between two inputs: each millisecond of it is gone through.
+const GAP_MAX_NS: u64 = 86_400_000_000_000;
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Something that came in.
@@ -235,6 +237,8 @@ pub struct Recording {
     number: u64,
     text: Vec<u8>,
     head: Head,
+    /// When the last input came.
+    last: Timestamp,
 }
 
 impl Recording {
@@ -247,8 +251,14 @@ impl Recording {
         let lines = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(io)?);
         let head =
             Head { start: Timestamp(0), second: 0, instruments: Vec::new(), lines: Vec::new() };
-        let mut recording =
-            Self { path: path.to_owned(), lines, number: 0, text: Vec::new(), head };
+        let mut recording = Self {
+            path: path.to_owned(),
+            lines,
+            number: 0,
+            text: Vec::new(),
+            head,
+            last: Timestamp(0),
+        };
         recording.read_head()?;
         Ok(recording)
     }
@@ -285,7 +295,11 @@ impl Recording {
         let (Some(Ok(start)), Some(Ok(second))) = (times.next(), times.next()) else {
             return Err(self.wrong("this is no file of recorded inputs"));
         };
+        if start > u64::MAX / 2 {
+            return Err(self.wrong("it begins at no time"));
+        }
         (self.head.start, self.head.second) = (Timestamp(start), second);
+        self.last = self.head.start;
         // A head's lines begin with a letter, an input's with a digit.
         while self
             .lines
@@ -322,10 +336,14 @@ impl Recording {
         if !self.next_line()? {
             return Ok(None);
         }
-        let Self { path, number: line, text, .. } = self;
+        let Self { path, number: line, text, last, .. } = self;
         let wrong = |what| RecordingError::Line { path: path.clone(), line: *line, what };
         let (time, rest) = word(text).ok_or_else(|| wrong("there is no input"))?;
         let time = number(time).ok_or_else(|| wrong("this is no time"))?;
+        if time.checked_sub(last.0).is_none_or(|gap_ns| gap_ns > GAP_MAX_NS) {
+            return Err(wrong("its time is before that of the line above, or a day behind it"));
+        }
+        *last = Timestamp(time);
         read_input(rest).map(|input| Some((Timestamp(time), input))).map_err(wrong)
     }
 }

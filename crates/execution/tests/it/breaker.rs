@@ -23,11 +23,17 @@ struct Plain {
     failures: Vec<u64>,
     /// When it was opened, since it was closed.
     opened: Vec<u64>,
-    /// Its one order has left, since it was opened.
-    has_left: bool,
+    /// When its one order left, since it was opened.
+    left: Option<u64>,
 }
 
 impl Plain {
+    /// How long it is open the next time.
+    fn next_wait(&self, options: &BreakerOptions) -> u64 {
+        let doubled = (0..self.opened.len()).fold(options.wait_first_ns, |wait, _| wait * 2);
+        doubled.min(options.wait_max_ns)
+    }
+
     fn until(&self, options: &BreakerOptions) -> Option<u64> {
         let last = self.opened.last()?;
         let doubled = (1..self.opened.len()).fold(options.wait_first_ns, |wait, _| wait * 2);
@@ -43,7 +49,10 @@ impl Plain {
                 BreakerState::Closed { failures }
             }
             Some(until) if now < until => BreakerState::Open { until: Timestamp(until) },
-            Some(_) => BreakerState::HalfOpen { permit: !self.has_left },
+            // Without a verdict another may leave, after as long a time as the next wait.
+            Some(_) => BreakerState::HalfOpen {
+                permit: self.left.is_none_or(|left| now >= left + self.next_wait(options)),
+            },
         }
     }
 
@@ -54,15 +63,17 @@ impl Plain {
                 let in_window = |at: &&u64| **at + options.window_ns >= now;
                 let failures = self.failures.iter().filter(in_window).count() as u32;
                 if failures >= options.failures_max {
-                    (self.opened, self.has_left) = (vec![now], false);
+                    (self.opened, self.left) = (vec![now], None);
                 }
             }
             (Step::Fails, BreakerState::HalfOpen { .. }) => {
                 self.opened.push(now);
-                self.has_left = false;
+                self.left = None;
             }
-            (Step::Succeeds, BreakerState::HalfOpen { permit: false }) => *self = Self::default(),
-            (Step::Sends, BreakerState::HalfOpen { permit: true }) => self.has_left = true,
+            (Step::Succeeds, BreakerState::HalfOpen { .. }) if self.left.is_some() => {
+                *self = Self::default();
+            }
+            (Step::Sends, BreakerState::HalfOpen { permit: true }) => self.left = Some(now),
             _ => {}
         }
     }

@@ -94,7 +94,10 @@ impl FixOrders {
             (tag::USERNAME, login.key.as_bytes().into()),
             (tag::PASSWORD, login.secret.clone()),
         ];
-        if let Some(next) = next_answer {
+        // Of journal and file the lower one: what comes twice drops out. The journal's may be of numbers before a reset.
+        if let Some(next) = next_answer
+            && (numbers.is_new() || next < numbers.next_incoming())
+        {
             numbers.set_next_incoming(next);
         }
         Self {
@@ -139,13 +142,14 @@ impl FixOrders {
         self.was_on = false;
         self.store.begin();
         self.memory.names.forget_pending();
+        self.memory.forget_questions();
         self.session.connected(now, &mut self.store);
     }
 
     /// The connection is gone.
     pub fn closed(&mut self, now: Timestamp, core: &mut Core) {
         let Self { venue, session, store, memory, was_on, .. } = self;
-        let mut answers = Answers { now, venue: *venue, memory, was_on, core };
+        let mut answers = Answers { now, venue: *venue, memory, was_on, was_heard: false, core };
         session.closed(now, store, &mut answers);
         session.output().clear();
     }
@@ -205,16 +209,27 @@ impl FixOrders {
         let Ok(message) = decoder.index(bytes, body) else { return Ok(()) };
         let number = message.get(tag::MSG_SEQ_NUM).and_then(value::unsigned).unwrap_or(0);
         match message.message_type() {
-            b"A" if *from_now && number > 0 => store.set_next_incoming(number),
+            // New numbers of the venue: what is open is asked for at the logon.
+            b"A" if number > 0 && (*from_now || (!*was_on && number < store.next_incoming())) => {
+                store.set_next_incoming(number);
+            }
             b"5" if !*was_on => return Err(refused(&message, store)),
             _ => {}
         }
         let is_next = number == store.next_incoming();
-        let mut answers = Answers { now, venue: *venue, memory, was_on, core };
+        let mut answers = Answers { now, venue: *venue, memory, was_on, was_heard: false, core };
         session.received(now, &message, store, &mut answers);
         if is_next && message.message_type() == b"3" {
             // The session itself makes nothing of it.
             answers.not_done(number, &message);
+        }
+        if is_next
+            && !answers.was_heard
+            && session.is_logged_on()
+            && matches!(message.message_type(), b"8" | b"9" | b"j")
+        {
+            // The session refused it, and it is not told again: what is open is asked for.
+            answers.core.venue_up(now, *venue);
         }
         *from_now &= !*was_on;
         Ok(())

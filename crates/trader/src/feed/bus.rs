@@ -95,7 +95,7 @@ impl BusFeed {
     pub fn poll(&mut self, now: Timestamp, core: &mut Core, budget: usize) -> usize {
         let Some(reader) = &mut self.reader else { return 0 };
         let mut taken = 0;
-        while taken < budget {
+        while taken < budget && !core.has_requests() {
             let fault = match reader.poll() {
                 Ok(None) => break,
                 Ok(Some(record)) => {

@@ -129,7 +129,7 @@ impl CaptureFeed {
     /// Plays events whose time has come, at most so many, and returns how many there were.
     pub fn poll(&mut self, now: Timestamp, core: &mut Core, budget: usize) -> usize {
         let mut taken = 0;
-        while self.is_up && taken < budget {
+        while self.is_up && taken < budget && !core.has_requests() {
             if self.at == self.chunk.len() {
                 match self.chunks.next(&mut self.chunk) {
                     Ok(true) => self.at = 0,

@@ -176,8 +176,11 @@ impl ItchFeed {
                         if !core::mem::replace(&mut line.is_up, true) {
                             told.push((at, Ok(())));
                         }
-                        if let Some(following) = following {
-                            fault = fault.or(following.received(bytes, &mut taker).err());
+                        // Behind a fault the books are of no use.
+                        if let Some(following) = following
+                            && fault.is_none()
+                        {
+                            fault = following.received(bytes, &mut taker).err();
                         }
                     }
                     Ok(None) => break,
@@ -192,8 +195,10 @@ impl ItchFeed {
             match asking.receive() {
                 Ok(Some((bytes, _))) => {
                     taken += 1;
-                    if let Some(following) = following {
-                        fault = fault.or(following.received(bytes, &mut taker).err());
+                    if let Some(following) = following
+                        && fault.is_none()
+                    {
+                        fault = following.received(bytes, &mut taker).err();
                     }
                 }
                 // Nobody answers at its address: that shows in what is missing.
@@ -232,7 +237,7 @@ impl ItchFeed {
             *missing_since = Timestamp(0);
         } else if missing_since.0 == 0 {
             *missing_since = now;
-        } else if !*is_late && now.0 - missing_since.0 > self.gap_max_ns {
+        } else if !*is_late && now.0.saturating_sub(missing_since.0) > self.gap_max_ns {
             *is_late = true;
             stale(now, &self.followed, core);
         }
@@ -354,12 +359,11 @@ impl Following {
     fn received(&mut self, bytes: &[u8], taker: &mut Taker<'_>) -> Result<(), ItchFault> {
         let Self { books, receiver, session, heard_at, is_late, .. } = self;
         let Some(name) = bytes.first_chunk::<SESSION_BYTES>() else { return Ok(()) };
-        if *session.get_or_insert(*name) != *name {
+        if session.is_some_and(|session| session != *name) {
             let silence_ns = taker.now.0.saturating_sub(heard_at.0);
             let is_over = receiver.is_over() || silence_ns > LINE_SILENCE_NS;
             return if is_over { Err(ItchFault::Session) } else { Ok(()) };
         }
-        *heard_at = taker.now;
         taker.core.timing.begin();
         let (mut fault, mut is_first) = (None, true);
         let received = receiver.received(bytes, |delivery| {
@@ -379,8 +383,13 @@ impl Following {
                 },
             }
         });
-        // As good as lost: it is asked for.
-        *taker.refused += u64::from(received.is_err());
+        if received.is_ok() {
+            session.get_or_insert(*name);
+            *heard_at = taker.now;
+        } else {
+            // As good as lost: it is asked for.
+            *taker.refused += 1;
+        }
         fault.map_or(Ok(()), Err)
     }
 }

@@ -107,7 +107,9 @@ impl RecordStream {
         if let Body::Interrupted(_) = body {
             match self.records.known(header.instrument) {
                 Some(instrument) => self.phases[instrument.0 as usize] = Phase::Waiting,
-                None => self.phases.fill(Phase::Waiting),
+                None if header.instrument.0 == 0 => self.phases.fill(Phase::Waiting),
+                // Of one that is not followed.
+                None => return Ok(()),
             }
         }
         match body {

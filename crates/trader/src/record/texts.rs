@@ -83,6 +83,8 @@ impl Tap for TextsTap {
                     self.files.write(place, |buffer| put_line(now, text, buffer));
                 }
             }
+            // The venue may number anew.
+            Tapped::Stale => own.newest = [0; 3],
             Tapped::Anew => own.wants_book = true,
             _ => {}
         }

@@ -25,6 +25,10 @@ pub(super) fn core_on_paper(
     instruments: &[(Symbol, Instrument)],
     timing: Timing,
 ) -> Result<Core, SetupError> {
+    if let Some(venue) = config.venues.iter().find(|venue| venue.itch.is_some()) {
+        let what = "not on paper: the five best levels are no book to wait in".to_owned();
+        return Err(ConfigError::Value { key: format!("venue {}: itch", venue.name), what }.into());
+    }
     let start = Timestamp(timing.now_ns());
     let head = head(config, start, instruments);
     let terms = instruments.iter().map(|(_, instrument)| instrument.terms).collect();

@@ -102,6 +102,13 @@ impl Memory {
         Some((question, executed_qty, asked.name))
     }
 
+    /// What was asked on a connection before is asked again.
+    pub(super) fn forget_questions(&mut self) {
+        for place in &mut self.asked {
+            let _forgotten = place.take_if(|asked| matches!(asked.what, What::Query { .. }));
+        }
+    }
+
     /// What a trade cost, in an asset of an instrument's.
     fn fee(&self, message: &Message<'_>) -> Fee {
         let amount = message.get(tag::COMMISSION).and_then(value::money).unwrap_or(Money::ZERO);
@@ -118,6 +125,8 @@ pub(super) struct Answers<'a> {
     pub(super) venue: VenueId,
     pub(super) memory: &'a mut Memory,
     pub(super) was_on: &'a mut bool,
+    /// The session let a message through.
+    pub(super) was_heard: bool,
     pub(super) core: &'a mut Core,
 }
 
@@ -271,7 +280,7 @@ impl Application for Answers<'_> {
 
     fn on_message(&mut self, message: &Message<'_>) -> Result<(), BusinessReject> {
         let number = message.get(tag::MSG_SEQ_NUM).and_then(value::unsigned).unwrap_or(0);
-        self.core.answer = number;
+        (self.core.answer, self.was_heard) = (number, true);
         match message.message_type() {
             b"8" => self.executed(message),
             b"9" => self.not_changed(message),
