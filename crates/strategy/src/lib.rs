@@ -24,6 +24,7 @@ pub mod arbitrage;
 mod contract;
 mod event;
 pub mod golden_cross;
+mod idle;
 pub mod market_maker;
 pub mod mean_reversion;
 mod parameters;
@@ -38,5 +39,6 @@ pub use contract::{StateError, Strategy, Terms};
 pub use event::{
     BookTick, LEVELS, OrderUpdate, OrderUpdateKind, PositionUpdate, STALE, TimerTick, TradeTick,
 };
+pub use idle::Idle;
 pub use parameters::{Parameter, ParameterError};
 pub use registry::{BuildError, Listing, STRATEGIES, build};

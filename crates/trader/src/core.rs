@@ -14,8 +14,8 @@ use tiercel_execution::oms::{Adopted, Anomaly, NewOrder, Oms, Outputs, Update, U
 use tiercel_execution::risk::{Denial, Mode};
 use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
 use tiercel_strategy::{
-    Action, ActionKind, Actions, BookTick, OrderUpdate, OrderUpdateKind, PositionUpdate, Strategy,
-    TimerTick, TradeTick,
+    Action, ActionKind, Actions, BookTick, OrderUpdate, OrderUpdateKind, PositionUpdate,
+    StateError, Strategy, TimerTick, TradeTick,
 };
 use tiercel_types::market::{BestBidOffer, MarketTrade};
 use tiercel_types::{InstrumentId, Price, Qty, Timestamp};
@@ -233,6 +233,30 @@ impl Core {
     /// The same, to change them.
     pub const fn oms_mut(&mut self) -> &mut Oms {
         &mut self.oms
+    }
+
+    /// What the strategy knows, and when it wants to be woken: for the next run, once nothing is open.
+    pub fn save_strategy(&self, out: &mut Vec<u8>) {
+        for timer in &self.timers {
+            out.extend_from_slice(&timer.to_le_bytes());
+        }
+        self.strategy.save(out);
+    }
+
+    /// The strategy becomes what it was at the end of the run before.
+    ///
+    /// # Errors
+    /// [`StateError`]: nothing has changed.
+    pub fn restore_strategy(&mut self, state: &[u8]) -> Result<(), StateError> {
+        let size = size_of_val(&self.timers);
+        let Some((timers, state)) = state.split_at_checked(size) else {
+            return Err(StateError::Length { expected: size, found: state.len() });
+        };
+        self.strategy.restore(state)?;
+        for (timer, bytes) in self.timers.iter_mut().zip(timers.as_chunks().0) {
+            *timer = u64::from_le_bytes(*bytes);
+        }
+        Ok(())
     }
 
     /// The strategy.
@@ -509,10 +533,16 @@ impl Core {
     }
 
     fn round(&mut self, now: Timestamp) {
-        let Self { strategy, oms, routes, actions, out, timers, counts, anomalies, acts, .. } =
-            self;
+        let Self { strategy, oms, routes, actions, out, timers, counts, anomalies, .. } = self;
         for action in actions.as_slice() {
             match action.kind {
+                // It may wake up later, in the next run.
+                ActionKind::SetTimer => {
+                    if let Some(timer) = timers.get_mut(action.tag as usize) {
+                        *timer = action.at().0;
+                    }
+                }
+                _ if self.ends => {}
                 ActionKind::Submit => routes.submit(now, &order(action), oms, out),
                 ActionKind::Cancel => routes.cancel(now, action.tag, oms, out),
                 ActionKind::Replace => {
@@ -520,11 +550,6 @@ impl Core {
                     routes.replace(now, change, oms, out);
                 }
                 ActionKind::CancelAll => routes.cancel_all(now, action.instrument, oms, out),
-                ActionKind::SetTimer => {
-                    if let Some(timer) = timers.get_mut(action.tag as usize) {
-                        *timer = action.at().0;
-                    }
-                }
             }
         }
         actions.clear();
@@ -535,7 +560,7 @@ impl Core {
                 _ => {}
             }
             if let Some(update) = routes.told(update)
-                && *acts
+                && (self.acts || self.ends)
             {
                 strategy.on_order(&told(now, (oms, routes), &update), actions);
             }

@@ -37,6 +37,7 @@ pub mod recording;
 pub mod replay;
 pub mod rest;
 pub mod routes;
+pub mod saved;
 pub mod serve;
 pub mod setup;
 pub mod source;

@@ -467,12 +467,12 @@ mod tests {
             Input::Down,
             Input::End,
         ];
-        for (input, time) in inputs.iter().zip(11..) {
+        for (input, time) in inputs.iter().zip(1_011..) {
             recorder.write(Timestamp(time), 2, input).unwrap();
         }
         recorder.finish().unwrap();
         let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
-        file.write_all(b"18 2 u").unwrap();
+        file.write_all(b"1018 2 u").unwrap();
         assert!(Recorder::create(&path, &head()).is_err());
         let mut recording = Recording::open(&path).unwrap();
         assert_eq!(*recording.head(), head());
@@ -487,7 +487,7 @@ mod tests {
             Recorded::Connection(2, false),
             Recorded::End,
         ];
-        for (input, time) in expected.into_iter().zip(11..) {
+        for (input, time) in expected.into_iter().zip(1_011..) {
             assert_eq!(recording.read().unwrap(), Some((Timestamp(time), input)));
         }
         assert_eq!(recording.read().unwrap(), None);
@@ -502,6 +502,9 @@ mod tests {
             ("tiercel-inputs 1 5 6\ninstrument 1 A B C 1 1 1 0 desk\n", 2),
             ("tiercel-inputs 1 5 6\nline 0 a\n7 0 up\n8 0 #12\n", 4),
             ("tiercel-inputs 1 5 6\n7 later\n", 2),
+            ("tiercel-inputs 1 5 6\nline 0 a\n7 0 up\n6 0 up\n", 4),
+            ("tiercel-inputs 1 5 6\nline 0 a\n86400000000006 0 up\n", 3),
+            ("tiercel-inputs 1 18446744073709551615 6\n", 1),
         ] {
             std::fs::write(&path, text).unwrap();
             let read = || {

@@ -40,6 +40,7 @@ use crate::market::{Market, MarketBook};
 use crate::recording::RecordingError;
 use crate::rest::Rest;
 use crate::routes::{Member, Routes};
+use crate::saved::{Saved, SavedError};
 use crate::source::Source;
 use crate::timing::Timing;
 
@@ -76,6 +77,9 @@ pub enum SetupError {
     /// Metrics.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The state of the strategy.
+    #[error(transparent)]
+    Saved(#[from] SavedError),
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -105,6 +109,8 @@ pub struct Trader {
     pub lines: Vec<String>,
     /// What the strategy is called.
     pub strategy: String,
+    /// Where its state is kept when it stops; on paper nowhere.
+    pub saved: Option<Saved>,
 }
 
 /// The strategy that a configuration names.
@@ -133,6 +139,7 @@ pub fn trader(
     let timing = Timing::new(registry, Clock::new())?;
     let now = Timestamp(timing.now_ns());
     let silence_max_ns = config.trader.silence_max_ms.saturating_mul(1_000_000);
+    let mut saved = None;
     let (core, next_answers) = if let Some(table) = &config.paper {
         (paper::core_on_paper(config, table, strategy, &instruments, timing)?, Vec::new())
     } else {
@@ -141,6 +148,7 @@ pub fn trader(
         let mut core = core(config, strategy, terms, journal.second(), timing);
         recover(&left, now, &mut core)?;
         core.set_journal(journal);
+        saved = Some(restore(config, &name, &mut core)?);
         (core, left.next_answers)
     };
     let mut wiring = Wiring { on_paper: config.paper.is_some(), ..Wiring::default() };
@@ -190,7 +198,26 @@ pub fn trader(
     let lines = Lines::new(core, lines, connections).with_clerks(clerks).with_sources(sources);
     let hot = Hot::new(lines, Dialer::new(endpoints)?, controlled, wait, limits)?;
     names.append(&mut source_names);
-    Ok(Trader { hot, control, instruments, lines: names, strategy: name })
+    Ok(Trader { hot, control, instruments, lines: names, strategy: name, saved })
+}
+
+/// The strategy becomes what it was when the run before was stopped.
+fn restore(config: &TraderConfig, strategy: &str, core: &mut Core) -> Result<Saved, SetupError> {
+    let saved = Saved::new(&config.trader.store, strategy, &named(config));
+    if let Some(state) = saved.take()? {
+        core.restore_strategy(&state).map_err(|error| saved.refused(error))?;
+        saved.done()?;
+    }
+    Ok(saved)
+}
+
+/// Venue and symbol of each instrument.
+fn named(config: &TraderConfig) -> Vec<(String, String)> {
+    config
+        .instruments
+        .iter()
+        .map(|instrument| (instrument.venue.clone(), instrument.symbol.as_str().to_owned()))
+        .collect()
 }
 
 /// What decides, with orders that are named by a second.
@@ -491,12 +518,7 @@ const fn seconds_ns(seconds: u64) -> u64 {
 
 /// What a run before has left, and the journal of this one.
 fn open_journal(config: &TraderConfig, now: Timestamp) -> Result<(Left, Journal), SetupError> {
-    let named: Vec<(String, String)> = config
-        .instruments
-        .iter()
-        .map(|instrument| (instrument.venue.clone(), instrument.symbol.as_str().to_owned()))
-        .collect();
-    Ok(journal::open(&config.trader.store, now, &venue_terms(config), &named)?)
+    Ok(journal::open(&config.trader.store, now, &venue_terms(config), &named(config))?)
 }
 
 /// Goes on from what a run before has left: its positions, and its orders, which are asked for.

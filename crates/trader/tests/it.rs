@@ -15,5 +15,6 @@ mod it {
     mod place;
     mod record;
     mod routes;
+    mod saved;
     mod syscalls;
 }

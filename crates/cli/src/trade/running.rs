@@ -48,7 +48,7 @@ impl Running {
     ) -> anyhow::Result<Self> {
         let registry = Registry::new();
         tiercel_telemetry::usage::register(&registry)?;
-        let Trader { hot, control, instruments, lines, strategy } =
+        let Trader { hot, control, instruments, lines, strategy, saved } =
             setup::trader(config, strategy, &registry)?;
         let names = names(config, strategy, lines.clone(), &instruments);
         let symbols: Vec<String> =
@@ -85,6 +85,12 @@ impl Running {
                 state.fill(lines.core.timing.now_ns(), &lines);
                 metrics.follow(state);
             });
+            // With something open it would not be what the strategy knows.
+            if let (Some(saved), Ended::Clean) = (saved, ended) {
+                let mut state = Vec::new();
+                lines.core.save_strategy(&mut state);
+                saved.save(&state).map_err(io::Error::other)?;
+            }
             Ok(ended)
         })?;
         let mut running = Self {

@@ -10,9 +10,7 @@ use tiercel_execution::risk::Gate;
 use tiercel_execution::venue::VenueId;
 use tiercel_host::Clock;
 use tiercel_net::Limits;
-use tiercel_strategy::{
-    Actions, BookTick, OrderUpdate, StateError, Strategy, TimerTick, TradeTick,
-};
+use tiercel_strategy::Idle;
 use tiercel_telemetry::{Registry, RegistryError};
 use tiercel_types::{InstrumentId, Price, Qty, Symbol, Timestamp};
 use tiercel_wire::binance::order::Requests;
@@ -83,29 +81,6 @@ pub struct Outputs<'a> {
     pub bus: Option<&'a Path>,
     /// A folder of files.
     pub files: Option<&'a Path>,
-}
-
-/// Does nothing.
-struct Silent;
-
-impl Strategy for Silent {
-    fn name(&self) -> &'static str {
-        "recorder"
-    }
-
-    fn on_book(&mut self, _: &BookTick, _: &mut Actions) {}
-
-    fn on_trade(&mut self, _: &TradeTick, _: &mut Actions) {}
-
-    fn on_order(&mut self, _: &OrderUpdate, _: &mut Actions) {}
-
-    fn on_timer(&mut self, _: &TimerTick, _: &mut Actions) {}
-
-    fn save(&self, _: &mut Vec<u8>) {}
-
-    fn restore(&mut self, _: &[u8]) -> Result<(), StateError> {
-        Ok(())
-    }
 }
 
 /// Several who are told of all.
@@ -279,7 +254,7 @@ fn core(config: &RecordConfig, recorded: &[Recorded], timing: Timing) -> Core {
     };
     let markets = recorded.iter().map(market).collect();
     let silence_ns = config.record.silence_max_ms.saturating_mul(1_000_000);
-    Core::new(Box::new(Silent), oms, markets, options.orders_max, silence_ns, timing)
+    Core::new(Box::new(Idle), oms, markets, options.orders_max, silence_ns, timing)
 }
 
 /// A line, what it is called, and where it goes.

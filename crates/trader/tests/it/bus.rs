@@ -5,16 +5,14 @@ use std::time::{Duration, Instant};
 
 use tiercel_bus::{Options, Retention};
 use tiercel_execution::venue::VenueId;
-use tiercel_strategy::{
-    Actions, BookTick, OrderUpdate, StateError, Strategy, TimerTick, TradeTick,
-};
+use tiercel_strategy::Idle;
 use tiercel_testkit::counting_allocator::{allocations, alone, assert_counts_every_thread};
 use tiercel_trader::MarketState;
 use tiercel_trader::core::Core;
 use tiercel_trader::feed::stream::RecordStream;
 use tiercel_trader::feed::{BinanceFeed, BinaryFeed, BusFeed};
 use tiercel_trader::record::{BusSink, RecordsTap};
-use tiercel_types::{Price, Qty, Symbol, Timestamp};
+use tiercel_types::{InstrumentId, Price, Qty, Symbol, Timestamp};
 use tiercel_wire::market;
 
 use super::binance::{START, core_of, diff, feed as texts, frame, handover, snapshot};
@@ -22,28 +20,6 @@ use super::place::{OURS, Place, Venue, core, feed, wanted};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const PATIENCE: Duration = Duration::from_secs(20);
-
-pub(crate) struct Quiet;
-
-impl Strategy for Quiet {
-    fn name(&self) -> &'static str {
-        "quiet"
-    }
-
-    fn on_book(&mut self, _: &BookTick, _: &mut Actions) {}
-
-    fn on_trade(&mut self, _: &TradeTick, _: &mut Actions) {}
-
-    fn on_order(&mut self, _: &OrderUpdate, _: &mut Actions) {}
-
-    fn on_timer(&mut self, _: &TimerTick, _: &mut Actions) {}
-
-    fn save(&self, _: &mut Vec<u8>) {}
-
-    fn restore(&mut self, _: &[u8]) -> Result<(), StateError> {
-        Ok(())
-    }
-}
 
 /// A folder that is not there.
 pub(crate) fn folder(name: &str) -> PathBuf {
@@ -71,7 +47,7 @@ impl Recorder {
         let retention = Retention { cycles: 2, bytes: 0 };
         let options = Options { cycle_bytes, retention, ..Options::default() };
         let sink = BusSink::open(&path, &options).unwrap();
-        let mut core = core(Box::new(Quiet), u64::MAX);
+        let mut core = core(Box::new(Idle), u64::MAX);
         let symbol = Symbol::new(b"BTCUSDT").unwrap();
         let terms = (symbol, Price::from_units(1_000_000), Qty::from_units(1_000));
         let now = Timestamp(SECOND_NS);
@@ -114,7 +90,7 @@ struct Reader {
 
 impl Reader {
     fn new(recorder: &Recorder) -> Self {
-        Self { core: core(Box::new(Quiet), u64::MAX), feed: recorder.reader(), told: Vec::new() }
+        Self { core: core(Box::new(Idle), u64::MAX), feed: recorder.reader(), told: Vec::new() }
     }
 
     fn turn(&mut self, recorder: &Recorder) {
@@ -275,7 +251,7 @@ fn another_writer_and_records_that_were_missed_begin_the_books_anew() {
 
 #[test]
 fn a_record_that_is_missing_makes_the_book_of_a_stream_stale_until_it_is_told_whole() {
-    let (mut venue, mut core) = (Venue::new(), core(Box::new(Quiet), u64::MAX));
+    let (mut venue, mut core) = (Venue::new(), core(Box::new(Idle), u64::MAX));
     let mut stream = RecordStream::new(wanted());
     let mut take = |bytes: Vec<u8>| {
         let (records, _) = bytes.as_chunks();
@@ -289,6 +265,28 @@ fn a_record_that_is_missing_makes_the_book_of_a_stream_stale_until_it_is_told_wh
     let _missing = bytes(|out| venue.bid(1_001, 1_002, out));
     assert_eq!(take(bytes(|out| venue.bid(1_002, 1_003, out))), MarketState::Stale);
     assert_eq!(take(bytes(|out| venue.snapshot(out))), MarketState::Live);
+}
+
+#[test]
+fn what_is_interrupted_elsewhere_stops_nobody() {
+    let (mut venue, mut core) = (Venue::new(), core(Box::new(Idle), u64::MAX));
+    let mut stream = RecordStream::new(wanted());
+    let told = bytes(|out| venue.snapshot(out));
+    let (records, _) = told.as_chunks();
+    let mut next = 0;
+    for record in records {
+        stream.take(Timestamp(SECOND_NS), record, &mut core).unwrap();
+        next = market::decode(record).unwrap().0.sequence + 1;
+    }
+    // Of an instrument that is not followed, and then of all.
+    for (number, state) in [(99, MarketState::Live), (0, MarketState::Stale)] {
+        let reason = market::Interruption::SourceLost;
+        let body = market::Interrupted { time: Timestamp(SECOND_NS), reason, reserved: [0; 39] };
+        let record = market::record(InstrumentId(number), next, 0, &body);
+        next += 1;
+        stream.take(Timestamp(SECOND_NS), &record, &mut core).unwrap();
+        assert_eq!(core.market(OURS).unwrap().state(), state, "of instrument {number}");
+    }
 }
 
 /// Texts on their way to a reader of a bus.
@@ -305,14 +303,14 @@ impl Relayed {
         let path = folder("bus-texts");
         let options = Options { cycle_bytes: 1 << 20, ..Options::default() };
         let sink = BusSink::open(&path, &options).unwrap();
-        let mut writer = core_of(Box::new(Quiet));
+        let mut writer = core_of(Box::new(Idle));
         let symbol = Symbol::new(b"BTCUSDT").unwrap();
         let terms = (symbol, Price::from_units(1_000_000), Qty::from_units(1_000));
         writer.set_tap(Box::new(RecordsTap::new(START, sink, [Some(terms)], 0)));
         let mut feed = texts();
         feed.connected(START, handover(), &mut writer).unwrap();
         let reader = BusFeed::new(VenueId(0), wanted(), path, u64::MAX).unwrap();
-        Self { writer, feed, reader, core: core(Box::new(Quiet), u64::MAX), now: START }
+        Self { writer, feed, reader, core: core(Box::new(Idle), u64::MAX), now: START }
     }
 
     /// What the reader was told of in all, books and trades, after this was heard.
@@ -352,7 +350,7 @@ fn a_bus_that_is_not_there_or_is_silent_is_told_once_and_looked_for_again() {
     let path = folder("bus-silent");
     let wanted = wanted();
     let mut feed = BusFeed::new(VenueId(0), wanted, path.clone(), 10 * SECOND_NS).unwrap();
-    let (mut core, mut told) = (core(Box::new(Quiet), u64::MAX), Vec::new());
+    let (mut core, mut told) = (core(Box::new(Idle), u64::MAX), Vec::new());
     let (mut now, end) = (SECOND_NS, Instant::now() + PATIENCE);
     let mut turn = |told: &mut Vec<_>, now: u64| {
         std::thread::sleep(Duration::from_millis(1));

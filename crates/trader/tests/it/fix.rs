@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use tiercel_execution::oms::{NewOrder, Outputs, VenueTerms};
 use tiercel_execution::order::State;
 use tiercel_execution::venue::VenueId;
-use tiercel_strategy::{
-    Actions, BookTick, OrderUpdate, StateError, Strategy, TimerTick, TradeTick,
-};
+use tiercel_strategy::Idle;
 use tiercel_testkit::counting_allocator::{allocations, alone, assert_counts_every_thread};
 use tiercel_trader::clerk::{Errand, Listed};
 use tiercel_trader::connector::FixOrders;
@@ -27,29 +25,6 @@ const ONE: u64 = 100_000_000;
 /// The report of an order that was refused, but for its name.
 const REFUSED: &str = "17=r|37=NONE|38=2|40=2|44=100|54=1|55=BTCUSDT|6=0|14=0|39=8|150=8|151=0|\
                        103=3|58=no funds|";
-
-/// Wants nothing.
-struct Idle;
-
-impl Strategy for Idle {
-    fn name(&self) -> &'static str {
-        "idle"
-    }
-
-    fn on_book(&mut self, _: &BookTick, _: &mut Actions) {}
-
-    fn on_trade(&mut self, _: &TradeTick, _: &mut Actions) {}
-
-    fn on_order(&mut self, _: &OrderUpdate, _: &mut Actions) {}
-
-    fn on_timer(&mut self, _: &TimerTick, _: &mut Actions) {}
-
-    fn save(&self, _: &mut Vec<u8>) {}
-
-    fn restore(&mut self, _: &[u8]) -> Result<(), StateError> {
-        Ok(())
-    }
-}
 
 /// What the trader said: `D 11=T... 38=1 ...`, header and times left out.
 #[derive(Default)]
@@ -450,6 +425,30 @@ fn numbers_go_on_after_a_restart_and_follow_the_venue_where_they_are_lost() {
     // What was numbered before is not asked for.
     assert_eq!(place.orders.next_answer(), place.store.next_outgoing());
     drop(std::fs::remove_file(std::env::temp_dir().join("tiercel-fix-orders-nobody")));
+}
+
+#[test]
+fn a_venue_that_numbers_its_messages_anew_is_followed() {
+    let mut place = Place::up("anew");
+    place.took(1);
+    place.disconnect();
+    let next = place.orders.next_answer();
+    assert!(next > 2);
+    // It has lost its store.
+    place.store = MemoryStore::new(START);
+    place.venue = Session::new(SessionConfig::new(b"TIERCEL", b"DESK", Role::Acceptor));
+    place.connect();
+    assert!(place.orders.is_up() && place.fault.is_none());
+    assert_eq!(place.orders.next_answer(), place.store.next_outgoing());
+    // The next run is not led astray by the journal of before.
+    place.disconnect();
+    let path = place.path.clone();
+    let nobody = std::env::temp_dir().join("tiercel-fix-orders-anew-nobody");
+    place.orders = orders(&nobody, None);
+    place.orders = orders(&path, Some(next + 100));
+    place.connect();
+    assert!(place.orders.is_up() && place.fault.is_none());
+    drop(std::fs::remove_file(nobody));
 }
 
 #[test]

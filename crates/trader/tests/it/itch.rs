@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tiercel_execution::venue::VenueId;
 use tiercel_net::Datagrams;
+use tiercel_strategy::Idle;
 use tiercel_testkit::counting_allocator::{allocations, alone, assert_counts_every_thread};
 use tiercel_trader::core::Core;
 use tiercel_trader::feed::ItchFeed;
@@ -18,7 +19,6 @@ use tiercel_wire::itch::{
 };
 use tiercel_wire::mold::{Packer, Request};
 
-use super::bus::Quiet;
 use super::place::{OURS, core};
 
 const LOCATE: u16 = 7;
@@ -189,7 +189,7 @@ impl Market {
         let followed = vec![Followed { symbol, instrument: OURS, lot: Qty::from_units(1_000) }];
         let feed = ItchFeed::new(VenueId(0), followed, &options).unwrap();
         let socket = Datagrams::bind(free(), 1 << 16).unwrap();
-        let mut core = core(Box::new(Quiet), 5_000 * MILLISECOND_NS);
+        let mut core = core(Box::new(Idle), 5_000 * MILLISECOND_NS);
         core.market_mut(OURS).unwrap().book = MarketBook::Top(TopOfBook::default());
         let venue = Publisher {
             messages: Vec::new(),

@@ -9,6 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tiercel_book::l2::Synchroniser;
 use tiercel_execution::venue::VenueId;
+use tiercel_strategy::Idle;
 use tiercel_testkit::data;
 use tiercel_trader::core::Core;
 use tiercel_trader::feed::CaptureFeed;
@@ -20,7 +21,7 @@ use tiercel_wire::binance::capture::CaptureReader;
 use tiercel_wire::binance::{Decoder, Message};
 
 use super::binance::{BTCUSDT, START, core_of, diff, feed as texts, frame, handover, snapshot};
-use super::bus::{Quiet, folder};
+use super::bus::folder;
 use super::place::{self, Venue, wanted};
 
 const HOUR_NS: u64 = 3_600_000_000_000;
@@ -56,7 +57,7 @@ fn trade(id: u64) -> Vec<u8> {
 #[test]
 fn each_file_of_texts_begins_with_the_book_and_has_each_message_once() {
     let folder = made("record-texts");
-    let mut core = core_of(Box::new(Quiet));
+    let mut core = core_of(Box::new(Idle));
     let symbol = Symbol::new(b"BTCUSDT").unwrap();
     let tap = TextsTap::new(folder.clone(), "desk".to_owned(), [Some(symbol)], HOUR_NS);
     core.set_tap(Box::new(tap.unwrap()));
@@ -120,7 +121,7 @@ fn play(kind: CaptureKind, path: &Path, core: &mut Core) -> Vec<Result<(), Strin
 #[test]
 fn each_file_of_records_can_be_played_by_itself() {
     let folder = made("record-records");
-    let mut core = place::core(Box::new(Quiet), u64::MAX);
+    let mut core = place::core(Box::new(Idle), u64::MAX);
     let stem = "desk".to_owned();
     let sink = RecordFiles::new(START, folder.clone(), stem, HOUR_NS).unwrap();
     let symbol = Symbol::new(b"BTCUSDT").unwrap();
@@ -148,7 +149,7 @@ fn each_file_of_records_can_be_played_by_itself() {
     let files = files(&folder);
     assert_eq!(files.len(), 2, "{files:?}");
     for (file, wanted) in files.iter().zip([first, book(&core)]) {
-        let mut played = place::core(Box::new(Quiet), u64::MAX);
+        let mut played = place::core(Box::new(Idle), u64::MAX);
         let told = play(CaptureKind::Records, file, &mut played);
         assert_eq!(told, [Ok(()), Err("the capture is over".to_owned())]);
         assert_eq!(book(&played), wanted);
@@ -170,7 +171,7 @@ fn events_are_played_at_their_time_divided_by_the_speed() {
     packed.write_all(lines.as_bytes()).unwrap();
     packed.finish().unwrap();
     for (speed, times_ms) in [(Speed::Times(1.0), [0, 10, 20]), (Speed::Times(2.0), [0, 5, 10])] {
-        let mut core = core_of(Box::new(Quiet));
+        let mut core = core_of(Box::new(Idle));
         let kind = CaptureKind::Texts;
         let mut feed = CaptureFeed::new(VenueId(0), wanted(), kind, &path, speed).unwrap();
         let end = Instant::now() + PATIENCE;
@@ -192,7 +193,7 @@ fn a_capture_that_is_damaged_ends_and_says_where() {
     let folder = made("record-damaged");
     let path = folder.join("damaged.jsonl");
     fs::write(&path, "7 {\"e\":\"trade\"\n").unwrap();
-    let mut core = core_of(Box::new(Quiet));
+    let mut core = core_of(Box::new(Idle));
     let kind = CaptureKind::Texts;
     let mut feed = CaptureFeed::new(VenueId(0), wanted(), kind, &path, Speed::Full).unwrap();
     let end = Instant::now() + PATIENCE;
@@ -211,7 +212,7 @@ fn a_capture_that_is_damaged_ends_and_says_where() {
 #[test]
 fn the_recorded_session_of_binance_is_played_to_the_book_that_it_has() {
     let Some(path) = data::path("binance/spot_btcusdt_20240808.jsonl.gz") else { return };
-    let mut core = core_of(Box::new(Quiet));
+    let mut core = core_of(Box::new(Idle));
     play(CaptureKind::Texts, &path, &mut core);
     let counts = *core.counts();
     assert!(counts.books > 1_000 && counts.trades > 1_000, "{counts:?}");
