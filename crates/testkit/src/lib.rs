@@ -36,6 +36,7 @@ pub mod model;
 pub mod naive_l2;
 pub mod naive_l3;
 pub mod promises;
+pub mod proxy;
 pub mod random;
 pub mod shrink;
 pub mod signals;

@@ -15,6 +15,7 @@ mod replay;
 mod replay_signals;
 mod trade;
 mod trade_binance;
+mod trade_chaos;
 mod trade_fix;
 mod trade_itch;
 mod trade_paper;

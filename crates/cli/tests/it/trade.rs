@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -99,7 +99,7 @@ impl Drop for Trader {
 }
 
 /// The configuration of a market maker of the first account, whose venue is said by `table`: all but its key.
-pub(crate) fn config(name: &str, table: &str, http: u16, key: &Key) -> std::path::PathBuf {
+pub(crate) fn config(name: &str, table: &str, http: u16, key: &Key) -> PathBuf {
     let private = |suffix: &str, text: &str| {
         let path = file(&format!("{name}-{suffix}"), text.as_bytes());
         fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("it is ours");
@@ -125,6 +125,27 @@ pub(crate) fn config(name: &str, table: &str, http: u16, key: &Key) -> std::path
         argument(&secret),
     );
     file(&format!("{name}-trader.toml"), text.as_bytes())
+}
+
+/// A venue that is to be, and speaks by records.
+struct Desk {
+    /// Of market data, of orders, and of the trader's own page.
+    ports: [u16; 3],
+    store: PathBuf,
+    venue_config: PathBuf,
+    keys: Vec<Key>,
+}
+
+impl Desk {
+    fn new(name: &str) -> Self {
+        let ports = [free_port(), free_port(), free_port()];
+        let more = format!(
+            "[market]\naddress = \"127.0.0.1:{}\"\n[binary]\naddress = \"127.0.0.1:{}\"\n",
+            ports[0], ports[1]
+        );
+        let (store, venue_config, keys) = market(name, &more);
+        Self { ports, store, venue_config, keys }
+    }
 }
 
 /// A venue that is spoken to by records.
@@ -185,12 +206,7 @@ pub(crate) fn hit(venue: &Venue, trader: &Trader, key: &Key, fills: u64) {
 
 #[test]
 fn what_it_owns_is_what_the_venue_says_also_when_that_was_killed_meanwhile() {
-    let ports = [free_port(), free_port(), free_port()];
-    let more = format!(
-        "[market]\naddress = \"127.0.0.1:{}\"\n[binary]\naddress = \"127.0.0.1:{}\"\n",
-        ports[0], ports[1]
-    );
-    let (store, venue_config, keys) = market("trade", &more);
+    let Desk { ports, store, venue_config, keys } = Desk::new("trade");
     let mut venue = Venue::start(&store, &venue_config, &[], 0);
     // A market to make: far quotes of the other account.
     order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
@@ -237,12 +253,7 @@ pub(crate) fn settle(trader: Trader, venue: &Venue, key: &Key) {
 
 #[test]
 fn a_trader_that_was_killed_goes_on_from_the_truth() {
-    let ports = [free_port(), free_port(), free_port()];
-    let more = format!(
-        "[market]\naddress = \"127.0.0.1:{}\"\n[binary]\naddress = \"127.0.0.1:{}\"\n",
-        ports[0], ports[1]
-    );
-    let (store, venue_config, keys) = market("trader-killed", &more);
+    let Desk { ports, store, venue_config, keys } = Desk::new("trader-killed");
     let venue = Venue::start(&store, &venue_config, &[], 0);
     order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
     order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
@@ -258,6 +269,36 @@ fn a_trader_that_was_killed_goes_on_from_the_truth() {
     let trader = Trader::start(&config, ports[2]);
     hit(&venue, &trader, &keys[1], 3);
     settle(trader, &venue, &keys[0]);
+}
+
+#[test]
+fn what_a_strategy_knows_is_kept_at_a_stop_and_not_when_it_is_killed() {
+    let Desk { ports, store, venue_config, keys } = Desk::new("trade-state");
+    let venue = Venue::start(&store, &venue_config, &[], 0);
+    order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
+    order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
+    let config = config("trade-state", &by_records(&venue, ports), ports[2], &keys[0]);
+    let kept = |name: &str| config.with_file_name(name);
+    let store = kept("trade-state-token").with_extension("store");
+    let trader = Trader::start(&config, ports[2]);
+    hit(&venue, &trader, &keys[1], 3);
+    settle(trader, &venue, &keys[0]);
+    assert!(store.join("strategy.state").exists());
+
+    // It goes on with it, and quotes.
+    let mut trader = Trader::start(&config, ports[2]);
+    hit(&venue, &trader, &keys[1], 3);
+    let is_there = |name: &str| store.join(name).exists();
+    assert!(is_there("strategy.state.last") && !is_there("strategy.state"));
+    trader.child.kill().expect("it can be killed");
+    trader.child.wait().expect("it ends");
+    assert!(!is_there("strategy.state"));
+
+    // One that nobody can have written is refused by name.
+    fs::write(store.join("strategy.state"), b"tiercel-state 1 somebody\n").expect("it is ours");
+    let ran = run(&["trade", "--json", "--config", argument(&config)]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("the state is of somebody"), "{}", ran.stderr);
 }
 
 #[test]

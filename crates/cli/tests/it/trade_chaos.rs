@@ -1,0 +1,136 @@
+//! `tiercel trade` over a network that holds back, cuts, and leaves connections half-open, at a venue that is killed: what
+//! it says it owns is what the venue says, to the last unit.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tiercel_testkit::proxy::Proxy;
+use tiercel_testkit::soak::rounds;
+
+use crate::trade::{Trader, config, free_port, hit, order, settle};
+use crate::venue_kill::market;
+use crate::venue_process::{Key, Venue, ask};
+
+/// How long a network is bad before the trader has to be right again.
+const BAD: Duration = Duration::from_secs(3);
+
+/// A trader behind proxies at a venue.
+struct Place {
+    venue: Option<Venue>,
+    start: Box<dyn Fn() -> Venue>,
+    proxies: [Proxy; 2],
+    trader: Trader,
+    keys: Vec<Key>,
+}
+
+impl Place {
+    /// `fix`: orders go over FIX.
+    fn new(name: &str, fix: bool) -> Self {
+        let [rest, data, orders, http] = [free_port(), free_port(), free_port(), free_port()];
+        let gateway =
+            if fix { "sessions = [{ comp_id = \"DESK\", api_key = \"key-1\" }]\n" } else { "" };
+        let table = if fix { "fix" } else { "binary" };
+        let more = format!(
+            "[market]\naddress = \"127.0.0.1:{data}\"\n[{table}]\naddress = \"127.0.0.1:{orders}\"\n{gateway}"
+        );
+        let (store, venue_config, keys) = market(name, &more);
+        let address = format!("127.0.0.1:{rest}");
+        let to = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+        let proxies = [(data, 1), (orders, 2)]
+            .map(|(port, seed)| Proxy::start(to(port), seed).expect("a proxy"));
+        let over = if fix { "\norders_over = \"fix\"\ncomp_id = \"DESK\"" } else { "" };
+        let table = format!(
+            "kind = \"tiercel\"\nrest = \"http://{address}\"\nmarket = \"{}\"\norders = \"{}\"{over}",
+            proxies[0].address(),
+            proxies[1].address()
+        );
+        let trader_config = config(name, &table, http, &keys[0]);
+        // What breaks here is the network, again and again: nobody is left alone for that.
+        let text = std::fs::read_to_string(&trader_config).expect("it was written");
+        let text = format!("{text}[breaker]\nfailures_max = 0\n");
+        std::fs::write(&trader_config, text).expect("it is ours");
+        let start = Box::new(move || Venue::start_at(&address, &store, &venue_config, &[], 0));
+        let venue = start();
+        order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
+        order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
+        let trader = Trader::start(&trader_config, http);
+        Self { venue: Some(venue), start, proxies, trader, keys }
+    }
+
+    fn venue(&self) -> &Venue {
+        self.venue.as_ref().expect("it runs")
+    }
+
+    fn set_bad(&self, is_bad: bool) {
+        self.proxies.iter().for_each(|proxy| proxy.set_bad(is_bad));
+    }
+
+    /// The other account's orders, anew: far quotes.
+    fn far_quotes(&self) {
+        let mut stream = self.venue().connect();
+        let asked = ask(&mut stream, &self.keys[1], "DELETE", "openOrders", "symbol=BTCUSDT");
+        // There may be none.
+        drop(asked.expect("an answer"));
+        order(self.venue(), &self.keys[1], "BUY", "59900", "1", "GTC");
+        order(self.venue(), &self.keys[1], "SELL", "60100", "1", "GTC");
+    }
+
+    /// Trades as far as the trader quotes, and moves what it quotes by.
+    fn trade(&self, number: u64) {
+        if number.is_multiple_of(32) {
+            self.far_quotes();
+        }
+        let price = format!("{}", 59_900 + number % 7);
+        order(self.venue(), &self.keys[1], "BUY", &price, "0.001", "GTC");
+        let (side, price) =
+            if number.is_multiple_of(2) { ("BUY", "60090") } else { ("SELL", "59910") };
+        order(self.venue(), &self.keys[1], side, price, "0.004", "IOC");
+    }
+
+    fn round(&mut self, number: u64) {
+        self.set_bad(true);
+        let end = Instant::now() + BAD;
+        let mut trades = 0;
+        while Instant::now() < end {
+            self.trade(trades);
+            trades += 1;
+        }
+        if number % 2 == 1 {
+            self.venue.as_mut().expect("it runs").kill();
+            self.venue = None;
+            self.venue = Some((self.start)());
+            self.trade(trades);
+        }
+        self.set_bad(false);
+        self.trader.until("right again", |state| {
+            let lines = state["lines"].as_array().expect("lines");
+            lines.iter().all(|line| line[1] == true) && state["unknown_orders"] == 0
+        });
+        hit(self.venue(), &self.trader, &self.keys[1], 2);
+    }
+}
+
+fn run(name: &'static str, fix: bool) {
+    let mut place = Place::new(name, fix);
+    hit(place.venue(), &place.trader, &place.keys[1], 2);
+    for number in rounds(name, 2) {
+        place.round(number);
+    }
+    let harm = place.proxies.each_ref().map(Proxy::harm);
+    assert!(
+        harm.iter().any(|harm| harm.cut > 0) && harm.iter().any(|harm| harm.held > 0),
+        "{harm:?}"
+    );
+    let Place { venue, trader, keys, .. } = place;
+    settle(trader, &venue.expect("it runs"), &keys[0]);
+}
+
+#[test]
+fn over_a_bad_network_by_records_nothing_is_lost_or_done_twice() {
+    run("trade-chaos", false);
+}
+
+#[test]
+fn over_a_bad_network_by_fix_nothing_is_lost_or_done_twice() {
+    run("trade-chaos-fix", true);
+}
