@@ -132,10 +132,15 @@ impl Busy {
         let Some(connection) = self.places.at(index) else { return 0 };
         match connection.receive(id, handler) {
             Ok(count) => {
-                if connection.has_output() {
+                let (has_output, is_one_way) = (connection.has_output(), connection.is_one_way());
+                if has_output {
                     self.places.mark(index);
                 }
-                if count > 0 && !self.tuning.quick_ack && !self.unacknowledged.contains(&index) {
+                if count > 0
+                    && is_one_way
+                    && !self.tuning.quick_ack
+                    && !self.unacknowledged.contains(&index)
+                {
                     self.unacknowledged.push(index);
                 }
                 usize::from(count > 0)

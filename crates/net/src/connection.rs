@@ -7,6 +7,9 @@ use socket2::SockRef;
 
 use crate::reactor::{CloseReason, ConnectionId, Handler, Limits};
 
+/// Receives without a send between them, from which on a connection counts as one that is only heard.
+const ONE_WAY: u32 = 4;
+
 /// A socket that does not block, and what waits on both sides of it.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -17,6 +20,8 @@ pub(crate) struct Connection {
     pub(crate) output: Vec<u8>,
     /// Bytes of `output` that left.
     sent: usize,
+    /// Receives since something was sent.
+    heard: u32,
 }
 
 impl Connection {
@@ -27,7 +32,14 @@ impl Connection {
             filled: 0,
             output: Vec::with_capacity(4 << 10),
             sent: 0,
+            heard: 0,
         }
+    }
+
+    /// Whether so much came since something was sent that no answer will carry the acknowledgement.
+    #[inline]
+    pub(crate) const fn is_one_way(&self) -> bool {
+        self.heard >= ONE_WAY
     }
 
     /// Acknowledges what came, and goes on waiting with the next (`TCP_QUICKACK`, tcp(7)).
@@ -55,6 +67,7 @@ impl Connection {
             Err(error) => return nothing_yet(&error),
         };
         self.filled += count;
+        self.heard = self.heard.saturating_add(1);
         let taken = handler.received(id, &self.input[..self.filled], &mut self.output);
         let taken = taken.min(self.filled);
         if taken < self.filled {
@@ -74,7 +87,7 @@ impl Connection {
             Ok(count) => count,
             Err(error) => nothing_yet(&error)?,
         };
-        self.sent += count;
+        (self.sent, self.heard) = (self.sent + count, 0);
         let waiting = self.output.len() - self.sent;
         if waiting == 0 {
             self.output.clear();

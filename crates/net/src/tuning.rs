@@ -23,8 +23,8 @@ pub struct Tuning {
     /// Small segments leave at once (`TCP_NODELAY`).
     pub no_delay: bool,
     /// Segments are acknowledged at once (`TCP_QUICKACK`). The kernel may fall back to waiting: see
-    /// tcp(7). If not, [`Busy`](crate::Busy) acknowledges what came while it has nothing else to do, so that no
-    /// receive sends an acknowledgement before it returns.
+    /// tcp(7). If not, answers carry the acknowledgement, and on a connection that is only heard
+    /// [`Busy`](crate::Busy) acknowledges while it has nothing else to do: no receive sends one before it returns.
     pub quick_ack: bool,
     /// How long a receive asks the device itself before it sleeps, in microseconds
     /// (`SO_BUSY_POLL`). More than the system's own value needs `CAP_NET_ADMIN`.

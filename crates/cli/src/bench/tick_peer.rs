@@ -392,9 +392,14 @@ impl Desk {
         out.append(self.session.output());
     }
 
-    /// The answers to the order that came last, if one did.
+    /// The answers to what came.
     fn answer(&mut self, now: Timestamp) {
-        let Some((request, order)) = self.orders.0.pop() else { return };
+        for (request, order) in std::mem::take(&mut self.orders.0) {
+            self.answer_one(now, request, &order);
+        }
+    }
+
+    fn answer_one(&mut self, now: Timestamp, request: u64, order: &NewOrder) {
         let Self { session, store, next_order, .. } = self;
         let order_id = OrderId(*next_order);
         *next_order += 1;
