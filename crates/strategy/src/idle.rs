@@ -1,8 +1,8 @@
-//! A strategy that wants nothing: for who only listens, as recorders do.
+//! A strategy that wants nothing.
 
 use crate::{Actions, BookTick, OrderUpdate, StateError, Strategy, TimerTick, TradeTick};
 
-/// See the [module](self).
+/// Wants nothing: for who only listens, as recorders do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Idle;
 
