@@ -1,10 +1,10 @@
-//! Ctrl-C and SIGTERM as a question that loops ask.
+//! Signals as questions that loops ask: Ctrl-C and SIGTERM stop, SIGUSR1 halts.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
 use crate::exit::Exit;
 
@@ -31,5 +31,26 @@ impl Stop {
     /// Whether to stop.
     pub(crate) fn asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Set each time the program was asked to halt.
+#[derive(Debug)]
+pub(crate) struct Halt(Arc<AtomicBool>);
+
+impl Halt {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// The system's refusal.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let asked = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGUSR1, Arc::clone(&asked))?;
+        Ok(Self(asked))
+    }
+
+    /// Whether to halt: once for all signals since it was asked last.
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
     }
 }

@@ -42,3 +42,4 @@ pub mod shrink;
 pub mod signals;
 pub mod simulated_disk;
 pub mod soak;
+pub mod webhook;

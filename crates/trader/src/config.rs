@@ -1,9 +1,11 @@
 //! How a trader is configured: TOML, with the line and the key of each mistake.
 
+mod alerts;
 mod breaker;
 mod paper;
 mod route;
 
+pub use alerts::{AlertsTable, WebhookTable};
 pub use breaker::BreakerTable;
 pub use paper::{FeeAssetName, PaperTable, QueueName};
 pub use route::{RouteTable, RouteVenueTable};
@@ -80,6 +82,9 @@ pub struct TraderConfig {
     /// When a venue that fails is left alone.
     #[serde(default)]
     pub breaker: BreakerTable,
+    /// Who is told of trouble.
+    #[serde(default)]
+    pub alerts: AlertsTable,
     /// Orders go to a paper venue, if there is one.
     pub paper: Option<PaperTable>,
 }
@@ -531,6 +536,7 @@ impl TraderConfig {
                 return value(&format!("venue {}: {key}", venue.name), what);
             }
         }
+        self.alerts.check()?;
         if let Some(paper) = &self.paper {
             paper.check()?;
         }

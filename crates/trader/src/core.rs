@@ -23,6 +23,7 @@ use tiercel_types::{InstrumentId, Price, Qty, Timestamp};
 use crate::journal::Journal;
 use crate::market::{Market, MarketState};
 use crate::paper::Paper;
+use crate::reason::ModeReason;
 use crate::routes::Routes;
 use crate::tap::{Tap, Tapped};
 use crate::timing::{Stage, Timing};
@@ -73,6 +74,8 @@ pub struct Core {
     journal: Option<Journal>,
     /// Whether that failed: nothing but cancels leaves then.
     has_journal_failed: bool,
+    /// Why the gate lets through what it does.
+    mode_reason: ModeReason,
     /// Orders go there, if there is one.
     pub(crate) paper: Option<Box<Paper>>,
     /// The number that its venue gave to what is reported; zero: none. The connector sets it before.
@@ -113,6 +116,7 @@ impl Core {
             ends: false,
             journal: None,
             has_journal_failed: false,
+            mode_reason: ModeReason::Free,
             paper: None,
             answer: 0,
             silence_max_ns,
@@ -159,6 +163,11 @@ impl Core {
     /// Whether the journal could not be written. Nothing but cancels leaves then.
     pub const fn has_journal_failed(&self) -> bool {
         self.has_journal_failed
+    }
+
+    /// Why the gate lets through what it does.
+    pub const fn mode_reason(&self) -> ModeReason {
+        self.mode_reason
     }
 
     /// Takes over an order of a run before.
@@ -208,6 +217,11 @@ impl Core {
 
     /// Nothing but cancels leaves from now on, and everything that is open is cancelled.
     pub fn halt(&mut self, now: Timestamp) {
+        self.halt_because(now, ModeReason::Asked);
+    }
+
+    fn halt_because(&mut self, now: Timestamp, reason: ModeReason) {
+        self.mode_reason = reason;
         self.oms.gate_mut().halt();
         self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
         self.act(now);
@@ -217,6 +231,7 @@ impl Core {
     pub fn enable(&mut self) {
         // Without a result nothing has been lost or won yet.
         let result = self.oms.result().unwrap_or_default();
+        self.mode_reason = ModeReason::Free;
         self.oms.gate_mut().enable(result);
     }
 
@@ -460,11 +475,14 @@ impl Core {
             self.begin_when_clear(now);
         }
         if self.has_journal_failed && self.oms.gate().mode() != Mode::Halted {
-            self.halt(now);
+            self.halt_because(now, ModeReason::Journal);
         }
         if let Some(result) = self.oms.result() {
             let before = self.oms.gate().mode();
             let mode = self.oms.gate_mut().result(result);
+            if mode != before {
+                self.mode_reason = ModeReason::Loss;
+            }
             if mode == Mode::Halted && before != Mode::Halted {
                 self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
             }

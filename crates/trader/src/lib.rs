@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alert;
 pub mod budget;
 pub mod clerk;
 pub mod config;
@@ -32,6 +33,7 @@ pub mod lines;
 mod market;
 pub mod metrics;
 pub mod paper;
+pub mod reason;
 pub mod record;
 pub mod recording;
 pub mod replay;

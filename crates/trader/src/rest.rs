@@ -96,6 +96,31 @@ impl Answer {
     }
 }
 
+/// Who asks at an address, `http://...` or `https://...`: an answer of any status is an answer, and takes
+/// [`TIMEOUT`] at most. Whom TLS trusts is in the file `authorities`, in PEM.
+///
+/// # Errors
+/// What is wrong with the file, or that there is none.
+pub(crate) fn agent(address: &str, authorities: Option<&Path>) -> io::Result<ureq::Agent> {
+    let mut config =
+        ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
+    if address.starts_with("https://") {
+        let path = authorities.ok_or_else(|| {
+            io::Error::other(format!("{address}: TLS needs tls_roots, a file of authorities"))
+        })?;
+        let found = tls::certificates(path)?;
+        let roots: Vec<Certificate<'static>> =
+            found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::Specific(Arc::new(roots)))
+            .unversioned_rustls_crypto_provider(provider)
+            .build();
+        config = config.tls_config(tls);
+    }
+    Ok(config.build().into())
+}
+
 /// A venue over HTTP.
 #[derive(Clone, Debug)]
 pub struct Rest {
@@ -111,26 +136,9 @@ impl Rest {
     /// # Errors
     /// What is wrong with the address or the file.
     pub fn new(base: &str, key: &str, authorities: Option<&Path>) -> io::Result<Self> {
-        let mut config =
-            ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
-        if base.starts_with("https://") {
-            let path = authorities.ok_or_else(|| {
-                io::Error::other(format!("{base}: TLS needs tls_roots, a file of authorities"))
-            })?;
-            let found = tls::certificates(path)?;
-            let roots: Vec<Certificate<'static>> = found
-                .iter()
-                .map(|certificate| Certificate::from_der(certificate).to_owned())
-                .collect();
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let tls = TlsConfig::builder()
-                .root_certs(RootCerts::Specific(Arc::new(roots)))
-                .unversioned_rustls_crypto_provider(provider)
-                .build();
-            config = config.tls_config(tls);
-        }
+        let agent = agent(base, authorities)?;
         let base = base.trim_end_matches('/');
-        Ok(Self { agent: config.build().into(), base: base.into(), key: key.into() })
+        Ok(Self { agent, base: base.into(), key: key.into() })
     }
 
     /// The address of a path.

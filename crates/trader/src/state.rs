@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tiercel_execution::breaker::BreakerState;
 use tiercel_execution::oms::Oms;
+use tiercel_execution::order::State;
 use tiercel_execution::risk::Mode;
 use tiercel_strategy::LEVELS;
 use tiercel_types::market::Level;
@@ -12,6 +13,7 @@ use crate::core::{Core, Counts};
 use crate::lines::Lines;
 use crate::market::{Market, MarketState};
 use crate::paper::{Paper, PaperView};
+use crate::reason::ModeReason;
 
 /// Orders that are shown, at most.
 pub const ORDERS_SHOWN: usize = 64;
@@ -64,6 +66,8 @@ pub struct OrderView {
     pub executed_qty: Qty,
     /// Where it stands.
     pub state: &'static str,
+    /// Whether what became of it, or of a request for it, is not known.
+    pub is_unknown: bool,
 }
 
 /// A trader at one moment.
@@ -75,6 +79,10 @@ pub struct TraderState {
     pub acts: bool,
     /// What the gate lets through.
     pub mode: Mode,
+    /// Why it does.
+    pub mode_reason: ModeReason,
+    /// Whether the journal could not be written.
+    pub has_journal_failed: bool,
     /// What was counted.
     pub counts: Counts,
     /// The result of all instruments; none beyond 128 bits.
@@ -115,6 +123,8 @@ impl TraderState {
         let core = &lines.core;
         let oms = core.oms();
         (self.time_ns, self.acts, self.mode) = (time_ns, core.acts(), oms.gate().mode());
+        (self.mode_reason, self.has_journal_failed) =
+            (core.mode_reason(), core.has_journal_failed());
         (self.counts, self.result) = (*core.counts(), oms.result());
         (self.used_credit, self.unknown_orders) = (oms.gate().used_credit(), oms.unknown_orders());
         self.open_orders = oms.live_orders();
@@ -139,6 +149,7 @@ impl TraderState {
             qty: order.qty(),
             executed_qty: order.executed_qty(),
             state: order.state().name(),
+            is_unknown: matches!(order.state(), State::Unknown(_)),
         }));
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod it {
+    mod alerts;
     mod binance;
     mod bus;
     mod capture;

@@ -22,9 +22,8 @@ use tiercel_trader::hot::Control;
 use tiercel_trader::setup;
 
 use super::running::Running;
-use super::{TradeArgs, watch};
+use super::{Asked, TradeArgs, watch};
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 /// How long the venue may take to say where it is.
 const START: Duration = Duration::from_secs(30);
@@ -196,7 +195,7 @@ const MAKER: &str = "name = \"market_maker\"\nqty = \"0.05\"\ninventory_max = \"
 const FREE: &str = "touch_collar_bps = 4294967295\ntrade_collar_bps = 10000";
 
 /// Runs the demo.
-pub(super) fn run(args: &TradeArgs, stop: &Stop) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &TradeArgs, asked: &Asked) -> anyhow::Result<Exit> {
     let folder = Folder::new()?;
     eprintln!("starting a venue, participants and a trader on this machine");
     let venue = Venue::start(&folder)?;
@@ -217,7 +216,7 @@ pub(super) fn run(args: &TradeArgs, stop: &Stop) -> anyhow::Result<Exit> {
     taker.control(Control::Begin);
     let config = venue.trader(&folder, 1, MAKER, "")?;
     let running = Running::start(&config, setup::strategy_of(&config), &silent)?;
-    let exit = watch(args, stop, running)?;
+    let exit = watch(args, asked, running)?;
     for crowd in [taker, maker] {
         crowd.control(Control::Stop);
         crowd.end()?;

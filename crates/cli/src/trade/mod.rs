@@ -18,7 +18,7 @@ use tiercel_trader::state::Told;
 
 use crate::exit::Exit;
 use crate::screen::{self, Key, Screen};
-use crate::stop::Stop;
+use crate::stop::{Halt, Stop};
 use running::Running;
 
 /// How often what was asked of the program is looked at.
@@ -31,7 +31,8 @@ const LINE: Duration = Duration::from_secs(1);
 const DETAILS: &str = "\
 Market data, books, strategy, risk gate and orders run on one thread; connections, metrics and the
 screen on others. Ctrl-C (or q) stops it: everything that is open is cancelled, and the answers are
-waited for. The exit code is 1 if orders may be open still.
+waited for. The exit code is 1 if orders may be open still. SIGUSR1 halts it: everything is cancelled,
+and nothing but cancels leaves until it is enabled.
 
 Examples:
   tiercel trade --demo
@@ -107,9 +108,9 @@ pub(crate) fn run(args: &TradeArgs) -> anyhow::Result<Exit> {
         print!("{}", strategies());
         return Ok(Exit::Ok);
     }
-    let stop = Stop::listen()?;
+    let asked = Asked { stop: Stop::listen()?, halt: Halt::listen()? };
     if args.demo {
-        return demo::run(args, &stop);
+        return demo::run(args, &asked);
     }
     let path = args.config.as_deref().context("a configuration is needed")?;
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
@@ -122,7 +123,13 @@ pub(crate) fn run(args: &TradeArgs) -> anyhow::Result<Exit> {
         table.record = args.record.clone().or(table.record.take());
     }
     let running = Running::start(&config, setup::strategy_of(&config), &say)?;
-    watch(args, &stop, running)
+    watch(args, &asked, running)
+}
+
+/// What the program is asked by signals.
+struct Asked {
+    stop: Stop,
+    halt: Halt,
 }
 
 /// Messages go to standard error, but not over the table.
@@ -158,11 +165,11 @@ fn strategies() -> String {
 }
 
 /// Shows a trader until it ends.
-fn watch(args: &TradeArgs, stop: &Stop, mut running: Running) -> anyhow::Result<Exit> {
+fn watch(args: &TradeArgs, asked: &Asked, mut running: Running) -> anyhow::Result<Exit> {
     let live = !args.plain && !args.json && io::stdout().is_terminal();
     let mut screen = if live { Some(Screen::open()?) } else { None };
     running.control(Control::Begin);
-    let shown = show(args, stop, &mut running, screen.as_mut());
+    let shown = show(args, asked, &mut running, screen.as_mut());
     // The terminal is itself again before anything else is printed.
     drop(screen);
     running.control(Control::Stop);
@@ -192,7 +199,7 @@ fn finish(args: &TradeArgs, told: &Told, ended: Ended) -> anyhow::Result<Exit> {
 
 fn show(
     args: &TradeArgs,
-    stop: &Stop,
+    asked: &Asked,
     running: &mut Running,
     mut screen: Option<&mut Screen>,
 ) -> anyhow::Result<()> {
@@ -200,7 +207,13 @@ fn show(
     let end = args.seconds.map(|seconds| began + Duration::from_secs_f64(seconds));
     let every = if screen.is_some() { DRAW } else { LINE };
     let mut next = began + every;
-    while !running.is_finished() && !stop.asked() && end.is_none_or(|end| Instant::now() < end) {
+    while !running.is_finished()
+        && !asked.stop.asked()
+        && end.is_none_or(|end| Instant::now() < end)
+    {
+        if asked.halt.take() {
+            running.control(Control::Halt);
+        }
         if screen.is_some() && screen::key()? == Some(Key::Quit) {
             return Ok(());
         }

@@ -11,6 +11,7 @@ use tiercel_host::secret;
 use tiercel_strategy::{Strategy, Terms};
 use tiercel_sync::snapshot::{self, Reader};
 use tiercel_telemetry::Registry;
+use tiercel_trader::alert::{Alarm, Heard, Sinks, Watch, WatchOptions};
 use tiercel_trader::config::TraderConfig;
 use tiercel_trader::hot::{Control, Ended};
 use tiercel_trader::instruments::Instrument;
@@ -24,8 +25,8 @@ use tiercel_types::Symbol;
 
 /// Between two states that are shown.
 const PUBLISH_NS: u64 = 50_000_000;
-/// Readers of the state: the screen and the server.
-const READERS: usize = 2;
+/// Readers of the state: the screen, the server and the alarm.
+const READERS: usize = 3;
 
 /// A trader on its thread.
 pub(super) struct Running {
@@ -34,6 +35,7 @@ pub(super) struct Running {
     registry: Registry,
     names: Names,
     state: Reader<TraderState>,
+    alarm: Alarm,
     kill_file: Option<PathBuf>,
     was_killed: bool,
     server: Option<Server>,
@@ -59,6 +61,8 @@ impl Running {
         let cpu = config.trader.cpu;
         let told_lines = lines;
         let told_venues = names.venues.clone();
+        let alarm = alarm(config, &names, state.try_clone()?, &registry, say)?;
+        let ear = alarm.ear();
         let thread = std::thread::Builder::new().name("trader".to_owned()).spawn(move || {
             if let Some(cpu) = cpu {
                 pin_current_thread(cpu)?;
@@ -68,12 +72,14 @@ impl Running {
                 Some(LineEvent::Up(line)) => say(&format!("{}: connected", told_lines[line])),
                 Some(LineEvent::Down(line, why)) => {
                     say(&format!("{}: {why}", told_lines[line]));
+                    ear.hear(Heard::Down(line, why));
                 }
                 Some(LineEvent::Trouble(venue, what)) => {
                     say(&format!("{}: {what}", told_venues[venue.index()]));
                 }
                 None if now.0 >= next => {
                     next = now.0 + PUBLISH_NS;
+                    lines.core.take_anomalies(|anomaly| ear.hear(Heard::Anomaly(anomaly)));
                     publisher.publish(|state| {
                         state.fill(now.0, lines);
                         metrics.follow(state);
@@ -99,6 +105,7 @@ impl Running {
             registry,
             names,
             state,
+            alarm,
             kill_file: config.trader.kill_file.clone(),
             was_killed: false,
             server: None,
@@ -147,11 +154,30 @@ impl Running {
 
     /// Waits for its end.
     pub(super) fn end(self) -> anyhow::Result<(Ended, Told)> {
-        let Self { thread, registry, names, mut state, server, .. } = self;
-        let ended = thread.join().map_err(|_| anyhow!("the trader's thread has panicked"))??;
+        let Self { thread, registry, names, mut state, alarm, server, .. } = self;
+        let ended = match thread.join() {
+            Ok(ended) => ended.map_err(anyhow::Error::from),
+            Err(_) => Err(anyhow!("the trader's thread has panicked")),
+        };
+        alarm.end(ended.as_ref().copied().map_err(ToString::to_string));
         drop(server);
-        Ok((ended, names.tell(state.read(), &registry)))
+        Ok((ended?, names.tell(state.read(), &registry)))
     }
+}
+
+/// Who tells of trouble, of a trader of a configuration.
+fn alarm(
+    config: &TraderConfig,
+    names: &Names,
+    state: Reader<TraderState>,
+    registry: &Registry,
+    say: &'static (impl Fn(&str) + Sync),
+) -> anyhow::Result<Alarm> {
+    let table = &config.alerts;
+    let source = table.source.clone();
+    let source = source.unwrap_or_else(|| format!("trader {}", config.trader.number));
+    let watch = Watch::new(source, names.clone(), WatchOptions::of(table));
+    Ok(Alarm::start(watch, state, Sinks::new(table, registry, say)?)?)
 }
 
 /// What things are called, of a trader of a configuration.

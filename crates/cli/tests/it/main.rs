@@ -14,6 +14,7 @@ mod record;
 mod replay;
 mod replay_signals;
 mod trade;
+mod trade_alerts;
 mod trade_binance;
 mod trade_chaos;
 mod trade_fix;
