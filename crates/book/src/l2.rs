@@ -11,9 +11,11 @@
 //! and shows it only while it is. [`Ladder`] is one side of a book, for who has other rules.
 
 mod agreement;
+mod half;
 mod ladder;
 mod pending;
 mod synchroniser;
+mod window;
 
 use core::fmt;
 
@@ -23,7 +25,8 @@ use xxhash_rust::xxh3::Xxh3Default;
 use zerocopy::IntoBytes;
 
 pub use agreement::{Disagreement, TickerAgreement, TradeContinuity};
-pub use ladder::{Full, Ladder, NEAR_LEVELS};
+use half::HalfBook;
+pub use ladder::{Full, Ladder};
 pub use synchroniser::{
     Counts, DiffOutcome, SnapshotOutcome, State, Synchroniser, SynchroniserLimits,
 };
@@ -97,8 +100,8 @@ impl Anomaly {
 /// an error it holds a part of the change and has to be loaded anew.
 #[derive(Clone)]
 pub struct L2Book {
-    bids: Ladder<true>,
-    asks: Ladder<false>,
+    bids: HalfBook<true>,
+    asks: HalfBook<false>,
     update_id: u64,
     levels_limit: usize,
 }
@@ -106,7 +109,18 @@ pub struct L2Book {
 impl L2Book {
     /// An empty book for at most `levels_limit` levels a side: allocated now, and never later.
     pub fn new(levels_limit: usize) -> Self {
-        let (bids, asks) = (Ladder::new(levels_limit), Ladder::new(levels_limit));
+        Self::of_step(levels_limit, Price::ZERO)
+    }
+
+    /// The same, of prices that are multiples of this step, as they are at its venue: the levels near the touch are
+    /// then found without a search. A level between two steps is kept too. What it held is forgotten.
+    #[must_use]
+    pub fn with_price_step(self, price_step: Price) -> Self {
+        Self::of_step(self.levels_limit, price_step)
+    }
+
+    fn of_step(levels_limit: usize, step: Price) -> Self {
+        let (bids, asks) = (HalfBook::new(levels_limit, step), HalfBook::new(levels_limit, step));
         Self { bids, asks, update_id: 0, levels_limit }
     }
 
@@ -152,24 +166,22 @@ impl L2Book {
     #[inline]
     pub fn change(&mut self, bids: &[Level], asks: &[Level]) -> Result<(), Anomaly> {
         let limit = self.levels_limit;
-        for &level in bids {
-            let full = |_| Anomaly::LevelLimit { side: Side::Buy, limit };
-            self.bids.set(level).map_err(full)?;
-        }
-        for &level in asks {
-            let full = |_| Anomaly::LevelLimit { side: Side::Sell, limit };
-            self.asks.set(level).map_err(full)?;
-        }
-        Ok(())
+        let full = |side| move |_| Anomaly::LevelLimit { side, limit };
+        self.bids.set_all(bids.iter().copied()).map_err(full(Side::Buy))?;
+        self.asks.set_all(asks.iter().copied()).map_err(full(Side::Sell))
     }
 
     /// The update is whole.
     ///
     /// # Errors
-    /// [`Anomaly::Crossed`].
+    /// [`Anomaly::LevelLimit`] or [`Anomaly::Crossed`].
     #[inline]
     pub fn finish(&mut self, update_id: u64) -> Result<(), Anomaly> {
         self.update_id = update_id;
+        let limit = self.levels_limit;
+        let full = |side| move |_| Anomaly::LevelLimit { side, limit };
+        self.bids.settle().map_err(full(Side::Buy))?;
+        self.asks.settle().map_err(full(Side::Sell))?;
         self.check_crossed()
     }
 
@@ -211,19 +223,18 @@ impl L2Book {
         }
     }
 
-    /// The levels at the touch as one slice, the best **last**: all that the side has, or at least
-    /// [`NEAR_LEVELS`].
+    /// The best levels of a side, best first, as many as there is room for. How many they are.
     #[inline]
-    pub fn near(&self, side: Side) -> &[Level] {
+    pub fn top(&self, side: Side, into: &mut [Level]) -> usize {
         match side {
-            Side::Buy => self.bids.near(),
-            Side::Sell => self.asks.near(),
+            Side::Buy => self.bids.top(into),
+            Side::Sell => self.asks.top(into),
         }
     }
 
     /// The levels of a side, the best first.
     #[inline]
-    pub fn levels(&self, side: Side) -> impl Iterator<Item = &Level> {
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
         let (bids, asks) = match side {
             Side::Buy => (Some(self.bids.iter()), None),
             Side::Sell => (None, Some(self.asks.iter())),
@@ -242,11 +253,10 @@ impl L2Book {
 
     /// What rests at a price: zero when nothing does.
     pub fn qty_at(&self, side: Side, price: Price) -> Qty {
-        let level = match side {
-            Side::Buy => self.bids.get(price),
-            Side::Sell => self.asks.get(price),
-        };
-        level.map_or(Qty::ZERO, |level| level.qty)
+        match side {
+            Side::Buy => self.bids.qty_at(price),
+            Side::Sell => self.asks.qty_at(price),
+        }
     }
 
     /// A checksum of the best `count` levels of each side, to compare two books of one

@@ -14,8 +14,7 @@
 use std::collections::BTreeSet;
 
 use tiercel_book::l2::{
-    Anomaly, DiffOutcome, L2Book, NEAR_LEVELS, SnapshotOutcome, State, Synchroniser,
-    SynchroniserLimits,
+    Anomaly, DiffOutcome, L2Book, SnapshotOutcome, State, Synchroniser, SynchroniserLimits,
 };
 use tiercel_types::market::{DepthDiff, DepthSnapshot, Level};
 use tiercel_types::{Price, Qty, Side};
@@ -58,7 +57,9 @@ impl Reached {
 /// When they disagree.
 pub fn book(bytes: &[u8], reached: &mut Reached) {
     let mut reader = Reader::new(bytes);
-    let mut book = L2Book::new(LIMITS.levels);
+    // No step, all prices on the step, and some between two.
+    let step = Price::from_units([0, 1, 3, 7][bytes.len() % 4]);
+    let mut book = L2Book::new(LIMITS.levels).with_price_step(step);
     let mut naive = NaiveBook::new(LIMITS.levels);
     // After an anomaly a book is of no use until it is loaded.
     let mut usable = true;
@@ -98,11 +99,14 @@ fn same(book: &L2Book, naive: &NaiveBook, update: &Update) {
     let mut best = Vec::new();
     for side in [Side::Buy, Side::Sell] {
         let expected = naive.levels(side);
-        assert!(book.levels(side).eq(&expected), "{side}: {book:?}, not {expected:?}");
+        assert!(
+            book.levels(side).eq(expected.iter().copied()),
+            "{side}: {book:?}, not {expected:?}"
+        );
         assert_eq!(book.depth(side), expected.len());
-        let near = book.near(side);
-        assert!(near.len() >= NEAR_LEVELS.min(expected.len()));
-        assert!(near.iter().rev().eq(&expected[..near.len()]), "{side} near the touch");
+        let mut top = [Level::default(); 20];
+        let count = book.top(side, &mut top);
+        assert_eq!(top[..count], expected[..top.len().min(expected.len())], "{side} at the touch");
         best.push(expected.first().copied());
         if let Update::Snapshot(changes) | Update::Diff(changes) = update {
             for level in changes.bids.iter().chain(&changes.asks) {
@@ -127,7 +131,8 @@ fn same(book: &L2Book, naive: &NaiveBook, update: &Update) {
 /// When it shows another book, or loses one without need.
 pub fn synchroniser(bytes: &[u8], reached: &mut Reached) {
     let mut reader = Reader::new(bytes);
-    let mut subject = Synchroniser::new(LIMITS);
+    let step = Price::from_units([0, 1, 3, 7][bytes.len() % 4]);
+    let mut subject = Synchroniser::new(LIMITS).with_price_step(step);
     let mut judge = Judge { naive: NaiveBook::new(LIMITS.levels), shown: false, given: Vec::new() };
     while let Some(update) = reader.update() {
         match &update {

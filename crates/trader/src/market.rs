@@ -56,6 +56,18 @@ impl MarketBook {
         })
     }
 
+    /// The same, of prices that are multiples of this step.
+    fn with_price_step(self, price_step: Price) -> Self {
+        match self {
+            Self::Direct(book) => Self::Direct(book.with_price_step(price_step)),
+            Self::Numbered(numbered) => {
+                let synchroniser = numbered.synchroniser.with_price_step(price_step);
+                Self::Numbered(Numbered { synchroniser, ..numbered })
+            }
+            Self::Top(_) => self,
+        }
+    }
+
     /// The book, if it is one of levels.
     #[inline]
     pub fn levels(&self) -> Option<&L2Book> {
@@ -127,10 +139,10 @@ impl Market {
     }
 
     /// A market of which nothing is known.
-    pub const fn with_book(terms: Terms, book: MarketBook) -> Self {
+    pub fn with_book(terms: Terms, book: MarketBook) -> Self {
         Self {
             terms,
-            book,
+            book: book.with_price_step(terms.tick),
             last_price: Price::ZERO,
             heard_at: Timestamp(0),
             best_update_id: 0,
@@ -166,8 +178,8 @@ impl Market {
             return tick;
         };
         let mut tick = self.bare_tick(now, book.update_id());
-        top(book.near(Side::Buy), &mut tick.bids);
-        top(book.near(Side::Sell), &mut tick.asks);
+        book.top(Side::Buy, &mut tick.bids);
+        book.top(Side::Sell, &mut tick.asks);
         tick
     }
 
@@ -203,17 +215,3 @@ impl Market {
 }
 
 const NONE: Level = Level { price: Price::ZERO, qty: tiercel_types::Qty::ZERO };
-
-/// The best levels of a slice that has them last.
-#[inline]
-fn top(near: &[Level], into: &mut [Level; LEVELS]) {
-    if let Some(best) = near.last_chunk::<LEVELS>() {
-        for (place, level) in into.iter_mut().zip(best.iter().rev()) {
-            *place = *level;
-        }
-        return;
-    }
-    for (place, level) in into.iter_mut().zip(near.iter().rev()) {
-        *place = *level;
-    }
-}

@@ -11,27 +11,21 @@
 //! feed half of the changes are more than 64 levels away from the touch, and four in five add or
 //! remove a level; in one sorted array each of them moved some two hundred levels.
 //!
-//! The best block keeps at least [`NEAR_LEVELS`] levels while there are as many, so the touch is
-//! always one slice. Two neighbours always hold more than [`MERGE`] levels together, which bounds
-//! the number of blocks.
+//! Two neighbours always hold more than [`MERGE`] levels together, which bounds the number of blocks.
+
+use core::mem;
 
 use thiserror::Error;
 use tiercel_types::Price;
 use tiercel_types::market::Level;
 
-/// So many levels from the best on lie in one slice, where a side has as many.
-pub const NEAR_LEVELS: usize = 32;
 /// The most levels in a block.
 const BLOCK: usize = 64;
-/// What the best block is filled up to when it falls below [`NEAR_LEVELS`]: as far from the next
-/// filling as from the next split.
-const FILLED: usize = 48;
 /// Neighbours with no more levels than this together become one.
 const MERGE: usize = 32;
 
-const _: () = assert!(NEAR_LEVELS <= BLOCK / 2, "half of a split block must do for the best one");
 const _: () = assert!(BLOCK == 64, "a block is searched in three steps, of 16, 4 and 1");
-const _: () = assert!(MERGE < FILLED && NEAR_LEVELS < FILLED && FILLED < BLOCK);
+const _: () = assert!(MERGE <= BLOCK / 2, "two neighbours fit one block");
 
 /// Bids (`BIDS`, best is highest) or asks (best is lowest): one side of an aggregated book.
 #[derive(Clone, Debug)]
@@ -143,7 +137,7 @@ impl<const BIDS: bool> Ladder<BIDS> {
 
     /// Higher is better.
     #[inline]
-    const fn rank(price: Price) -> i64 {
+    pub(super) const fn rank(price: Price) -> i64 {
         // Complement, unlike negation, is defined for every value.
         if BIDS { price.units() } else { !price.units() }
     }
@@ -158,16 +152,11 @@ impl<const BIDS: bool> Ladder<BIDS> {
         &mut self.blocks[self.ids[place] as usize]
     }
 
-    /// The best levels, best last: all of them, or [`NEAR_LEVELS`] and up to twice as many.
-    #[inline]
-    pub(super) fn near(&self) -> &[Level] {
-        self.ids.last().map_or(&[], |&id| self.blocks[id as usize].levels())
-    }
-
     /// The best level.
     #[inline]
     pub fn best(&self) -> Option<Level> {
-        self.near().last().copied()
+        let &id = self.ids.last()?;
+        self.blocks[id as usize].levels().last().copied()
     }
 
     /// How many levels there are.
@@ -223,7 +212,7 @@ impl<const BIDS: bool> Ladder<BIDS> {
         if at < block.len && block.levels[at].price == level.price {
             if level.qty.is_zero() {
                 block.remove(at);
-                let few = block.len < NEAR_LEVELS;
+                let few = block.len < MERGE;
                 self.count -= 1;
                 if few {
                     self.rebalance(place);
@@ -254,18 +243,10 @@ impl<const BIDS: bool> Ladder<BIDS> {
         if self.limit == 0 {
             return Err(Full);
         }
-        self.append(&[level]);
+        self.add_block(0, Self::rank(level.price));
+        self.block_mut(0).insert(0, level);
+        self.count = 1;
         Ok(())
-    }
-
-    /// Appends a best block of levels that are all better than those there; at most [`BLOCK`].
-    fn append(&mut self, levels: &[Level]) {
-        let place = self.ids.len();
-        self.add_block(place, Self::rank(levels[0].price));
-        let block = self.block_mut(place);
-        block.levels[..levels.len()].copy_from_slice(levels);
-        block.len = levels.len();
-        self.count += levels.len();
     }
 
     /// Takes an empty block into the directory.
@@ -307,37 +288,26 @@ impl<const BIDS: bool> Ladder<BIDS> {
         if at <= HALF { (place, at) } else { (place + 1, at - HALF) }
     }
 
-    /// After a removal: joins a block that has become small with a neighbour, and keeps the best
-    /// block filled.
+    /// After a removal: joins a block that has become small with a neighbour.
     #[inline(never)]
     fn rebalance(&mut self, place: usize) {
         let len = self.block(place).len;
         let last = self.ids.len() - 1;
-        if place == last && last > 0 {
-            // What is taken may leave the block below it small.
-            let taken = (FILLED - len).min(self.block(last - 1).len);
-            self.raise(last - 1, taken);
-            let below = self.ids.len() - 1;
-            if below > 1 && self.block(below - 1).len + self.block(below - 2).len <= MERGE {
-                self.raise(below - 2, self.block(below - 2).len);
-            }
-        } else if place < last && len + self.block(place + 1).len <= MERGE {
-            self.raise(place, len);
+        if place < last && len + self.block(place + 1).len <= MERGE {
+            self.raise(place);
         } else if place > 0 && len + self.block(place - 1).len <= MERGE {
-            self.raise(place - 1, self.block(place - 1).len);
+            self.raise(place - 1);
         } else if len == 0 {
             self.drop_block(place);
         }
     }
 
-    /// Moves the best `taken` levels of a block to the next better one, which has room for them;
-    /// a block that they leave empty goes.
-    fn raise(&mut self, place: usize, taken: usize) {
+    /// Moves all levels of a block to the next better one, which has room for them.
+    fn raise(&mut self, place: usize) {
         let mut moved = [Level::default(); BLOCK];
         let block = self.block_mut(place);
-        let left = block.len - taken;
-        moved[..taken].copy_from_slice(&block.levels[left..left + taken]);
-        block.len = left;
+        let taken = mem::take(&mut block.len);
+        moved[..taken].copy_from_slice(&block.levels[..taken]);
         let next = self.block_mut(place + 1);
         next.levels.copy_within(..next.len, taken);
         next.levels[..taken].copy_from_slice(&moved[..taken]);
@@ -345,39 +315,6 @@ impl<const BIDS: bool> Ladder<BIDS> {
         if taken > 0 {
             self.worst[place + 1] = Self::rank(moved[0].price);
         }
-        if left == 0 {
-            self.drop_block(place);
-        }
-    }
-
-    /// Replaces all by `levels`, best first. Levels without quantity are left out.
-    ///
-    /// Gives the price at fault when they are not in strict order.
-    pub(super) fn load(&mut self, levels: &[Level]) -> Result<Result<(), Full>, Price> {
-        self.clear();
-        for pair in levels.windows(2) {
-            if Self::rank(pair[0].price) <= Self::rank(pair[1].price) {
-                return Err(pair[1].price);
-            }
-        }
-        let mut open = levels.iter().rev().filter(|level| !level.qty.is_zero()).copied();
-        let count = open.clone().count();
-        if count > self.limit {
-            return Ok(Err(Full));
-        }
-        // Full enough blocks from the best down: what is over goes to the worst one.
-        let mut size = count % FILLED;
-        let mut chunk = [Level::default(); FILLED];
-        let mut rest = count;
-        while rest > 0 {
-            size = if size == 0 { FILLED } else { size };
-            for (slot, level) in chunk[..size].iter_mut().zip(&mut open) {
-                *slot = level;
-            }
-            self.append(&chunk[..size]);
-            rest -= size;
-            size = FILLED;
-        }
-        Ok(Ok(()))
+        self.drop_block(place);
     }
 }

@@ -20,6 +20,7 @@
 //!
 //! Taking snapshots, and how often, is the caller's business.
 
+use tiercel_types::Price;
 use tiercel_types::market::{DepthDiff, DepthSnapshot};
 
 use super::pending::Pending;
@@ -125,6 +126,12 @@ impl Synchroniser {
             state: State::Buffering,
             counts: Counts::default(),
         }
+    }
+
+    /// The same, of prices that are multiples of this step: see [`L2Book::with_price_step`].
+    #[must_use]
+    pub fn with_price_step(self, price_step: Price) -> Self {
+        Self { book: self.book.with_price_step(price_step), ..self }
     }
 
     /// Where it stands.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tiercel_book::l2::{
-    Anomaly, DiffOutcome, L2Book, Ladder, NEAR_LEVELS, SnapshotOutcome, State, Synchroniser,
-    SynchroniserLimits, TickerAgreement, TradeContinuity,
+    Anomaly, DiffOutcome, L2Book, Ladder, SnapshotOutcome, State, Synchroniser, SynchroniserLimits,
+    TickerAgreement, TradeContinuity,
 };
 use tiercel_testkit::random::Random;
 use tiercel_types::market::{BestBidOffer, DepthDiff, DepthSnapshot, Level};
@@ -83,8 +83,9 @@ proptest! {
     fn a_book_holds_what_a_sorted_map_holds(
         diffs in prop::collection::vec((changes(false), changes(true)), 1..40),
         count in 0..30_usize,
+        step in 0..4_i64,
     ) {
-        let mut book = L2Book::new(4_000);
+        let mut book = L2Book::new(4_000).with_price_step(Price::from_units(step));
         let (mut bids, mut asks) = (BTreeMap::new(), BTreeMap::new());
         for (id, (bid_changes, ask_changes)) in (1..).zip(&diffs) {
             apply(&mut bids, bid_changes);
@@ -95,15 +96,15 @@ proptest! {
             let asks_best_first = asks.iter().map(|(&p, &q)| level(p, q)).collect();
             for (side, expected) in [(Side::Buy, bids_best_first), (Side::Sell, asks_best_first)] {
                 let expected: Vec<Level> = expected;
-                let held: Vec<_> = book.levels(side).copied().collect();
+                let held: Vec<_> = book.levels(side).collect();
                 prop_assert_eq!(&held, &expected);
                 prop_assert_eq!(book.depth(side), expected.len());
-                let near: Vec<_> = book.near(side).iter().rev().copied().collect();
-                prop_assert!(near.len() >= NEAR_LEVELS.min(expected.len()));
-                prop_assert_eq!(&near[..], &expected[..near.len()]);
+                let mut top = [Level::default(); 12];
+                let found = book.top(side, &mut top);
+                prop_assert_eq!(&top[..found], &expected[..top.len().min(expected.len())]);
             }
-            prop_assert_eq!(book.best_bid(), book.levels(Side::Buy).next().copied());
-            prop_assert_eq!(book.best_ask(), book.levels(Side::Sell).next().copied());
+            prop_assert_eq!(book.best_bid(), book.levels(Side::Buy).next());
+            prop_assert_eq!(book.best_ask(), book.levels(Side::Sell).next());
             for (side, model, price) in [(Side::Buy, &bids, 9_990), (Side::Sell, &asks, 10_500)] {
                 let qty = model.get(&price).copied().unwrap_or(0);
                 prop_assert_eq!(book.qty_at(side, Price::from_units(price)), Qty::from_units(qty));
@@ -111,8 +112,8 @@ proptest! {
         }
 
         // A snapshot of the book, best first, makes the same book.
-        let bids: Vec<_> = book.levels(Side::Buy).copied().collect();
-        let asks: Vec<_> = book.levels(Side::Sell).copied().collect();
+        let bids: Vec<_> = book.levels(Side::Buy).collect();
+        let asks: Vec<_> = book.levels(Side::Sell).collect();
         let mut other = L2Book::new(4_000);
         other.load(&snapshot(book.update_id(), &bids, &asks)).unwrap();
         prop_assert!(other.levels(Side::Buy).eq(book.levels(Side::Buy)));
@@ -149,11 +150,75 @@ proptest! {
                 continue;
             }
             book.apply(&diff((id, id), &levels(&changes), &[])).unwrap();
-            prop_assert!(book.levels(Side::Buy).copied().eq(
+            prop_assert!(book.levels(Side::Buy).eq(
                 model.iter().rev().map(|(&price, &qty)| level(price, qty))
             ));
             prop_assert_eq!(book.depth(Side::Buy), model.len());
-            prop_assert!(book.near(Side::Buy).len() >= NEAR_LEVELS.min(model.len()));
+        }
+    }
+
+    /// The touch wanders, leaps, and comes to both ends of the prices; some levels lie between two steps.
+    #[test]
+    fn a_book_with_a_price_step_holds_what_a_sorted_map_holds(
+        seed: u64,
+        step in prop::sample::select(vec![1_i64, 7, 96, 1_000_000, 1 << 44]),
+        start in 0..3_u8,
+        is_exact: bool,
+    ) {
+        let mut random = Random::new(seed);
+        let mut book = L2Book::new(4_000).with_price_step(Price::from_units(step));
+        let mut models = [BTreeMap::new(), BTreeMap::new()];
+        let most = i64::MAX / step;
+        let mut touch = [most / 2, 1, most][usize::from(start)];
+        for id in 1..200_u64 {
+            let leap = if random.below(20) == 0 { 300_000 } else { 3_000 };
+            let moved = touch.saturating_add_unsigned(random.below(2 * leap + 1));
+            touch = moved.saturating_sub_unsigned(leap).clamp(1, most);
+            let mut changes = [const { Vec::new() }; 2];
+            for (side, changes) in changes.iter_mut().enumerate() {
+                for _ in 0..random.below(40) {
+                    let reach = random.below(19);
+                    let distance = random.below(1 << reach) as i64;
+                    let place = if side == 0 { touch - 1 - distance } else { touch.saturating_add(distance) };
+                    let between = if is_exact || random.below(8) > 0 { 0 } else { random.below(step as u64) as i64 };
+                    let price = place.clamp(0, most).saturating_mul(step).saturating_add(between);
+                    let price = if side == 0 { price.min(touch.saturating_mul(step) - 1) } else { price };
+                    changes.push((price, if random.below(3) == 0 { 0 } else { 1 + random.below(9) }));
+                }
+            }
+            // What the touch has passed is gone.
+            let at = touch.saturating_mul(step);
+            changes[0].extend(models[0].range(at..).map(|(&price, _): (&i64, &u64)| (price, 0)));
+            changes[1].extend(models[1].range(..at).map(|(&price, _): (&i64, &u64)| (price, 0)));
+            for (model, changes) in models.iter_mut().zip(&changes) {
+                apply(model, changes);
+            }
+            if id % 50 == 0 {
+                let bids: Vec<_> = models[0].iter().rev().map(|(&p, &q)| level(p, q)).collect();
+                let asks: Vec<_> = models[1].iter().map(|(&p, &q)| level(p, q)).collect();
+                book.load(&snapshot(id, &bids, &asks)).unwrap();
+            } else {
+                let [bids, asks] = changes.map(|changes| levels(&changes));
+                book.apply(&diff((id, id), &bids, &asks)).unwrap();
+            }
+            let bids: Vec<_> = models[0].iter().rev().map(|(&p, &q)| level(p, q)).collect();
+            let asks: Vec<_> = models[1].iter().map(|(&p, &q)| level(p, q)).collect();
+            for (side, expected) in [(Side::Buy, bids), (Side::Sell, asks)] {
+                prop_assert!(book.levels(side).eq(expected.iter().copied()), "{} {}", id, side);
+                prop_assert_eq!(book.depth(side), expected.len());
+                let mut top = [Level::default(); 5];
+                let found = book.top(side, &mut top);
+                prop_assert_eq!(&top[..found], &expected[..top.len().min(expected.len())]);
+                let best = if side == Side::Buy { book.best_bid() } else { book.best_ask() };
+                prop_assert_eq!(best, expected.first().copied());
+                for level in expected.iter().step_by(7) {
+                    prop_assert_eq!(book.qty_at(side, level.price), level.qty);
+                    let above = Price::from_units(level.price.units().saturating_add(1));
+                    let there = expected.iter().find(|level| level.price == above);
+                    let qty = there.map_or(Qty::ZERO, |level| level.qty);
+                    prop_assert_eq!(book.qty_at(side, above), qty);
+                }
+            }
         }
     }
 
@@ -193,7 +258,7 @@ proptest! {
         }
         let expected: Vec<_> = model.iter().rev().map(|(&p, &q)| level(p, q)).collect();
         match synchroniser.book() {
-            Some(book) => prop_assert!(book.levels(Side::Buy).eq(&expected)),
+            Some(book) => prop_assert!(book.levels(Side::Buy).eq(expected)),
             None => prop_assert!(start > taken + 1),
         }
     }

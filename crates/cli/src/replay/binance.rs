@@ -13,7 +13,7 @@ use tiercel_wire::binance::{Decoder, Message};
 
 use super::progress::Progress;
 use super::report::{BookReport, BookRow, Finding, Report, SymbolReport};
-use super::signals::{SignalOptions, Signals};
+use super::signals::{DEPTH, SignalOptions, Signals};
 use super::source::Source;
 use super::{Damage, ReplayArgs};
 use crate::stop::Stop;
@@ -200,8 +200,11 @@ impl Replay<'_> {
         let Some(best) = market.book.book().map(tiercel_book::l2::L2Book::best) else { return };
         market.top(time, &best);
         if let (Some(signals), Some(book)) = (&mut market.signals, market.book.book()) {
-            let side = |side: Side| book.near(side).iter().rev().map(|level| level.qty);
-            signals.on_depth(time, &side(Side::Buy), &side(Side::Sell));
+            let mut levels = [[Level::default(); DEPTH]; 2];
+            let counts =
+                [Side::Buy, Side::Sell].map(|side| book.top(side, &mut levels[side.index()]));
+            let side = |side: usize| levels[side].iter().take(counts[side]).map(|level| level.qty);
+            signals.on_depth(time, &side(0), &side(1));
         }
     }
 
@@ -368,7 +371,7 @@ fn book_report(symbol: &str, market: &Market, depth: usize) -> BookReport {
     let places = |text: String| text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
     let price_places = shown().map(|level| places(level.price.to_string())).max().unwrap_or(0);
     let qty_places = shown().map(|level| places(level.qty.to_string())).max().unwrap_or(0);
-    let row = |level: &Level| BookRow {
+    let row = |level: Level| BookRow {
         price: format!("{:.price_places$}", level.price),
         qty: format!("{:.qty_places$}", level.qty),
         orders: None,

@@ -41,8 +41,10 @@ const SPREAD_BUCKETS: u16 = 3;
 /// VPIN's buckets, and of how many first trades a bucket takes half, where its size is not given.
 const VPIN_BUCKETS: u32 = 50;
 const VPIN_TRADES: u32 = 200;
+/// Levels of a side that count at most.
+pub(super) const DEPTH: usize = 20;
 /// Levels of the deep imbalances.
-const LEVELS: [(usize, Kind); 2] = [(5, Kind::Imbalance5), (20, Kind::Imbalance20)];
+const LEVELS: [(usize, Kind); 2] = [(5, Kind::Imbalance5), (DEPTH, Kind::Imbalance20)];
 
 /// What is asked of the signals.
 #[derive(Clone, Debug, Default)]

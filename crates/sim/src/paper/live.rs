@@ -34,13 +34,13 @@ impl PaperVenue {
         // First what is less, of both sides: then what is more meets our orders alone.
         for side in SIDES {
             let near = nearest(book, side);
-            let worst = near.first().map(|level| level.price);
+            let worst = near.levels().first().map(|level| level.price);
             self.follow(at, side, |paper, price| {
                 let qty = book.qty_at(side, price).units();
                 let is_near = worst.is_some_and(|worst| paper.rank(price) >= paper.rank(worst));
                 if is_near { Said::Qty(qty) } else { Said::Far(qty) }
             });
-            for level in near {
+            for level in near.levels() {
                 self.want_new(at, side, level);
             }
         }
@@ -212,7 +212,7 @@ impl PaperVenue {
         let paper = &market.sides[side.index()];
         // Near the touch the paper book has all there is; the best prices may be newer than the live book there.
         let is_near =
-            near.first().is_some_and(|worst| paper.rank(price) >= paper.rank(worst.price));
+            near.levels().first().is_some_and(|worst| paper.rank(price) >= paper.rank(worst.price));
         if is_near || !market.has_price(price) || paper.find(price).is_some() {
             return;
         }
@@ -288,7 +288,21 @@ impl PaperVenue {
 }
 
 /// The best levels of a side that are kept, the best last.
-fn nearest(book: &L2Book, side: Side) -> &[Level] {
-    let near = book.near(side);
-    &near[near.len().saturating_sub(DEPTH)..]
+fn nearest(book: &L2Book, side: Side) -> Nearest {
+    let mut levels = [Level::default(); DEPTH];
+    let count = book.top(side, &mut levels);
+    levels[..count].reverse();
+    Nearest { levels, count }
+}
+
+/// See [`nearest`].
+struct Nearest {
+    levels: [Level; DEPTH],
+    count: usize,
+}
+
+impl Nearest {
+    fn levels(&self) -> &[Level] {
+        &self.levels[..self.count]
+    }
 }

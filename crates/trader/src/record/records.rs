@@ -279,6 +279,6 @@ fn put_book<S: RecordSink>(now: Timestamp, own: &Own, book: &L2Book, out: &mut O
     out.put_body(now, instrument, SNAPSHOT, &about);
     let update_id = book.update_id();
     let update = Update { instrument, time: now, update_id, is_snapshot: true };
-    let side = |side: Side| book.levels(side).map(move |level| (side, *level));
+    let side = |side: Side| book.levels(side).map(move |level| (side, level));
     out.put_update(now, &update, side(Side::Buy).chain(side(Side::Sell)));
 }

@@ -11,6 +11,7 @@ use std::io;
 use std::path::PathBuf;
 
 use tiercel_book::l2::L2Book;
+use tiercel_types::market::Level;
 use tiercel_types::{InstrumentId, Side, Symbol, Timestamp};
 
 use super::files::{Files, Span};
@@ -133,9 +134,7 @@ fn put_line(now: Timestamp, text: &[u8], out: &mut Vec<u8>) {
 /// The book as the venue tells it of `depth`.
 fn put_book(now: Timestamp, book: &L2Book, out: &mut Vec<u8>) {
     let side = |side: Side| {
-        let level = |level: &tiercel_types::market::Level| {
-            format!("[\"{:.8}\",\"{:.8}\"]", level.price, level.qty)
-        };
+        let level = |level: Level| format!("[\"{:.8}\",\"{:.8}\"]", level.price, level.qty);
         book.levels(side).take(LEVELS).map(level).collect::<Vec<_>>().join(",")
     };
     let (bids, asks) = (side(Side::Buy), side(Side::Sell));
