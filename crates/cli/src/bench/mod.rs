@@ -6,6 +6,7 @@
 pub mod allocation;
 pub mod auction;
 pub mod binance;
+pub mod book;
 pub mod bracket;
 pub mod bus;
 pub mod clock;
@@ -59,6 +60,7 @@ pub const CASES: &[&[CaseSpec]] = &[
     binance::CASES,
     order_entry::CASES,
     flatbuffers::CASES,
+    book::CASES,
     itch::BUILD_CASES,
     signals::CASES,
     sync::CASES,

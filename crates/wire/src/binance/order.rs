@@ -24,7 +24,7 @@ mod request;
 use tiercel_types::Timestamp;
 
 pub use endpoint::{Endpoint, Verb};
-use params::{Json, Pairs, Params as _, SIGNATURE, Stamp};
+use params::{Json, Pairs, Params as _, SIGNATURE, Scratch, Sink as _, Stamp};
 pub use request::{
     AmendOrder, CancelOrder, CancelReplace, CancelReplaceMode, Digits, MyTrades, NewOrder,
     OrderName, Request, Terms,
@@ -73,6 +73,7 @@ pub struct Requests<S> {
     recv_window_ms: Option<u32>,
     signer: S,
     is_logged_on: bool,
+    text: Scratch,
     payload: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -86,6 +87,7 @@ impl<S: Signer> Requests<S> {
             recv_window_ms,
             signer,
             is_logged_on: false,
+            text: Scratch::new(ROOM),
             payload: Vec::with_capacity(ROOM),
             signature: Vec::with_capacity(ROOM),
         }
@@ -101,17 +103,19 @@ impl<S: Signer> Requests<S> {
     pub fn put(&mut self, out: &mut Vec<u8>, id: u64, time: Timestamp, request: &Request<'_>) {
         let endpoint = request.endpoint();
         let is_signed = endpoint.is_always_signed || (endpoint.is_stamped && !self.is_logged_on);
-        out.extend_from_slice(b"{\"id\":");
-        params::put_number(out, id);
-        out.extend_from_slice(b",\"method\":\"");
-        out.extend_from_slice(endpoint.method.as_bytes());
-        out.extend_from_slice(b"\",\"params\":{");
+        let text = &mut self.text;
+        text.clear();
+        text.piece(b"{\"id\":", 6);
+        params::put_number(text, id);
+        text.piece(b",\"method\":\"", 11);
+        text.bytes(endpoint.method.as_bytes());
+        text.piece(b"\",\"params\":{", 12);
         let stamp = Stamp {
             api_key: is_signed.then_some(&*self.api_key),
             time_ms: endpoint.is_stamped.then_some(time.0 / NS_PER_MS),
             recv_window_ms: self.recv_window_ms,
         };
-        let mut json = Json(out);
+        let mut json = Json(text);
         request.write(&stamp, &mut json);
         if is_signed {
             self.payload.clear();
@@ -123,7 +127,8 @@ impl<S: Signer> Requests<S> {
             json.text(SIGNATURE, &self.signature);
         }
         json.finish();
-        out.extend_from_slice(b"}}");
+        text.piece(b"}}", 2);
+        out.extend_from_slice(text.as_bytes());
     }
 
     /// Writes a request's parameters for REST behind `out`: a query string, or a form's body. The key

@@ -2,22 +2,35 @@
 
 use tiercel_types::decimal::ONE;
 
-use crate::piece::{ONES, eight_digits, zeros_in_front};
+use crate::piece::{HIGH, ONES, eight_digits, tail, zeros_in_front};
 
 /// Eight characters '0'.
 const ZEROS: u64 = b'0' as u64 * ONES;
 
+/// More than any parameter's name, with its quotes and what stands behind it.
+const NAME: usize = 32;
+
 /// A parameter's name, in both forms.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Name {
-    json: &'static [u8],
+    /// The name and the quote that begins a text, then zeros.
+    json: [u8; NAME],
+    json_len: usize,
     pair: &'static [u8],
+}
+
+/// A text with zeros behind it.
+const fn with_zeros(text: &str) -> [u8; NAME] {
+    let mut bytes = [0; NAME];
+    bytes.split_at_mut(text.len()).0.copy_from_slice(text.as_bytes());
+    bytes
 }
 
 macro_rules! names {
     ($($constant:ident = $name:literal),+ $(,)?) => {
         $(pub(super) const $constant: Name = Name {
-            json: concat!("\"", $name, "\":").as_bytes(),
+            json: with_zeros(concat!("\"", $name, "\":\"")),
+            json_len: concat!("\"", $name, "\":\"").len(),
             pair: concat!($name, "=").as_bytes(),
         };)+
     };
@@ -94,48 +107,129 @@ pub(super) trait Params {
     fn finish(&mut self);
 }
 
+/// Where bytes are written to, one behind the other.
+pub(super) trait Sink {
+    /// The first `count` of these bytes, of which there may be more for a moment.
+    fn piece<const N: usize>(&mut self, bytes: &[u8; N], count: usize);
+    /// All of these.
+    fn bytes(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    #[inline]
+    fn piece<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
+        let end = self.len() + count;
+        self.extend_from_slice(bytes);
+        self.truncate(end);
+    }
+
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// A text in the making, in memory that is there already: a piece of it is one store.
+#[derive(Clone, Debug)]
+pub(super) struct Scratch {
+    room: Vec<u8>,
+    len: usize,
+}
+
+impl Scratch {
+    pub(super) fn new(room: usize) -> Self {
+        Self { room: vec![0; room], len: 0 }
+    }
+
+    pub(super) const fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.room.get(..self.len).unwrap_or_default()
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.room.resize(2 * self.room.len().max(NAME), 0);
+    }
+}
+
+impl Sink for Scratch {
+    #[inline]
+    fn piece<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
+        loop {
+            let rest = self.room.get_mut(self.len..);
+            if let Some(place) = rest.and_then(<[u8]>::first_chunk_mut::<N>) {
+                *place = *bytes;
+                self.len += count;
+                return;
+            }
+            self.grow();
+        }
+    }
+
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) {
+        let (chunks, rest) = bytes.as_chunks::<16>();
+        for chunk in chunks {
+            self.piece(chunk, chunk.len());
+        }
+        if !rest.is_empty() {
+            self.piece(&tail(bytes), rest.len());
+        }
+    }
+}
+
 /// Members of a JSON object.
-pub(super) struct Json<'o>(pub(super) &'o mut Vec<u8>);
+pub(super) struct Json<'o>(pub(super) &'o mut Scratch);
+
+impl Json<'_> {
+    /// The name, and the quote behind it where a text follows.
+    #[inline]
+    fn name(&mut self, name: Name, is_text: bool) {
+        self.0.piece(&name.json, name.json_len - usize::from(!is_text));
+    }
+}
 
 impl Params for Json<'_> {
     #[inline]
     fn text(&mut self, name: Name, text: &[u8]) {
-        self.0.extend_from_slice(name.json);
-        self.0.push(b'"');
-        if text.iter().any(|byte| needs_escape(*byte)) {
+        self.name(name, true);
+        if needs_escapes(text) {
             put_escaped(self.0, text);
         } else {
-            self.0.extend_from_slice(text);
+            self.0.bytes(text);
         }
-        self.0.extend_from_slice(b"\",");
+        self.0.piece(b"\",", 2);
     }
 
     #[inline]
     fn word(&mut self, name: Name, word: &'static str) {
-        self.0.extend_from_slice(name.json);
-        self.0.push(b'"');
-        self.0.extend_from_slice(word.as_bytes());
-        self.0.extend_from_slice(b"\",");
+        self.name(name, true);
+        self.0.bytes(word.as_bytes());
+        self.0.piece(b"\",", 2);
     }
 
     #[inline]
     fn number(&mut self, name: Name, number: u64) {
-        self.0.extend_from_slice(name.json);
+        self.name(name, false);
         put_number(self.0, number);
-        self.0.push(b',');
+        self.0.piece(b",", 1);
     }
 
     #[inline]
     fn decimal(&mut self, name: Name, units: u64, digits: u32) {
-        self.0.extend_from_slice(name.json);
-        self.0.push(b'"');
+        self.name(name, true);
         put_decimal(self.0, units, digits);
-        self.0.extend_from_slice(b"\",");
+        self.0.piece(b"\",", 2);
     }
 
     #[inline]
     fn finish(&mut self) {
-        self.0.pop_if(|last| *last == b',');
+        if self.0.as_bytes().last() == Some(&b',') {
+            self.0.len -= 1;
+        }
     }
 }
 
@@ -188,16 +282,32 @@ const fn needs_escape(byte: u8) -> bool {
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
+/// Whether JSON has a byte of a text only as an escape: eight at a time.
+#[inline]
+fn needs_escapes(text: &[u8]) -> bool {
+    const QUOTES: u64 = ONES * b'"' as u64;
+    const BACKSLASHES: u64 = ONES * b'\\' as u64;
+    let (words, rest) = text.as_chunks::<8>();
+    let found = words.iter().fold(0, |found, word| {
+        let word = u64::from_le_bytes(*word);
+        let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        // A borrow may find one more, above the first that is there: never one where there is none.
+        found | control | is_zero(word ^ QUOTES) | is_zero(word ^ BACKSLASHES)
+    });
+    found & HIGH != 0 || rest.iter().any(|byte| needs_escape(*byte))
+}
+
 #[cold]
-fn put_escaped(out: &mut Vec<u8>, text: &[u8]) {
+fn put_escaped(out: &mut impl Sink, text: &[u8]) {
     for &byte in text {
         match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'"' | b'\\' => out.piece(&[b'\\', byte], 2),
             ..0x20 => {
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&[byte >> 4, byte & 0xF].map(|half| HEX[usize::from(half)]));
+                out.piece(b"\\u00", 4);
+                out.piece(&[byte >> 4, byte & 0xF].map(|half| HEX[usize::from(half)]), 2);
             }
-            _ => out.push(byte),
+            _ => out.piece(&[byte], 1),
         }
     }
 }
@@ -216,7 +326,7 @@ fn put_encoded(out: &mut Vec<u8>, text: &[u8]) {
 
 /// Writes a whole number behind `out`.
 #[inline]
-pub(super) fn put_number(out: &mut Vec<u8>, number: u64) {
+pub(super) fn put_number(out: &mut impl Sink, number: u64) {
     if number < ONE {
         put_low(out, number);
     } else if number < ONE * ONE {
@@ -231,34 +341,30 @@ pub(super) fn put_number(out: &mut Vec<u8>, number: u64) {
 
 /// Writes a number below 10^8: eight bytes, of which the last are taken back.
 #[inline]
-fn put_low(out: &mut Vec<u8>, number: u64) {
+fn put_low(out: &mut impl Sink, number: u64) {
     let digits = eight_digits(number);
     let zeros = zeros_in_front(digits);
-    let end = out.len() + 8 - zeros;
-    out.extend_from_slice(&((digits | ZEROS) >> (8 * zeros)).to_le_bytes());
-    out.truncate(end);
+    out.piece(&((digits | ZEROS) >> (8 * zeros)).to_le_bytes(), 8 - zeros);
 }
 
 /// Writes all eight digits of a number below 10^8.
 #[inline]
-fn put_eight(out: &mut Vec<u8>, number: u64) {
-    out.extend_from_slice(&(eight_digits(number) | ZEROS).to_le_bytes());
+fn put_eight(out: &mut impl Sink, number: u64) {
+    out.piece(&(eight_digits(number) | ZEROS).to_le_bytes(), 8);
 }
 
 /// Writes `units` of 10^-8 behind `out`, with `digits` places: with all eight where fewer would
 /// change the value.
 #[inline]
-fn put_decimal(out: &mut Vec<u8>, units: u64, digits: u32) {
+fn put_decimal(out: &mut impl Sink, units: u64, digits: u32) {
     put_number(out, units / ONE);
     let places = eight_digits(units % ONE);
     // Zeros at the end are the high bytes.
     let needed = 8 - places.leading_zeros() / 8;
     let count = if needed > digits { 8 } else { digits.min(8) };
     if count > 0 {
-        out.push(b'.');
-        let end = out.len() + count as usize;
-        out.extend_from_slice(&(places | ZEROS).to_le_bytes());
-        out.truncate(end);
+        out.piece(b".", 1);
+        out.piece(&(places | ZEROS).to_le_bytes(), count as usize);
     }
 }
 
@@ -268,6 +374,42 @@ mod tests {
     use tiercel_types::Qty;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_needs_escapes_is_found(text in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let ordinary: Vec<u8> = text.iter().map(|byte| byte.clamp(&b'#', &b'[')).copied().collect();
+            prop_assert!(!needs_escapes(&ordinary));
+            prop_assert_eq!(needs_escapes(&text), text.iter().any(|byte| needs_escape(*byte)));
+        }
+
+        #[test]
+        fn a_scratch_holds_what_was_written(
+            parts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..50), 0..20),
+            room in 0..100_usize,
+        ) {
+            let (mut scratch, mut expected) = (Scratch::new(room), Vec::new());
+            for part in &parts {
+                scratch.bytes(part);
+                Sink::bytes(&mut expected, part);
+                for sink in [&mut scratch as &mut dyn FnMutSink, &mut expected] {
+                    sink.three(part.len() as u8);
+                }
+            }
+            prop_assert_eq!(scratch.as_bytes(), &expected);
+        }
+    }
+
+    /// Three of five bytes.
+    trait FnMutSink {
+        fn three(&mut self, byte: u8);
+    }
+
+    impl<S: Sink> FnMutSink for S {
+        fn three(&mut self, byte: u8) {
+            self.piece(&[byte, 1, 2, 3, 4], 3);
+        }
+    }
 
     fn decimal(units: u64, digits: u32) -> String {
         let mut out = b"x".to_vec();
