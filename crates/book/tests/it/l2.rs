@@ -161,7 +161,7 @@ proptest! {
     #[test]
     fn a_book_with_a_price_step_holds_what_a_sorted_map_holds(
         seed: u64,
-        step in prop::sample::select(vec![1_i64, 7, 96, 1_000_000, 1 << 44]),
+        step in prop::sample::select(vec![1_i64, 7, 96, 1_000_000, 1 << 44, 1 << 52]),
         start in 0..3_u8,
         is_exact: bool,
     ) {

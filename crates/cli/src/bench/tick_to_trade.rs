@@ -30,7 +30,7 @@ use tiercel_trader::dial::Dialer;
 use tiercel_trader::feed::BinaryFeed;
 use tiercel_trader::hot::{Control, Hot, Wait};
 use tiercel_trader::lines::{Line, Lines};
-use tiercel_trader::timing::Stage;
+use tiercel_trader::timing::{LATENCY, Stage, TICK_TO_TRADE, TICK_TO_UPDATE};
 use tiercel_types::Symbol;
 use tiercel_venue::serve::Tls;
 
@@ -59,12 +59,14 @@ pub const CASES: &[CaseSpec] = &[
     spec("feed_rate", |options| feed_rate(options, Flow::Records)),
     spec("feed_rate_json_trades", |options| feed_rate(options, Flow::JsonTrades)),
     spec("feed_rate_json_depth", |options| feed_rate(options, Flow::JsonDepth)),
-    spec("stage_parse", |options| stage(options, Stage::Parse)),
-    spec("stage_book", |options| stage(options, Stage::Book)),
-    spec("stage_strategy", |options| stage(options, Stage::Strategy)),
-    spec("stage_risk", |options| stage(options, Stage::Risk)),
-    spec("stage_encode", |options| stage(options, Stage::Encode)),
-    spec("stage_send", |options| stage(options, Stage::Send)),
+    spec("tick_to_update", |options| told(options, TICK_TO_UPDATE, None)),
+    spec("tick_to_trade", |options| told(options, TICK_TO_TRADE, None)),
+    spec("stage_parse", |options| told(options, LATENCY, Some(Stage::Parse))),
+    spec("stage_book", |options| told(options, LATENCY, Some(Stage::Book))),
+    spec("stage_strategy", |options| told(options, LATENCY, Some(Stage::Strategy))),
+    spec("stage_risk", |options| told(options, LATENCY, Some(Stage::Risk))),
+    spec("stage_encode", |options| told(options, LATENCY, Some(Stage::Encode))),
+    spec("stage_send", |options| told(options, LATENCY, Some(Stage::Send))),
 ];
 
 const fn spec(name: &'static str, build: fn(&Options) -> Result<Case, BenchError>) -> CaseSpec {
@@ -114,9 +116,14 @@ fn memory(way: Way) -> Case {
     Case { unit: "ns p50", input: Input::None, subjects: vec![Box::new(Memory { way })] }
 }
 
-fn stage(options: &Options, stage: Stage) -> Result<Case, BenchError> {
+/// What the trader itself says of a tick's way, over sockets.
+fn told(
+    options: &Options,
+    histogram: &'static str,
+    stage: Option<Stage>,
+) -> Result<Case, BenchError> {
     let tcp = Tcp { cpu: options.second_cpu()?, share: 0.5, way: Way::Binary, is_secure: false };
-    let subjects: Vec<Box<dyn Subject>> = vec![Box::new(StageTime { tcp, stage })];
+    let subjects: Vec<Box<dyn Subject>> = vec![Box::new(Told { tcp, histogram, stage })];
     Ok(Case { unit: "ns p50", input: Input::None, subjects })
 }
 
@@ -471,13 +478,14 @@ impl Subject for Tcp {
     }
 }
 
-/// What the trader says of one of its stages, while it is measured from outside.
-struct StageTime {
+/// What the trader says of a tick, while it is measured from outside: the median of one of its histograms.
+struct Told {
     tcp: Tcp,
-    stage: Stage,
+    histogram: &'static str,
+    stage: Option<Stage>,
 }
 
-impl Subject for StageTime {
+impl Subject for Told {
     fn name(&self) -> String {
         "ours".to_owned()
     }
@@ -485,8 +493,11 @@ impl Subject for StageTime {
     fn round(&mut self, _: Timing, clock: &Clock) -> Result<Round, BenchError> {
         let (times, registry) = self.tcp.run(clock)?;
         let report = registry.report();
-        let is_it = |label: &(String, String)| label.1 == self.stage.name();
-        let row = report.rows.iter().find(|row| row.labels.iter().any(is_it));
+        let stage = self.stage.map(Stage::name);
+        let row = report.rows.iter().find(|row| {
+            let label = row.labels.first().map(|label| label.1.as_str());
+            row.name == self.histogram && label == stage
+        });
         let row = row.ok_or_else(|| wrong(&"a stage without times"))?;
         let value = row.latency.p50_ns as f64;
         Ok(Round { value, operations: times.len() as u64, times_ns: Vec::new(), checksum: 0 })
