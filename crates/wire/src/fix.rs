@@ -17,6 +17,7 @@
 //! Source: FIX 4.4 with errata 20030618, volume 1 (message format) and volume 2 (session protocol);
 //! data types by "FIX Tagvalue Encoding".
 
+pub mod code;
 pub mod dictionary;
 pub mod encode;
 pub mod frame;

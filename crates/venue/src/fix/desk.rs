@@ -9,8 +9,9 @@ use tiercel_types::order::{AmendQtyMeaning, SideScope};
 use tiercel_types::{
     AccountId, ClientOrderId, Command, InstrumentId, OrderId, Side, Symbol, Timestamp,
 };
+use tiercel_wire::fix::code::{exec, status};
 use tiercel_wire::fix::session::BusinessReject;
-use tiercel_wire::fix::{Message, tag, value};
+use tiercel_wire::fix::{Message, code, tag, value};
 
 use super::Outgoing;
 use super::lists::ListDraft;
@@ -19,7 +20,7 @@ use super::order::{self, Draft, check_account};
 use super::refusal::Refused;
 use super::report::{CancelReject, Report};
 use super::reports::lives;
-use super::words::{self, exec, status};
+use super::words;
 use crate::events::{Events, first};
 use crate::models::{Models, OrderView};
 
@@ -299,7 +300,7 @@ impl Desk {
                 change.order_id = known.order_id;
                 let spec = order::instrument(models, message)?;
                 let named = message.get(tag::ORDER_ID).and_then(value::unsigned);
-                let side = message.get(tag::SIDE).and_then(words::parse_side);
+                let side = message.get(tag::SIDE).and_then(code::parse_side);
                 let is_it = spec.instrument == known.instrument
                     && side == Some(known.side)
                     && named.is_none_or(|id| id == known.order_id.0);
@@ -343,7 +344,7 @@ impl Desk {
             (None, None) => {
                 let mut draft = Draft::nothing(name, self.account);
                 draft.symbol = order::symbol(message);
-                let side = message.get(tag::SIDE).and_then(words::parse_side);
+                let side = message.get(tag::SIDE).and_then(code::parse_side);
                 draft.order.side = side.unwrap_or(Side::Buy);
                 let types = (exec::ORDER_STATUS, status::REJECTED);
                 let refused = Some(Refused::unknown_order());
@@ -355,7 +356,7 @@ impl Desk {
 
     fn mass_cancel(&mut self, models: &Models, message: &Message<'_>, moment: &Moment) -> Next {
         let name = order::name(message, tag::CL_ORD_ID).unwrap_or_default();
-        let side = message.get(tag::SIDE).and_then(words::parse_side);
+        let side = message.get(tag::SIDE).and_then(code::parse_side);
         let kind = message.get(tag::MASS_CANCEL_REQUEST_TYPE).and_then(value::character);
         let kind = kind.unwrap_or(b'7');
         let mass = Mass { name, kind, symbol: order::symbol(message), side };
@@ -567,8 +568,8 @@ fn check_unchanged(order: &OrderView, message: &Message<'_>) -> Result<(), Refus
     let shown = order::qty(message, tag::MAX_FLOOR)?;
     let stop = order::price(message, tag::STOP_PX)?;
     let fixed = [
-        (is(tag::ORD_TYPE, words::order_type(order.kind, order.trigger)), "OrdType (40)"),
-        (is(tag::TIME_IN_FORCE, words::time_in_force(order.time_in_force)), "TimeInForce (59)"),
+        (is(tag::ORD_TYPE, code::order_type(order.kind, order.trigger)), "OrdType (40)"),
+        (is(tag::TIME_IN_FORCE, code::time_in_force(order.time_in_force)), "TimeInForce (59)"),
         (given(tag::MAX_FLOOR).is_none() || shown == order.display_qty, "MaxFloor (111)"),
         (given(tag::STOP_PX).is_none() || stop == order.trigger_price, "StopPx (99)"),
         (given(tag::CASH_ORDER_QTY).is_none(), "CashOrderQty (152)"),
@@ -596,7 +597,7 @@ impl Mass {
             encoder.text(tag::CL_ORD_ID, name.as_bytes());
             encoder.text(tag::ORDER_ID, moment.id.as_bytes());
             if let Some(side) = side {
-                encoder.character(tag::SIDE, words::side(side));
+                encoder.character(tag::SIDE, code::side(side));
             }
             if !symbol.is_empty() {
                 encoder.text(tag::SYMBOL, symbol.as_bytes());

@@ -3,6 +3,7 @@
 use tiercel_types::command::NewOrderList;
 use tiercel_types::order::{ListKind, PendingRule};
 use tiercel_types::{AccountId, ClientOrderId, Command, InstrumentId};
+use tiercel_wire::fix::code::status;
 use tiercel_wire::fix::tag::{self, Tag};
 use tiercel_wire::fix::{Encoder, Message, value};
 
@@ -162,7 +163,7 @@ impl Entry {
     fn rejected(draft: &Draft, refused: &Refused) -> Self {
         Self {
             name: draft.order.client_order_id,
-            status: words::status::REJECTED,
+            status: status::REJECTED,
             executed: tiercel_types::Qty::ZERO,
             leaves: tiercel_types::Qty::ZERO,
             average: tiercel_types::Price::ZERO,

@@ -6,10 +6,9 @@ use tiercel_types::{
     SelfTradePrevention, Symbol, TimeInForce, Timestamp, Trigger,
 };
 use tiercel_wire::fix::tag::{self, Tag};
-use tiercel_wire::fix::{Message, value};
+use tiercel_wire::fix::{Message, code, value};
 
 use super::refusal::Refused;
-use super::words;
 use crate::models::Models;
 
 /// Nanoseconds of a day.
@@ -52,7 +51,7 @@ impl Draft {
         self.symbol = symbol(message);
         self.order.side = message
             .get(tag::SIDE)
-            .and_then(words::parse_side)
+            .and_then(code::parse_side)
             .ok_or_else(|| Refused::unsupported("Side (54) is 1 or 2"))?;
         self.order.qty = qty(message, tag::ORDER_QTY)?;
         self.order.price = price(message, tag::PRICE)?;
@@ -63,8 +62,8 @@ impl Draft {
         self.time_in_force(message)?;
         self.visibility(message)?;
         self.instructions(message)?;
-        if let Some(text) = message.get(words::SELF_TRADE_PREVENTION) {
-            self.order.self_trade_prevention = words::parse_self_trade_prevention(text)
+        if let Some(text) = message.get(tag::SELF_TRADE_PREVENTION) {
+            self.order.self_trade_prevention = code::parse_self_trade_prevention(text)
                 .ok_or_else(|| Refused::unsupported("SelfTradePrevention (5001) is 0 to 5"))?;
         } else {
             self.order.self_trade_prevention = SelfTradePrevention::ExpireMaker;
@@ -88,15 +87,15 @@ impl Draft {
         };
         needs(kind != OrderKind::Limit || has_price, "a limit order has a Price (44)")?;
         self.order.kind = kind;
-        self.terms.trailing_amount = price(message, words::TRAILING_AMOUNT)?;
-        self.terms.trailing_bps = number(message, words::TRAILING_BPS)?;
-        self.terms.activation_price = price(message, words::ACTIVATION_PX)?;
+        self.terms.trailing_amount = price(message, tag::TRAILING_AMOUNT)?;
+        self.terms.trailing_bps = number(message, tag::TRAILING_BPS)?;
+        self.terms.activation_price = price(message, tag::ACTIVATION_PX)?;
         let trails = !self.terms.trailing_amount.is_zero() || self.terms.trailing_bps > 0;
         if !waits {
             needs(stop.is_zero() && !trails, "StopPx (99) goes with OrdType (40) 3, 4 and J")?;
             return Ok(());
         }
-        self.terms.trigger = match (message.get(words::TRIGGER), message.get(tag::ORD_TYPE)) {
+        self.terms.trigger = match (message.get(tag::TRIGGER), message.get(tag::ORD_TYPE)) {
             _ if trails => Trigger::TrailingStop,
             (Some(b"2"), _) | (None, Some(b"J")) => Trigger::TakeProfit,
             (None | Some(b"1"), _) => Trigger::Stop,
@@ -111,7 +110,7 @@ impl Draft {
     /// How long it lives: for the day unless said, as the standard has it; a market order at once.
     fn time_in_force(&mut self, message: &Message<'_>) -> Result<(), Refused> {
         let given = message.get(tag::TIME_IN_FORCE).map(|text| {
-            words::parse_time_in_force(text)
+            code::parse_time_in_force(text)
                 .ok_or_else(|| Refused::unsupported("TimeInForce (59) is 0, 1, 2, 3, 4, 6 or 7"))
         });
         let market = self.order.kind == OrderKind::Market;

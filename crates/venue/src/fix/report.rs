@@ -6,12 +6,13 @@ use tiercel_types::{
     AccountId, ClientOrderId, EventHeader, ListId, Money, OrderId, OrderKind, Peg, Price, Qty,
     SelfTradePrevention, Side, Symbol, TimeInForce, Timestamp, TradeId, Trigger,
 };
-use tiercel_wire::fix::{Encoder, tag};
+use tiercel_wire::fix::code::{exec, status};
+use tiercel_wire::fix::{Encoder, code, tag};
 
 use super::Outgoing;
 use super::order::Draft;
 use super::refusal::Refused;
-use super::words::{self, exec, status};
+use super::words;
 use crate::models::{Models, OrderStage, OrderView};
 use crate::reporting::ReportedFill;
 
@@ -231,12 +232,12 @@ impl Report {
         if !self.price.is_zero() {
             encoder.price(tag::PRICE, self.price);
         }
-        encoder.character(tag::SIDE, words::side(self.side));
+        encoder.character(tag::SIDE, code::side(self.side));
         encoder.text(tag::SYMBOL, symbol(&self.symbol));
         if let Some(refused) = &self.refused {
             encoder.text(tag::TEXT, refused.text.as_bytes());
         }
-        encoder.character(tag::TIME_IN_FORCE, words::time_in_force(self.time_in_force));
+        encoder.character(tag::TIME_IN_FORCE, code::time_in_force(self.time_in_force));
         write_time(encoder, tag::TRANSACT_TIME, self.time);
         self.write_list(encoder);
         if !self.trigger_price.is_zero() {
@@ -268,8 +269,8 @@ impl Report {
             encoder.unsigned(tag::SECONDARY_EXEC_ID, fill.trade_id.0);
             encoder.unsigned(tag::LAST_LIQUIDITY_IND, if fill.is_maker { 1 } else { 2 });
         }
-        let mode = words::self_trade_prevention(self.self_trade_prevention);
-        encoder.character(words::SELF_TRADE_PREVENTION, mode);
+        let mode = code::self_trade_prevention(self.self_trade_prevention);
+        encoder.character(tag::SELF_TRADE_PREVENTION, mode);
     }
 
     fn is_refusal(&self) -> bool {
@@ -278,7 +279,7 @@ impl Report {
 
     const fn order_type(&self) -> u8 {
         match self.peg {
-            Peg::None => words::order_type(self.kind, self.trigger),
+            Peg::None => code::order_type(self.kind, self.trigger),
             _ => b'P',
         }
     }

@@ -18,11 +18,12 @@ use tiercel_types::{
     AccountId, ClientOrderId, EndReason, Event, EventHeader, OrderId, SelfTradePrevention,
     Timestamp, TradeId,
 };
+use tiercel_wire::fix::code::{exec, status};
 
 use super::desk::Asked;
 use super::refusal::Refused;
 use super::report::{MARKET_OPTION, PARTIAL_DECLINE, Report, exec_id, side_letter, trade_exec_id};
-use super::words::{self, exec, status};
+use super::words;
 use crate::models::{Models, OrderStage, OrderView, TradeView};
 use crate::reporting::{self, JustTaken, ReportedFill};
 

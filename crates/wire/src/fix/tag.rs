@@ -165,6 +165,17 @@ tags! {
     CONTINGENCY_TYPE = 1385,
 }
 
+/// Our venue's own: what is done before an order would trade with another of its account (`fix::code`).
+pub const SELF_TRADE_PREVENTION: Tag = Tag(5001);
+/// Our venue's own: what an order of `OrdType` 3 or 4 waits for: 1 a trade against it, 2 a trade in its favour.
+pub const TRIGGER: Tag = Tag(5002);
+/// Our venue's own, of a trailing stop: how far behind the best trade, as a difference of prices.
+pub const TRAILING_AMOUNT: Tag = Tag(5003);
+/// Our venue's own, of a trailing stop: how far behind the best trade, in basis points.
+pub const TRAILING_BPS: Tag = Tag(5004);
+/// Our venue's own, of a trailing stop: the trade price from which on it tracks.
+pub const ACTIVATION_PX: Tag = Tag(5005);
+
 /// The field of free bytes that follows a field of this tag, which says its length: such a field
 /// may hold any byte, the end of a field too.
 pub const fn data_behind(length: Tag) -> Option<Tag> {
