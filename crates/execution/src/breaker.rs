@@ -141,6 +141,14 @@ impl Breaker {
         }
     }
 
+    /// What left did not leave after all: another may.
+    #[inline]
+    pub const fn returns(&mut self) {
+        if let BreakerState::HalfOpen { .. } = self.state {
+            self.state = BreakerState::HalfOpen { permit: true };
+        }
+    }
+
     /// Something failed.
     pub fn failed(&mut self, now: Timestamp) {
         if self.options.failures_max == 0 {

@@ -38,6 +38,25 @@ impl Oms {
         self.take(now, at, report, out);
     }
 
+    /// What was to be asked of a venue, and was not, as this tells: a refusal that says nothing of the venue.
+    pub fn unsent(
+        &mut self,
+        now: Timestamp,
+        venue: VenueId,
+        report: &VenueReport,
+        out: &mut Outputs,
+    ) {
+        let before = self.venues.get(venue.index()).map(|venue| venue.breaker);
+        self.report(now, venue, report, out);
+        if let (Some(mut breaker), Some(venue)) = (before, self.venues.get_mut(venue.index())) {
+            // A cancel has no permit.
+            if report.input == Input::Rejected {
+                breaker.returns();
+            }
+            venue.breaker = breaker;
+        }
+    }
+
     /// An answer to a question.
     fn found(
         &mut self,

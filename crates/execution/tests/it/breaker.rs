@@ -126,3 +126,19 @@ fn one_that_never_opens_stays_closed_and_more_failures_than_are_remembered_open_
     assert_eq!(never.state(Timestamp(1)), BreakerState::Closed { failures: 0 });
     assert_eq!(late.state(Timestamp(1)), BreakerState::Open { until: Timestamp(51) });
 }
+
+#[test]
+fn an_order_that_did_not_leave_after_all_decides_nothing_and_another_may() {
+    let mut breaker = Breaker::new(BreakerOptions { failures_max: 1, ..OPTIONS });
+    breaker.returns();
+    assert_eq!(breaker.state(Timestamp(1)), BreakerState::Closed { failures: 0 });
+    breaker.failed(Timestamp(1));
+    let until = Timestamp(51);
+    breaker.returns();
+    assert_eq!(breaker.state(Timestamp(1)), BreakerState::Open { until });
+    breaker.leaves(until);
+    assert!(!breaker.allows(until));
+    breaker.returns();
+    assert!(breaker.allows(until));
+    assert_eq!(breaker.state(until), BreakerState::HalfOpen { permit: true });
+}
