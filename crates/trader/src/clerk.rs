@@ -91,6 +91,8 @@ pub enum Finding {
     },
     /// Something about an order.
     Report(VenueReport),
+    /// Something about an order that was not asked of the venue after all.
+    Unsent(VenueReport),
     /// By how much the venue's clock is ahead of ours, in nanoseconds.
     ClockOffset(i64),
     /// The venue has refused something that was not wrong.
@@ -300,22 +302,16 @@ impl Work {
     }
 
     fn get(&mut self, request: &Request<'_>) -> Result<Answer, RestError> {
-        self.ask(request, now(), false)
-    }
-
-    /// Asks, with the time at which it was wanted.
-    fn ask(
-        &mut self,
-        request: &Request<'_>,
-        at: Timestamp,
-        is_order: bool,
-    ) -> Result<Answer, RestError> {
-        let endpoint = request.endpoint();
-        let (verb, path) = endpoint.rest.ok_or(RestError::NotThere)?;
         let time = now();
-        if !self.desk.budget.take(time, endpoint.weight, is_order) {
+        if !self.desk.budget.take(time, request.endpoint().weight, false) {
             return Err(RestError::Wait(self.desk.budget.next_window(time)));
         }
+        self.ask(request, time)
+    }
+
+    /// Asks, within the budget, with the time at which it was wanted.
+    fn ask(&mut self, request: &Request<'_>, at: Timestamp) -> Result<Answer, RestError> {
+        let (verb, path) = request.endpoint().rest.ok_or(RestError::NotThere)?;
         self.query.clear();
         let theirs = Timestamp(at.0.saturating_add_signed(self.offset_ns.unwrap_or(0)));
         self.desk.requests.put_query(&mut self.query, theirs, request);
@@ -351,7 +347,7 @@ impl Work {
         let listed = find(&self.desk.listed, terms.instrument).cloned();
         let is_old = now().0.saturating_sub(at.0) >= self.desk.valid_ns;
         let new = listed.as_ref().and_then(|listed| new_order(listed, terms));
-        let Some(new) = new.filter(|_| !is_old) else { return Ok(refusal_of(&entry)) };
+        let Some(new) = new.filter(|_| !is_old) else { return Ok(unsent(&entry)) };
         let request = match replaced {
             None => Request::Place(new),
             Some(name) => Request::CancelReplace(CancelReplace {
@@ -360,12 +356,14 @@ impl Work {
                 order: new,
             }),
         };
-        match self.ask(&request, at, true) {
+        if !self.desk.budget.take(now(), request.endpoint().weight, true) {
+            return Ok(unsent(&entry));
+        }
+        match self.ask(&request, at) {
             Ok(answer) => entered(&entry, &answer),
+            // It is not done, and the venue wants to be left alone.
             Err(RestError::Wait(_)) => {
-                let mut findings = refusal_of(&entry);
-                findings.push(Finding::Failed);
-                Ok(findings)
+                Ok([Finding::Failed].into_iter().chain(unsent(&entry)).collect())
             }
             Err(error) => Err(error),
         }
@@ -458,27 +456,26 @@ impl Work {
 
 /// What an answer says of the orders that it is about.
 fn entered(entry: &Entry, answer: &Answer) -> Result<Vec<Finding>, RestError> {
-    let mut findings = Vec::new();
+    let (mut failed, mut findings) = (None, Vec::new());
     let mut tell = |order, order_id, input| {
         findings.push(Finding::Report(VenueReport::new(order, order_id, input)));
     };
     if answer.status == 200 {
         outcome::done(entry, &answer.body()?, &mut tell)?;
-        return Ok(findings);
+    } else {
+        let refusal = Refusal::decode(&answer.text, TimeUnit::Millisecond)?;
+        outcome::refused(entry, answer.status, &refusal, &mut tell)?;
+        failed = outcome::is_failure(answer.status, &refusal).then_some(Finding::Failed);
     }
-    let refusal = Refusal::decode(&answer.text, TimeUnit::Millisecond)?;
-    outcome::refused(entry, answer.status, &refusal, &mut tell)?;
-    if outcome::is_failure(answer.status, &refusal) {
-        findings.push(Finding::Failed);
-    }
-    Ok(findings)
+    // That it failed comes first: what is told behind it says nothing good of the venue.
+    Ok(failed.into_iter().chain(findings).collect())
 }
 
 /// What is told of what was not asked.
-fn refusal_of(entry: &Entry) -> Vec<Finding> {
+fn unsent(entry: &Entry) -> Vec<Finding> {
     let mut findings = Vec::new();
     outcome::not_done(entry, &mut |order, order_id, input| {
-        findings.push(Finding::Report(VenueReport::new(order, order_id, input)));
+        findings.push(Finding::Unsent(VenueReport::new(order, order_id, input)));
     });
     findings
 }

@@ -4,26 +4,27 @@ mod alerts;
 mod breaker;
 mod paper;
 mod route;
+mod source;
+pub(crate) mod venue;
 
 pub use alerts::{AlertsTable, WebhookTable};
 pub use breaker::BreakerTable;
 pub use paper::{FeeAssetName, PaperTable, QueueName};
 pub use route::{RouteTable, RouteVenueTable};
+pub use source::{BusTable, CaptureTable, ItchTable, SpeedName};
+pub use venue::{OrdersOver, VenueKind, VenueTable};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use tiercel_execution::breaker::BreakerOptions;
 use tiercel_execution::oms::OmsOptions;
 use tiercel_execution::risk::{GlobalLimits, Limits};
 use tiercel_types::{Money, Price, Qty, Symbol};
-
-mod source;
-
-pub use source::{BusTable, CaptureTable, ItchTable, SpeedName};
 
 /// An example with every key, its default and its meaning: what `--print-config` prints.
 pub const TEMPLATE: &str = include_str!("config/template.toml");
@@ -145,141 +146,6 @@ pub struct StrategyTable {
     /// Its parameters.
     #[serde(flatten)]
     pub parameters: toml::Table,
-}
-
-/// What a venue speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum VenueKind {
-    /// Our own: records of 64 bytes, both ways.
-    Tiercel,
-    /// The Binance Spot interface: JSON over WebSocket, and HTTP.
-    Binance,
-}
-
-/// By which way orders go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OrdersOver {
-    /// Records of 64 bytes: our own venue's, unless said.
-    Records,
-    /// FIX 4.4, of our own venue.
-    Fix,
-    /// A WebSocket: a Binance venue's, unless said.
-    WebSocket,
-    /// HTTP, of a Binance venue; what becomes of orders is told over the WebSocket all the same.
-    Rest,
-}
-
-/// A venue.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VenueTable {
-    /// What it is called here.
-    pub name: String,
-    /// What it speaks.
-    pub kind: VenueKind,
-    /// Where instruments are asked for, and of a Binance venue all that is asked: `http://host:port`, `https://...`.
-    pub rest: String,
-    /// Where its market data are: `host:port`; of a Binance venue the address of its streams, `ws://...` or `wss://...`.
-    /// Empty: they come from elsewhere.
-    #[serde(default)]
-    pub market: String,
-    /// Its market data come over a bus, from another process.
-    pub bus: Option<BusTable>,
-    /// They come as ITCH, in datagrams.
-    pub itch: Option<ItchTable>,
-    /// They come from a file.
-    pub capture: Option<CaptureTable>,
-    /// Where its orders go: `host:port`; of a Binance venue the address of its WebSocket interface, with its path.
-    /// Not needed on paper.
-    #[serde(default)]
-    pub orders: String,
-    /// By which way orders go; without it, the first of its kind.
-    pub orders_over: Option<OrdersOver>,
-    /// Who this is to the venue over FIX: `SenderCompID`.
-    #[serde(default)]
-    pub comp_id: String,
-    /// Who the venue is over FIX: `TargetCompID`.
-    #[serde(default = "venue_comp_id_default")]
-    pub venue_comp_id: String,
-    /// The id of the key. Not needed on paper.
-    #[serde(default)]
-    pub key: String,
-    /// The file of the key's secret, which nobody but its owner may see. Of a Binance venue it may be a private
-    /// Ed25519 key in PEM. Not needed on paper.
-    #[serde(default)]
-    pub secret_file: PathBuf,
-    /// Whom TLS trusts: a file of certificates in PEM. Needed for `https` and `wss`.
-    pub tls_roots: Option<PathBuf>,
-    /// How long a request is good for, of a Binance venue.
-    #[serde(default = "recv_window_default")]
-    pub recv_window_ms: u32,
-    /// Connections of market data that tell the same, of a Binance venue: 1 or 2.
-    #[serde(default = "two")]
-    pub market_connections: u8,
-    /// After how long a connection of a Binance venue is replaced: it gives them 24 hours.
-    #[serde(default = "lifetime_default")]
-    pub lifetime_s: u64,
-    /// How long a connection of a Binance venue may be silent: it is asked for a sign of life every 20 seconds.
-    #[serde(default = "silence_default")]
-    pub connection_silence_max_s: u64,
-    /// How often either side says something.
-    #[serde(default = "heartbeat_default")]
-    pub heartbeat_ms: u32,
-    /// Whether the venue cancels what is open when the connection of orders ends. Over records alone.
-    #[serde(default = "yes")]
-    pub cancel_on_disconnect: bool,
-}
-
-impl VenueTable {
-    /// By which way orders go.
-    pub fn orders_over(&self) -> OrdersOver {
-        self.orders_over.unwrap_or(match self.kind {
-            VenueKind::Tiercel => OrdersOver::Records,
-            VenueKind::Binance => OrdersOver::WebSocket,
-        })
-    }
-
-    /// What is wrong with the way of its orders, and by which key.
-    fn check_orders(&self) -> Option<(&'static str, &'static str)> {
-        match (self.kind, self.orders_over()) {
-            (VenueKind::Tiercel, OrdersOver::Fix) if self.comp_id.is_empty() => {
-                Some(("comp_id", "is needed over FIX"))
-            }
-            (VenueKind::Tiercel, OrdersOver::Records | OrdersOver::Fix)
-            | (VenueKind::Binance, OrdersOver::WebSocket | OrdersOver::Rest) => None,
-            _ => Some(("orders_over", "not a way of this kind of venue")),
-        }
-    }
-}
-
-fn venue_comp_id_default() -> String {
-    "TIERCEL".to_owned()
-}
-
-const fn recv_window_default() -> u32 {
-    5_000
-}
-
-const fn two() -> u8 {
-    2
-}
-
-const fn lifetime_default() -> u64 {
-    23 * 3_600
-}
-
-const fn silence_default() -> u64 {
-    30
-}
-
-const fn heartbeat_default() -> u32 {
-    1_000
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// An instrument, and what its orders are held to.
@@ -468,14 +334,21 @@ fn symbol<'de, D: Deserializer<'de>>(from: D) -> Result<Symbol, D::Error> {
     Symbol::new(text.as_bytes()).map_err(serde::de::Error::custom)
 }
 
+/// Reads a configuration, and checks it.
+pub(crate) fn read<C: DeserializeOwned>(
+    text: &str,
+    check: impl FnOnce(&C) -> Result<(), ConfigError>,
+) -> Result<C, ConfigError> {
+    let config: C = toml::from_str(text).map_err(|error| ConfigError::Toml(error.to_string()))?;
+    check(&config)?;
+    Ok(config)
+}
+
 impl FromStr for TraderConfig {
     type Err = ConfigError;
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let config: Self =
-            toml::from_str(text).map_err(|error| ConfigError::Toml(error.to_string()))?;
-        config.check()?;
-        Ok(config)
+        read(text, Self::check)
     }
 }
 
@@ -524,10 +397,7 @@ impl TraderConfig {
                 return value(&format!("venue {}", venue.name), "is there twice");
             }
             venue.check_source(self)?;
-            if !(1..=2).contains(&venue.market_connections) {
-                let key = format!("venue {}: market_connections", venue.name);
-                return value(&key, "neither 1 nor 2");
-            }
+            venue::check_connections(&venue.name, venue.market_connections)?;
             if !(1..=60_000).contains(&venue.recv_window_ms) {
                 let key = format!("venue {}: recv_window_ms", venue.name);
                 return value(&key, "not from 1 to 60000");
@@ -561,6 +431,7 @@ impl TraderConfig {
 
 #[cfg(test)]
 mod tests {
+    use super::venue::{lifetime_default, recv_window_default, silence_default, two};
     use super::*;
 
     #[test]
@@ -593,6 +464,7 @@ mod tests {
             ("recv_window_ms = 5000", "recv_window_ms = 60001", "desk: recv_window_ms"),
             ("# orders_over = \"fix\"", "orders_over = \"fix\"", "desk: comp_id"),
             ("# orders_over = \"fix\"", "orders_over = \"websocket\"", "desk: orders_over"),
+            ("orders = \"127", "orders = \"tls://127", "desk: orders: there is no TLS"),
             ("failures_max = 5", "failures_max = 17", "breaker.failures_max"),
             ("wait_max_ms = 60000", "wait_max_ms = 999", "breaker.wait_max_ms"),
         ] {

@@ -9,13 +9,15 @@
 //!
 //! Architecture Invariant: the same calls with the same times give the same requests.
 
+mod run;
+
 use serde::{Deserialize, Serialize};
-use tiercel_execution::oms::{Adopted, Anomaly, NewOrder, Oms, Outputs, Update, UpdateKind};
-use tiercel_execution::risk::{Denial, Mode};
+use tiercel_execution::oms::{Anomaly, NewOrder, Oms, Outputs, Update, UpdateKind};
+use tiercel_execution::risk::Mode;
 use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
 use tiercel_strategy::{
-    Action, ActionKind, Actions, BookTick, OrderUpdate, OrderUpdateKind, PositionUpdate,
-    StateError, Strategy, TimerTick, TradeTick,
+    Action, ActionKind, Actions, BookTick, OrderUpdate, OrderUpdateKind, Strategy, TimerTick,
+    TradeTick,
 };
 use tiercel_types::market::{BestBidOffer, MarketTrade};
 use tiercel_types::{InstrumentId, Price, Qty, Timestamp};
@@ -170,71 +172,6 @@ impl Core {
         self.mode_reason
     }
 
-    /// Takes over an order of a run before.
-    ///
-    /// # Errors
-    /// [`Denial`]: there is no room for it, or its instrument is not traded any more.
-    pub fn adopt(&mut self, now: Timestamp, adopted: &Adopted) -> Result<(), Denial> {
-        self.oms.adopt(now, adopted, &mut self.out)
-    }
-
-    /// The strategy is to act, as soon as nothing is open of a run before: what is, is cancelled.
-    pub const fn begin(&mut self) {
-        self.wanted = true;
-    }
-
-    /// Lets the strategy act if it is time for it. It is told first what is owned.
-    fn begin_when_clear(&mut self, now: Timestamp) {
-        if self.oms.live_orders() > 0 {
-            self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
-            return;
-        }
-        self.acts = true;
-        for market in &self.markets {
-            let instrument = market.instrument();
-            let tick = self.routes.book(&market.tick(now));
-            if self.routes.first(instrument) != instrument {
-                continue;
-            }
-            let position = owned(&self.oms, &self.routes, instrument);
-            if position != 0 {
-                let update = PositionUpdate { time: now, position, instrument, reserved: 0 };
-                self.strategy.on_position(&update, &mut self.actions);
-            }
-            if tick.is_live() {
-                self.strategy.on_book(&tick, &mut self.actions);
-            }
-        }
-        self.act(now);
-    }
-
-    /// The strategy acts no more, and everything that is open is cancelled.
-    pub fn end(&mut self, now: Timestamp) {
-        (self.acts, self.wanted, self.ends) = (false, false, true);
-        self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
-        self.act(now);
-    }
-
-    /// Nothing but cancels leaves from now on, and everything that is open is cancelled.
-    pub fn halt(&mut self, now: Timestamp) {
-        self.halt_because(now, ModeReason::Asked);
-    }
-
-    fn halt_because(&mut self, now: Timestamp, reason: ModeReason) {
-        self.mode_reason = reason;
-        self.oms.gate_mut().halt();
-        self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
-        self.act(now);
-    }
-
-    /// Somebody lets orders leave again.
-    pub fn enable(&mut self) {
-        // Without a result nothing has been lost or won yet.
-        let result = self.oms.result().unwrap_or_default();
-        self.mode_reason = ModeReason::Free;
-        self.oms.gate_mut().enable(result);
-    }
-
     /// Whether the strategy acts.
     pub const fn acts(&self) -> bool {
         self.acts
@@ -248,30 +185,6 @@ impl Core {
     /// The same, to change them.
     pub const fn oms_mut(&mut self) -> &mut Oms {
         &mut self.oms
-    }
-
-    /// What the strategy knows, and when it wants to be woken: for the next run, once nothing is open.
-    pub fn save_strategy(&self, out: &mut Vec<u8>) {
-        for timer in &self.timers {
-            out.extend_from_slice(&timer.to_le_bytes());
-        }
-        self.strategy.save(out);
-    }
-
-    /// The strategy becomes what it was at the end of the run before.
-    ///
-    /// # Errors
-    /// [`StateError`]: nothing has changed.
-    pub fn restore_strategy(&mut self, state: &[u8]) -> Result<(), StateError> {
-        let size = size_of_val(&self.timers);
-        let Some((timers, state)) = state.split_at_checked(size) else {
-            return Err(StateError::Length { expected: size, found: state.len() });
-        };
-        self.strategy.restore(state)?;
-        for (timer, bytes) in self.timers.iter_mut().zip(timers.as_chunks().0) {
-            *timer = u64::from_le_bytes(*bytes);
-        }
-        Ok(())
     }
 
     /// The strategy.
@@ -443,10 +356,24 @@ impl Core {
     /// A venue has said something of an order.
     #[inline]
     pub fn report(&mut self, now: Timestamp, venue: VenueId, report: &VenueReport) {
+        self.hear(venue, report);
+        self.oms.report(now, venue, report, &mut self.out);
+        self.act(now);
+    }
+
+    #[inline]
+    fn hear(&mut self, venue: VenueId, report: &VenueReport) {
         if let Some(journal) = &mut self.journal {
             self.has_journal_failed |= journal.heard(venue, self.answer, report).is_err();
         }
-        self.oms.report(now, venue, report, &mut self.out);
+    }
+
+    /// Something was not asked of a venue after all, and is told as refused.
+    #[cold]
+    pub fn unsent(&mut self, now: Timestamp, venue: VenueId, report: &VenueReport) {
+        self.answer = 0;
+        self.hear(venue, report);
+        self.oms.unsent(now, venue, report, &mut self.out);
         self.act(now);
     }
 

@@ -17,12 +17,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Headers of it, at most.
 const HEADERS_MAX: usize = 64;
+/// What the address of bytes over TLS begins with.
+pub(crate) const TLS: &str = "tls://";
 
 /// Where a connection goes.
 #[derive(Clone, Debug)]
 pub enum Endpoint {
     /// Bytes over TCP: `host:port`.
     Tcp(String),
+    /// Bytes over TLS.
+    Tls(Box<TlsEndpoint>),
     /// A WebSocket.
     WebSocket(Box<WebSocketEndpoint>),
 }
@@ -32,6 +36,14 @@ impl From<String> for Endpoint {
     fn from(address: String) -> Self {
         Self::Tcp(address)
     }
+}
+
+/// Where bytes go over TLS.
+#[derive(Clone, Debug)]
+pub struct TlsEndpoint {
+    /// `host:port`.
+    address: String,
+    tls: ClientTls,
 }
 
 /// Where a WebSocket is.
@@ -54,6 +66,17 @@ pub struct Made {
     pub channel: Channel,
     /// Bytes that came behind the handshake, without TLS: TLS keeps its own.
     pub early: Vec<u8>,
+}
+
+/// TLS with who has that name; brackets round an address of version 6 are none of it.
+fn client_tls(
+    name: &str,
+    authorities: Option<&Path>,
+    wrong: impl FnOnce(&str) -> io::Error,
+) -> io::Result<ClientTls> {
+    let authorities =
+        authorities.ok_or_else(|| wrong("TLS needs tls_roots, a file of authorities"))?;
+    ClientTls::new(authorities, name.trim_start_matches('[').trim_end_matches(']'), None)
 }
 
 impl WebSocketEndpoint {
@@ -80,14 +103,7 @@ impl WebSocketEndpoint {
         if name.is_empty() {
             return Err(wrong("it has no host"));
         }
-        let tls = if is_secure {
-            let authorities =
-                authorities.ok_or_else(|| wrong("TLS needs tls_roots, a file of authorities"))?;
-            let name = name.trim_start_matches('[').trim_end_matches(']');
-            Some(ClientTls::new(authorities, name, None)?)
-        } else {
-            None
-        };
+        let tls = if is_secure { Some(client_tls(name, authorities, wrong)?) } else { None };
         Ok(Self {
             address: format!("{name}:{port}"),
             host: host.to_owned(),
@@ -98,6 +114,20 @@ impl WebSocketEndpoint {
 }
 
 impl Endpoint {
+    /// Where bytes go: `host:port`, or `tls://host:port`. Whom TLS trusts is in the file `authorities`, in PEM.
+    ///
+    /// # Errors
+    /// What is wrong with the address or the file.
+    pub fn of_bytes(address: &str, authorities: Option<&Path>) -> io::Result<Self> {
+        let Some(address) = address.strip_prefix(TLS) else {
+            return Ok(Self::Tcp(address.to_owned()));
+        };
+        let wrong = |what: &str| io::Error::other(format!("{TLS}{address}: {what}"));
+        let (name, _) = address.rsplit_once(':').ok_or_else(|| wrong("it has no port"))?;
+        let tls = client_tls(name, authorities, wrong)?;
+        Ok(Self::Tls(Box::new(TlsEndpoint { address: address.to_owned(), tls })))
+    }
+
     /// Makes a connection.
     ///
     /// # Errors
@@ -108,11 +138,9 @@ impl Endpoint {
                 let stream = connect(address)?;
                 Ok(Made { stream, channel: Channel::Plain, early: Vec::new() })
             }
+            Self::Tls(endpoint) => Handshake::new(&endpoint.address, Some(&endpoint.tls))?.made(0),
             Self::WebSocket(endpoint) => {
-                let stream = connect(&endpoint.address)?;
-                let channel = Channel::client(endpoint.tls.as_ref())?;
-                let deadline = Instant::now() + CONNECT_TIMEOUT;
-                Handshake { stream, channel, plain: Vec::new(), deadline }.run(endpoint)
+                Handshake::new(&endpoint.address, endpoint.tls.as_ref())?.upgraded(endpoint)
             }
         }
     }
@@ -129,7 +157,7 @@ fn connect(address: &str) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// A connection that becomes a WebSocket.
+/// A connection that is not what it is to be yet: TLS, a WebSocket.
 struct Handshake {
     stream: TcpStream,
     channel: Channel,
@@ -139,22 +167,43 @@ struct Handshake {
 }
 
 impl Handshake {
-    fn run(mut self, endpoint: &WebSocketEndpoint) -> io::Result<Made> {
-        let mut output = Vec::new();
-        self.channel.seal(&[], false, &mut output);
-        self.stream.write_all(&output)?;
-        while !self.channel.is_ready() {
-            self.read()?;
+    /// Connected, and through with TLS if there is any.
+    fn new(address: &str, tls: Option<&ClientTls>) -> io::Result<Self> {
+        let stream = connect(address)?;
+        let channel = Channel::client(tls)?;
+        let deadline = Instant::now() + CONNECT_TIMEOUT;
+        let mut handshake = Self { stream, channel, plain: Vec::new(), deadline };
+        handshake.send(&[])?;
+        while !handshake.channel.is_ready() {
+            handshake.read()?;
         }
+        Ok(handshake)
+    }
+
+    /// It is made. Of what came, so many bytes were the handshake's.
+    fn made(mut self, taken: usize) -> io::Result<Made> {
+        self.stream.set_read_timeout(None)?;
+        let mut early = self.plain.split_off(taken);
+        if matches!(self.channel, Channel::Secure(_)) {
+            self.channel.keep(std::mem::take(&mut early));
+        }
+        Ok(Made { stream: self.stream, channel: self.channel, early })
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut output = Vec::new();
+        self.channel.seal(bytes, false, &mut output);
+        self.stream.write_all(&output)
+    }
+
+    fn upgraded(mut self, endpoint: &WebSocketEndpoint) -> io::Result<Made> {
         let key = generate_key();
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n",
             endpoint.path, endpoint.host
         );
-        output.clear();
-        self.channel.seal(request.as_bytes(), false, &mut output);
-        self.stream.write_all(&output)?;
+        self.send(request.as_bytes())?;
         let head = loop {
             match accepted(&self.plain, &key)? {
                 Some(head) => break head,
@@ -164,12 +213,7 @@ impl Handshake {
                 None => self.read()?,
             }
         };
-        self.stream.set_read_timeout(None)?;
-        let mut early = self.plain.split_off(head);
-        if matches!(self.channel, Channel::Secure(_)) {
-            self.channel.keep(std::mem::take(&mut early));
-        }
-        Ok(Made { stream: self.stream, channel: self.channel, early })
+        self.made(head)
     }
 
     /// Waits for bytes.
@@ -245,6 +289,9 @@ mod tests {
         for wrong in ["http://a", "ws://", "wss://a"] {
             assert!(WebSocketEndpoint::new(wrong, "/", None).is_err(), "{wrong}");
         }
+        assert!(matches!(Endpoint::of_bytes("a:1", None), Ok(Endpoint::Tcp(_))));
+        let told = Endpoint::of_bytes("tls://a:1", None).unwrap_err().to_string();
+        assert_eq!(told, "tls://a:1: TLS needs tls_roots, a file of authorities");
     }
 
     /// Answers one handshake by what `answer` makes of its key.

@@ -8,9 +8,11 @@ pub mod itch;
 pub mod records;
 pub mod stream;
 
-pub use binance::{BinanceFault, BinanceFeed, StreamOptions, path, take_snapshot};
+pub use binance::{BinanceFault, BinanceFeed, path, take_snapshot};
 pub use binary::BinaryFeed;
 pub use bus::BusFeed;
 pub use capture::CaptureFeed;
 pub use itch::ItchFeed;
 pub use records::FeedFault;
+
+pub use crate::websocket::StreamOptions;

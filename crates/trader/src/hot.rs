@@ -21,8 +21,6 @@ use crate::websocket::Handover;
 const TICK_NS: u64 = 1_000_000;
 /// Turns without work before the thread sleeps, if it may.
 const TURNS_BEFORE_SLEEP: u32 = 2_000;
-/// How long it sleeps at once where there is market data that no socket of the reactor's brings: nobody wakes it.
-const NAP_NS: u64 = 50_000;
 /// How often the clock follows the system's.
 const FOLLOW_NS: u64 = 1_000_000_000;
 /// How long cancels and goodbyes may take at the end.
@@ -126,8 +124,8 @@ impl Hot {
             }
             idle = if work > 0 { 0 } else { idle.saturating_add(1) };
             if self.wait == Wait::SpinThenSleep && idle > TURNS_BEFORE_SLEEP {
-                let nap_ns = if self.lines.has_sources() { NAP_NS } else { TICK_NS };
-                self.reactor.wait(Duration::from_nanos(nap_ns))?;
+                let longest = Duration::from_nanos(TICK_NS);
+                self.reactor.wait(self.lines.nap().unwrap_or(longest))?;
             } else if idle > 0 {
                 std::hint::spin_loop();
             }

@@ -7,6 +7,7 @@
 //! ```
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tiercel_execution::venue::{VenueId, VenueRequest};
 use tiercel_net::{CloseReason, ConnectionId, Handler, Reactor};
@@ -21,6 +22,9 @@ use crate::recording::Input;
 use crate::source::Source;
 use crate::timing::Stage;
 use crate::websocket::Handover;
+
+/// How long it may be until sources are looked at again.
+const NAP: Duration = Duration::from_micros(50);
 
 /// A connection's number among all that the trader wants.
 pub type LineId = usize;
@@ -121,11 +125,13 @@ impl Line {
         match self {
             Self::BinaryFeed(feed) => feed.connected(),
             Self::BinaryOrders(orders) => orders.connected(now, handover.nonce),
-            Self::FixOrders(orders) => orders.connected(now),
             Self::BinanceFeed(feed) => {
                 return feed.connected(now, handover, core).err().map(|fault| fault.to_string());
             }
             Self::BinanceOrders(orders) => {
+                return orders.connected(now, handover, core).err().map(|fault| fault.to_string());
+            }
+            Self::FixOrders(orders) => {
                 return orders.connected(now, handover, core).err().map(|fault| fault.to_string());
             }
         }
@@ -258,9 +264,9 @@ impl Lines {
         line < self.wanted.len()
     }
 
-    /// Whether there is market data that no connection brings.
-    pub const fn has_sources(&self) -> bool {
-        !self.sources.is_empty()
+    /// How long nobody may look where there is market data that no connection brings: nobody wakes who sleeps.
+    pub const fn nap(&self) -> Option<Duration> {
+        if self.sources.is_empty() { None } else { Some(NAP) }
     }
 
     /// Whether the lines of sources are there, by their number behind the others.
@@ -350,6 +356,7 @@ impl Lines {
                 self.core.answer = 0;
                 self.core.report(now, venue, &report);
             }
+            Finding::Unsent(report) => self.core.unsent(now, venue, &report),
             Finding::ClockOffset(offset_ns) => {
                 let line = self.orders.get(venue.index()).copied().flatten();
                 if let Some(wanted) = line.and_then(|line| self.wanted.get_mut(line))

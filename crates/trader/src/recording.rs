@@ -495,6 +495,24 @@ mod tests {
     }
 
     #[test]
+    fn of_a_run_that_is_killed_what_came_more_than_a_second_before_its_last_input_is_there() {
+        let path = path("killed");
+        let mut recorder = Recorder::create(&path, &head()).unwrap();
+        for time in [2_000, 3_000, 2_000 + FLUSH_NS] {
+            recorder.write(Timestamp(time), 0, &Input::Up).unwrap();
+        }
+        // As it is when nobody ends it.
+        std::mem::forget(recorder);
+        let mut recording = Recording::open(&path).unwrap();
+        for time in [2_000, 3_000] {
+            let input = Recorded::Connection(0, true);
+            assert_eq!(recording.read().unwrap(), Some((Timestamp(time), input)));
+        }
+        assert_eq!(recording.read().unwrap(), None);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
     fn a_line_that_means_nothing_is_told_by_its_number() {
         let path = path("odd");
         for (text, line) in [

@@ -1,9 +1,10 @@
 //! A trader, made of its configuration.
 
 mod paper;
+mod wiring;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use thiserror::Error;
@@ -11,30 +12,24 @@ use tiercel_execution::oms::{Adopted, Oms, OmsOptions, Place, RunId, VenueTerms}
 use tiercel_execution::risk::{Denial, Gate};
 use tiercel_execution::venue::VenueId;
 use tiercel_host::Clock;
-use tiercel_host::secret::{self, SecretError};
+use tiercel_host::secret::SecretError;
 use tiercel_net::Limits;
 use tiercel_strategy::{BuildError, Strategy, Terms};
 use tiercel_telemetry::{Registry, RegistryError};
 use tiercel_types::{InstrumentId, Symbol, Timestamp};
-use tiercel_wire::binance::order::Requests;
 
-use crate::budget::Budget;
-use crate::clerk::{Clerk, Desk, Listed};
 use crate::config::{
     ConfigError, InstrumentTable, OrdersOver, RouteTable, RouteVenueTable, TraderConfig, VenueKind,
     VenueTable, WaitName,
 };
-use crate::connector::binary::Login;
-use crate::connector::fix::{self, FixLogin};
-use crate::connector::{self, BinanceOrders, BinaryOrders, FixOrders};
+use crate::connector::fix;
 use crate::core::Core;
 use crate::dial::Dialer;
-use crate::endpoint::{Endpoint, WebSocketEndpoint};
-use crate::feed::{self, BinanceFeed, BinaryFeed, StreamOptions};
+use crate::feed::{BinanceFeed, BinaryFeed};
 use crate::hot::{Control, Hot, Wait};
 use crate::instruments::{self, Instrument, InstrumentError, RequestLimit};
 use crate::journal::{self, Journal, JournalError, Left};
-use crate::key::{KeyError, SecretKey};
+use crate::key::KeyError;
 use crate::lines::{Line, Lines};
 use crate::market::{Market, MarketBook};
 use crate::recording::RecordingError;
@@ -45,6 +40,8 @@ use crate::source::Source;
 use crate::timing::Timing;
 
 pub use paper::{Replay, replay};
+pub(crate) use wiring::{Streams, listed};
+use wiring::{Wiring, stream_name};
 
 /// Bytes of a connection that are not taken yet: more than the longest message.
 pub(crate) const INPUT_BYTES: usize = 1 << 20;
@@ -132,6 +129,7 @@ pub fn trader(
     strategy: impl FnOnce(&[Terms]) -> Result<Box<dyn Strategy>, SetupError>,
     registry: &Registry,
 ) -> Result<Trader, SetupError> {
+    paper::check(config)?;
     let (instruments, limits) = instruments(config)?;
     let terms: Vec<Terms> = instruments.iter().map(|(_, instrument)| instrument.terms).collect();
     let strategy = strategy(&seen(config, &terms))?;
@@ -256,7 +254,7 @@ fn feeds(config: &TraderConfig) -> Vec<(Line, String)> {
             }
             VenueKind::Binance => {
                 for number in 0..venue.market_connections {
-                    let feed = BinanceFeed::new(id, wanted.clone(), stream_options(venue));
+                    let feed = BinanceFeed::new(id, wanted.clone(), venue.stream_options());
                     let name = stream_name(&venue.name, number);
                     feeds.push((Line::BinanceFeed(Box::new(feed)), name));
                 }
@@ -264,17 +262,6 @@ fn feeds(config: &TraderConfig) -> Vec<(Line, String)> {
         }
     }
     feeds
-}
-
-fn stream_name(venue: &str, number: u8) -> String {
-    format!("{venue} market data {}", char::from(b'A' + number))
-}
-
-const fn stream_options(venue: &VenueTable) -> StreamOptions {
-    StreamOptions {
-        silence_max_ns: seconds_ns(venue.connection_silence_max_s),
-        lifetime_ns: seconds_ns(venue.lifetime_s),
-    }
 }
 
 /// Instruments as the strategy sees them.
@@ -312,208 +299,6 @@ fn markets(config: &TraderConfig, terms: Vec<Terms>) -> Vec<Market> {
     };
     let books = config.instruments.iter().map(book);
     terms.into_iter().zip(books).map(|(terms, book)| Market::with_book(terms, book)).collect()
-}
-
-/// Connections, what they are called and where they go; and who asks venues over HTTP.
-#[derive(Default)]
-struct Wiring {
-    lines: Vec<Line>,
-    names: Vec<String>,
-    endpoints: Vec<Endpoint>,
-    clerks: Vec<Option<Clerk>>,
-    /// Market data without a connection.
-    sources: Vec<Source>,
-    source_names: Vec<String>,
-    /// No orders leave.
-    on_paper: bool,
-}
-
-impl Wiring {
-    /// Market data that come without a connection.
-    fn source(&mut self, venue: &VenueTable, source: Source) {
-        self.source_names.append(&mut source.names(&venue.name));
-        self.sources.push(source);
-    }
-
-    fn line(&mut self, line: Line, name: String, endpoint: Endpoint) {
-        self.lines.push(line);
-        self.names.push(name);
-        self.endpoints.push(endpoint);
-    }
-
-    fn tiercel_feed(
-        &mut self,
-        id: VenueId,
-        venue: &VenueTable,
-        wanted: Vec<(Symbol, InstrumentId)>,
-    ) {
-        if !venue.market.is_empty() {
-            let feed = Line::BinaryFeed(BinaryFeed::new(id, wanted));
-            let market = Endpoint::Tcp(venue.market.clone());
-            self.line(feed, format!("{} market data", venue.name), market);
-        }
-    }
-
-    fn fix(
-        &mut self,
-        id: VenueId,
-        venue: &VenueTable,
-        (instruments, limits): (&[&(Symbol, Instrument)], &[RequestLimit]),
-        (numbers, next_answer): (fix::Numbers, Option<u64>),
-    ) -> Result<(), SetupError> {
-        let text = secret::read(&venue.secret_file)?;
-        let login = FixLogin {
-            comp_id: venue.comp_id.as_str().into(),
-            venue_comp_id: venue.venue_comp_id.as_str().into(),
-            key: venue.key.as_str().into(),
-            secret: text.trim().as_bytes().into(),
-            heartbeat_s: venue.heartbeat_ms.div_ceil(1_000),
-        };
-        let secret = SecretKey::of_file(&text);
-        let secret = secret.map_err(|error| SetupError::Key(venue.secret_file.clone(), error))?;
-        let listed: Vec<Listed> =
-            instruments.iter().map(|(symbol, instrument)| listed(*symbol, instrument)).collect();
-        self.clerks.push(Some(Clerk::new(Desk {
-            rest: Rest::new(&venue.rest, &venue.key, venue.tls_roots.as_deref())?,
-            requests: Requests::new(&venue.key, Some(venue.recv_window_ms), secret),
-            listed: listed.clone(),
-            budget: Budget::new(limits.iter().copied()),
-            valid_ns: u64::from(venue.recv_window_ms) * 1_000_000,
-        })?));
-        let orders = FixOrders::new(id, &login, listed, numbers, next_answer);
-        let endpoint = Endpoint::Tcp(venue.orders.clone());
-        self.line(Line::FixOrders(Box::new(orders)), format!("{} orders", venue.name), endpoint);
-        Ok(())
-    }
-
-    fn records(
-        &mut self,
-        id: VenueId,
-        venue: &VenueTable,
-        next_answer: Option<u64>,
-    ) -> Result<(), SetupError> {
-        let login = Login {
-            key: venue.key.as_str().into(),
-            secret: secret::read(&venue.secret_file)?.trim().as_bytes().into(),
-            heartbeat_ms: venue.heartbeat_ms,
-            cancel_on_disconnect: venue.cancel_on_disconnect,
-        };
-        let orders = BinaryOrders::new(id, &login, Vec::new(), next_answer);
-        let endpoint = Endpoint::Tcp(venue.orders.clone());
-        self.line(Line::BinaryOrders(orders), format!("{} orders", venue.name), endpoint);
-        self.clerks.push(None);
-        Ok(())
-    }
-
-    fn binance(
-        &mut self,
-        id: VenueId,
-        venue: &VenueTable,
-        instruments: &[&(Symbol, Instrument)],
-        limits: &[RequestLimit],
-    ) -> Result<(), SetupError> {
-        let roots = venue.tls_roots.as_deref();
-        let wanted: Vec<(Symbol, InstrumentId)> = instruments
-            .iter()
-            .map(|(symbol, instrument)| (*symbol, instrument.terms.instrument))
-            .collect();
-        let options = stream_options(venue);
-        let streams = Streams {
-            venue: id,
-            name: &venue.name,
-            address: &venue.market,
-            roots,
-            options,
-            connections: venue.market_connections,
-        };
-        if !venue.market.is_empty() {
-            for (line, name, endpoint) in streams.lines(&wanted)? {
-                self.line(line, name, endpoint);
-            }
-        }
-        // On paper nothing is asked that has to be signed.
-        let text = if self.on_paper { String::new() } else { secret::read(&venue.secret_file)? };
-        let secret = SecretKey::of_file(&text);
-        let secret = secret.map_err(|error| SetupError::Key(venue.secret_file.clone(), error))?;
-        let logs_on = secret.logs_on();
-        let requests = Requests::new(&venue.key, Some(venue.recv_window_ms), secret);
-        let listed: Vec<Listed> =
-            instruments.iter().map(|(symbol, instrument)| listed(*symbol, instrument)).collect();
-        let budget = Budget::new(limits.iter().copied());
-        self.clerks.push(Some(Clerk::new(Desk {
-            rest: Rest::new(&venue.rest, &venue.key, roots)?,
-            requests: requests.clone(),
-            listed: listed.clone(),
-            budget: budget.clone(),
-            valid_ns: u64::from(venue.recv_window_ms) * 1_000_000,
-        })?));
-        if self.on_paper {
-            return Ok(());
-        }
-        let orders = BinanceOrders::new(id, requests, logs_on, listed, budget, options);
-        let orders = match venue.orders_over() {
-            OrdersOver::Rest => orders.over_rest(),
-            _ => orders,
-        };
-        let endpoint = WebSocketEndpoint::new(&venue.orders, "", roots)?;
-        self.line(
-            Line::BinanceOrders(Box::new(orders)),
-            format!("{} orders", venue.name),
-            Endpoint::WebSocket(Box::new(endpoint)),
-        );
-        Ok(())
-    }
-}
-
-/// Connections of market data of a Binance venue that tell the same.
-pub(crate) struct Streams<'a> {
-    pub(crate) venue: VenueId,
-    /// What the venue is called.
-    pub(crate) name: &'a str,
-    /// The address of its streams.
-    pub(crate) address: &'a str,
-    /// Whom TLS trusts.
-    pub(crate) roots: Option<&'a Path>,
-    pub(crate) options: StreamOptions,
-    /// How many.
-    pub(crate) connections: u8,
-}
-
-impl Streams<'_> {
-    /// The connections of these instruments, what they are called, and where they go.
-    pub(crate) fn lines(
-        &self,
-        wanted: &[(Symbol, InstrumentId)],
-    ) -> io::Result<Vec<(Line, String, Endpoint)>> {
-        let path = feed::path(wanted.iter().map(|(symbol, _)| *symbol));
-        let line = |at: u8| {
-            // They are not replaced at the same time.
-            let lifetime_ns = self.options.lifetime_ns;
-            let lifetime_ns = lifetime_ns - lifetime_ns / 4 * u64::from(at);
-            let options = StreamOptions { lifetime_ns, ..self.options };
-            let feed = BinanceFeed::new(self.venue, wanted.to_vec(), options);
-            let endpoint = WebSocketEndpoint::new(self.address, &path, self.roots)?;
-            let name = stream_name(self.name, at);
-            let endpoint = Endpoint::WebSocket(Box::new(endpoint));
-            Ok((Line::BinanceFeed(Box::new(feed)), name, endpoint))
-        };
-        (0..self.connections).map(line).collect()
-    }
-}
-
-pub(crate) fn listed(symbol: Symbol, instrument: &Instrument) -> Listed {
-    let terms = &instrument.terms;
-    Listed {
-        instrument: terms.instrument,
-        symbol: symbol.as_str().into(),
-        digits: connector::binance::digits(terms.tick, terms.lot),
-        base_asset: instrument.base_asset.as_str().into(),
-        quote_asset: instrument.quote_asset.as_str().into(),
-    }
-}
-
-const fn seconds_ns(seconds: u64) -> u64 {
-    seconds.saturating_mul(1_000_000_000)
 }
 
 /// What a run before has left, and the journal of this one.

@@ -1,4 +1,4 @@
-//! One WebSocket connection, from the side of its client: bytes to texts, and texts to bytes.
+//! One WebSocket connection, from the side of its client: bytes to texts, and texts to bytes; and how long it lives.
 //!
 //! ```text
 //!   socket --bytes--> TLS, if there is --> frames --> texts, where they lie
@@ -10,6 +10,7 @@
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tiercel_net::tls::Channel;
+use tiercel_types::Timestamp;
 use tiercel_wire::websocket::{
     self, Assembler, CloseCode, FrameError, Limits, Message, Opcode, Role,
 };
@@ -39,6 +40,21 @@ pub enum LinkFault {
     /// Bytes came before the connection was handed over.
     #[error("bytes without a connection")]
     Absent,
+    /// Nothing was heard.
+    #[error("nothing was heard for {} s", .0 / 1_000_000_000)]
+    Silent(u64),
+    /// It is as old as it may become.
+    #[error("replaced after {} s", .0 / 1_000_000_000)]
+    Old(u64),
+}
+
+/// How long connections live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamOptions {
+    /// Without a byte.
+    pub silence_max_ns: u64,
+    /// In all: less than the venue gives them.
+    pub lifetime_ns: u64,
 }
 
 /// Masks that nobody can guess who does not know the seed (RFC 6455, section 5.3).
@@ -88,6 +104,9 @@ impl From<[u8; 32]> for Handover {
 
 /// One connection after the other, of one line.
 pub struct Link {
+    options: StreamOptions,
+    connected_at: Timestamp,
+    heard_at: Timestamp,
     channel: Channel,
     assembler: Assembler,
     masks: Masks,
@@ -98,21 +117,18 @@ pub struct Link {
     is_open: bool,
 }
 
-impl Default for Link {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Link {
     /// One that has no connection.
-    pub fn new() -> Self {
+    pub fn new(options: StreamOptions) -> Self {
         let limits = Limits {
             role: Role::Client,
             frame_bytes_max: MESSAGE_BYTES_MAX,
             message_bytes_max: MESSAGE_BYTES_MAX,
         };
         Self {
+            options,
+            connected_at: Timestamp(0),
+            heard_at: Timestamp(0),
             channel: Channel::Plain,
             assembler: Assembler::new(limits),
             masks: Masks::new([0; 32]),
@@ -124,8 +140,9 @@ impl Link {
     }
 
     /// There is a connection. What came of it already is read by [`received`](Self::received), of no bytes.
-    pub fn connected(&mut self, handover: Handover) {
+    pub fn connected(&mut self, now: Timestamp, handover: Handover) {
         let Handover { channel, early, nonce } = handover;
+        (self.connected_at, self.heard_at) = (now, now);
         self.assembler.reset();
         (self.channel, self.early, self.masks) = (channel, early, Masks::new(nonce));
         self.frames.clear();
@@ -146,6 +163,24 @@ impl Link {
         self.is_open
     }
 
+    /// Whether it may go on.
+    ///
+    /// # Errors
+    /// [`LinkFault::Silent`], [`LinkFault::Old`]: the connection is to be ended.
+    pub fn check(&self, now: Timestamp) -> Result<(), LinkFault> {
+        let StreamOptions { silence_max_ns, lifetime_ns } = self.options;
+        if !self.is_open {
+            return Ok(());
+        }
+        if now.0.saturating_sub(self.heard_at.0) > silence_max_ns {
+            return Err(LinkFault::Silent(silence_max_ns));
+        }
+        if now.0.saturating_sub(self.connected_at.0) > lifetime_ns {
+            return Err(LinkFault::Old(lifetime_ns));
+        }
+        Ok(())
+    }
+
     /// Bytes have come: hands over each text that is whole, and returns how many bytes are done with. Pings are
     /// answered.
     ///
@@ -154,10 +189,12 @@ impl Link {
     #[inline]
     pub fn received<E: From<LinkFault>>(
         &mut self,
+        now: Timestamp,
         bytes: &[u8],
         mut take: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<usize, E> {
-        let Self { channel, assembler, masks, early, frames, output, is_open } = self;
+        self.heard_at = now;
+        let Self { channel, assembler, masks, early, frames, output, is_open, .. } = self;
         if !*is_open {
             return Err(LinkFault::Absent.into());
         }
@@ -240,16 +277,18 @@ fn messages<E: From<LinkFault>>(
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp(1);
+
     fn open(early: &[u8]) -> Link {
-        let mut link = Link::new();
+        let mut link = Link::new(StreamOptions { silence_max_ns: 30, lifetime_ns: 100 });
         let channel = Channel::Plain;
-        link.connected(Handover { channel, early: early.to_vec(), nonce: [7; 32] });
+        link.connected(NOW, Handover { channel, early: early.to_vec(), nonce: [7; 32] });
         link
     }
 
     fn texts(link: &mut Link, bytes: &[u8]) -> (Result<usize, LinkFault>, Vec<String>) {
         let mut texts = Vec::new();
-        let taken = link.received(bytes, |text| {
+        let taken = link.received(NOW, bytes, |text| {
             texts.push(String::from_utf8_lossy(text).into_owned());
             Ok(())
         });

@@ -5,12 +5,14 @@
 mod it {
     mod alerts;
     mod binance;
+    mod binance_orders;
     mod bus;
     mod capture;
     mod clerk;
     mod fix;
     mod itch;
     mod journal;
+    mod limits;
     mod lines;
     mod paper;
     mod place;

@@ -27,9 +27,8 @@ use tiercel_wire::binance::order::{
 use crate::budget::Budget;
 use crate::clerk::{Errand, Listed};
 use crate::core::Core;
-use crate::feed::StreamOptions;
 use crate::key::SecretKey;
-use crate::websocket::{Handover, Link, LinkFault};
+use crate::websocket::{Handover, Link, LinkFault, StreamOptions};
 use cancels::Cancels;
 use hearing::{Came, Hearing};
 use outcome::Entry;
@@ -62,12 +61,6 @@ pub enum OrdersFault {
     /// The venue tells nothing more of orders.
     #[error("the stream of user data has ended")]
     StreamEnded,
-    /// Nothing was heard.
-    #[error("nothing was heard for {} s", .0 / 1_000_000_000)]
-    Silent(u64),
-    /// It is as old as it may become.
-    #[error("replaced after {} s", .0 / 1_000_000_000)]
-    Old(u64),
 }
 
 /// What a request asked, by its id.
@@ -103,7 +96,6 @@ pub struct BinanceOrders {
     requests: Requests<SecretKey>,
     logs_on: bool,
     listed: Vec<Listed>,
-    options: StreamOptions,
     budget: Budget,
     link: Link,
     stage: Stage,
@@ -111,8 +103,6 @@ pub struct BinanceOrders {
     next_id: u64,
     /// By how much the venue's clock is ahead.
     clock_offset_ns: Option<i64>,
-    connected_at: Timestamp,
-    heard_at: Timestamp,
     errands: Vec<Errand>,
     /// What was not sent, and is told as refused.
     unsent: Vec<VenueReport>,
@@ -137,15 +127,12 @@ impl BinanceOrders {
             requests,
             logs_on,
             listed,
-            options,
             budget,
-            link: Link::new(),
+            link: Link::new(options),
             stage: Stage::Down,
             asked: vec![None; ASKED].into_boxed_slice(),
             next_id: 1,
             clock_offset_ns: None,
-            connected_at: Timestamp(0),
-            heard_at: Timestamp(0),
             errands: Vec::with_capacity(ERRANDS),
             unsent: Vec::with_capacity(ERRANDS),
             cancels: Cancels::new(),
@@ -195,8 +182,7 @@ impl BinanceOrders {
         handover: Handover,
         core: &mut Core,
     ) -> Result<(), OrdersFault> {
-        (self.connected_at, self.heard_at) = (now, now);
-        self.link.connected(handover);
+        self.link.connected(now, handover);
         self.stage = Stage::Connected;
         self.requests.set_logged_on(false);
         self.log_on(now);
@@ -241,13 +227,7 @@ impl BinanceOrders {
             return Ok(());
         }
         self.log_on(now);
-        let StreamOptions { silence_max_ns, lifetime_ns } = self.options;
-        if now.0.saturating_sub(self.heard_at.0) > silence_max_ns {
-            return Err(OrdersFault::Silent(silence_max_ns));
-        }
-        if now.0.saturating_sub(self.connected_at.0) > lifetime_ns {
-            return Err(OrdersFault::Old(lifetime_ns));
-        }
+        self.link.check(now)?;
         while let Some(name) = self.cancels.first()
             && self.send_cancel(now, &name)
         {
@@ -388,9 +368,8 @@ impl BinanceOrders {
         if self.unsent.is_empty() {
             return;
         }
-        core.answer = 0;
         for report in self.unsent.drain(..) {
-            core.report(now, self.venue, &report);
+            core.unsent(now, self.venue, &report);
         }
     }
 
@@ -408,7 +387,6 @@ impl BinanceOrders {
         bytes: &[u8],
         core: &mut Core,
     ) -> Result<usize, OrdersFault> {
-        self.heard_at = now;
         // Answers have no numbers here.
         core.answer = 0;
         let theirs = self.theirs(now);
@@ -418,7 +396,7 @@ impl BinanceOrders {
         let came_now = &mut came;
         let mut hearing =
             Hearing { now, theirs, venue, asked, cancels, budget, listed, core, came: came_now };
-        let taken = link.received(bytes, |text| hearing.take(text))?;
+        let taken = link.received(now, bytes, |text| hearing.take(text))?;
         if came.log_on {
             self.requests.set_logged_on(true);
             self.send(now, What::Subscribe, &Request::Subscribe);

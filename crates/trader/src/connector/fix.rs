@@ -23,19 +23,22 @@ use std::path::Path;
 
 use thiserror::Error;
 use tiercel_execution::venue::{OrderName, OrderTerms, VenueId, VenueRequest};
-use tiercel_types::{ClientOrderId, OrderId, OrderKind, Price, Qty, Side, TimeInForce, Timestamp};
+use tiercel_net::tls::Channel;
+use tiercel_types::{
+    ClientOrderId, OrderId, OrderKind, Price, Qty, SelfTradePrevention, Timestamp, Trigger,
+};
 use tiercel_wire::fix::session::{Role, Session, SessionConfig, Store as _};
 use tiercel_wire::fix::tag::{self, Tag};
-use tiercel_wire::fix::{Decoder, Encoder, Frame, Message, frame, value};
+use tiercel_wire::fix::{Decoder, Encoder, Frame, Message, code, frame, value};
 
 use crate::clerk::{Errand, Listed};
 use crate::core::Core;
+use crate::websocket::Handover;
 use answers::{Answers, Memory, What};
 pub use numbers::Numbers;
 
-/// `SelfTradePrevention` (5001), a field of our venue: of two orders of its own, the one that comes ends.
-const SELF_TRADE_PREVENTION: Tag = Tag(5001);
-const EXPIRE_TAKER: u8 = b'1';
+/// Of two orders of its own, the one that comes ends.
+const EXPIRE_TAKER: u8 = code::self_trade_prevention(SelfTradePrevention::ExpireTaker);
 /// What an acceptor says to a number that is too low, before the number that it waits for.
 const EXPECTING: &[u8] = b"expecting ";
 /// Characters of a name with a number behind a dash.
@@ -47,6 +50,9 @@ pub enum FixFault {
     /// The venue does not let it log on.
     #[error("no logon: {0}")]
     Refused(String),
+    /// TLS failed.
+    #[error("TLS: {0}")]
+    Tls(String),
 }
 
 /// Who logs on.
@@ -71,6 +77,9 @@ pub struct FixOrders {
     store: Numbers,
     decoder: Decoder,
     memory: Memory,
+    channel: Channel,
+    /// Bytes to send, over TLS.
+    sealed: Vec<u8>,
     /// There is no session before: what the venue numbered until now is not asked for.
     from_now: bool,
     /// The connection has logged on.
@@ -107,6 +116,8 @@ impl FixOrders {
             store: numbers,
             decoder: Decoder::default(),
             memory: Memory::new(listed),
+            channel: Channel::Plain,
+            sealed: Vec::new(),
             was_on: false,
         }
     }
@@ -123,8 +134,16 @@ impl FixOrders {
 
     /// Bytes to send. The caller takes them away.
     #[inline]
-    pub const fn output(&mut self) -> &mut Vec<u8> {
-        self.session.output()
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        let output = self.session.output();
+        if let Channel::Plain = self.channel {
+            return output;
+        }
+        if !output.is_empty() {
+            self.channel.seal(output, false, &mut self.sealed);
+            output.clear();
+        }
+        &mut self.sealed
     }
 
     /// What a clerk is to be asked. The caller takes it away.
@@ -134,16 +153,27 @@ impl FixOrders {
 
     /// Whether the connection is to be ended, once the output is sent.
     pub const fn wants_close(&self) -> bool {
-        self.session.wants_close()
+        self.session.wants_close() || self.channel.has_failed()
     }
 
     /// There is a connection.
-    pub fn connected(&mut self, now: Timestamp) {
+    ///
+    /// # Errors
+    /// [`FixFault`], of what came with it.
+    pub fn connected(
+        &mut self,
+        now: Timestamp,
+        handover: Handover,
+        core: &mut Core,
+    ) -> Result<(), FixFault> {
+        self.channel = handover.channel;
+        self.sealed.clear();
         self.was_on = false;
         self.store.begin();
         self.memory.names.forget_pending();
         self.memory.forget_questions();
         self.session.connected(now, &mut self.store);
+        self.received(now, &handover.early, core).map(|_| ())
     }
 
     /// The connection is gone.
@@ -152,6 +182,8 @@ impl FixOrders {
         let mut answers = Answers { now, venue: *venue, memory, was_on, was_heard: false, core };
         session.closed(now, store, &mut answers);
         session.output().clear();
+        self.sealed.clear();
+        self.channel = Channel::Plain;
     }
 
     /// Time has passed.
@@ -169,11 +201,29 @@ impl FixOrders {
         self.store.next_incoming()
     }
 
-    /// Bytes have come: takes what is whole of them, and returns how many bytes that was.
+    /// Bytes have come: takes what is whole of them, and returns how many bytes are done with.
     ///
     /// # Errors
     /// [`FixFault`]: the connection is to be ended.
     pub fn received(
+        &mut self,
+        now: Timestamp,
+        bytes: &[u8],
+        core: &mut Core,
+    ) -> Result<usize, FixFault> {
+        let opened = self.channel.open(bytes, &mut self.sealed);
+        match opened.map_err(|error| FixFault::Tls(error.to_string()))? {
+            None => self.messages(now, bytes, core),
+            Some(mut plain) => {
+                let taken = self.messages(now, &plain, core)?;
+                plain.drain(..taken);
+                self.channel.keep(plain);
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn messages(
         &mut self,
         now: Timestamp,
         bytes: &[u8],
@@ -205,7 +255,7 @@ impl FixOrders {
         body: usize,
         core: &mut Core,
     ) -> Result<(), FixFault> {
-        let Self { venue, session, store, decoder, memory, from_now, was_on } = self;
+        let Self { venue, session, store, decoder, memory, from_now, was_on, .. } = self;
         let Ok(message) = decoder.index(bytes, body) else { return Ok(()) };
         let number = message.get(tag::MSG_SEQ_NUM).and_then(value::unsigned).unwrap_or(0);
         match message.message_type() {
@@ -268,15 +318,15 @@ impl FixOrders {
                 encoder.character(tag::EXEC_INST, b'6');
             }
             encoder.qty(tag::ORDER_QTY, terms.qty);
-            encoder.character(tag::ORD_TYPE, order_type(terms.kind));
+            encoder.character(tag::ORD_TYPE, code::order_type(terms.kind, Trigger::None));
             if !terms.price.is_zero() {
                 encoder.price(tag::PRICE, terms.price);
             }
-            encoder.character(tag::SIDE, side(terms.side));
+            encoder.character(tag::SIDE, code::side(terms.side));
             encoder.text(tag::SYMBOL, symbol);
-            encoder.character(tag::TIME_IN_FORCE, time_in_force(terms.time_in_force));
+            encoder.character(tag::TIME_IN_FORCE, code::time_in_force(terms.time_in_force));
             encoder.time(tag::TRANSACT_TIME, now);
-            encoder.character(SELF_TRADE_PREVENTION, EXPIRE_TAKER);
+            encoder.character(tag::SELF_TRADE_PREVENTION, EXPIRE_TAKER);
         });
     }
 
@@ -287,7 +337,7 @@ impl FixOrders {
             write_name(encoder, tag::CL_ORD_ID, &name.client_order_id, number);
             write_order_id(encoder, name.order_id);
             write_name(encoder, tag::ORIG_CL_ORD_ID, &name.client_order_id, former);
-            encoder.character(tag::SIDE, side(name.side));
+            encoder.character(tag::SIDE, code::side(name.side));
             encoder.text(tag::SYMBOL, symbol);
             encoder.time(tag::TRANSACT_TIME, now);
         });
@@ -301,10 +351,10 @@ impl FixOrders {
             write_name(encoder, tag::CL_ORD_ID, &name.client_order_id, number);
             write_order_id(encoder, name.order_id);
             encoder.qty(tag::ORDER_QTY, qty);
-            encoder.character(tag::ORD_TYPE, order_type(OrderKind::Limit));
+            encoder.character(tag::ORD_TYPE, code::order_type(OrderKind::Limit, Trigger::None));
             write_name(encoder, tag::ORIG_CL_ORD_ID, &name.client_order_id, former);
             encoder.price(tag::PRICE, price);
-            encoder.character(tag::SIDE, side(name.side));
+            encoder.character(tag::SIDE, code::side(name.side));
             encoder.text(tag::SYMBOL, symbol);
             encoder.time(tag::TRANSACT_TIME, now);
         });
@@ -315,7 +365,7 @@ impl FixOrders {
         self.send(now, b"H", what, name, |encoder, symbol| {
             write_name(encoder, tag::CL_ORD_ID, &name.client_order_id, newest);
             write_order_id(encoder, name.order_id);
-            encoder.character(tag::SIDE, side(name.side));
+            encoder.character(tag::SIDE, code::side(name.side));
             encoder.text(tag::SYMBOL, symbol);
         });
     }
@@ -378,35 +428,5 @@ fn write_name(encoder: &mut Encoder, tag: Tag, order: &ClientOrderId, number: u6
 fn write_order_id(encoder: &mut Encoder, order_id: OrderId) {
     if !order_id.is_none() {
         encoder.unsigned(tag::ORDER_ID, order_id.0);
-    }
-}
-
-/// `Side` (54).
-const fn side(side: Side) -> u8 {
-    match side {
-        Side::Buy => b'1',
-        Side::Sell => b'2',
-    }
-}
-
-/// `OrdType` (40).
-const fn order_type(kind: OrderKind) -> u8 {
-    match kind {
-        OrderKind::Market => b'1',
-        OrderKind::Limit | OrderKind::PostOnly => b'2',
-        OrderKind::MarketToLimit => b'K',
-    }
-}
-
-/// `TimeInForce` (59). Any auction stands as that of the open.
-const fn time_in_force(time_in_force: TimeInForce) -> u8 {
-    match time_in_force {
-        TimeInForce::Day => b'0',
-        TimeInForce::Gtc => b'1',
-        TimeInForce::AtOpen | TimeInForce::AtAuction => b'2',
-        TimeInForce::Ioc => b'3',
-        TimeInForce::Fok => b'4',
-        TimeInForce::Gtd => b'6',
-        TimeInForce::AtClose => b'7',
     }
 }

@@ -21,7 +21,7 @@ use crate::core::Core;
 use crate::recording::Input;
 use crate::tap::{Tapped, TextKind};
 use crate::timing::Stage;
-use crate::websocket::{Handover, Link, LinkFault};
+use crate::websocket::{Handover, Link, LinkFault, StreamOptions};
 
 /// How long a snapshot is waited for before it is asked for again.
 const SNAPSHOT_PATIENCE_NS: u64 = 5_000_000_000;
@@ -37,32 +37,14 @@ pub enum BinanceFault {
     /// A message that cannot be read.
     #[error("a message that cannot be read: {0}")]
     Decode(#[from] DecodeError),
-    /// Nothing was heard.
-    #[error("nothing was heard for {} s", .0 / 1_000_000_000)]
-    Silent(u64),
-    /// It is as old as it may become.
-    #[error("replaced after {} s", .0 / 1_000_000_000)]
-    Old(u64),
-}
-
-/// How long connections live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamOptions {
-    /// Without a byte.
-    pub silence_max_ns: u64,
-    /// In all: less than the venue gives them.
-    pub lifetime_ns: u64,
 }
 
 /// One line of a venue's streams.
 pub struct BinanceFeed {
     venue: VenueId,
     wanted: Vec<(Symbol, InstrumentId)>,
-    options: StreamOptions,
     decoder: Decoder,
     link: Link,
-    connected_at: Timestamp,
-    heard_at: Timestamp,
     errands: Vec<Errand>,
 }
 
@@ -89,11 +71,8 @@ impl BinanceFeed {
             venue,
             errands: Vec::with_capacity(wanted.len()),
             wanted,
-            options,
             decoder: Decoder::default(),
-            link: Link::new(),
-            connected_at: Timestamp(0),
-            heard_at: Timestamp(0),
+            link: Link::new(options),
         }
     }
 
@@ -128,15 +107,8 @@ impl BinanceFeed {
         handover: Handover,
         core: &mut Core,
     ) -> Result<(), BinanceFault> {
-        (self.connected_at, self.heard_at) = (now, now);
-        self.link.connected(handover);
-        for (_, instrument) in &self.wanted {
-            if let Some(book) =
-                core.market_mut(*instrument).and_then(|market| market.numbered_mut())
-            {
-                book.feed_up();
-            }
-        }
+        self.link.connected(now, handover);
+        up(&self.wanted, core);
         self.received(now, &[], core).map(|_| ())
     }
 
@@ -146,13 +118,7 @@ impl BinanceFeed {
             return;
         }
         self.link.closed();
-        for (_, instrument) in &self.wanted {
-            let market = core.market_mut(*instrument);
-            let Some(book) = market.and_then(|market| market.numbered_mut()) else { continue };
-            if book.feed_down() {
-                core.stale(now, *instrument);
-            }
-        }
+        down(now, &self.wanted, core);
     }
 
     /// Says goodbye.
@@ -176,14 +142,7 @@ impl BinanceFeed {
                 self.errands.push(Errand::Snapshot(*instrument));
             }
         }
-        let StreamOptions { silence_max_ns, lifetime_ns } = self.options;
-        if now.0.saturating_sub(self.heard_at.0) > silence_max_ns {
-            return Err(BinanceFault::Silent(silence_max_ns));
-        }
-        if now.0.saturating_sub(self.connected_at.0) > lifetime_ns {
-            return Err(BinanceFault::Old(lifetime_ns));
-        }
-        Ok(())
+        Ok(self.link.check(now)?)
     }
 
     /// Bytes have come: takes all messages that are whole, and returns how many bytes they were.
@@ -197,10 +156,9 @@ impl BinanceFeed {
         bytes: &[u8],
         core: &mut Core,
     ) -> Result<usize, BinanceFault> {
-        let Self { wanted, decoder, link, heard_at, .. } = self;
-        *heard_at = now;
+        let Self { wanted, decoder, link, .. } = self;
         core.timing.begin();
-        link.received(bytes, |text| take(now, text, wanted, decoder, core))
+        link.received(now, bytes, |text| take(now, text, wanted, decoder, core))
     }
 
     /// A message has come, of a connection that is recorded.
@@ -215,6 +173,27 @@ impl BinanceFeed {
     ) -> Result<(), BinanceFault> {
         core.timing.begin();
         take(now, text, &self.wanted, &mut self.decoder, core)
+    }
+}
+
+/// A line of these instruments is there.
+pub(super) fn up(wanted: &[(Symbol, InstrumentId)], core: &mut Core) {
+    for (_, instrument) in wanted {
+        let market = core.market_mut(*instrument);
+        if let Some(book) = market.and_then(|market| market.numbered_mut()) {
+            book.feed_up();
+        }
+    }
+}
+
+/// A line of these instruments is gone: with the last one, what is known is of the past.
+pub(super) fn down(now: Timestamp, wanted: &[(Symbol, InstrumentId)], core: &mut Core) {
+    for (_, instrument) in wanted {
+        let market = core.market_mut(*instrument);
+        let Some(book) = market.and_then(|market| market.numbered_mut()) else { continue };
+        if book.feed_down() {
+            core.stale(now, *instrument);
+        }
     }
 }
 

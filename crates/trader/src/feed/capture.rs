@@ -170,7 +170,7 @@ impl CaptureFeed {
             }
             Decoding::Texts { decoder, wanted, has_begun } => {
                 if !core::mem::replace(has_begun, true) {
-                    up(wanted, core);
+                    binance::up(wanted, core);
                 }
                 take_text(now, event.bytes, wanted, decoder, core)?;
             }
@@ -185,26 +185,7 @@ impl CaptureFeed {
         self.told = Some(Err(why));
         match &mut self.decoding {
             Decoding::Records(stream) => stream.restart(now, core),
-            Decoding::Texts { wanted, .. } => {
-                for (_, instrument) in wanted {
-                    if let Some(book) =
-                        core.market_mut(*instrument).and_then(|market| market.numbered_mut())
-                    {
-                        book.feed_down();
-                    }
-                    core.stale(now, *instrument);
-                }
-            }
-        }
-    }
-}
-
-/// A feed begins.
-fn up(wanted: &[(Symbol, InstrumentId)], core: &mut Core) {
-    for (_, instrument) in wanted {
-        let market = core.market_mut(*instrument);
-        if let Some(book) = market.and_then(|market| market.numbered_mut()) {
-            book.feed_up();
+            Decoding::Texts { wanted, .. } => binance::down(now, wanted, core),
         }
     }
 }

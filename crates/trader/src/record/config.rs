@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer};
 use tiercel_bus::{Align, Options, Retention};
 use tiercel_types::Symbol;
 
-use crate::config::{ConfigError, VenueKind, WaitName};
+use crate::config::venue::{self, lifetime_default, silence_default, two};
+use crate::config::{self, ConfigError, VenueKind, WaitName};
 use crate::feed::StreamOptions;
 
 /// An example with every key, its default and its meaning: what `--print-config` prints.
@@ -102,25 +103,10 @@ pub struct RecordVenueTable {
     pub connection_silence_max_s: u64,
 }
 
-const fn two() -> u8 {
-    2
-}
-
-const fn lifetime_default() -> u64 {
-    23 * 3_600
-}
-
-const fn silence_default() -> u64 {
-    30
-}
-
 impl RecordVenueTable {
     /// How long its connections live.
     pub const fn stream_options(&self) -> StreamOptions {
-        StreamOptions {
-            silence_max_ns: self.connection_silence_max_s.saturating_mul(1_000_000_000),
-            lifetime_ns: self.lifetime_s.saturating_mul(1_000_000_000),
-        }
+        venue::stream_options(self.connection_silence_max_s, self.lifetime_s)
     }
 }
 
@@ -134,10 +120,7 @@ impl FromStr for RecordConfig {
     type Err = ConfigError;
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let config: Self =
-            toml::from_str(text).map_err(|error| ConfigError::Toml(error.to_string()))?;
-        config.check()?;
-        Ok(config)
+        config::read(text, Self::check)
     }
 }
 
@@ -171,9 +154,7 @@ impl RecordConfig {
             if self.venues[..at].iter().any(|other| other.name == venue.name) {
                 return value(key("name"), "is there twice");
             }
-            if !(1..=2).contains(&venue.market_connections) {
-                return value(key("market_connections"), "neither 1 nor 2");
-            }
+            venue::check_connections(&venue.name, venue.market_connections)?;
             if venue.symbols.is_empty() {
                 return value(key("symbols"), "there is none");
             }

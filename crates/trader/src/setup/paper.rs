@@ -17,6 +17,16 @@ use crate::paper::Paper;
 use crate::recording::{Head, Recorder, Recording, RecordingError};
 use crate::timing::Timing;
 
+/// Whether what is configured can be traded on paper, and recorded if it is to be.
+pub(super) fn check(config: &TraderConfig) -> Result<(), ConfigError> {
+    let Some(table) = &config.paper else { return Ok(()) };
+    if let Some(venue) = config.venues.iter().find(|venue| venue.itch.is_some()) {
+        let what = "not on paper: the five best levels are no book to wait in".to_owned();
+        return Err(ConfigError::Value { key: format!("venue {}: itch", venue.name), what });
+    }
+    if table.record.is_some() { check_recorded(config) } else { Ok(()) }
+}
+
 /// What decides on paper. It begins with nothing, and leaves nothing: what is in a journal is true.
 pub(super) fn core_on_paper(
     config: &TraderConfig,
@@ -25,17 +35,12 @@ pub(super) fn core_on_paper(
     instruments: &[(Symbol, Instrument)],
     timing: Timing,
 ) -> Result<Core, SetupError> {
-    if let Some(venue) = config.venues.iter().find(|venue| venue.itch.is_some()) {
-        let what = "not on paper: the five best levels are no book to wait in".to_owned();
-        return Err(ConfigError::Value { key: format!("venue {}: itch", venue.name), what }.into());
-    }
     let start = Timestamp(timing.now_ns());
     let head = head(config, start, instruments);
     let terms = instruments.iter().map(|(_, instrument)| instrument.terms).collect();
     let mut core = core(config, strategy, terms, head.second, timing);
     let mut paper = paper(config, table, start, &core);
     if let Some(path) = &table.record {
-        check_recorded(config)?;
         let recorder = Recorder::create(path, &head);
         paper.set_recorder(recorder.map_err(|error| unwritten(path, error))?);
     }

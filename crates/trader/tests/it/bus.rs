@@ -12,11 +12,12 @@ use tiercel_trader::core::Core;
 use tiercel_trader::feed::stream::RecordStream;
 use tiercel_trader::feed::{BinanceFeed, BinaryFeed, BusFeed};
 use tiercel_trader::record::{BusSink, RecordsTap};
+use tiercel_trader::source::Source;
 use tiercel_types::{InstrumentId, Price, Qty, Symbol, Timestamp};
 use tiercel_wire::market;
 
 use super::binance::{START, core_of, diff, feed as texts, frame, handover, snapshot};
-use super::place::{OURS, Place, Venue, core, feed, wanted};
+use super::place::{self, OURS, Place, Venue, core, feed, wanted};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -371,6 +372,15 @@ fn a_bus_that_is_not_there_or_is_silent_is_told_once_and_looked_for_again() {
     }
     assert!(!turn(&mut told, recorder.now + 11 * SECOND_NS));
     assert_eq!(told[1..], [Ok(()), Err("nothing was written for 10 s".to_owned())]);
+}
+
+#[test]
+fn what_wakes_nobody_is_looked_at_soon() {
+    let soon = place::lines(u64::MAX);
+    assert_eq!(soon.nap(), None, "sockets wake it");
+    let recorder = Recorder::new(folder("bus-nap"), 1 << 20);
+    let soon = soon.with_sources(vec![Source::Bus(Box::new(recorder.reader()))]);
+    assert!(soon.nap() <= Some(Duration::from_micros(50)) && soon.nap().is_some());
 }
 
 #[test]

@@ -7,9 +7,8 @@ use tiercel_execution::order::State;
 use tiercel_execution::venue::VenueId;
 use tiercel_strategy::Idle;
 use tiercel_testkit::counting_allocator::{allocations, alone, assert_counts_every_thread};
-use tiercel_trader::clerk::{Errand, Listed};
+use tiercel_trader::clerk::Errand;
 use tiercel_trader::connector::FixOrders;
-use tiercel_trader::connector::binance::digits;
 use tiercel_trader::connector::fix::{FixFault, FixLogin, Numbers};
 use tiercel_trader::core::Core;
 use tiercel_types::{Money, OrderId, OrderKind, Price, Qty, Side, TimeInForce, Timestamp};
@@ -18,7 +17,7 @@ use tiercel_wire::fix::session::{
 };
 use tiercel_wire::fix::{Decoder, Frame, Message, frame};
 
-use super::binance::{BTCUSDT, START, core_at, terms};
+use super::binance::{BTCUSDT, START, core_at, handover, listed};
 
 const DESK: VenueId = VenueId(0);
 const ONE: u64 = 100_000_000;
@@ -77,14 +76,6 @@ impl Drop for Place {
 }
 
 fn orders(path: &std::path::Path, next_answer: Option<u64>) -> FixOrders {
-    let terms = terms();
-    let listed = Listed {
-        instrument: BTCUSDT,
-        symbol: "BTCUSDT".into(),
-        digits: digits(terms.tick, terms.lot),
-        base_asset: "BTC".into(),
-        quote_asset: "USDT".into(),
-    };
     let login = FixLogin {
         comp_id: "DESK".into(),
         venue_comp_id: "TIERCEL".into(),
@@ -93,7 +84,7 @@ fn orders(path: &std::path::Path, next_answer: Option<u64>) -> FixOrders {
         heartbeat_s: 30,
     };
     let numbers = Numbers::open(path, START).unwrap();
-    FixOrders::new(DESK, &login, vec![listed], numbers, next_answer)
+    FixOrders::new(DESK, &login, vec![listed()], numbers, next_answer)
 }
 
 fn core() -> Core {
@@ -132,7 +123,7 @@ impl Place {
 
     fn connect(&mut self) {
         self.venue.connected(self.now, &mut self.store);
-        self.orders.connected(self.now);
+        self.orders.connected(self.now, handover(), &mut self.core).unwrap();
         self.carry();
     }
 

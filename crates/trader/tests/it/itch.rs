@@ -331,6 +331,56 @@ fn what_is_missing_for_long_makes_it_stale_and_what_nobody_tells_again_makes_boo
     assert_eq!(market.core.counts().trades, 1, "what traded before is no news");
 }
 
+/// Datagrams that are none: the names of sessions with nothing behind them, headers that promise more than there is,
+/// and bytes that mean nothing.
+fn junk(number: u64) -> Vec<Vec<u8>> {
+    let header = |session: &[u8], sequence: u64, count: u16| {
+        [session, &sequence.to_be_bytes(), &count.to_be_bytes()].concat()
+    };
+    let promise = |length: u16| [&header(&SESSION, number, 1)[..], &length.to_be_bytes()].concat();
+    let noise = (0..1_400_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    vec![
+        Vec::new(),
+        b"abc".to_vec(),
+        SESSION.to_vec(),
+        header(&SESSION, number, 0)[..19].to_vec(),
+        header(&SESSION, number, 3),
+        promise(u16::MAX),
+        promise(1),
+        [header(&SESSION, number, 2), vec![0, 2, b'Z', b'Z', 0]].concat(),
+        header(b"2026112301", 1, 7),
+        noise,
+    ]
+}
+
+#[test]
+fn datagrams_that_are_none_are_counted_and_nothing_else_suffers() {
+    let mut market = Market::new();
+    market.begin();
+    let carry = |market: &mut Market| {
+        let Publisher { messages, socket, lines, .. } = &mut market.venue;
+        for bytes in junk(messages.len() as u64 + 1) {
+            for to in lines.iter() {
+                assert!(socket.send(&bytes, *to));
+            }
+        }
+    };
+    for reference in 10..30 {
+        carry(&mut market);
+        market.venue.add(reference, Side::Buy, 600_000_000, 1);
+        market.venue.publish(|_, _| false);
+    }
+    carry(&mut market);
+    market.until("all", |market| market.has_bid(600_000_000, 120));
+    assert_eq!(
+        (&market.venue.asked[..], &market.told[..]),
+        (&[][..], &[(0, Ok(())), (1, Ok(()))][..])
+    );
+    // On two lines, so many of each kind that is of this session and not whole.
+    market.until("each counted", |market| market.feed.refused() == 2 * 21 * 6);
+    assert_eq!(market.core.counts().anomalies, 0);
+}
+
 #[test]
 fn without_either_line_the_market_is_stale_and_a_heartbeat_brings_it_back() {
     let mut market = Market::new();

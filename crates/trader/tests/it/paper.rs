@@ -307,3 +307,15 @@ fn a_recording_of_another_configuration_is_refused() {
     assert!(told.contains("lines is") && told.contains("market data B"), "{told}");
     std::fs::remove_file(&path).unwrap();
 }
+
+#[test]
+fn five_levels_are_no_book_to_wait_in_and_nobody_is_asked_first() {
+    let mut config = config(MAKER);
+    let table = "a = \"127.0.0.1:1\"\nrequests = \"127.0.0.1:1\"";
+    config.venues[0].itch = Some(toml::from_str(table).unwrap());
+    // Of an address that is none nothing can be learned.
+    assert_eq!(config.venues[0].rest, "");
+    let made = setup::trader(&config, setup::strategy_of(&config), &Registry::new());
+    let told = made.err().unwrap().to_string();
+    assert_eq!(told, "venue desk: itch: not on paper: the five best levels are no book to wait in");
+}

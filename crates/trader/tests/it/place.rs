@@ -6,7 +6,6 @@ use std::task::Waker;
 use std::time::Duration;
 
 use tiercel_execution::oms::{Oms, OmsOptions, Place as Traded, RunId, VenueTerms};
-use tiercel_execution::risk::{Gate, GlobalLimits, Limits};
 use tiercel_execution::venue::VenueId;
 use tiercel_host::Clock;
 use tiercel_net::{CloseReason, ConnectionId, Handler, Reactor};
@@ -34,6 +33,7 @@ use tiercel_wire::market::{self, Header, Update};
 use tiercel_wire::store::MemoryStore;
 
 use super::bus::Recorder;
+use super::limits::gate;
 
 /// The trader's number of the instrument, and the venue's.
 pub(crate) const OURS: InstrumentId = InstrumentId(0);
@@ -83,33 +83,9 @@ impl Strategy for Follower {
 
 /// Of one instrument, with limits that no test meets.
 pub(crate) fn core(strategy: Box<dyn Strategy>, silence_max_ns: u64) -> Core {
-    let most = Money::from_units(i128::MAX >> 1);
-    let global = GlobalLimits {
-        rate_max: 1_000_000,
-        rate_window_ns: 1_000_000_000,
-        duplicate_window_ns: 0,
-        open_orders_max: 64,
-        credit: most,
-        loss_reducing: most,
-        loss_halting: most,
-        drawdown_reducing: most,
-        drawdown_halting: most,
-    };
-    let limits = Limits {
-        restricted: false,
-        qty_max: Qty::from_units(1 << 40),
-        notional_max: most,
-        touch_collar_bps: 50,
-        trade_collar_bps: 500,
-        reference_age_max_ns: u64::MAX,
-        position_max: Qty::from_units(1 << 50),
-        open_orders_max: 64,
-    };
-    let mut gate = Gate::new(global, 1);
-    gate.set_limits(OURS, limits);
     let terms = [VenueTerms { amends: true, validity_ns: 0 }];
     let options = OmsOptions { answer_timeout_ns: 60_000_000_000, ..OmsOptions::default() };
-    let oms = Oms::new(options, gate, RunId::of(1, 0), &terms, &[Traded { venue: DESK }]);
+    let oms = Oms::new(options, gate(1), RunId::of(1, 0), &terms, &[Traded { venue: DESK }]);
     let market = Market::new(Terms {
         instrument: OURS,
         tick: Price::from_units(TICK),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tiercel_execution::breaker::BreakerOptions;
 use tiercel_execution::oms::{Oms, OmsOptions, Place, RunId, VenueTerms};
 use tiercel_execution::order::{Input, Progress};
-use tiercel_execution::risk::{Denial, Gate, GlobalLimits, Limits};
+use tiercel_execution::risk::Denial;
 use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
 use tiercel_host::Clock;
 use tiercel_strategy::{
@@ -21,6 +21,8 @@ use tiercel_types::market::{BestBidOffer, Level, MarketTrade};
 use tiercel_types::{
     InstrumentId, Money, OrderId, OrderKind, Price, Qty, Side, TimeInForce, Timestamp, TradeId,
 };
+
+use super::limits::gate;
 
 const ONE: InstrumentId = InstrumentId(0);
 const OTHER: InstrumentId = InstrumentId(1);
@@ -110,41 +112,13 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let most = Money::from_units(i128::MAX >> 1);
-        let global = GlobalLimits {
-            rate_max: 1_000,
-            rate_window_ns: 1_000_000_000,
-            duplicate_window_ns: 0,
-            open_orders_max: 64,
-            credit: most,
-            loss_reducing: most,
-            loss_halting: most,
-            drawdown_reducing: most,
-            drawdown_halting: most,
-        };
-        let mut gate = Gate::new(global, 2);
-        for instrument in [ONE, OTHER] {
-            gate.set_limits(
-                instrument,
-                Limits {
-                    restricted: false,
-                    qty_max: Qty::from_units(100 * COIN),
-                    notional_max: most,
-                    touch_collar_bps: 5_000,
-                    trade_collar_bps: 5_000,
-                    reference_age_max_ns: u64::MAX,
-                    position_max: Qty::from_units(1_000 * COIN),
-                    open_orders_max: 64,
-                },
-            );
-        }
         let venue = VenueTerms { amends: true, validity_ns: 0 };
         let options = OmsOptions {
             breaker: BreakerOptions { failures_max: 1, ..BreakerOptions::DEFAULT },
             ..OmsOptions::default()
         };
         let places = [Place { venue: VenueId(0) }, Place { venue: VenueId(1) }];
-        let oms = Oms::new(options, gate, RunId::of(1, 0), &[venue, venue], &places);
+        let oms = Oms::new(options, gate(2), RunId::of(1, 0), &[venue, venue], &places);
         let all = [terms(ONE, 1), terms(OTHER, 2)];
         let member = |at: usize| Member {
             terms: all[at],

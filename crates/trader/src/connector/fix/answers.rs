@@ -4,6 +4,7 @@ use tiercel_execution::order::{Found, Input, Progress};
 use tiercel_execution::position::Fee;
 use tiercel_execution::venue::{OrderName, VenueId, VenueReport};
 use tiercel_types::{ClientOrderId, InstrumentId, Money, OrderId, Price, Qty, Timestamp, TradeId};
+use tiercel_wire::fix::code::{exec, status};
 use tiercel_wire::fix::session::{Application, BusinessReject};
 use tiercel_wire::fix::tag::{self, Tag};
 use tiercel_wire::fix::{Message, value};
@@ -171,8 +172,8 @@ impl Answers<'_> {
         let (price, open_qty) = (price(message, tag::PRICE), qty(message, tag::LEAVES_QTY));
         let kind = message.get(tag::EXEC_TYPE).and_then(value::character).unwrap_or(0);
         let input = match kind {
-            b'0' => Input::Accepted(order_id),
-            b'F' => Input::Filled {
+            exec::NEW => Input::Accepted(order_id),
+            exec::TRADE => Input::Filled {
                 trade_id: TradeId(
                     message.get(tag::SECONDARY_EXEC_ID).and_then(value::unsigned).unwrap_or(0),
                 ),
@@ -181,26 +182,28 @@ impl Answers<'_> {
                 after: Progress::Executed(executed_qty),
             },
             // Of a replace to no more than has traded.
-            b'5' if open_qty.is_zero() => Input::Cancelled(Progress::Executed(executed_qty)),
-            b'4' => Input::Cancelled(Progress::Executed(executed_qty)),
-            b'C' => Input::Expired(Progress::Executed(executed_qty)),
-            b'5' | b'D' => Input::Replaced { price, open_qty },
-            b'8' => Input::Rejected,
-            b'I' => return self.status(message, (order, number), order_id),
+            exec::REPLACED if open_qty.is_zero() => {
+                Input::Cancelled(Progress::Executed(executed_qty))
+            }
+            exec::CANCELED => Input::Cancelled(Progress::Executed(executed_qty)),
+            exec::EXPIRED => Input::Expired(Progress::Executed(executed_qty)),
+            exec::REPLACED | exec::RESTATED => Input::Replaced { price, open_qty },
+            exec::REJECTED => Input::Rejected,
+            exec::ORDER_STATUS => return self.status(message, (order, number), order_id),
             // Trades that the operator undid or corrected, and what is on its way.
             _ => return,
         };
         // The report of a cancel has the cancel's name.
-        if kind == b'4' && message.get(tag::ORIG_CL_ORD_ID).is_some() {
+        if kind == exec::CANCELED && message.get(tag::ORIG_CL_ORD_ID).is_some() {
             order = split(message.get(tag::ORIG_CL_ORD_ID).unwrap_or_default()).0;
         }
-        if open_qty.is_zero() || kind == b'8' {
+        if open_qty.is_zero() || kind == exec::REJECTED {
             self.memory.names.forget(&order);
         } else {
             self.memory.names.is_called(&order, number);
         }
         let report = VenueReport::new(order, order_id, input);
-        let fee = if kind == b'F' { self.memory.fee(message) } else { Fee::NONE };
+        let fee = if kind == exec::TRADE { self.memory.fee(message) } else { Fee::NONE };
         self.report(&VenueReport { fee, ..report });
     }
 
@@ -213,13 +216,15 @@ impl Answers<'_> {
     ) {
         let Some((question, known_qty, name)) = self.memory.answered(&order) else { return };
         let executed_qty = qty(message, tag::CUM_QTY);
-        let found = match message.get(tag::ORD_STATUS).unwrap_or_default() {
-            b"0" | b"1" => Found::Working,
-            b"2" => Found::Filled,
-            b"4" => Found::Cancelled,
-            b"C" => Found::Expired,
-            b"8" if message.get(tag::ORD_REJ_REASON) == Some(NO_SUCH_ORDER) => Found::Nothing,
-            b"8" => Found::Rejected,
+        let found = match message.get(tag::ORD_STATUS).and_then(value::character).unwrap_or(0) {
+            status::NEW | status::PARTIALLY_FILLED => Found::Working,
+            status::FILLED => Found::Filled,
+            status::CANCELED => Found::Cancelled,
+            status::EXPIRED => Found::Expired,
+            status::REJECTED if message.get(tag::ORD_REJ_REASON) == Some(NO_SUCH_ORDER) => {
+                Found::Nothing
+            }
+            status::REJECTED => Found::Rejected,
             // What is on its way is not decided: it is asked again.
             _ => return,
         };
