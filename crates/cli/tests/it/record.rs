@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::command::{argument, file, run, tiercel};
-use crate::trade::{BASE, QUOTE, Trader, config, free_port, hit, order, owns, units};
+use crate::trade::{Desk, Trader, config, depth, free_port, hit, order, settle, units};
 use crate::venue_kill::market;
-use crate::venue_process::{Key, Venue, look};
+use crate::venue_process::{Key, Venue};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A recorder that is killed when the test ends.
-struct Recorder(Child);
+pub(crate) struct Recorder(Child);
 
 impl Recorder {
-    fn start(config: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(config: &Path, arguments: &[&str]) -> Self {
         let child = tiercel()
             .args(["record", "--config", argument(config)])
             .args(arguments)
@@ -42,14 +42,14 @@ impl Drop for Recorder {
 }
 
 /// A folder that is not there.
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     let path = file(name, b"").with_extension("folder");
     drop(fs::remove_dir_all(&path));
     path
 }
 
 /// The recorder's configuration.
-fn record_config(name: &str, kind: &str, rest: &str, market: &str) -> PathBuf {
+pub(crate) fn record_config(name: &str, kind: &str, rest: &str, market: &str) -> PathBuf {
     let text = format!(
         "[record]\nsilence_max_ms = 60000\nbook_interval_ms = 100\ncycle_mib = 4\n\
          [[venue]]\nname = \"desk\"\nkind = \"{kind}\"\nrest = \"http://{rest}\"\n\
@@ -67,29 +67,12 @@ fn over_bus(path: &Path) -> impl Fn(String) -> String {
     }
 }
 
-/// Stops a trader; it has to own what the venue says.
-pub(crate) fn settle(trader: Trader, venue: &Venue, key: &Key) {
-    assert_eq!(trader.post("stop", "let-me"), 202);
-    let (last, code) = trader.end();
-    assert_eq!((code, &last["open_orders"]), (Some(0), &Value::from(0)), "{last}");
-    assert_eq!(last["counts"]["anomalies"], 0, "{last}");
-    let told = |field: &str| units(last["markets"][0][field].as_str().expect(field));
-    assert_eq!(owns(venue, key, "BTC"), BASE + told("position"), "{last}");
-    assert_eq!(owns(venue, key, "USDT"), QUOTE + told("cash"), "{last}");
-}
-
 /// A trader by a bus, whose recorder is killed and comes back.
 fn trade_by_bus(name: &str, kind: &str, market_of: impl Fn(&str, [u16; 2]) -> [String; 2]) {
-    let (ports, http) = ([free_port(), free_port()], free_port());
-    let more = format!(
-        "[market]\naddress = \"127.0.0.1:{}\"\n[binary]\naddress = \"127.0.0.1:{}\"\n",
-        ports[0], ports[1]
-    );
-    let (store, venue_config, keys) = market(name, &more);
-    let venue = Venue::start(&store, &venue_config, &[], 0);
-    order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
-    order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
-    let [market, orders] = market_of(&venue.address, ports);
+    let desk = Desk::new(name);
+    let (keys, http) = (&desk.keys, desk.ports[2]);
+    let venue = desk.open();
+    let [market, orders] = market_of(&venue.address, [desk.ports[0], desk.ports[1]]);
     let buses = folder(&format!("{name}-buses"));
     let recording = record_config(name, kind, &venue.address, &market);
     let mut recorder = Recorder::start(&recording, &["--bus", argument(&buses)]);
@@ -126,7 +109,7 @@ fn and_over_the_binance_interface_whose_texts_are_decoded_once() {
 }
 
 /// Ends a recorder by Ctrl-C, and waits for it.
-fn interrupt(mut recorder: Recorder) {
+pub(crate) fn interrupt(mut recorder: Recorder) {
     let id = i32::try_from(recorder.0.id()).expect("an id");
     let id = rustix::process::Pid::from_raw(id).expect("an id");
     rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
@@ -135,7 +118,7 @@ fn interrupt(mut recorder: Recorder) {
 }
 
 /// The only file of a folder, once it has something.
-fn recording(folder: &Path) -> PathBuf {
+pub(crate) fn recording(folder: &Path) -> PathBuf {
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         let entries = fs::read_dir(folder).into_iter().flatten();
@@ -156,18 +139,6 @@ fn trade(venue: &Venue, key: &Key) {
         order(venue, key, "BUY", &format!("{}", 59_000 + number), "0.002", "GTC");
         order(venue, key, "SELL", &format!("{}", 61_000 + number), "0.003", "GTC");
     }
-}
-
-/// The five best levels of each side, in units.
-fn depth(venue: &Venue) -> [Vec<[i128; 2]>; 2] {
-    let mut stream = venue.connect();
-    let (status, depth) = look(&mut stream, "depth?symbol=BTCUSDT&limit=5").expect("an answer");
-    assert_eq!(status, 200, "{depth}");
-    ["bids", "asks"].map(|side| {
-        let part = |level: &Value, at: usize| units(level[at].as_str().expect("a text"));
-        let levels = depth[side].as_array().expect("levels").iter();
-        levels.map(|level| [part(level, 0), part(level, 1)]).collect()
-    })
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::command::{argument, file, run, tiercel};
 use crate::venue_kill::market;
-use crate::venue_process::{Key, Venue, ask};
+use crate::venue_process::{Key, Venue, ask, look};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -73,6 +73,28 @@ impl Trader {
         panic!("never {what}: {last}");
     }
 
+    /// Waits until none of its connections is there.
+    pub(crate) fn until_alone(&self) {
+        self.until("without its venue", |state| {
+            let lines = state["lines"].as_array().expect("lines");
+            lines.iter().all(|line| line[1] == false)
+        });
+    }
+
+    /// Waits until all of its connections are there, and it knows of all of its orders.
+    pub(crate) fn until_connected(&self) {
+        self.until("connected again", |state| {
+            let lines = state["lines"].as_array().expect("lines");
+            lines.iter().all(|line| line[1] == true) && state["unknown_orders"] == 0
+        });
+    }
+
+    /// Ends it without a word.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
     pub(crate) fn post(&self, path: &str, token: &str) -> u16 {
         let agent: ureq::Agent =
             ureq::Agent::config_builder().http_status_as_error(false).build().into();
@@ -98,14 +120,17 @@ impl Drop for Trader {
     }
 }
 
+/// A file that nobody but its owner may see.
+pub(crate) fn private(name: &str, text: &str) -> PathBuf {
+    let path = file(name, text.as_bytes());
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("it is ours");
+    path
+}
+
 /// The configuration of a market maker of the first account, whose venue is said by `table`: all but its key.
 pub(crate) fn config(name: &str, table: &str, http: u16, key: &Key) -> PathBuf {
-    let private = |suffix: &str, text: &str| {
-        let path = file(&format!("{name}-{suffix}"), text.as_bytes());
-        fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("it is ours");
-        path
-    };
-    let (secret, token) = (private("secret", &key.secret), private("token", "let-me"));
+    let secret = private(&format!("{name}-secret"), &key.secret);
+    let token = private(&format!("{name}-token"), "let-me");
     let store = token.with_extension("store");
     drop(fs::remove_dir_all(&store));
     let text = format!(
@@ -128,16 +153,16 @@ pub(crate) fn config(name: &str, table: &str, http: u16, key: &Key) -> PathBuf {
 }
 
 /// A venue that is to be, and speaks by records.
-struct Desk {
+pub(crate) struct Desk {
     /// Of market data, of orders, and of the trader's own page.
-    ports: [u16; 3],
+    pub(crate) ports: [u16; 3],
     store: PathBuf,
     venue_config: PathBuf,
-    keys: Vec<Key>,
+    pub(crate) keys: Vec<Key>,
 }
 
 impl Desk {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let ports = [free_port(), free_port(), free_port()];
         let more = format!(
             "[market]\naddress = \"127.0.0.1:{}\"\n[binary]\naddress = \"127.0.0.1:{}\"\n",
@@ -146,25 +171,73 @@ impl Desk {
         let (store, venue_config, keys) = market(name, &more);
         Self { ports, store, venue_config, keys }
     }
+
+    pub(crate) fn start(&self) -> Venue {
+        Venue::start(&self.store, &self.venue_config, &[], 0)
+    }
+
+    /// Starts it at an address.
+    pub(crate) fn start_at(&self, address: &str) -> Venue {
+        Venue::start_at(address, &self.store, &self.venue_config, &[], 0)
+    }
+
+    /// Starts it, with a market to make.
+    pub(crate) fn open(&self) -> Venue {
+        let venue = self.start();
+        far_quotes(&venue, &self.keys[1]);
+        venue
+    }
+
+    /// The venue of a trader that speaks to it by records.
+    pub(crate) fn by_records(&self, venue: &Venue) -> String {
+        let [market, orders, _] = self.ports;
+        format!(
+            "kind = \"tiercel\"\nrest = \"http://{}\"\nmarket = \"127.0.0.1:{market}\"\n\
+             orders = \"127.0.0.1:{orders}\"",
+            venue.address
+        )
+    }
+
+    /// The configuration of such a trader.
+    pub(crate) fn config(&self, name: &str, venue: &Venue) -> PathBuf {
+        config(name, &self.by_records(venue), self.ports[2], &self.keys[0])
+    }
+
+    /// A trader of a configuration.
+    pub(crate) fn trader(&self, config: &Path) -> Trader {
+        Trader::start(config, self.ports[2])
+    }
 }
 
-/// A venue that is spoken to by records.
-fn by_records(venue: &Venue, [market, orders, _]: [u16; 3]) -> String {
-    format!(
-        "kind = \"tiercel\"\nrest = \"http://{}\"\nmarket = \"127.0.0.1:{market}\"\n\
-         orders = \"127.0.0.1:{orders}\"",
-        venue.address
-    )
+/// A market to make: far quotes of another account.
+pub(crate) fn far_quotes(venue: &Venue, key: &Key) {
+    order(venue, key, "BUY", "59900", "1", "GTC");
+    order(venue, key, "SELL", "60100", "1", "GTC");
 }
 
 /// What an account has of an asset, in units of 10^-16.
 pub(crate) fn owns(venue: &Venue, key: &Key, asset: &str) -> i128 {
-    let mut stream = venue.connect();
-    let (status, body) = ask(&mut stream, key, "GET", "account", "").expect("an answer");
+    let mut stream = venue.speak();
+    let (status, body) = ask(&mut *stream, key, "GET", "account", "").expect("an answer");
     assert_eq!(status, 200, "{body}");
     let balances = body["balances"].as_array().expect("balances");
     let of = balances.iter().find(|balance| balance["asset"] == asset).expect(asset);
     units(of["free"].as_str().expect("a text")) + units(of["locked"].as_str().expect("a text"))
+}
+
+/// The five best levels of each side, in units, as REST has them.
+pub(crate) fn depth(venue: &Venue) -> [Vec<[i128; 2]>; 2] {
+    let mut stream = venue.connect();
+    let (status, depth) = look(&mut stream, "depth?symbol=BTCUSDT&limit=5").expect("an answer");
+    assert_eq!(status, 200, "{depth}");
+    ["bids", "asks"].map(|name| levels(&depth[name]))
+}
+
+/// Price and quantity of each level of a side, in units.
+pub(crate) fn levels(side: &Value) -> Vec<[i128; 2]> {
+    let part = |level: &Value, at: usize| units(level[at].as_str().expect("a text"));
+    let side = side.as_array().expect("levels").iter();
+    side.map(|level| [part(level, 0), part(level, 1)]).collect()
 }
 
 /// Another account's order. It may be refused, but not lost.
@@ -176,11 +249,11 @@ pub(crate) fn order(
     qty: &str,
     time_in_force: &str,
 ) {
-    let mut stream = venue.connect();
+    let mut stream = venue.speak();
     let query = format!(
         "symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce={time_in_force}&price={price}&quantity={qty}"
     );
-    let (status, body) = ask(&mut stream, key, "POST", "order", &query).expect("an answer");
+    let (status, body) = ask(&mut *stream, key, "POST", "order", &query).expect("an answer");
     assert_eq!(status, 200, "{body}");
 }
 
@@ -206,24 +279,16 @@ pub(crate) fn hit(venue: &Venue, trader: &Trader, key: &Key, fills: u64) {
 
 #[test]
 fn what_it_owns_is_what_the_venue_says_also_when_that_was_killed_meanwhile() {
-    let Desk { ports, store, venue_config, keys } = Desk::new("trade");
-    let mut venue = Venue::start(&store, &venue_config, &[], 0);
-    // A market to make: far quotes of the other account.
-    order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
-    order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
-    let config = config("trade", &by_records(&venue, ports), ports[2], &keys[0]);
-    let trader = Trader::start(&config, ports[2]);
+    let desk = Desk::new("trade");
+    let keys = &desk.keys;
+    let mut venue = desk.open();
+    let trader = desk.trader(&desk.config("trade", &venue));
     hit(&venue, &trader, &keys[1], 6);
 
     venue.kill();
-    trader.until("without its venue", |state| {
-        state["lines"].as_array().is_some_and(|lines| lines.iter().all(|line| line[1] == false))
-    });
-    let venue = Venue::start(&store, &venue_config, &[], 0);
-    trader.until("connected again", |state| {
-        let lines = state["lines"].as_array().expect("lines");
-        lines.iter().all(|line| line[1] == true) && state["unknown_orders"] == 0
-    });
+    trader.until_alone();
+    let venue = desk.start();
+    trader.until_connected();
     hit(&venue, &trader, &keys[1], 6);
 
     assert_eq!(trader.post("halt", "wrong"), 401);
@@ -246,52 +311,57 @@ pub(crate) fn settle(trader: Trader, venue: &Venue, key: &Key) {
     let (last, code) = trader.end();
     assert_eq!((code, &last["open_orders"]), (Some(0), &Value::from(0)), "{last}");
     assert_eq!(last["counts"]["anomalies"], 0, "{last}");
-    let told = |field: &str| units(last["markets"][0][field].as_str().expect(field));
+    agrees(&last, 0, venue, key);
+}
+
+/// What the trader says it owns of a market is what the venue says.
+pub(crate) fn agrees(last: &Value, market: usize, venue: &Venue, key: &Key) {
+    let told = |field: &str| units(last["markets"][market][field].as_str().expect(field));
     assert_eq!(owns(venue, key, "BTC"), BASE + told("position"), "{last}");
     assert_eq!(owns(venue, key, "USDT"), QUOTE + told("cash"), "{last}");
 }
 
+/// Kills traders in the midst of their trades; the last of them has to own what the venue says.
+pub(crate) fn killed_thrice(venue: &Venue, keys: &[Key], trader: impl Fn() -> Trader) {
+    for _ in 0..3 {
+        let mut trader = trader();
+        hit(venue, &trader, &keys[1], 3);
+        trader.kill();
+        // What its orders did meanwhile, it did not hear.
+        order(venue, &keys[1], "BUY", "60090", "0.004", "IOC");
+    }
+    let trader = trader();
+    hit(venue, &trader, &keys[1], 3);
+    settle(trader, venue, &keys[0]);
+}
+
 #[test]
 fn a_trader_that_was_killed_goes_on_from_the_truth() {
-    let Desk { ports, store, venue_config, keys } = Desk::new("trader-killed");
-    let venue = Venue::start(&store, &venue_config, &[], 0);
-    order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
-    order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
-    let config = config("trader-killed", &by_records(&venue, ports), ports[2], &keys[0]);
-    for _ in 0..3 {
-        let mut trader = Trader::start(&config, ports[2]);
-        hit(&venue, &trader, &keys[1], 3);
-        trader.child.kill().expect("it can be killed");
-        trader.child.wait().expect("it ends");
-        // What its orders did meanwhile, it did not hear.
-        order(&venue, &keys[1], "BUY", "60090", "0.004", "IOC");
-    }
-    let trader = Trader::start(&config, ports[2]);
-    hit(&venue, &trader, &keys[1], 3);
-    settle(trader, &venue, &keys[0]);
+    let desk = Desk::new("trader-killed");
+    let venue = desk.open();
+    let config = desk.config("trader-killed", &venue);
+    killed_thrice(&venue, &desk.keys, || desk.trader(&config));
 }
 
 #[test]
 fn what_a_strategy_knows_is_kept_at_a_stop_and_not_when_it_is_killed() {
-    let Desk { ports, store, venue_config, keys } = Desk::new("trade-state");
-    let venue = Venue::start(&store, &venue_config, &[], 0);
-    order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
-    order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
-    let config = config("trade-state", &by_records(&venue, ports), ports[2], &keys[0]);
+    let desk = Desk::new("trade-state");
+    let keys = &desk.keys;
+    let venue = desk.open();
+    let config = desk.config("trade-state", &venue);
     let kept = |name: &str| config.with_file_name(name);
     let store = kept("trade-state-token").with_extension("store");
-    let trader = Trader::start(&config, ports[2]);
+    let trader = desk.trader(&config);
     hit(&venue, &trader, &keys[1], 3);
     settle(trader, &venue, &keys[0]);
     assert!(store.join("strategy.state").exists());
 
     // It goes on with it, and quotes.
-    let mut trader = Trader::start(&config, ports[2]);
+    let mut trader = desk.trader(&config);
     hit(&venue, &trader, &keys[1], 3);
     let is_there = |name: &str| store.join(name).exists();
     assert!(is_there("strategy.state.last") && !is_there("strategy.state"));
-    trader.child.kill().expect("it can be killed");
-    trader.child.wait().expect("it ends");
+    trader.kill();
     assert!(!is_there("strategy.state"));
 
     // One that nobody can have written is refused by name.

@@ -9,9 +9,7 @@ use serde_json::Value;
 use tiercel_testkit::webhook::{Fate, Webhook};
 
 use crate::command::argument;
-use crate::trade::{Trader, config, free_port, hit, order};
-use crate::venue_kill::market;
-use crate::venue_process::Venue;
+use crate::trade::{Desk, hit};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -34,22 +32,9 @@ fn short(alert: &Value) -> (&str, &str, bool) {
 
 #[test]
 fn a_signal_halts_it_and_a_webhook_that_fails_at_first_and_a_file_say_so_and_how_it_ended() {
-    let ports = [free_port(), free_port(), free_port()];
-    let more = format!(
-        "[market]\naddress = \"127.0.0.1:{}\"\n[binary]\naddress = \"127.0.0.1:{}\"\n",
-        ports[0], ports[1]
-    );
-    let (store, venue_config, keys) = market("trade-alerts", &more);
-    let venue = Venue::start(&store, &venue_config, &[], 0);
-    // A market to make: far quotes of the other account.
-    order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
-    order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
-    let table = format!(
-        "kind = \"tiercel\"\nrest = \"http://{}\"\nmarket = \"127.0.0.1:{}\"\n\
-         orders = \"127.0.0.1:{}\"",
-        venue.address, ports[0], ports[1]
-    );
-    let config = config("trade-alerts", &table, ports[2], &keys[0]);
+    let desk = Desk::new("trade-alerts");
+    let venue = desk.open();
+    let config = desk.config("trade-alerts", &venue);
     let (file, webhook) = (
         config.with_extension("alerts"),
         Webhook::start(vec![Fate::Answered(503), Fate::Unanswered]),
@@ -64,8 +49,8 @@ fn a_signal_halts_it_and_a_webhook_that_fails_at_first_and_a_file_say_so_and_how
         webhook.url
     );
     more.write_all(alerts.as_bytes()).expect("it can be written");
-    let trader = Trader::start(&config, ports[2]);
-    hit(&venue, &trader, &keys[1], 1);
+    let trader = desk.trader(&config);
+    hit(&venue, &trader, &desk.keys[1], 1);
 
     let id = Pid::from_raw(trader.child.id().cast_signed()).expect("a process");
     kill_process(id, Signal::USR1).expect("it runs");

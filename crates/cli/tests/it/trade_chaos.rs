@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tiercel_testkit::proxy::Proxy;
 use tiercel_testkit::soak::rounds;
 
-use crate::trade::{Trader, config, free_port, hit, order, settle};
+use crate::trade::{Trader, config, far_quotes, free_port, hit, order, settle};
 use crate::venue_kill::market;
 use crate::venue_process::{Key, Venue, ask};
 
@@ -51,8 +51,7 @@ impl Place {
         std::fs::write(&trader_config, text).expect("it is ours");
         let start = Box::new(move || Venue::start_at(&address, &store, &venue_config, &[], 0));
         let venue = start();
-        order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
-        order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
+        far_quotes(&venue, &keys[1]);
         let trader = Trader::start(&trader_config, http);
         Self { venue: Some(venue), start, proxies, trader, keys }
     }
@@ -71,8 +70,7 @@ impl Place {
         let asked = ask(&mut stream, &self.keys[1], "DELETE", "openOrders", "symbol=BTCUSDT");
         // There may be none.
         drop(asked.expect("an answer"));
-        order(self.venue(), &self.keys[1], "BUY", "59900", "1", "GTC");
-        order(self.venue(), &self.keys[1], "SELL", "60100", "1", "GTC");
+        far_quotes(self.venue(), &self.keys[1]);
     }
 
     /// Trades as far as the trader quotes, and moves what it quotes by.
@@ -102,10 +100,7 @@ impl Place {
             self.trade(trades);
         }
         self.set_bad(false);
-        self.trader.until("right again", |state| {
-            let lines = state["lines"].as_array().expect("lines");
-            lines.iter().all(|line| line[1] == true) && state["unknown_orders"] == 0
-        });
+        self.trader.until_connected();
         hit(self.venue(), &self.trader, &self.keys[1], 2);
     }
 }

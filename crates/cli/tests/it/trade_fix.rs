@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::trade::{Trader, config, free_port, hit, order, settle};
+use crate::trade::{Trader, config, far_quotes, free_port, hit, killed_thrice, settle};
 use crate::venue_kill::market;
 use crate::venue_process::{Key, Venue};
 
@@ -47,21 +47,14 @@ impl Place {
 fn what_it_owns_is_what_the_venue_says_also_when_that_was_killed_meanwhile() {
     let place = Place::new("trade-fix");
     let mut venue = place.start();
-    // A market to make: far quotes of the other account.
-    order(&venue, &place.keys[1], "BUY", "59900", "1", "GTC");
-    order(&venue, &place.keys[1], "SELL", "60100", "1", "GTC");
+    far_quotes(&venue, &place.keys[1]);
     let trader = place.trader();
     hit(&venue, &trader, &place.keys[1], 6);
 
     venue.kill();
-    trader.until("without its venue", |state| {
-        state["lines"].as_array().is_some_and(|lines| lines.iter().all(|line| line[1] == false))
-    });
+    trader.until_alone();
     let venue = place.start();
-    trader.until("connected again", |state| {
-        let lines = state["lines"].as_array().expect("lines");
-        lines.iter().all(|line| line[1] == true) && state["unknown_orders"] == 0
-    });
+    trader.until_connected();
     hit(&venue, &trader, &place.keys[1], 6);
     settle(trader, &venue, &place.keys[0]);
 }
@@ -70,17 +63,6 @@ fn what_it_owns_is_what_the_venue_says_also_when_that_was_killed_meanwhile() {
 fn a_trader_that_was_killed_goes_on_from_the_truth() {
     let place = Place::new("trade-fix-killed");
     let venue = place.start();
-    order(&venue, &place.keys[1], "BUY", "59900", "1", "GTC");
-    order(&venue, &place.keys[1], "SELL", "60100", "1", "GTC");
-    for _ in 0..3 {
-        let mut trader = place.trader();
-        hit(&venue, &trader, &place.keys[1], 3);
-        trader.child.kill().expect("it can be killed");
-        trader.child.wait().expect("it ends");
-        // What its orders did meanwhile, it did not hear.
-        order(&venue, &place.keys[1], "BUY", "60090", "0.004", "IOC");
-    }
-    let trader = place.trader();
-    hit(&venue, &trader, &place.keys[1], 3);
-    settle(trader, &venue, &place.keys[0]);
+    far_quotes(&venue, &place.keys[1]);
+    killed_thrice(&venue, &place.keys, || place.trader());
 }

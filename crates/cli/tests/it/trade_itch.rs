@@ -7,13 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::command::argument;
-use crate::record::settle;
-use crate::trade::{Trader, config, free_port, hit, order, units};
+use crate::trade::{Trader, config, depth, far_quotes, free_port, hit, levels, order, settle};
 use crate::venue_kill::market;
-use crate::venue_process::{Venue, look};
+use crate::venue_process::Venue;
 
 /// Parts of a hundred that a line loses.
 const LOSS: u64 = 5;
@@ -67,20 +64,6 @@ impl Drop for LossyLine {
     }
 }
 
-/// The best levels, in units, as REST has them.
-fn depth(venue: &Venue) -> [Vec<[i128; 2]>; 2] {
-    let mut stream = venue.connect();
-    let (status, depth) = look(&mut stream, "depth?symbol=BTCUSDT&limit=5").expect("an answer");
-    assert_eq!(status, 200, "{depth}");
-    ["bids", "asks"].map(|name| levels(&depth[name]))
-}
-
-fn levels(side: &Value) -> Vec<[i128; 2]> {
-    let part = |level: &Value, at: usize| units(level[at].as_str().expect("a text"));
-    let side = side.as_array().expect("levels").iter();
-    side.map(|level| [part(level, 0), part(level, 1)]).collect()
-}
-
 #[test]
 fn by_two_lines_that_lose_datagrams_it_has_the_venues_book_and_without_them_no_orders() {
     let (binary, http, itch, requests) = (free_port(), free_port(), free_port(), free_datagrams());
@@ -97,8 +80,7 @@ fn by_two_lines_that_lose_datagrams_it_has_the_venues_book_and_without_them_no_o
     let [soup, a, b, asked] = &addresses;
     let arguments = ["--itch", soup, "--itch-mold", a, "--itch-mold", b, "--itch-requests", asked];
     let venue = Venue::start(&store, &venue_config, &arguments, 0);
-    order(&venue, &keys[1], "BUY", "59900", "1", "GTC");
-    order(&venue, &keys[1], "SELL", "60100", "1", "GTC");
+    far_quotes(&venue, &keys[1]);
     let table = format!(
         "kind = \"tiercel\"\nrest = \"http://{}\"\norders = \"127.0.0.1:{binary}\"",
         venue.address

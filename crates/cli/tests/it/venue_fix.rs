@@ -306,7 +306,7 @@ fn a_session_is_typed_by_hand() {
 }
 
 /// The files of a certificate for `localhost`: itself, and its key.
-fn certificate(config: &Path) -> (PathBuf, PathBuf) {
+pub(crate) fn certificate(config: &Path) -> (PathBuf, PathBuf) {
     let key = KeyPair::generate().expect("random numbers");
     let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
     let certificate = params.self_signed(&key).expect("a certificate");

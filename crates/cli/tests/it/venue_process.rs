@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
+use tiercel_net::tls::{Channel, ClientTls};
 
 use crate::command::{argument, tiercel};
 
@@ -25,10 +26,76 @@ pub(crate) struct Key {
     pub(crate) secret: String,
 }
 
+/// What HTTP is spoken on.
+pub(crate) trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
+/// TLS over TCP.
+struct TlsStream {
+    tcp: TcpStream,
+    channel: Channel,
+    read: Vec<u8>,
+}
+
+impl TlsStream {
+    fn new(tcp: TcpStream, tls: &ClientTls) -> io::Result<Self> {
+        let mut stream = Self { tcp, channel: Channel::client(Some(tls))?, read: Vec::new() };
+        stream.send(&[])?;
+        while !stream.channel.is_ready() {
+            stream.fill()?;
+        }
+        Ok(stream)
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut output = Vec::new();
+        self.channel.seal(bytes, false, &mut output);
+        self.tcp.write_all(&output)
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        let (mut bytes, mut output) = ([0; 16 * 1_024], Vec::new());
+        let count = self.tcp.read(&mut bytes)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let plain = self.channel.open(&bytes[..count], &mut output)?;
+        self.tcp.write_all(&output)?;
+        self.read.extend(plain.unwrap_or_default());
+        Ok(())
+    }
+}
+
+impl Read for TlsStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.read.is_empty() {
+            self.fill()?;
+        }
+        let count = self.read.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.read[..count]);
+        self.read.drain(..count);
+        Ok(count)
+    }
+}
+
+impl Write for TlsStream {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.send(buffer)?;
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A venue that is killed when the test ends, however it ends.
 pub(crate) struct Venue {
     child: Child,
     pub(crate) address: String,
+    /// Whom who speaks TLS with it trusts.
+    pub(crate) tls: Option<ClientTls>,
     /// Those that it printed: each account's.
     pub(crate) keys: Vec<Key>,
     output: BufReader<ChildStdout>,
@@ -72,7 +139,7 @@ impl Venue {
         }
         let key = |two: &[String]| Key { api_key: two[0].clone(), secret: two[1].clone() };
         let keys = texts.chunks(2).map(key).collect();
-        Self { child, address, keys, output }
+        Self { child, address, tls: None, keys, output }
     }
 
     /// Where it speaks FIX, which it tells behind the rest.
@@ -108,6 +175,15 @@ impl Venue {
         connect(&self.address).expect("it listens")
     }
 
+    /// The same, over TLS where it has that.
+    pub(crate) fn speak(&self) -> Box<dyn Stream> {
+        let stream = self.connect();
+        match &self.tls {
+            None => Box::new(stream),
+            Some(tls) => Box::new(TlsStream::new(stream, tls).expect("it speaks TLS")),
+        }
+    }
+
     /// What it takes of memory, in KiB.
     pub(crate) fn memory_kb(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
@@ -136,7 +212,7 @@ pub(crate) fn connect(address: &str) -> io::Result<TcpStream> {
 /// # Errors
 /// The connection's end: the outcome is unknown.
 pub(crate) fn ask(
-    stream: &mut TcpStream,
+    stream: &mut dyn Stream,
     key: &Key,
     method: &str,
     path: &str,
@@ -167,7 +243,7 @@ pub(crate) fn look(stream: &mut TcpStream, path: &str) -> io::Result<(u16, Value
     answer(stream)
 }
 
-fn answer(stream: &mut TcpStream) -> io::Result<(u16, Value)> {
+fn answer(stream: &mut dyn Stream) -> io::Result<(u16, Value)> {
     let (mut read, mut buffer) = (Vec::new(), [0; 16 * 1_024]);
     loop {
         if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
