@@ -43,14 +43,14 @@ impl Pair {
         let token = private(&format!("{name}-token"), "let-me");
         let store = token.with_extension("store");
         drop(fs::remove_dir_all(&store));
-        let mut text = format!(
+        let mut text = vec![format!(
             "[trader]\nstore = \"{}\"\nhttp = \"127.0.0.1:{}\"\ntoken_file = \"{}\"\nsilence_max_ms = 60000\n\
              [strategy]\nname = \"golden_cross\"\nqty = \"0.02\"\nbar = {{ time_ns = 20000000 }}\n\
              fast_bars = 1\nslow_bars = 2\nretry_ns = 20000000\n",
             argument(&store),
             desks[0].ports[2],
             argument(&token),
-        );
+        )];
         for (which, (desk, venue)) in ["a", "b"].iter().zip(desks.iter().zip(&venues)) {
             let table = desk.by_records(venue.as_ref().expect("it runs"));
             let keys = if has_keys {
@@ -63,18 +63,22 @@ impl Pair {
             } else {
                 String::new()
             };
-            text += &format!(
+            text.push(format!(
                 "[[venue]]\nname = \"{which}\"\n{table}\n{keys}\
                  [[instrument]]\nvenue = \"{which}\"\nsymbol = \"BTCUSDT\"\nqty_max = \"0.1\"\n\
                  notional_max = \"100000\"\nposition_max = \"1\"\ntouch_collar_bps = 500\n\
                  reference_age_max_ms = 60000\n"
-            );
+            ));
         }
         let of = |which: &str| {
             format!("{{ name = \"{which}\", taker_fee = \"0.001\", latency_us = 100 }}")
         };
-        text += &format!("[[route]]\nsymbol = \"BTCUSDT\"\nvenues = [{}, {}]\n", of("a"), of("b"));
-        let config = file(&format!("{name}-trader.toml"), text.as_bytes());
+        text.push(format!(
+            "[[route]]\nsymbol = \"BTCUSDT\"\nvenues = [{}, {}]\n",
+            of("a"),
+            of("b")
+        ));
+        let config = file(&format!("{name}-trader.toml"), text.concat().as_bytes());
         let address = |venue: &Option<Venue>| venue.as_ref().expect("it runs").address.clone();
         let addresses = venues.each_ref().map(address);
         Self { desks, venues, addresses, config, nudges: 0 }
