@@ -167,6 +167,8 @@ impl Oms {
         let is_unknown = matches!(after, State::Unknown(_));
         if was_unknown && !is_unknown {
             self.settle_unknown(at, true);
+            // A cancel that was asked for before has not come, or comes twice.
+            self.slots.get_mut(at).cancel_due_ns = 0;
         }
         if after == State::Working {
             self.slots.get_mut(at).due_ns = NEVER;

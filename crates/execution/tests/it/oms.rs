@@ -46,6 +46,16 @@ fn an_order_is_cancelled_once() {
 }
 
 #[test]
+fn what_was_found_to_be_open_can_be_cancelled_again_at_once() {
+    let mut desk = Desk::new();
+    desk.submit(1, BTC).says("new:300").accept(0).says("1:accepted:300/300");
+    desk.cancel(1).says("cancel");
+    desk.oms.venue_up(desk.now(), SESSION, &mut desk.out);
+    desk.says("ask:0 1:unknown:300/300").answer(0, 0, Found::Working, 0).says("1:found:300/300");
+    desk.cancel(1).says("cancel").cancelled(0, 0).says("1:cancelled:0/300").is_over(0);
+}
+
+#[test]
 fn a_cancel_that_crosses_a_fill_leaves_what_has_traded() {
     let mut desk = Desk::new();
     desk.submit(1, BTC)
