@@ -26,7 +26,8 @@ pub use account::{Account, AssetBalance, OwnTrade};
 pub use cancel_replace::{CancelReplaced, Part};
 pub use limit::{Interval, LimitKind, RateLimit};
 pub use order::{
-    AmendedOrder, Cancelled, CancelledList, CancelledOrder, Fill, OrderState, PlacedOrder,
+    AmendedOrder, Cancelled, CancelledList, CancelledOrder, Fill, OrderState, PlacedLeg,
+    PlacedList, PlacedOrder,
 };
 
 use super::elements::Elements;
@@ -243,6 +244,14 @@ impl<'m> Body<'m> {
     /// [`DecodeError`], as of all that follow: the first thing found wrong, with its place and field.
     pub fn placed(&self) -> Result<PlacedOrder<'m>> {
         PlacedOrder::read(&mut { self.cursor }, self.ns)
+    }
+
+    /// To `orderList.place.oco`, `.oto` and `.otoco`.
+    ///
+    /// # Errors
+    /// As [`Body::placed`].
+    pub fn placed_list(&self) -> Result<PlacedList<'m>> {
+        PlacedList::read(&mut { self.cursor }, self.ns)
     }
 
     /// To `order.cancel`: an order, or the list that it is of.

@@ -18,12 +18,14 @@
 //! `binance/binance-spot-api-docs`.
 
 mod endpoint;
+mod list;
 mod params;
 mod request;
 
 use tiercel_types::Timestamp;
 
 pub use endpoint::{Endpoint, Verb};
+pub use list::{ListOrder, ListOrders, NewOrderList, Pair, Single};
 use params::{Json, Pairs, Params as _, SIGNATURE, Scratch, Sink as _, Stamp};
 pub use request::{
     AmendOrder, CancelOrder, CancelReplace, CancelReplaceMode, Digits, MyTrades, NewOrder,

@@ -8,8 +8,8 @@ use tiercel_types::{
     ClientOrderId, OrderId, Price, Qty, SelfTradePrevention, Side, Timestamp, TradeId,
 };
 use tiercel_wire::binance::order::{
-    AmendOrder, CancelOrder, CancelReplace, CancelReplaceMode, Digits, MyTrades, NewOrder,
-    OrderName, Request, Requests, Terms, Verb,
+    AmendOrder, CancelOrder, CancelReplace, CancelReplaceMode, Digits, ListOrder, ListOrders,
+    MyTrades, NewOrder, NewOrderList, OrderName, Pair, Request, Requests, Single, Terms, Verb,
 };
 use tiercel_wire::binance::{ResponseType, TimeInForce};
 
@@ -81,6 +81,33 @@ fn an_order_is_written_as_documented() {
 
 /// The payload of the interface's own document, but for the type of the answer, which we always say.
 #[test]
+fn a_bracket_is_written_as_documented() {
+    let mut requests = requests();
+    requests.set_logged_on(true);
+    let (price, time_in_force) =
+        (|whole: i64| Price::from_units(whole * 100_000_000), TimeInForce::Gtc);
+    let named = |terms, name: &str| ListOrder { terms, client_order_id: name.parse().unwrap() };
+    let stop = Terms::StopLimit { stop_price: price(49_000), price: price(48_990), time_in_force };
+    let NewOrder { symbol, digits, qty, response, .. } = order();
+    let working = named(Terms::Limit { price: price(50_000), time_in_force }, "in");
+    let above = named(Terms::LimitMaker { price: price(52_000) }, "up");
+    let list = NewOrderList {
+        symbol,
+        digits,
+        orders: ListOrders::Otoco {
+            working: Single { side: Side::Buy, qty, order: working },
+            pending: Pair { side: Side::Sell, qty, above, below: named(stop, "down") },
+        },
+        response,
+        self_trade_prevention: None,
+    };
+    assert_eq!(
+        put(&mut requests, &Request::PlaceList(list)),
+        r#"{"id":18446744073709551615,"method":"orderList.place.otoco","params":{"newOrderRespType":"ACK","pendingAboveClientOrderId":"up","pendingAbovePrice":"52000.00","pendingAboveType":"LIMIT_MAKER","pendingBelowClientOrderId":"down","pendingBelowPrice":"48990.00","pendingBelowStopPrice":"49000.00","pendingBelowTimeInForce":"GTC","pendingBelowType":"STOP_LOSS_LIMIT","pendingQuantity":"0.01000000","pendingSide":"SELL","recvWindow":100,"symbol":"BTCUSDT","timestamp":1645423376532,"workingClientOrderId":"in","workingPrice":"50000.00","workingQuantity":"0.01000000","workingSide":"BUY","workingTimeInForce":"GTC","workingType":"LIMIT"}}"#
+    );
+}
+
+#[test]
 fn the_documented_payload_is_what_is_signed() {
     const KEY: &str = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A";
     let payload = |symbol, price, qty, side, window| {
@@ -118,6 +145,34 @@ fn the_documented_payload_is_what_is_signed() {
     assert_eq!(documented, [ascii, wide]);
 }
 
+fn terms(random: &mut Random, price: Price) -> Terms {
+    let time_in_force = *random.pick(TimeInForce::ALL);
+    match random.below(4) {
+        0 => Terms::Limit { price, time_in_force },
+        1 => Terms::LimitMaker { price },
+        2 => Terms::StopLimit { stop_price: price, price, time_in_force },
+        _ => Terms::Market,
+    }
+}
+
+/// Any list of orders like one.
+fn list<'a>(random: &mut Random, like: &NewOrder<'a>) -> NewOrderList<'a> {
+    let NewOrder { symbol, digits, side, qty, client_order_id, .. } = *like;
+    let order = |random: &mut Random| {
+        let price = Price::from_units(random.below(1 << 40) as i64);
+        ListOrder { terms: terms(random, price), client_order_id }
+    };
+    let single = |random: &mut Random| Single { side, qty, order: order(random) };
+    let pair = |random: &mut Random| Pair { side, qty, above: order(random), below: order(random) };
+    let orders = match random.below(3) {
+        0 => ListOrders::Oco(pair(random)),
+        1 => ListOrders::Oto { working: single(random), pending: single(random) },
+        _ => ListOrders::Otoco { working: single(random), pending: pair(random) },
+    };
+    let self_trade_prevention = like.self_trade_prevention;
+    NewOrderList { symbol, digits, orders, response: like.response, self_trade_prevention }
+}
+
 /// Any request.
 fn any<'a>(random: &mut Random, symbol: &'a str) -> Request<'a> {
     const NAMES: [&str; 5] =
@@ -136,17 +191,14 @@ fn any<'a>(random: &mut Random, symbol: &'a str) -> Request<'a> {
         symbol,
         digits,
         side: *random.pick(Side::ALL),
-        terms: match random.below(3) {
-            0 => Terms::Limit { price, time_in_force: *random.pick(TimeInForce::ALL) },
-            1 => Terms::LimitMaker { price },
-            _ => Terms::Market,
-        },
+        terms: terms(random, price),
         qty,
         client_order_id,
         response: *random.pick(ResponseType::ALL),
         self_trade_prevention: random.one_in(2).then(|| *random.pick(SelfTradePrevention::ALL)),
     };
-    match random.below(12) {
+    match random.below(14) {
+        12 | 13 => Request::PlaceList(list(random, &order)),
         0 => Request::LogOn,
         1 => Request::SubscribeSigned,
         2 | 3 => Request::Place(order),

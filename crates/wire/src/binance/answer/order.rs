@@ -179,6 +179,34 @@ fn read_reports<'m>(cursor: &mut Cursor<'m>, ns: u64) -> Result<Elements<'m, Can
     Elements::of(cursor, ns, CancelledOrder::read)
 }
 
+fields! {
+    /// A list that was taken.
+    PlacedList {
+        /// What it trades.
+        symbol: Text<'m> = b"symbol" value::text,
+        /// Its id.
+        list_id: Option<ListId> = b"orderListId" value::list_id,
+        /// Its orders.
+        orders: Elements<'m, PlacedLeg<'m>> = b"orders" read_legs,
+    }
+}
+
+fields! {
+    /// An order of a list that was taken.
+    PlacedLeg {
+        /// What it trades.
+        symbol: Text<'m> = b"symbol" value::text,
+        /// The venue's id.
+        order_id: OrderId = b"orderId" value::order_id,
+        /// Its name.
+        client_order_id: ClientOrderId = b"clientOrderId" value::client_order_id,
+    }
+}
+
+fn read_legs<'m>(cursor: &mut Cursor<'m>, ns: u64) -> Result<Elements<'m, PlacedLeg<'m>>> {
+    Elements::of(cursor, ns, PlacedLeg::read)
+}
+
 /// What a request to cancel has ended.
 #[derive(Clone, Copy, Debug)]
 pub enum Cancelled<'m> {

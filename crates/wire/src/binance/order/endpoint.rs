@@ -1,5 +1,7 @@
 //! Where requests go, and what they weigh.
 
+use tiercel_types::order::ListKind;
+
 use super::request::Request;
 
 /// What an HTTP request does.
@@ -64,6 +66,14 @@ impl Request<'_> {
             Self::Subscribe => of_connection("userDataStream.subscribe", false),
             Self::SubscribeSigned => of_connection("userDataStream.subscribe.signature", true),
             Self::Place(_) => of_account("order.place", Verb::Post, ORDER, 1),
+            Self::PlaceList(list) => {
+                let (method, path) = match list.kind() {
+                    ListKind::Oco => ("orderList.place.oco", "/api/v3/orderList/oco"),
+                    ListKind::Oto => ("orderList.place.oto", "/api/v3/orderList/oto"),
+                    ListKind::Otoco => ("orderList.place.otoco", "/api/v3/orderList/otoco"),
+                };
+                of_account(method, Verb::Post, path, 1)
+            }
             Self::Cancel(_) => of_account("order.cancel", Verb::Delete, ORDER, 1),
             Self::CancelReplace(_) => {
                 of_account("order.cancelReplace", Verb::Post, "/api/v3/order/cancelReplace", 1)

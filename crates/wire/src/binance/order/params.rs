@@ -26,13 +26,19 @@ const fn with_zeros(text: &str) -> [u8; NAME] {
     bytes
 }
 
+macro_rules! name {
+    ($($part:literal),+) => {
+        Name {
+            json: with_zeros(concat!("\"", $($part,)+ "\":\"")),
+            json_len: concat!("\"", $($part,)+ "\":\"").len(),
+            pair: concat!($($part,)+ "=").as_bytes(),
+        }
+    };
+}
+
 macro_rules! names {
     ($($constant:ident = $name:literal),+ $(,)?) => {
-        $(pub(super) const $constant: Name = Name {
-            json: with_zeros(concat!("\"", $name, "\":\"")),
-            json_len: concat!("\"", $name, "\":\"").len(),
-            pair: concat!($name, "=").as_bytes(),
-        };)+
+        $(pub(super) const $constant: Name = name!($name);)+
     };
 }
 
@@ -55,10 +61,46 @@ names! {
     SELF_TRADE_PREVENTION_MODE = "selfTradePreventionMode",
     SIDE = "side",
     SIGNATURE = "signature",
+    STOP_PRICE = "stopPrice",
     SYMBOL = "symbol",
     TIME_IN_FORCE = "timeInForce",
     TIMESTAMP = "timestamp",
     TYPE = "type",
+}
+
+/// The parameters of an order of a list, whose names begin with its place; some are those of a pair.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LegNames {
+    pub(super) client_order_id: Name,
+    pub(super) price: Name,
+    pub(super) stop_price: Name,
+    pub(super) time_in_force: Name,
+    pub(super) order_type: Name,
+    pub(super) side: Name,
+    pub(super) qty: Name,
+}
+
+macro_rules! legs {
+    ($($constant:ident = $prefix:literal, $side:literal, $qty:literal);+ $(;)?) => {
+        $(pub(super) const $constant: LegNames = LegNames {
+            client_order_id: name!($prefix, "ClientOrderId"),
+            price: name!($prefix, "Price"),
+            stop_price: name!($prefix, "StopPrice"),
+            time_in_force: name!($prefix, "TimeInForce"),
+            order_type: name!($prefix, "Type"),
+            side: name!($side),
+            qty: name!($qty),
+        };)+
+    };
+}
+
+legs! {
+    ABOVE = "above", "side", "quantity";
+    BELOW = "below", "side", "quantity";
+    WORKING = "working", "workingSide", "workingQuantity";
+    PENDING = "pending", "pendingSide", "pendingQuantity";
+    PENDING_ABOVE = "pendingAbove", "pendingSide", "pendingQuantity";
+    PENDING_BELOW = "pendingBelow", "pendingSide", "pendingQuantity";
 }
 
 /// What is said of a request itself, for who is to believe it.

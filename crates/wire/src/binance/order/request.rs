@@ -3,6 +3,7 @@
 use tiercel_types::{ClientOrderId, OrderId, Price, Qty, SelfTradePrevention, Side, TradeId};
 
 use super::super::words::{self, OrderType, ResponseType, TimeInForce};
+use super::list::NewOrderList;
 use super::params::{self, Params, Stamp};
 
 words::words! {
@@ -48,8 +49,60 @@ pub enum Terms {
         /// The price.
         price: Price,
     },
+    /// At its price or better, once a trade went as far against it as the stop price: a buy waits for one at or above
+    /// it, a sell for one at or below it.
+    StopLimit {
+        /// The price that it waits for.
+        stop_price: Price,
+        /// Its price.
+        price: Price,
+        /// What becomes of what does not trade at once then.
+        time_in_force: TimeInForce,
+    },
     /// At the best prices there are.
     Market,
+}
+
+/// A price as it is written: spot prices are not negative, and the venue refuses zero.
+pub(super) fn price_units(price: Price) -> u64 {
+    price.units().max(0).unsigned_abs()
+}
+
+/// What terms say, one by one.
+pub(super) struct Said {
+    pub(super) order_type: OrderType,
+    pub(super) price: Option<Price>,
+    pub(super) stop_price: Option<Price>,
+    pub(super) time_in_force: Option<TimeInForce>,
+}
+
+impl Terms {
+    #[inline]
+    pub(super) const fn said(&self) -> Said {
+        match *self {
+            Self::Limit { price, time_in_force } => Said {
+                price: Some(price),
+                time_in_force: Some(time_in_force),
+                ..Said::of(OrderType::Limit)
+            },
+            Self::LimitMaker { price } => {
+                Said { price: Some(price), ..Said::of(OrderType::LimitMaker) }
+            }
+            Self::StopLimit { stop_price, price, time_in_force } => Said {
+                order_type: OrderType::StopLossLimit,
+                price: Some(price),
+                stop_price: Some(stop_price),
+                time_in_force: Some(time_in_force),
+            },
+            Self::Market => Said::of(OrderType::Market),
+        }
+    }
+}
+
+impl Said {
+    const fn of(order_type: OrderType) -> Self {
+        Self { order_type, price: None, stop_price: None, time_in_force: None }
+    }
 }
 
 /// `order.place`.
@@ -134,6 +187,8 @@ pub enum Request<'a> {
     SubscribeSigned,
     /// `order.place`.
     Place(NewOrder<'a>),
+    /// `orderList.place.oco`, `.oto` or `.otoco`.
+    PlaceList(NewOrderList<'a>),
     /// `order.cancel`.
     Cancel(CancelOrder<'a>),
     /// `order.cancelReplace`.
@@ -173,13 +228,17 @@ impl Request<'_> {
     /// where their names do.
     #[inline]
     pub(super) fn write(&self, stamp: &Stamp<'_>, params: &mut impl Params) {
+        // All names but those of orders above are behind the key's.
+        if let Self::PlaceList(list) = self {
+            return list.write(stamp, params);
+        }
         stamp.api_key(params);
         match self {
             Self::LogOn | Self::SubscribeSigned => {
                 stamp.recv_window(params);
                 stamp.timestamp(params);
             }
-            Self::Subscribe | Self::Time => {}
+            Self::PlaceList(_) | Self::Subscribe | Self::Time => {}
             Self::Place(order) => order.write(stamp, params),
             Self::Cancel(cancel) => {
                 name(params::NEW_CLIENT_ORDER_ID, &cancel.client_order_id, params);
@@ -232,19 +291,11 @@ impl Request<'_> {
 impl NewOrder<'_> {
     #[inline]
     fn write(&self, stamp: &Stamp<'_>, params: &mut impl Params) {
-        let (price, time_in_force, order_type) = match self.terms {
-            Terms::Limit { price, time_in_force } => {
-                (Some(price), Some(time_in_force), OrderType::Limit)
-            }
-            Terms::LimitMaker { price } => (Some(price), None, OrderType::LimitMaker),
-            Terms::Market => (None, None, OrderType::Market),
-        };
+        let Said { order_type, price, stop_price, time_in_force } = self.terms.said();
         name(params::NEW_CLIENT_ORDER_ID, &self.client_order_id, params);
         params.word(params::NEW_ORDER_RESP_TYPE, self.response.as_str());
         if let Some(price) = price {
-            // Spot prices are not negative: the venue refuses zero.
-            let units = price.units().max(0).unsigned_abs();
-            params.decimal(params::PRICE, units, self.digits.price);
+            params.decimal(params::PRICE, price_units(price), self.digits.price);
         }
         params.decimal(params::QUANTITY, self.qty.units(), self.digits.qty);
         stamp.recv_window(params);
@@ -253,6 +304,9 @@ impl NewOrder<'_> {
             params.word(params::SELF_TRADE_PREVENTION_MODE, word);
         }
         params.word(params::SIDE, words::side(self.side));
+        if let Some(price) = stop_price {
+            params.decimal(params::STOP_PRICE, price_units(price), self.digits.price);
+        }
         params.text(params::SYMBOL, self.symbol.as_bytes());
         if let Some(time_in_force) = time_in_force {
             params.word(params::TIME_IN_FORCE, time_in_force.as_str());
@@ -274,7 +328,7 @@ impl OrderName {
 
 /// The name of an order or a request, if it has one.
 #[inline]
-fn name(parameter: params::Name, name: &ClientOrderId, params: &mut impl Params) {
+pub(super) fn name(parameter: params::Name, name: &ClientOrderId, params: &mut impl Params) {
     if !name.is_empty() {
         params.text(parameter, name.as_bytes());
     }
