@@ -15,11 +15,13 @@
 
 mod audit;
 mod entry;
+mod list;
 mod name;
 mod outcome;
 mod slot;
 
 pub use audit::Drift;
+pub use list::AdvancedOrder;
 pub use name::{RunId, RunIdError};
 
 use thiserror::Error;
@@ -270,6 +272,8 @@ pub struct Oms {
     known: Vec<Known>,
     /// Questions asked so far.
     questions: u64,
+    /// Lists so far.
+    lists: u32,
     /// Nothing is due before.
     next_due_ns: u64,
 }
@@ -303,6 +307,7 @@ impl Oms {
             venues: venues.iter().map(venue).collect(),
             known: places.iter().map(known).collect(),
             questions: 0,
+            lists: 0,
             next_due_ns: slot::NEVER,
         }
     }

@@ -244,6 +244,7 @@ pub struct OwnOrder {
     executed_quote: Money,
     last_trade: TradeId,
     state: State,
+    is_advanced: bool,
 }
 
 /// All of an order but what it is called and what it trades: for who writes it down.
@@ -263,6 +264,8 @@ pub struct OrderParts {
     pub last_trade: TradeId,
     /// Where it stands.
     pub state: State,
+    /// [`OwnOrder::is_advanced`].
+    pub is_advanced: bool,
 }
 
 impl OwnOrder {
@@ -273,8 +276,8 @@ impl OwnOrder {
         side: Side,
         parts: &OrderParts,
     ) -> Self {
-        let OrderParts { order_id, price, qty, executed_qty, executed_quote, last_trade, state } =
-            *parts;
+        let OrderParts { order_id, price, qty, executed_qty, .. } = *parts;
+        let OrderParts { executed_quote, last_trade, state, is_advanced, .. } = *parts;
         Self {
             client_order_id,
             instrument,
@@ -286,6 +289,7 @@ impl OwnOrder {
             executed_quote,
             last_trade,
             state,
+            is_advanced,
         }
     }
 
@@ -299,6 +303,7 @@ impl OwnOrder {
             executed_quote: self.executed_quote,
             last_trade: self.last_trade,
             state: self.state,
+            is_advanced: self.is_advanced,
         }
     }
 
@@ -321,7 +326,20 @@ impl OwnOrder {
             executed_quote: Money::ZERO,
             last_trade: TradeId(0),
             state: State::PendingNew,
+            is_advanced: false,
         }
+    }
+
+    /// The same, which waits for a trade or belongs to a list.
+    #[must_use]
+    pub const fn advanced(self) -> Self {
+        Self { is_advanced: true, ..self }
+    }
+
+    /// Whether it waits for a trade, or belongs to a list. The venue may refuse such an order when its time comes, although
+    /// it had it before; and it is not changed.
+    pub const fn is_advanced(&self) -> bool {
+        self.is_advanced
     }
 
     /// Where it stands.
@@ -367,6 +385,10 @@ impl OwnOrder {
     /// Whether the venue is known to have had it.
     pub const fn is_known_to_venue(&self) -> bool {
         !self.order_id.is_none() || !self.executed_qty.is_zero()
+    }
+
+    const fn may_be_refused_late(&self) -> bool {
+        self.is_advanced && self.executed_qty.is_zero()
     }
 
     const fn rest(&self) -> Qty {
@@ -417,6 +439,12 @@ impl OwnOrder {
             }
             (S::PendingNew | S::PendingCancel | S::Unknown(_), I::Rejected)
                 if !self.is_known_to_venue() =>
+            {
+                S::Rejected
+            }
+            // When its time came it could not be entered.
+            (S::Working | S::PendingCancel | S::Unknown(_), I::Rejected)
+                if self.may_be_refused_late() =>
             {
                 S::Rejected
             }
@@ -575,8 +603,10 @@ impl OwnOrder {
         }
         // Of what was not asked for nothing is on its way: an answer that comes first is the newer one.
         let is_asked = matches!(self.state, State::Unknown(_));
-        let cannot_be =
-            self.is_known_to_venue() && matches!(next, State::Rejected | State::NotTaken);
+        let is_refused_late = next == State::Rejected && self.may_be_refused_late();
+        let cannot_be = self.is_known_to_venue()
+            && !is_refused_late
+            && matches!(next, State::Rejected | State::NotTaken);
         if !is_asked || cannot_be || (next == State::Filled && executed_qty != qty) {
             return Err(Illegal::Transition { state: self.state, input: "status" });
         }

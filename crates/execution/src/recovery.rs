@@ -19,7 +19,7 @@ use tiercel_types::{ClientOrderId, InstrumentId, OrderId, Timestamp};
 use crate::oms::{Adopted, VenueTerms};
 use crate::order::{Change, Found, Input, OwnOrder, Progress};
 use crate::position::{Fill, Position, TooLarge};
-use crate::venue::{OrderTerms, VenueId, VenueReport, VenueRequest};
+use crate::venue::{AdvancedTerms, OrderTerms, VenueId, VenueReport, VenueRequest};
 
 /// An order that was sent.
 #[derive(Clone, Debug)]
@@ -72,10 +72,13 @@ impl Recovery {
     /// A request left, or was about to: of the order of a tag, if it enters one.
     pub fn sent(&mut self, now: Timestamp, venue: VenueId, tag: u64, request: &VenueRequest) {
         match request {
-            VenueRequest::New(terms) => self.enter(now, venue, tag, terms),
+            VenueRequest::New(terms) => self.enter(now, venue, tag, (terms, false)),
+            VenueRequest::NewAdvanced(terms) => {
+                self.enter(now, venue, tag, (&terms.order, true));
+            }
             VenueRequest::CancelReplace { name, terms } => {
                 self.apply(venue, &name.client_order_id, &Input::CancelSent);
-                self.enter(now, venue, tag, terms);
+                self.enter(now, venue, tag, (terms, false));
             }
             VenueRequest::Cancel(name) => {
                 self.apply(venue, &name.client_order_id, &Input::CancelSent);
@@ -97,10 +100,17 @@ impl Recovery {
         }
     }
 
-    fn enter(&mut self, now: Timestamp, venue: VenueId, tag: u64, terms: &OrderTerms) {
+    fn enter(
+        &mut self,
+        now: Timestamp,
+        venue: VenueId,
+        tag: u64,
+        (terms, is_advanced): (&OrderTerms, bool),
+    ) {
         let OrderTerms { client_order_id, instrument, side, kind, time_in_force, price, qty } =
             *terms;
         let order = OwnOrder::new(client_order_id, instrument, side, price, qty);
+        let order = if is_advanced { order.advanced() } else { order };
         let adopted = Adopted { tag, order, kind, time_in_force, change: None };
         let sent = Sent { venue, adopted, at: now, certain_question: u64::MAX };
         self.orders.insert(client_order_id, sent);
@@ -176,12 +186,14 @@ impl Recovery {
         now: Timestamp,
         venue: VenueId,
         tag: u64,
-        terms: &OrderTerms,
+        terms: &AdvancedTerms,
         order_id: OrderId,
     ) {
-        if !self.orders.contains_key(&terms.client_order_id) {
-            self.enter(now, venue, tag, terms);
-            self.apply(venue, &terms.client_order_id, &Input::Accepted(order_id));
+        let name = terms.order.client_order_id;
+        if !self.orders.contains_key(&name) {
+            let is_advanced = terms.list.is_some() || !terms.trigger_price.is_zero();
+            self.enter(now, venue, tag, (&terms.order, is_advanced));
+            self.apply(venue, &name, &Input::Accepted(order_id));
         }
     }
 

@@ -12,10 +12,14 @@
 //! whatever is known of it. A loss that reaches its bound takes the [`Mode`] down by itself; only somebody
 //! ([`Gate::enable`]) brings it up again. Cancels do not come here: they always pass.
 
-use thiserror::Error;
+mod denial;
+mod together;
+
 use tiercel_types::{InstrumentId, Money, Price, Qty, Side, Timestamp};
 
 use crate::position::Position;
+pub use denial::Denial;
+pub use together::Together;
 
 /// What may be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,111 +31,6 @@ pub enum Mode {
     Reducing,
     /// Nothing but cancels.
     Halted,
-}
-
-/// Why an order does not leave. The numbers are stable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Error)]
-#[repr(u16)]
-pub enum Denial {
-    /// The gate is halted: by its switch, or by a loss.
-    #[error("trading is halted")]
-    Halted = 1,
-    /// The gate lets positions be reduced alone, and this would not.
-    #[error("positions may only be reduced")]
-    Reducing = 2,
-    /// No limits are set for the instrument.
-    #[error("the instrument has no limits")]
-    UnknownInstrument = 3,
-    /// The instrument may not be traded.
-    #[error("the instrument is restricted")]
-    Restricted = 4,
-    /// Quantity zero, or more than one order may have.
-    #[error("the quantity is beyond its limit")]
-    Qty = 5,
-    /// Price times quantity is more than one order may have.
-    #[error("the notional is beyond its limit")]
-    Notional = 6,
-    /// There is no price to hold the order's against, or none that is young enough.
-    #[error("there is no price to compare with")]
-    NoReference = 7,
-    /// Too far through the best price of the other side.
-    #[error("the price is too far from the touch")]
-    TouchCollar = 8,
-    /// Too far from the last trade.
-    #[error("the price is too far from the last trade")]
-    TradeCollar = 9,
-    /// More messages than may leave in the time.
-    #[error("too many messages")]
-    Rate = 10,
-    /// The same order left a moment ago.
-    #[error("the same order left a moment ago")]
-    Duplicate = 11,
-    /// As many orders are open as may be.
-    #[error("too many orders are open")]
-    OpenOrders = 12,
-    /// It would trade with an order of one's own.
-    #[error("it would trade with an order of one's own")]
-    SelfCross = 13,
-    /// The position would be too large if all that is open traded.
-    #[error("the position could become too large")]
-    Position = 14,
-    /// What is owned and open would be worth more than there is credit for.
-    #[error("there is no credit for it")]
-    Credit = 15,
-    /// What became of an order of the instrument is not known, and is being asked for.
-    #[error("an order of the instrument has an unknown outcome")]
-    Unreconciled = 16,
-    /// An open order has the same tag, or none has it.
-    #[error("the tag names another order, or none")]
-    Tag = 17,
-    /// There is no room for another order.
-    #[error("there is no room for another order")]
-    Room = 18,
-    /// The venue cannot be reached.
-    #[error("the venue cannot be reached")]
-    VenueDown = 19,
-    /// The venue's breaker is open, or its one order is on its way.
-    #[error("the venue fails too often")]
-    Breaker = 20,
-    /// Of a route: no venue is there for it, or takes an order of its size.
-    #[error("no venue takes it")]
-    NoVenue = 21,
-    /// Of a route: its parts are at several venues, and are not changed.
-    #[error("its parts are at several venues")]
-    Split = 22,
-}
-
-impl Denial {
-    /// Every denial, by number.
-    pub const ALL: &[Self] = &[
-        Self::Halted,
-        Self::Reducing,
-        Self::UnknownInstrument,
-        Self::Restricted,
-        Self::Qty,
-        Self::Notional,
-        Self::NoReference,
-        Self::TouchCollar,
-        Self::TradeCollar,
-        Self::Rate,
-        Self::Duplicate,
-        Self::OpenOrders,
-        Self::SelfCross,
-        Self::Position,
-        Self::Credit,
-        Self::Unreconciled,
-        Self::Tag,
-        Self::Room,
-        Self::VenueDown,
-        Self::Breaker,
-        Self::NoVenue,
-        Self::Split,
-    ];
-
-    /// Its number.
-    pub const fn code(self) -> u16 {
-        self as u16
-    }
 }
 
 /// No collar at the touch: for who begins a market.
@@ -192,6 +91,20 @@ pub struct Intent {
     pub price: Price,
     /// How much.
     pub qty: Qty,
+    /// It waits for a trade, or for another order: it is not in the book, and crosses nothing.
+    pub waits: bool,
+}
+
+impl Intent {
+    /// Higher for better prices. What waits is below all.
+    #[inline]
+    const fn rank(&self) -> i64 {
+        match self.side {
+            _ if self.waits => i64::MIN,
+            Side::Buy => self.price.units(),
+            Side::Sell => self.price.units().wrapping_neg(),
+        }
+    }
 }
 
 /// Recent orders that are remembered for [`Denial::Duplicate`]: a power of two.
@@ -246,6 +159,7 @@ impl Recent {
             side: Side::Buy,
             price: Price::ZERO,
             qty: Qty::ZERO,
+            waits: false,
         };
         Self { orders: [(0, none); REMEMBERED], next: 0, until: 0 }
     }
@@ -341,13 +255,6 @@ const fn side_at(side: Side) -> usize {
     match side {
         Side::Buy => 0,
         Side::Sell => 1,
-    }
-}
-
-const fn rank_of(side: Side, price: Price) -> i64 {
-    match side {
-        Side::Buy => price.units(),
-        Side::Sell => price.units().wrapping_neg(),
     }
 }
 
@@ -507,7 +414,7 @@ impl Gate {
         let changed = known.owns(position);
         known.closed(order.side, qty);
         if is_done {
-            known.prices[side_at(order.side)].remove(rank_of(order.side, order.price));
+            known.prices[side_at(order.side)].remove(order.rank());
         }
         self.used += changed - Money::of(order.price, qty).units();
         self.open_orders = self.open_orders.saturating_sub(u32::from(is_done));
@@ -518,7 +425,7 @@ impl Gate {
     pub fn ended(&mut self, order: &Intent, open_qty: Qty) {
         let Some(known) = self.known_mut(order.instrument) else { return };
         known.closed(order.side, open_qty);
-        known.prices[side_at(order.side)].remove(rank_of(order.side, order.price));
+        known.prices[side_at(order.side)].remove(order.rank());
         self.used -= Money::of(order.price, open_qty).units();
         self.open_orders = self.open_orders.saturating_sub(1);
     }
@@ -582,7 +489,7 @@ impl Known {
     fn opened(&mut self, order: &Intent, amount: i128) {
         let at = side_at(order.side);
         self.worst[at] += amount;
-        self.prices[at].add(rank_of(order.side, order.price));
+        self.prices[at].add(order.rank());
     }
 
     #[inline]
@@ -618,15 +525,7 @@ impl Known {
         value: i128,
     ) -> Result<(), Denial> {
         let Self { bid, ask, touch_at, .. } = self;
-        if limits.restricted {
-            return Err(Denial::Restricted);
-        }
-        if intent.qty.is_zero() || intent.qty > limits.qty_max {
-            return Err(Denial::Qty);
-        }
-        if value > limits.notional_max.units() || intent.price.units() <= 0 {
-            return Err(Denial::Notional);
-        }
+        check_size(limits, intent, value)?;
         let other = match intent.side {
             Side::Buy => *ask,
             Side::Sell => *bid,
@@ -637,13 +536,7 @@ impl Known {
         if other.is_zero() || now.0.saturating_sub(touch_at.0) > limits.reference_age_max_ns {
             return Err(Denial::NoReference);
         }
-        let through = match intent.side {
-            Side::Buy => intent.price.units() - other.units(),
-            Side::Sell => other.units() - intent.price.units(),
-        };
-        if through > 0 && i128::from(through) * ONE_BPS > within(other, limits.touch_collar_bps) {
-            return Err(Denial::TouchCollar);
-        }
+        check_through(limits, intent, other)?;
         self.check_trade_collar(limits, intent)
     }
 
@@ -672,7 +565,7 @@ impl Known {
         if open >= limits.open_orders_max as usize {
             return Err(Denial::OpenOrders);
         }
-        let (other, rank) = (intent.side.opposite(), rank_of(intent.side, intent.price));
+        let (other, rank) = (intent.side.opposite(), intent.rank());
         // A buy crosses the lowest own sell if it is not below it: ranks are prices, one side's negated.
         if prices[side_at(other)].0.last().is_some_and(|best| rank.saturating_add(*best) >= 0) {
             return Err(Denial::SelfCross);
@@ -683,6 +576,34 @@ impl Known {
         }
         Ok(())
     }
+}
+
+/// What it is, whatever the market is.
+#[inline(always)]
+fn check_size(limits: &Limits, intent: &Intent, value: i128) -> Result<(), Denial> {
+    if limits.restricted {
+        return Err(Denial::Restricted);
+    }
+    if intent.qty.is_zero() || intent.qty > limits.qty_max {
+        return Err(Denial::Qty);
+    }
+    if value > limits.notional_max.units() || intent.price.units() <= 0 {
+        return Err(Denial::Notional);
+    }
+    Ok(())
+}
+
+/// How far it is through a price.
+#[inline(always)]
+fn check_through(limits: &Limits, intent: &Intent, other: Price) -> Result<(), Denial> {
+    let through = match intent.side {
+        Side::Buy => intent.price.units() - other.units(),
+        Side::Sell => other.units() - intent.price.units(),
+    };
+    if through > 0 && i128::from(through) * ONE_BPS > within(other, limits.touch_collar_bps) {
+        return Err(Denial::TouchCollar);
+    }
+    Ok(())
 }
 
 /// So many basis points of a price, times [`ONE_BPS`].

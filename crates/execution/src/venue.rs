@@ -1,5 +1,6 @@
 //! What passes between orders and the connector of a venue, whatever it speaks.
 
+use tiercel_types::order::ListKind;
 use tiercel_types::{
     ClientOrderId, InstrumentId, OrderId, OrderKind, Price, Qty, Side, TimeInForce, TradeId,
 };
@@ -37,6 +38,103 @@ pub struct OrderTerms {
     pub qty: Qty,
 }
 
+/// Where an order stands in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListPlace {
+    /// Which list of the run it is, from 1.
+    pub number: u32,
+    /// How its orders hang together.
+    pub kind: ListKind,
+    /// Its place, from zero; the working order of an OTO and OTOCO is first.
+    pub at: u8,
+}
+
+impl ListPlace {
+    /// Whether it is entered only when the working order has traded.
+    pub const fn is_pending(self) -> bool {
+        !matches!(self.kind, ListKind::Oco) && self.at > 0
+    }
+
+    /// Whether it is one of two of which at most one trades.
+    pub const fn is_of_pair(self) -> bool {
+        match self.kind {
+            ListKind::Oco => true,
+            ListKind::Oto => false,
+            ListKind::Otoco => self.at > 0,
+        }
+    }
+}
+
+/// All that a venue has to know of an order that waits for a trade, or belongs to a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdvancedTerms {
+    /// The order; when it waits, as it is entered then.
+    pub order: OrderTerms,
+    /// A buy waits for a trade at or above it, a sell for one at or below it. Zero: for none.
+    pub trigger_price: Price,
+    /// Of a list, which place it has.
+    pub list: Option<ListPlace>,
+}
+
+/// Orders of a list, at most.
+pub const LIST_ORDERS_MAX: usize = 3;
+
+impl AdvancedTerms {
+    const NOTHING: Self = Self {
+        order: OrderTerms {
+            client_order_id: ClientOrderId::EMPTY,
+            instrument: InstrumentId::ALL,
+            side: Side::Buy,
+            kind: OrderKind::Limit,
+            time_in_force: TimeInForce::Gtc,
+            price: Price::ZERO,
+            qty: Qty::ZERO,
+        },
+        trigger_price: Price::ZERO,
+        list: None,
+    };
+}
+
+/// Puts lists together again: their orders come as requests of their own, one right behind the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gathered {
+    orders: [AdvancedTerms; LIST_ORDERS_MAX],
+    len: usize,
+}
+
+impl Default for Gathered {
+    fn default() -> Self {
+        Self { orders: [AdvancedTerms::NOTHING; LIST_ORDERS_MAX], len: 0 }
+    }
+}
+
+impl Gathered {
+    /// What came last, and belongs together.
+    pub fn orders(&self) -> &[AdvancedTerms] {
+        self.orders.get(..self.len).unwrap_or_default()
+    }
+
+    /// Takes the next order. What is to be entered at once now: it alone, or the whole list, if it was the last of one.
+    /// Of a list of which one did not come none is entered.
+    pub fn take(&mut self, terms: &AdvancedTerms) -> Option<&[AdvancedTerms]> {
+        let (at, count) = terms.list.map_or((0, 1), |list| (list.at, list.kind.orders()));
+        let at = usize::from(at);
+        let is_next = at == 0
+            || match (self.orders().first().and_then(|first| first.list), terms.list) {
+                (Some(first), Some(list)) => first.number == list.number && at == self.len,
+                _ => false,
+            };
+        self.len = at;
+        let Some(place) = self.orders.get_mut(at).filter(|_| is_next) else {
+            self.len = 0;
+            return None;
+        };
+        *place = *terms;
+        self.len = at + 1;
+        (self.len == count).then(|| self.orders())
+    }
+}
+
 /// How an order is named to its venue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderName {
@@ -55,6 +153,9 @@ pub struct OrderName {
 pub enum VenueRequest {
     /// Enter an order.
     New(OrderTerms),
+    /// Enter an order that waits for a trade, or one of a list: the others of the list are right before and behind it,
+    /// and all are entered at once, or none ([`Gathered`]).
+    NewAdvanced(AdvancedTerms),
     /// End an order.
     Cancel(OrderName),
     /// Change an order, which keeps its name.
@@ -90,10 +191,20 @@ pub enum VenueRequest {
 }
 
 impl VenueRequest {
+    /// The order that it enters.
+    pub const fn entered(&self) -> Option<&OrderTerms> {
+        match self {
+            Self::New(terms) | Self::CancelReplace { terms, .. } => Some(terms),
+            Self::NewAdvanced(terms) => Some(&terms.order),
+            Self::Cancel(_) | Self::Amend { .. } | Self::Query { .. } => None,
+        }
+    }
+
     /// The instrument that it is about.
     pub const fn instrument(&self) -> InstrumentId {
         match self {
             Self::New(terms) | Self::CancelReplace { terms, .. } => terms.instrument,
+            Self::NewAdvanced(terms) => terms.order.instrument,
             Self::Cancel(name) | Self::Amend { name, .. } | Self::Query { name, .. } => {
                 name.instrument
             }
@@ -137,3 +248,6 @@ impl VenueReport {
         Self { question, ..Self::new(client_order_id, order_id, input) }
     }
 }
+
+// An order alone costs what it did: lists are larger than nothing that there was.
+const _: () = assert!(size_of::<AdvancedTerms>() <= size_of::<(OrderName, OrderTerms)>());

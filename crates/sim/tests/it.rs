@@ -4,5 +4,6 @@
 
 mod it {
     mod paper;
+    mod paper_lists;
     mod paper_queue;
 }

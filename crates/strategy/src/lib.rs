@@ -34,7 +34,7 @@ mod slot;
 mod state;
 mod target;
 
-pub use action::{ACTIONS_MAX, Action, ActionKind, Actions, Full};
+pub use action::{ACTIONS_MAX, Action, ActionKind, Actions, Full, OrderList};
 pub use contract::{StateError, Strategy, Terms};
 pub use event::{
     BookTick, LEVELS, OrderUpdate, OrderUpdateKind, PositionUpdate, STALE, TimerTick, TradeTick,

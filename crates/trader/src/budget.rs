@@ -45,6 +45,13 @@ impl Budget {
     /// much, and is not to be asked. What is no order has a part of the weight to itself.
     #[inline]
     pub fn take(&mut self, now: Timestamp, weight: u32, is_order: bool) -> bool {
+        self.take_orders(now, weight, u64::from(is_order))
+    }
+
+    /// The same, of a request that enters so many orders.
+    #[inline]
+    pub fn take_orders(&mut self, now: Timestamp, weight: u32, orders: u64) -> bool {
+        let is_order = orders > 0;
         if now < self.paused_until {
             return false;
         }
@@ -56,7 +63,7 @@ impl Budget {
                     (weight, window.limit - window.limit / RESERVE)
                 }
                 LimitKind::RequestWeight => (weight, window.limit),
-                LimitKind::Orders if is_order => (1, window.limit),
+                LimitKind::Orders if is_order => (orders, window.limit),
                 _ => continue,
             };
             if window.used + more > limit {
@@ -66,7 +73,7 @@ impl Budget {
         for window in &mut self.windows {
             match window.kind {
                 LimitKind::RequestWeight => window.used += weight,
-                LimitKind::Orders if is_order => window.used += 1,
+                LimitKind::Orders => window.used += orders,
                 _ => {}
             }
         }
@@ -158,6 +165,15 @@ mod tests {
         assert!(!budget.take(next, 1, true), "what is kept for cancels");
         assert!(budget.take(next, 2, false) && !budget.take(next, 1, false));
         assert!(budget.take(Timestamp(now.0 + MINUTE_NS), 1, true), "the next minute");
+    }
+
+    #[test]
+    fn a_list_counts_with_all_of_its_orders_or_not_at_all() {
+        let mut budget = budget();
+        assert!(budget.take(MINUTE, 1, true));
+        assert!(!budget.take_orders(MINUTE, 1, 3), "a fourth order");
+        assert!(budget.take_orders(MINUTE, 1, 2));
+        assert!(!budget.take(MINUTE, 1, true));
     }
 
     #[test]

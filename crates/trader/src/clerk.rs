@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tiercel_execution::order::{Found, Input, Progress};
 use tiercel_execution::position::Fee;
-use tiercel_execution::venue::{OrderName, OrderTerms, VenueReport};
+use tiercel_execution::venue::{AdvancedTerms, Gathered, OrderName, OrderTerms, VenueReport};
 use tiercel_types::market::Level;
 use tiercel_types::{ClientOrderId, InstrumentId, Money, OrderId, Price, Qty, Timestamp};
 use tiercel_wire::binance::answer::{OrderState, OwnTrade, Refusal};
@@ -27,7 +27,7 @@ use tiercel_wire::binance::{Decoder, Message, OrderStatus, TimeUnit};
 
 use crate::budget::Budget;
 use crate::connector::binance::outcome::{self, Entry};
-use crate::connector::binance::{new_order, wire_name};
+use crate::connector::binance::{new_order, new_orders, wire_name};
 use crate::key::SecretKey;
 use crate::rest::{Answer, Rest, RestError};
 
@@ -72,6 +72,13 @@ pub enum Errand {
         terms: OrderTerms,
         /// What is to end.
         replaced: Option<OrderName>,
+    },
+    /// To enter orders together, or one that waits: as of [`Place`](Self::Place).
+    PlaceTogether {
+        /// When it was wanted.
+        at: Timestamp,
+        /// The orders.
+        orders: Gathered,
     },
 }
 
@@ -261,6 +268,7 @@ impl Work {
             }
             Errand::Cancel(name) => self.cancel(&name),
             Errand::Place { at, terms, replaced } => self.place(at, &terms, replaced.as_ref()),
+            Errand::PlaceTogether { at, orders } => self.place_together(at, orders.orders()),
         };
         match done {
             Ok(findings) => {
@@ -365,6 +373,46 @@ impl Work {
             Err(RestError::Wait(_)) => {
                 Ok([Finding::Failed].into_iter().chain(unsent(&entry)).collect())
             }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Enters orders together, or one that waits. What may not be asked now is refused.
+    fn place_together(
+        &mut self,
+        at: Timestamp,
+        orders: &[AdvancedTerms],
+    ) -> Result<Vec<Finding>, RestError> {
+        let Some(first) = orders.first() else { return Ok(Vec::new()) };
+        let entries = orders.iter().map(|terms| Entry::New(terms.order.client_order_id));
+        let unsent = || entries.clone().flat_map(|entry| unsent(&entry)).collect::<Vec<_>>();
+        let listed = find(&self.desk.listed, first.order.instrument).cloned();
+        let is_old = now().0.saturating_sub(at.0) >= self.desk.valid_ns;
+        let request = listed.as_ref().and_then(|listed| new_orders(listed, orders));
+        let Some(request) = request.filter(|_| !is_old) else { return Ok(unsent()) };
+        let weight = request.endpoint().weight;
+        if !self.desk.budget.take_orders(now(), weight, orders.len() as u64) {
+            return Ok(unsent());
+        }
+        match self.ask(&request, at) {
+            Ok(answer) if answer.status == 200 && first.list.is_some() => {
+                let mut findings = Vec::new();
+                outcome::entered(&answer.body()?, &mut |order, order_id, input| {
+                    findings.push(Finding::Report(VenueReport::new(order, order_id, input)));
+                })?;
+                Ok(findings)
+            }
+            Ok(answer) => {
+                let mut findings = Vec::new();
+                for entry in entries {
+                    // That it failed is said once.
+                    findings.retain(|finding| !matches!(finding, Finding::Failed));
+                    findings.append(&mut entered(&entry, &answer)?);
+                }
+                Ok(findings)
+            }
+            // It is not done, and the venue wants to be left alone.
+            Err(RestError::Wait(_)) => Ok([Finding::Failed].into_iter().chain(unsent()).collect()),
             Err(error) => Err(error),
         }
     }

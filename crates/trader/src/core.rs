@@ -12,14 +12,15 @@
 mod run;
 
 use serde::{Deserialize, Serialize};
-use tiercel_execution::oms::{Anomaly, NewOrder, Oms, Outputs, Update, UpdateKind};
-use tiercel_execution::risk::Mode;
-use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
+use tiercel_execution::oms::{AdvancedOrder, Anomaly, NewOrder, Oms, Outputs, Update, UpdateKind};
+use tiercel_execution::risk::{Denial, Mode};
+use tiercel_execution::venue::{LIST_ORDERS_MAX, VenueId, VenueReport, VenueRequest};
 use tiercel_strategy::{
     Action, ActionKind, Actions, BookTick, OrderUpdate, OrderUpdateKind, Strategy, TimerTick,
     TradeTick,
 };
 use tiercel_types::market::{BestBidOffer, MarketTrade};
+use tiercel_types::order::ListKind;
 use tiercel_types::{InstrumentId, Price, Qty, Timestamp};
 
 use crate::journal::Journal;
@@ -226,18 +227,15 @@ impl Core {
         counts.requests += out.requests.len() as u64;
         for (venue, request) in &out.requests {
             if let Some(journal) = journal {
-                let tag = match request {
-                    VenueRequest::New(terms) | VenueRequest::CancelReplace { terms, .. } => {
-                        oms.tag(&terms.client_order_id).unwrap_or_default()
-                    }
-                    _ => 0,
-                };
+                let tag = request.entered().and_then(|terms| oms.tag(&terms.client_order_id));
+                let tag = tag.unwrap_or_default();
                 if journal.sent(now, *venue, tag, request).is_err() {
                     *has_journal_failed = true;
                     // What the next run would not know of does not leave: its silence is asked about.
                     if matches!(
                         request,
                         VenueRequest::New(_)
+                            | VenueRequest::NewAdvanced(_)
                             | VenueRequest::Amend { .. }
                             | VenueRequest::CancelReplace { .. }
                     ) {
@@ -479,7 +477,8 @@ impl Core {
 
     fn round(&mut self, now: Timestamp) {
         let Self { strategy, oms, routes, actions, out, timers, counts, anomalies, .. } = self;
-        for action in actions.as_slice() {
+        let mut wanted = actions.as_slice().iter();
+        while let Some(action) = wanted.next() {
             match action.kind {
                 // It may wake up later, in the next run.
                 ActionKind::SetTimer => {
@@ -488,6 +487,14 @@ impl Core {
                     }
                 }
                 _ if self.ends => {}
+                ActionKind::Submit if action.trigger_price != 0 => {
+                    routes.submit_advanced(now, None, &[advanced(action)], oms, out);
+                }
+                ActionKind::SubmitList => {
+                    let (list, behind) = list_orders(action, wanted.as_slice());
+                    wanted = behind.iter();
+                    submit_list(now, action, list, routes, (oms, out));
+                }
                 ActionKind::Submit => routes.submit(now, &order(action), oms, out),
                 ActionKind::Cancel => routes.cancel(now, action.tag, oms, out),
                 ActionKind::Replace => {
@@ -529,6 +536,38 @@ const fn order(action: &Action) -> NewOrder {
         time_in_force: action.time_in_force,
         price: action.price(),
         qty: action.qty,
+    }
+}
+
+const fn advanced(action: &Action) -> AdvancedOrder {
+    AdvancedOrder { order: order(action), trigger_price: action.trigger_price() }
+}
+
+/// The orders behind the head of a list, and what is behind those. Without a kind, or where not as many orders follow, all
+/// that could be meant are taken: none of them is entered alone.
+fn list_orders<'a>(head: &Action, behind: &'a [Action]) -> (&'a [Action], &'a [Action]) {
+    let most = head.list_kind().map_or(LIST_ORDERS_MAX, ListKind::orders);
+    let orders = behind.iter().take(most);
+    behind.split_at(orders.take_while(|action| action.kind == ActionKind::Submit).count())
+}
+
+/// Enters a list, or tells of each of its orders why not.
+#[cold]
+fn submit_list(
+    now: Timestamp,
+    head: &Action,
+    list: &[Action],
+    routes: &Routes,
+    (oms, out): (&mut Oms, &mut Outputs),
+) {
+    let mut orders = [advanced(head); LIST_ORDERS_MAX];
+    for (place, action) in orders.iter_mut().zip(list) {
+        *place = advanced(action);
+    }
+    let orders = orders.get(..list.len()).unwrap_or_default();
+    match head.list_kind() {
+        Some(kind) => routes.submit_advanced(now, Some(kind), orders, oms, out),
+        None => oms.deny(orders, Denial::Terms, out),
     }
 }
 

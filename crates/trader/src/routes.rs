@@ -13,12 +13,13 @@
 //! belonged together: all of it is cancelled before the strategy acts, as always.
 
 use tiercel_execution::breaker::BreakerState;
-use tiercel_execution::oms::{NewOrder, Oms, Outputs, Update, UpdateKind};
+use tiercel_execution::oms::{AdvancedOrder, NewOrder, Oms, Outputs, Update, UpdateKind};
 use tiercel_execution::risk::Denial;
 use tiercel_execution::router::{self, Offer, Plan, VENUES_MAX, Wish};
 use tiercel_execution::venue::VenueId;
 use tiercel_strategy::{BookTick, LEVELS, STALE, Terms};
 use tiercel_types::market::Level;
+use tiercel_types::order::ListKind;
 use tiercel_types::{InstrumentId, OrderKind, Price, Qty, Side, TimeInForce, Timestamp};
 
 /// What the tag of a part has, and no strategy's may have.
@@ -181,6 +182,26 @@ impl Routes {
                     .find(order.tag)
                     .map_or(Qty::ZERO, |parent| Qty::from_units(parent.open())),
             });
+        }
+    }
+
+    /// An order that waits, or the orders of a list: what is routed has no such.
+    #[cold]
+    pub fn submit_advanced(
+        &self,
+        now: Timestamp,
+        kind: Option<ListKind>,
+        orders: &[AdvancedOrder],
+        oms: &mut Oms,
+        out: &mut Outputs,
+    ) {
+        if orders.iter().any(|order| self.place(order.order.instrument).is_some()) {
+            return oms.deny(orders, Denial::NoVenue, out);
+        }
+        match (kind, orders) {
+            (Some(kind), _) => oms.submit_list(now, kind, orders, out),
+            (None, [order]) => oms.submit_waiting(now, order, out),
+            (None, _) => oms.deny(orders, Denial::Terms, out),
         }
     }
 

@@ -86,13 +86,14 @@ fn risk_admit(options: &Options) -> Case {
     let mut gate = gate();
     for at in 0..8 {
         let (side, price) = side_and_price(at);
-        gate.count(&Intent { instrument: INSTRUMENT, side, price, qty: QTY });
+        gate.count(&Intent { instrument: INSTRUMENT, side, price, qty: QTY, waits: false });
     }
     let mut now = 0;
     let ours = subject(options, "ours", move |at| {
         now += STEP_NS;
         let (side, price) = side_and_price(at);
-        let order = black_box(Intent { instrument: INSTRUMENT, side, price, qty: QTY });
+        let order =
+            black_box(Intent { instrument: INSTRUMENT, side, price, qty: QTY, waits: false });
         if black_box(gate.admit(Timestamp(now), &order)).is_ok() {
             gate.ended(&order, QTY);
         }

@@ -19,6 +19,7 @@ mod trade_binance;
 mod trade_chaos;
 mod trade_fix;
 mod trade_itch;
+mod trade_lists;
 mod trade_paper;
 mod trade_route;
 mod trade_tls;

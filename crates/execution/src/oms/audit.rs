@@ -61,7 +61,7 @@ impl Oms {
                 if slot.order.instrument != instrument {
                     continue;
                 }
-                let order = super::slot::Slot::intent(&slot.order);
+                let order = slot.intent();
                 unknown += u32::from(slot.is_unknown());
                 for open in [Some(order), slot.change].into_iter().flatten() {
                     orders += 1;

@@ -21,6 +21,17 @@ impl Oms {
     }
 
     fn enter(&mut self, now: Timestamp, order: &NewOrder) -> Result<(VenueId, OrderTerms), Denial> {
+        let venue = self.venue_of(now, order)?;
+        let number = self.slots.next_number().ok_or(Denial::Room)?;
+        self.gate.admit(now, &intent(order))?;
+        self.leaves(now, venue);
+        let terms = self.put(now, venue, number, order, None);
+        Ok((venue, terms))
+    }
+
+    /// Where a new order goes, if the venue takes orders now and the tag is free.
+    #[inline]
+    pub(super) fn venue_of(&self, now: Timestamp, order: &NewOrder) -> Result<VenueId, Denial> {
         let known = self.known.get(order.instrument.0 as usize).ok_or(Denial::UnknownInstrument)?;
         let venue = known.venue;
         if self.slots.by_tag(order.tag).is_some() {
@@ -32,16 +43,12 @@ impl Oms {
         if !self.venues.get(venue.index()).is_some_and(|venue| venue.breaker.allows(now)) {
             return Err(Denial::Breaker);
         }
-        let number = self.slots.next_number().ok_or(Denial::Room)?;
-        self.gate.admit(now, &intent(order))?;
-        self.leaves(now, venue);
-        let terms = self.put(now, venue, number, order, None);
-        Ok((venue, terms))
+        Ok(venue)
     }
 
     /// An order, or a change, leaves for a venue.
     #[inline]
-    fn leaves(&mut self, now: Timestamp, venue: VenueId) {
+    pub(super) fn leaves(&mut self, now: Timestamp, venue: VenueId) {
         if let Some(venue) = self.venues.get_mut(venue.index()) {
             venue.breaker.leaves(now);
         }
@@ -75,7 +82,7 @@ impl Oms {
     }
 
     /// An answer is due.
-    fn wait(&mut self, at: At, now: Timestamp) {
+    pub(super) fn wait(&mut self, at: At, now: Timestamp) {
         let due_ns = now.0.saturating_add(self.options.answer_timeout_ns);
         self.due(at, due_ns);
     }
@@ -149,6 +156,9 @@ impl Oms {
         let (kind, time_in_force) = (slot.kind, slot.time_in_force);
         let (before, executed) = (slot.executed_before.units(), order.executed_qty().units());
         let executed = before.saturating_add(executed);
+        if order.is_advanced() {
+            return Err(Denial::NotChanged);
+        }
         if order.state() != State::Working {
             return Err(Denial::Tag);
         }
@@ -159,9 +169,9 @@ impl Oms {
             return Err(Denial::Breaker);
         }
         let open_qty = Qty::from_units(qty.units().saturating_sub(executed));
-        let changed = Intent { price, qty: open_qty, ..Slot::intent(&order) };
+        let (intent, changed) = (slot.intent(), Intent { price, qty: open_qty, ..slot.intent() });
         if place.terms.amends {
-            gate.admit_change(now, &Slot::intent(&order), order.open_qty(), &changed)?;
+            gate.admit_change(now, &intent, order.open_qty(), &changed)?;
             self.leaves(now, venue);
             let slots = &mut self.slots;
             let slot = slots.get_mut(at);
@@ -233,11 +243,12 @@ impl Oms {
         };
         let at = self.slots.put(order, entry).ok_or(Denial::Room)?;
         self.slots.remember(order.client_order_id);
-        self.gate.count(&Slot::intent(&order));
+        let intent = self.slots.get(at).intent();
+        self.gate.count(&intent);
         if let Some((price, qty)) = change {
             let open_qty = qty.units().saturating_sub(order.executed_qty().units());
             let qty = Qty::from_units(open_qty);
-            let changed = Intent { price, qty, ..Slot::intent(&order) };
+            let changed = Intent { price, qty, ..intent };
             self.gate.count(&changed);
             self.slots.get_mut(at).change = Some(changed);
         }
@@ -251,11 +262,12 @@ impl Oms {
     }
 }
 
-const fn intent(order: &NewOrder) -> Intent {
-    Intent { instrument: order.instrument, side: order.side, price: order.price, qty: order.qty }
+pub(super) const fn intent(order: &NewOrder) -> Intent {
+    let NewOrder { instrument, side, price, qty, .. } = *order;
+    Intent { instrument, side, price, qty, waits: false }
 }
 
-const fn denied(order: &NewOrder, denial: Denial, open_qty: Qty) -> Update {
+pub(super) const fn denied(order: &NewOrder, denial: Denial, open_qty: Qty) -> Update {
     Update {
         tag: order.tag,
         kind: UpdateKind::Denied(denial),

@@ -3,7 +3,7 @@
 use tiercel_types::{Price, Qty, Timestamp};
 
 use super::name::is_marked;
-use super::slot::{At, Before, NEVER, Slot};
+use super::slot::{At, Before, NEVER};
 use super::{Anomaly, Oms, Outputs, Update, UpdateKind};
 use crate::order::{Change, Found, Illegal, Input, Progress, State};
 use crate::position::Fill;
@@ -108,7 +108,11 @@ impl Oms {
             slot.cancel_due_ns = 0;
         }
         match slot.order.apply(&report.input) {
-            Ok(Change::Done) => self.done(now, at, &before, report, out),
+            Ok(Change::Done) => {
+                let before =
+                    if slot.pair == 0 { before } else { self.weigh(at, before, &report.input) };
+                self.done(now, at, &before, report, out);
+            }
             Ok(Change::Known) => {
                 self.slots.settle(at);
             }
@@ -225,7 +229,7 @@ impl Oms {
     fn recount(&mut self, at: At, was: &Intent, input: &Input) {
         let slot = self.slots.get_mut(at);
         let has_ended = slot.order.state().has_ended();
-        let is = Slot::intent(&slot.order);
+        let is = slot.intent();
         let settles = has_ended
             || matches!(
                 input,

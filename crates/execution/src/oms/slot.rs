@@ -45,6 +45,12 @@ pub(super) struct Slot {
     pub(super) is_retiring: bool,
     /// It stands in another's stead.
     pub(super) is_replacement: bool,
+    /// It is not in the book before a trade, or before another order has traded.
+    pub(super) waits: bool,
+    /// Of a pair, of which at most one trades, which list's; zero: of none.
+    pub(super) pair: u32,
+    /// The other of the pair counts at the gate, and it does not.
+    pub(super) is_covered: bool,
     /// The number that the next order in its place gets; its own is below.
     next_number: u64,
     is_live: bool,
@@ -77,24 +83,30 @@ impl Slot {
             change: None,
             is_retiring: false,
             is_replacement: false,
+            waits: false,
+            pair: 0,
+            is_covered: false,
             next_number,
             is_live: false,
         }
     }
 
     /// As the gate counts it.
-    pub(super) const fn intent(order: &OwnOrder) -> Intent {
+    #[inline]
+    pub(super) const fn intent(&self) -> Intent {
+        let order = &self.order;
         Intent {
             instrument: order.instrument,
             side: order.side,
             price: order.price(),
-            qty: order.open_qty(),
+            qty: if self.is_covered { Qty::ZERO } else { order.open_qty() },
+            waits: self.waits,
         }
     }
 
     /// What it is, before something happens to it.
     pub(super) const fn before(&self) -> Before {
-        Before { state: self.order.state(), intent: Self::intent(&self.order) }
+        Before { state: self.order.state(), intent: self.intent() }
     }
 
     /// Whether what became of it is not known.
@@ -163,6 +175,12 @@ impl Slots {
         (number < NUMBERS).then_some(number)
     }
 
+    /// Whether there is room for so many.
+    pub(super) fn has_room(&self, orders: usize) -> bool {
+        let is_free = |at: &&At| self.get(**at).next_number < NUMBERS;
+        self.free.iter().take(orders).filter(is_free).count() == orders
+    }
+
     /// Where an order of a number is, or was.
     const fn place(&self, number: u64) -> usize {
         (number & (self.stride - 1)) as usize
@@ -207,6 +225,9 @@ impl Slots {
             change: None,
             is_retiring: false,
             is_replacement,
+            waits: false,
+            pair: 0,
+            is_covered: false,
             next_number,
             is_live: true,
         };
@@ -310,6 +331,12 @@ impl Slots {
     pub(super) fn of_tag(&self, tag: u64) -> impl Iterator<Item = At> {
         let live = self.tags.iter().zip(&self.live);
         live.filter(move |(of, _)| **of == tag).map(|(_, at)| *at)
+    }
+
+    /// The other order of a pair, if it may still trade.
+    pub(super) fn other_of_pair(&self, at: At) -> Option<At> {
+        let pair = self.get(at).pair;
+        self.live().find(|other| *other != at && pair != 0 && self.get(*other).pair == pair)
     }
 
     /// So much of an order has traded that others stand in the stead of.

@@ -16,17 +16,17 @@ mod link;
 mod venue;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use tiercel_execution::breaker::BreakerOptions;
 use tiercel_execution::oms::{Anomaly, Oms, OmsOptions, Outputs, Place, RunId, VenueTerms};
 use tiercel_execution::order::Found;
 use tiercel_execution::recovery::Recovery;
 use tiercel_execution::risk::{Gate, GlobalLimits, Limits};
-use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
+use tiercel_execution::venue::{Gathered, VenueId, VenueReport, VenueRequest};
 use tiercel_testkit::random::Random;
 use tiercel_testkit::soak;
-use tiercel_types::{InstrumentId, Money, Qty, Side, Timestamp};
+use tiercel_types::{ClientOrderId, InstrumentId, Money, Qty, Side, Timestamp};
 
 use driver::Driver;
 use link::{Event, Link};
@@ -92,6 +92,9 @@ struct World {
     next_event: u64,
     venue: Venue,
     link: Link,
+    gathered: Gathered,
+    /// Lists that were sent, by the name of their last order.
+    together: BTreeMap<ClientOrderId, Gathered>,
     trader: Option<Trader>,
     out: Outputs,
     journal: Vec<Record>,
@@ -157,6 +160,8 @@ impl World {
             next_event: 0,
             venue,
             link: Link::default(),
+            gathered: Gathered::default(),
+            together: BTreeMap::new(),
             trader: None,
             out: Outputs::new(OPTIONS.orders_max),
             journal: Vec::new(),
@@ -196,9 +201,7 @@ impl World {
         for record in self.journal.drain(kept..) {
             let request =
                 if let Record::Sent(_, _, request) = &record { Some(request) } else { None };
-            if let Some(VenueRequest::New(_) | VenueRequest::CancelReplace { .. }) = request {
-                self.is_lossy = true;
-            }
+            self.is_lossy |= request.is_some_and(|request| request.entered().is_some());
             self.is_behind |= matches!(request, Some(VenueRequest::Amend { .. }));
             if let Record::Heard(_) = record
                 && self.kind == Kind::Session
@@ -252,12 +255,9 @@ impl World {
         for (venue, request) in requests {
             assert_eq!(venue, VENUE);
             let Some(trader) = &self.trader else { break };
-            let tag = match &request {
-                VenueRequest::New(terms) | VenueRequest::CancelReplace { terms, .. } => {
-                    trader.oms.tag(&terms.client_order_id).unwrap()
-                }
-                _ => 0,
-            };
+            let tag = request
+                .entered()
+                .map_or(0, |terms| trader.oms.tag(&terms.client_order_id).unwrap());
             self.journal.push(Record::Sent(Timestamp(self.now), tag, request));
             self.send(request);
         }
@@ -274,7 +274,7 @@ impl World {
         let now = Timestamp(self.now);
         let mut recovery = Recovery::new(&[self.kind.terms()]);
         for kept in self.venue.live() {
-            if trader.oms.tag(&kept.terms.client_order_id).is_none() {
+            if trader.oms.tag(&kept.terms.order.client_order_id).is_none() {
                 let tag = 900 + kept.order_id.0 % 1_000;
                 recovery.listed(now, VENUE, tag, &kept.terms, kept.order_id);
             }
@@ -341,7 +341,7 @@ impl World {
         let unknown = oms.live().filter(|(_, order)| order.state().name().starts_with("unknown"));
         assert_eq!(oms.unknown_orders() as usize, unknown.count());
         for kept in self.venue.live() {
-            let name = &kept.terms.client_order_id;
+            let name = &kept.terms.order.client_order_id;
             let is_live = oms.live().any(|(_, order)| order.client_order_id == *name);
             assert!(is_live || self.is_lossy, "{} is lost", name.as_str());
         }
@@ -353,10 +353,13 @@ impl World {
             let owned = self.venue.owned[number as usize].base;
             let open = |side| -> i128 {
                 let of = |kept: &&venue::Kept| {
-                    kept.terms.instrument == instrument && kept.terms.side == side
+                    kept.terms.order.instrument == instrument && kept.terms.order.side == side
                 };
-                let open =
-                    self.venue.live().filter(of).map(|kept| kept.qty.units() - kept.executed);
+                // Of a pair one trades: both are of one quantity, and one that has traded is alone.
+                let mut pairs = BTreeSet::new();
+                let open = self.venue.live().filter(of);
+                let open = open.filter(|kept| kept.pair.is_none_or(|pair| pairs.insert(pair)));
+                let open = open.map(|kept| kept.qty.units() - kept.executed);
                 open.map(|qty| Money::from_qty(Qty::from_units(qty)).units()).sum()
             };
             let most = Money::from_qty(limits(number).position_max).units();
@@ -381,7 +384,7 @@ impl World {
         let mut live: BTreeMap<_, _> =
             oms.live().map(|(_, order)| (order.client_order_id, *order)).collect();
         for kept in self.venue.live() {
-            let name = kept.terms.client_order_id;
+            let name = kept.terms.order.client_order_id;
             let Some(order) = live.remove(&name) else { panic!("{} is lost", name.as_str()) };
             assert_eq!(order.order_id(), kept.order_id);
             assert_eq!((order.price(), order.qty()), (kept.price, kept.qty));
@@ -440,6 +443,19 @@ impl World {
         let ended = |stands| self.venue.orders.values().filter(|it| it.stands == stands).count();
         *self.counts.entry("orders").or_default() += self.venue.orders.len() as u64;
         *self.counts.entry("orders filled").or_default() += ended(Found::Filled) as u64;
+        let is_advanced =
+            |it: &&venue::Kept| it.pair.is_some() || !it.terms.trigger_price.is_zero();
+        let filled = |it: &&venue::Kept| it.executed > 0;
+        for (what, count) in [
+            ("of a pair or waiting", self.venue.orders.values().filter(is_advanced).count()),
+            (
+                "those that traded",
+                self.venue.orders.values().filter(is_advanced).filter(filled).count(),
+            ),
+            ("refused when their time came", ended(Found::Rejected)),
+        ] {
+            *self.counts.entry(what).or_default() += count as u64;
+        }
         Outcome { trace: self.trace, counts: self.counts }
     }
 }
@@ -486,7 +502,8 @@ fn many(kind: Kind, name: &'static str) {
     let kinds = ["accepted", "rejected", "filled", "cancelled", "expired", "denied", "replaced"];
     let doubts = ["replace_rejected", "unknown", "found"];
     let faults = ["cut", "half open", "venue killed", "trader killed", "told again"];
-    for what in kinds.into_iter().chain(doubts).chain(faults) {
+    let lists = ["lists", "of a pair or waiting", "those that traded"];
+    for what in kinds.into_iter().chain(doubts).chain(faults).chain(lists) {
         assert!(counts.get(what).is_some_and(|count| *count > 5), "{what} has not come");
     }
 }

@@ -2,6 +2,7 @@
 //! the gate counts.
 
 mod desk;
+mod lists;
 
 use proptest::prelude::*;
 use tiercel_execution::breaker::{BreakerOptions, BreakerState};

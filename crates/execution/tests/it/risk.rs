@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tiercel_execution::position::{Fee, Fill, Position};
-use tiercel_execution::risk::{Denial, Gate, GlobalLimits, Intent, Limits, Mode};
+use tiercel_execution::risk::{Denial, Gate, GlobalLimits, Intent, Limits, Mode, Together};
 use tiercel_types::{InstrumentId, Money, Price, Qty, Side, Timestamp};
 
 const BTC: InstrumentId = InstrumentId(1);
@@ -76,7 +76,7 @@ fn filled(
 }
 
 fn intent(side: Side, at: &str, much: &str) -> Intent {
-    Intent { instrument: BTC, side, price: price(at), qty: qty(much) }
+    Intent { instrument: BTC, side, price: price(at), qty: qty(much), waits: false }
 }
 
 #[track_caller]
@@ -244,6 +244,50 @@ fn a_position_may_be_closed_to_the_last_unit_and_not_turned() {
     }
 }
 
+/// A pair that sells: a limit, and a stop that it covers.
+fn pair(much: &str) -> [Together; 2] {
+    let together = |at: &str, waits: bool| Together {
+        intent: Intent { waits, ..intent(Side::Sell, at, much) },
+        reference: waits.then(|| price(at)),
+        is_covered: waits,
+    };
+    [together("101", false), together("90", true)]
+}
+
+#[test]
+fn a_pair_may_close_a_position_that_may_only_be_reduced() {
+    let mut gate = gate();
+    let mut position = Position::default();
+    let bought = intent(Side::Buy, "100", "1");
+    gate.admit(Timestamp(SECOND), &bought).unwrap();
+    filled(&mut gate, &mut position, &bought, price("100"), qty("1"), true);
+    assert_eq!(gate.result(Money::from_units(-amount(10).units())), Mode::Reducing);
+    let used = gate.used_credit();
+    assert_eq!(gate.admit_together(Timestamp(SECOND), &pair("1.1")), Err(Denial::Reducing));
+    assert_eq!((gate.used_credit(), gate.open_orders()), (used, 0));
+    assert_eq!(gate.admit_together(Timestamp(SECOND), &pair("1")), Ok(()));
+    assert_eq!(gate.worst_position(BTC), Some((position.owned(), Money::ZERO)));
+    assert_eq!(gate.open_orders(), 2);
+}
+
+#[test]
+fn of_orders_that_leave_together_the_last_that_may_not_takes_the_others_back() {
+    let global = GlobalLimits { rate_max: 2, ..global() };
+    let mut gate = gate_with(limits(), global);
+    let [limit, stop] = pair("1");
+    let three = [limit, stop, Together { intent: intent(Side::Sell, "102", "1"), ..limit }];
+    assert_eq!(gate.admit_together(Timestamp(SECOND), &three), Err(Denial::Rate));
+    assert_eq!((gate.used_credit(), gate.open_orders()), (Money::ZERO, 0));
+    assert_eq!(gate.worst_position(BTC), Some((Money::ZERO, Money::ZERO)));
+    // Neither messages are used up, nor is anything remembered.
+    assert_eq!(gate.admit_together(Timestamp(SECOND), &three[..2]), Ok(()));
+    assert_eq!(gate.admit_together(Timestamp(SECOND), &three[2..]), Err(Denial::Rate));
+    assert!(global.duplicate_window_ns > 0);
+    let mut gate = gate_with(limits(), GlobalLimits { rate_max: 100, ..global });
+    assert_eq!(gate.admit_together(Timestamp(SECOND), &pair("1")), Ok(()));
+    assert_eq!(gate.admit_together(Timestamp(SECOND), &pair("1")), Err(Denial::Duplicate));
+}
+
 /// All orders, and what was owned, added up each time.
 #[derive(Default)]
 struct Naive {
@@ -362,7 +406,7 @@ proptest! {
                 Step::Order { buys, ticks, lots } => {
                     let side = if buys { Side::Buy } else { Side::Sell };
                     let price = Price::from_units((1_005 + ticks) * 10_000_000);
-                    let order = Intent { instrument: BTC, side, price, qty: Qty::from_units(lots * 6_666_667) };
+                    let order = Intent { instrument: BTC, side, price, qty: Qty::from_units(lots * 6_666_667), waits: false };
                     let expected = naive.lets_pass(&order, &limits, &global);
                     let admitted = gate.admit(Timestamp(SECOND), &order);
                     prop_assert_eq!(admitted.is_ok(), expected, "{:?} {:?}", order, admitted);

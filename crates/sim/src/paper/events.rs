@@ -35,6 +35,7 @@ impl PaperVenue {
     }
 
     fn traded(&mut self, at: usize, taker: AccountId, it: &Trade) {
+        self.traded = Some(it.price);
         let maker_side = it.taker_side.opposite();
         let side = &mut self.markets[at].sides[maker_side.index()];
         side.set(it.price, it.maker_order_id, it.maker_open_qty.units());

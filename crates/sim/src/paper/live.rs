@@ -87,6 +87,12 @@ impl PaperVenue {
             return;
         }
         let (lot, qty) = (market.terms.lot.units(), market.lots(qty));
+        // What it sets off comes behind it; what it fills an entry of looks at this trade, not at the one before.
+        let sets_off = self.own.are_set_off(instrument, price);
+        if !sets_off {
+            self.print(at, price);
+        }
+        let market = &mut self.markets[at];
         let makers = aggressor.opposite();
         let (mut before, mut told, mut ahead) = (0, 0, 0);
         if let Some(level) = market.sides[makers.index()].find_mut(price) {
@@ -110,6 +116,9 @@ impl PaperVenue {
         let is = self.market_qty(instrument, makers, price).units();
         if is < left {
             self.add(at, makers, price, left - is);
+        }
+        if sets_off {
+            self.print(at, price);
         }
         self.tidy(at);
     }

@@ -21,6 +21,8 @@
 //!   if those had come after us.
 //! - Times are those of receipt: the way of market data is not taken off. An order's latency is that of both ways.
 //! - Nobody is asked for funds: an account may owe any amount. What may be owned is the gate's business.
+//! - An order that waits for a trade waits for the market's, and for ours. What it then meets is the paper book as it is:
+//!   what others' stops do to the price is in the live book a moment later.
 //! - There is the continuous market alone: no auction, no halt, no price band.
 //!
 //! Architecture Invariant: pure. The same calls with the same times give the same reports; nothing here reads a clock or
@@ -29,6 +31,7 @@
 mod events;
 mod fees;
 mod level;
+mod lists;
 mod live;
 mod orders;
 mod side;
@@ -37,7 +40,7 @@ use std::collections::VecDeque;
 
 use tiercel_book::l2::L2Book;
 use tiercel_execution::order::{Found, Input};
-use tiercel_execution::venue::{OrderName, OrderTerms, VenueReport, VenueRequest};
+use tiercel_execution::venue::{Gathered, OrderName, OrderTerms, VenueReport, VenueRequest};
 use tiercel_matching::{BareEngine, EngineConfig};
 use tiercel_strategy::Terms;
 use tiercel_types::command::{AddInstrument, AmendOrder, CancelOrder, Command, NewOrder};
@@ -131,6 +134,8 @@ pub struct PaperReport {
 struct PaperMarket {
     terms: Terms,
     sides: [PaperSide; 2],
+    /// Of the last trade; zero: none was told.
+    last: Price,
 }
 
 impl PaperMarket {
@@ -171,6 +176,9 @@ pub struct PaperVenue {
     now: Timestamp,
     /// Whether the command that ran last was denied.
     was_denied: bool,
+    /// The price of the last trade in a paper book.
+    traded: Option<Price>,
+    gathered: Gathered,
     /// What the engine did not take of the market.
     refused: u64,
     // What one call needs, kept.
@@ -192,6 +200,7 @@ impl PaperVenue {
             PaperMarket {
                 terms: *terms,
                 sides: [Side::Buy, Side::Sell].map(|side| PaperSide::new(side, LEVELS)),
+                last: Price::ZERO,
             }
         };
         let config =
@@ -209,6 +218,8 @@ impl PaperVenue {
             reports: VecDeque::with_capacity(4 * orders),
             now: Timestamp(0),
             was_denied: false,
+            traded: None,
+            gathered: Gathered::default(),
             refused: 0,
             events: Vec::with_capacity(64),
             taken: Vec::with_capacity(64),
@@ -217,10 +228,14 @@ impl PaperVenue {
         };
         for at in 0..venue.markets.len() {
             let Terms { tick, lot, .. } = venue.markets[at].terms;
-            let mut spec = InstrumentSpec::new(number(at), AssetId(1), AssetId(2), tick, lot);
-            spec.symbol = symbol(at);
-            venue.run(at, AddInstrument { spec }.into());
-            assert!(!venue.was_denied, "an instrument with steps and a name of its own");
+            for (instrument, symbol) in
+                [(number(at), symbol('P', at)), (venue.prints(at), symbol('Q', at))]
+            {
+                let mut spec = InstrumentSpec::new(instrument, AssetId(1), AssetId(2), tick, lot);
+                spec.symbol = symbol;
+                venue.run(at, AddInstrument { spec }.into());
+                assert!(!venue.was_denied, "an instrument with steps and a name of its own");
+            }
         }
         venue
     }
@@ -328,8 +343,10 @@ impl PaperVenue {
     fn arrive(&mut self, now: Timestamp, request: &VenueRequest, book: Option<&L2Book>) {
         self.now = self.now.max(now);
         let instrument = request.instrument();
+        self.traded = None;
         match request {
             VenueRequest::New(terms) => self.enter(terms, book),
+            VenueRequest::NewAdvanced(terms) => self.enter_advanced(terms, book),
             VenueRequest::Cancel(name) => {
                 self.cancel(name);
             }
@@ -345,6 +362,9 @@ impl PaperVenue {
                 let report = self.status(name, *question);
                 self.tell(instrument, report);
             }
+        }
+        if let Some(price) = self.traded.take() {
+            self.print(instrument.0 as usize, price);
         }
     }
 
@@ -363,7 +383,8 @@ impl PaperVenue {
         order.time_in_force = terms.time_in_force;
         order.self_trade_prevention = SelfTradePrevention::ExpireTaker;
         let (terms, qty, stands) = (*terms, qty.units(), Found::Working);
-        self.own.enter(Own { terms, order_id, price, qty, executed: 0, stands });
+        let trigger_price = Price::ZERO;
+        self.own.enter(Own { terms, order_id, price, qty, executed: 0, stands, trigger_price });
         self.run(at, order.into());
         if self.was_denied {
             self.own.refuse(order_id);
@@ -440,10 +461,13 @@ impl PaperVenue {
     /// Lets the engine do something, and follows what comes of it.
     fn run(&mut self, at: usize, command: Command) {
         self.sequence += 1;
+        let prints = self.prints(at);
         let Self { engine, buffer, events, .. } = self;
         events.clear();
         engine.apply_all(self.sequence, self.now, &command, buffer, |header, event| {
-            events.push((header, event));
+            if header.instrument != prints {
+                events.push((header, event));
+            }
         });
         self.was_denied = false;
         let events = std::mem::take(&mut self.events);
@@ -466,9 +490,9 @@ const fn number(at: usize) -> InstrumentId {
 }
 
 /// A name that no other instrument has.
-fn symbol(at: usize) -> Symbol {
+fn symbol(letter: char, at: usize) -> Symbol {
     // Five digits and a letter are a symbol.
-    format!("P{at}").parse().unwrap_or(Symbol::EMPTY)
+    format!("{letter}{at}").parse().unwrap_or(Symbol::EMPTY)
 }
 
 /// An order of the market that waits.

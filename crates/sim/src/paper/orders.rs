@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tiercel_execution::order::Found;
 use tiercel_execution::venue::{OrderName, OrderTerms};
-use tiercel_types::{ClientOrderId, OrderId, Price};
+use tiercel_types::{ClientOrderId, InstrumentId, OrderId, Price, Side};
 
 /// Orders that have ended and can be asked for.
 const ENDED_KEPT: usize = 1_024;
@@ -18,6 +18,8 @@ pub(super) struct Own {
     pub(super) qty: u64,
     pub(super) executed: u64,
     pub(super) stands: Found,
+    /// The price of the trade that it waits for; zero: for none.
+    pub(super) trigger_price: Price,
 }
 
 #[derive(Clone, Debug)]
@@ -37,6 +39,19 @@ impl Orders {
 
     pub(super) fn live(&self) -> &[Own] {
         &self.live
+    }
+
+    /// Whether there are any that a trade may set off.
+    pub(super) fn wait(&self) -> bool {
+        self.live.iter().any(|own| !own.trigger_price.is_zero())
+    }
+
+    /// Whether a trade at a price of an instrument sets one off, if its time has come.
+    pub(super) fn are_set_off(&self, instrument: InstrumentId, price: Price) -> bool {
+        self.live.iter().any(|own| {
+            let Own { terms, trigger_price, .. } = own;
+            terms.instrument == instrument && is_met(terms.side, *trigger_price, price)
+        })
     }
 
     pub(super) fn by_id(&mut self, order_id: OrderId) -> Option<&mut Own> {
@@ -72,6 +87,16 @@ impl Orders {
     pub(super) fn refuse(&mut self, order_id: OrderId) {
         self.live.retain(|own| own.order_id != order_id);
     }
+}
+
+/// Whether a trade sets off what waits for a trigger price; zero: it waits for none.
+pub(super) fn is_met(side: Side, trigger_price: Price, trade: Price) -> bool {
+    !trigger_price.is_zero()
+        && !trade.is_zero()
+        && match side {
+            Side::Buy => trade >= trigger_price,
+            Side::Sell => trade <= trigger_price,
+        }
 }
 
 fn is_named(own: &Own, order_id: OrderId, name: &ClientOrderId) -> bool {

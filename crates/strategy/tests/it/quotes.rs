@@ -179,6 +179,7 @@ impl Model {
                     assert!(known.asked != Some(ActionKind::Cancel) && !known.is_unknown);
                 }
                 ActionKind::CancelAll => panic!("quotes cancel what is theirs"),
+                ActionKind::SubmitList => panic!("quotes are no lists"),
             }
             if let Some(known) = self.known.get_mut(&action.tag) {
                 known.asked = Some(action.kind);

@@ -146,6 +146,7 @@ pub(crate) fn words(actions: &[Action]) -> Vec<String> {
             ActionKind::Replace => format!("{on}: replace by {qty} at {price}"),
             ActionKind::Cancel => format!("{on}: cancel"),
             ActionKind::CancelAll => format!("{on}: cancel all"),
+            ActionKind::SubmitList => format!("{on}: list of kind {}", action.tag),
             ActionKind::SetTimer => format!("timer {} at {}", action.tag, action.at().0),
         }
     };

@@ -17,13 +17,16 @@ mod wording;
 
 use thiserror::Error;
 use tiercel_execution::order::Input;
-use tiercel_execution::venue::{OrderName, OrderTerms, VenueId, VenueReport, VenueRequest};
+use tiercel_execution::venue::{
+    AdvancedTerms, Gathered, OrderName, OrderTerms, VenueId, VenueReport, VenueRequest,
+};
 use tiercel_types::{ClientOrderId, InstrumentId, OrderId, Timestamp};
 use tiercel_wire::binance::DecodeError;
 use tiercel_wire::binance::order::{
     CancelOrder, CancelReplace, CancelReplaceMode, Request, Requests,
 };
 
+use super::asked_lists::AskedLists;
 use crate::budget::Budget;
 use crate::clerk::{Errand, Listed};
 use crate::core::Core;
@@ -33,7 +36,7 @@ use cancels::Cancels;
 use hearing::{Came, Hearing};
 use outcome::Entry;
 pub use wording::{digits, digits_of};
-pub(crate) use wording::{new_order, wire_name};
+pub(crate) use wording::{new_order, new_orders, wire_name};
 
 /// Requests whose answers are awaited, at most: a power of two.
 const ASKED: usize = 4_096;
@@ -69,6 +72,8 @@ enum What {
     LogOn,
     Subscribe,
     Entry(Entry),
+    /// Orders that were entered together.
+    Together,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +105,8 @@ pub struct BinanceOrders {
     link: Link,
     stage: Stage,
     asked: Box<[Option<Asked>]>,
+    lists: AskedLists,
+    gathered: Gathered,
     next_id: u64,
     /// By how much the venue's clock is ahead.
     clock_offset_ns: Option<i64>,
@@ -131,6 +138,8 @@ impl BinanceOrders {
             link: Link::new(options),
             stage: Stage::Down,
             asked: vec![None; ASKED].into_boxed_slice(),
+            lists: AskedLists::new(),
+            gathered: Gathered::default(),
             next_id: 1,
             clock_offset_ns: None,
             errands: Vec::with_capacity(ERRANDS),
@@ -241,6 +250,7 @@ impl BinanceOrders {
     pub fn request(&mut self, now: Timestamp, request: &VenueRequest) {
         match request {
             VenueRequest::New(terms) => self.enter(now, terms, None),
+            VenueRequest::NewAdvanced(terms) => self.enter_advanced(now, terms),
             VenueRequest::CancelReplace { name, terms } => self.enter(now, terms, Some(name)),
             VenueRequest::Cancel(name) => self.cancel(now, name),
             VenueRequest::Query { name, executed_qty, question, .. } => {
@@ -299,12 +309,65 @@ impl BinanceOrders {
     /// Where the instrument stands in the list, if an order of it may leave: cancels that wait are first.
     #[inline]
     fn place(&mut self, now: Timestamp, instrument: InstrumentId) -> Option<usize> {
+        self.place_orders(now, instrument, 1)
+    }
+
+    /// The same of so many orders at once.
+    #[inline]
+    fn place_orders(
+        &mut self,
+        now: Timestamp,
+        instrument: InstrumentId,
+        orders: u64,
+    ) -> Option<usize> {
         if self.stage != Stage::Up || !self.cancels.is_empty() {
             return None;
         }
         let at = self.listed.iter().position(|listed| listed.instrument == instrument)?;
-        // Placing, cancelling and both together weigh 1.
-        self.budget.take(self.theirs(now), 1, true).then_some(at)
+        // Placing one or a list, cancelling, and both together weigh 1.
+        self.budget.take_orders(self.theirs(now), 1, orders).then_some(at)
+    }
+
+    /// An order that waits leaves; of a list all at once, when the last is there.
+    #[cold]
+    fn enter_advanced(&mut self, now: Timestamp, terms: &AdvancedTerms) {
+        let mut gathered = self.gathered;
+        if let Some(orders) = gathered.take(terms)
+            && !self.send_together(now, orders)
+        {
+            for terms in orders {
+                self.refuse(terms.order.client_order_id, Input::Rejected);
+            }
+        }
+        self.gathered = gathered;
+    }
+
+    /// Whether orders have left that are entered together.
+    fn send_together(&mut self, now: Timestamp, orders: &[AdvancedTerms]) -> bool {
+        let Some(first) = orders.first() else { return true };
+        if self.over_rest {
+            let mut together = Gathered::default();
+            for terms in orders {
+                together.take(terms);
+            }
+            let errand = Errand::PlaceTogether { at: now, orders: together };
+            return self.stage == Stage::Up && self.errand(errand);
+        }
+        let instrument = first.order.instrument;
+        let Some(at) = self.place_orders(now, instrument, orders.len() as u64) else {
+            return false;
+        };
+        let Self { listed, requests, link, asked, lists, next_id, clock_offset_ns, .. } = self;
+        let Some(request) = new_orders(&listed[at], orders) else { return false };
+        let what = if first.list.is_some() {
+            What::Together
+        } else {
+            What::Entry(Entry::New(first.order.client_order_id))
+        };
+        lists.put(*next_id, orders);
+        let theirs = ahead(now, *clock_offset_ns);
+        put(link, requests, asked, next_id, theirs, what, &request);
+        true
     }
 
     #[inline]
@@ -390,12 +453,22 @@ impl BinanceOrders {
         // Answers have no numbers here.
         core.answer = 0;
         let theirs = self.theirs(now);
-        let Self { link, asked, cancels, budget, listed, venue, .. } = self;
+        let Self { link, asked, lists, cancels, budget, listed, venue, .. } = self;
         let mut came = Came { log_on: false, subscription: false };
         let venue = *venue;
         let came_now = &mut came;
-        let mut hearing =
-            Hearing { now, theirs, venue, asked, cancels, budget, listed, core, came: came_now };
+        let mut hearing = Hearing {
+            now,
+            theirs,
+            venue,
+            asked,
+            lists,
+            cancels,
+            budget,
+            listed,
+            core,
+            came: came_now,
+        };
         let taken = link.received(now, bytes, |text| hearing.take(text))?;
         if came.log_on {
             self.requests.set_logged_on(true);

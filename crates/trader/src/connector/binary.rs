@@ -7,16 +7,21 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tiercel_execution::order::{Found, Input, Progress};
 use tiercel_execution::position::Fee;
-use tiercel_execution::venue::{OrderName, OrderTerms, VenueId, VenueReport, VenueRequest};
-use tiercel_types::order::{AmendQtyMeaning, SelfTradePrevention};
+use tiercel_execution::venue::{
+    AdvancedTerms, Gathered, LIST_ORDERS_MAX, OrderName, OrderTerms, VenueId, VenueReport,
+    VenueRequest,
+};
+use tiercel_types::order::{AmendQtyMeaning, PendingRule, SelfTradePrevention, Trigger};
 use tiercel_types::{ClientOrderId, InstrumentId, OrderId, Price, Qty, Timestamp};
 use tiercel_wire::binary::session::{Application, Credentials, Role, Session, Signature};
 use tiercel_wire::binary::{
     AmendOrder, Body, CancelOrder, Executed, Fault, Flag, Group, LoginAccepted, LoginRefusal,
-    LogoutReason, NewOrder, OrderStatus, QueryOrder, Rejected, SignatureScheme, Text,
+    LogoutReason, NewOrder, NewOrderList, OrderStatus, OrderTrigger, QueryOrder, Rejected,
+    SignatureScheme, Text,
 };
 use tiercel_wire::store::{MemoryStore, Store};
 
+use super::asked_lists::AskedLists;
 use crate::core::Core;
 
 /// Requests whose answers are awaited, at most: a power of two.
@@ -32,6 +37,8 @@ enum What {
     Amend,
     /// With the question's number.
     Query(u64),
+    /// Orders that were entered together.
+    List,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +70,8 @@ pub struct BinaryOrders {
     /// By the trader's number, the venue's; zero: not traded there.
     instruments: Vec<InstrumentId>,
     asked: Box<[Option<Asked>]>,
+    lists: AskedLists,
+    gathered: Gathered,
     refused: Option<LoginRefusal>,
 }
 
@@ -94,6 +103,8 @@ impl BinaryOrders {
             secret: login.secret.clone(),
             instruments,
             asked: vec![None; ASKED].into_boxed_slice(),
+            lists: AskedLists::new(),
+            gathered: Gathered::default(),
             refused: None,
         }
     }
@@ -175,8 +186,8 @@ impl BinaryOrders {
         now: Timestamp,
         core: &'a mut Core,
     ) -> ((&'a mut Session, &'a mut MemoryStore), Desk<'a>) {
-        let Self { venue, session, store, secret, asked, refused, .. } = self;
-        ((session, store), Desk { now, venue: *venue, secret, asked, refused, core })
+        let Self { venue, session, store, secret, asked, lists, refused, .. } = self;
+        ((session, store), Desk { now, venue: *venue, secret, asked, lists, refused, core })
     }
 
     /// Writes a request. One that cannot be sent is answered by silence: its outcome is asked for.
@@ -184,6 +195,7 @@ impl BinaryOrders {
     pub fn request(&mut self, now: Timestamp, request: &VenueRequest) {
         match request {
             VenueRequest::New(terms) => self.enter(now, terms),
+            VenueRequest::NewAdvanced(terms) => self.enter_advanced(now, terms),
             VenueRequest::Cancel(name) => {
                 let body = CancelOrder {
                     client_id: client_id(name),
@@ -214,19 +226,34 @@ impl BinaryOrders {
 
     #[inline]
     fn enter(&mut self, now: Timestamp, terms: &OrderTerms) {
-        let body = NewOrder {
-            client_id: Text::part(terms.client_order_id.as_bytes()),
-            price: terms.price,
-            qty: terms.qty,
-            display_qty: Qty::ZERO,
-            side: terms.side,
-            kind: terms.kind,
-            time_in_force: terms.time_in_force,
-            self_trade_prevention: SelfTradePrevention::ExpireTaker,
-            by_quote: Flag::No,
-            reserved: [0; 3],
-        };
+        let body = new_order(terms);
         self.send(now, What::New, terms.client_order_id, terms.instrument, &body);
+    }
+
+    /// An order that waits leaves; of a list all at once, when the last is there.
+    #[cold]
+    fn enter_advanced(&mut self, now: Timestamp, terms: &AdvancedTerms) {
+        let Self { session, store, instruments, asked, lists, gathered, .. } = self;
+        let Some(orders) = gathered.take(terms) else { return };
+        let list = terms.list.map(|list| {
+            let pending_rule = PendingRule::FullFill;
+            let client_id = Text::EMPTY;
+            NewOrderList { client_id, kind: list.kind, pending_rule, reserved: [0; 30] }.into()
+        });
+        let mut bodies = [const { None }; 1 + 2 * LIST_ORDERS_MAX];
+        let records =
+            orders.iter().flat_map(|leg| [Some(new_order(&leg.order).into()), trigger(leg)]);
+        for (place, body) in bodies.iter_mut().zip([list].into_iter().chain(records)) {
+            *place = body;
+        }
+        let number = instruments.get(terms.order.instrument.0 as usize).copied();
+        let number = number.unwrap_or(InstrumentId(0));
+        let bodies = bodies.iter().flatten();
+        let sequence = session.send_group(now, store, number, 0, bodies);
+        let order = terms.order.client_order_id;
+        let what = if terms.list.is_some() { What::List } else { What::New };
+        asked[sequence as usize % ASKED] = Some(Asked { number: sequence, what, order });
+        lists.put(sequence, orders);
     }
 
     fn amend(&mut self, now: Timestamp, name: &OrderName, price: Price, qty: Qty) {
@@ -258,6 +285,36 @@ impl BinaryOrders {
     }
 }
 
+/// An order as it is entered.
+#[inline]
+fn new_order(terms: &OrderTerms) -> NewOrder {
+    NewOrder {
+        client_id: Text::part(terms.client_order_id.as_bytes()),
+        price: terms.price,
+        qty: terms.qty,
+        display_qty: Qty::ZERO,
+        side: terms.side,
+        kind: terms.kind,
+        time_in_force: terms.time_in_force,
+        self_trade_prevention: SelfTradePrevention::ExpireTaker,
+        by_quote: Flag::No,
+        reserved: [0; 3],
+    }
+}
+
+/// What an order waits for.
+fn trigger(terms: &AdvancedTerms) -> Option<Body> {
+    let trigger = OrderTrigger {
+        trigger_price: terms.trigger_price,
+        trailing_amount: Price::ZERO,
+        activation_price: Price::ZERO,
+        trailing_bps: 0,
+        trigger: Trigger::Stop,
+        reserved: [0; 19],
+    };
+    (!terms.trigger_price.is_zero()).then(|| trigger.into())
+}
+
 /// The name of an order that the venue has not numbered yet.
 fn client_id(name: &OrderName) -> Text<16> {
     if name.order_id.is_none() { Text::part(name.client_order_id.as_bytes()) } else { Text::EMPTY }
@@ -269,6 +326,7 @@ struct Desk<'a> {
     venue: VenueId,
     secret: &'a [u8],
     asked: &'a mut [Option<Asked>],
+    lists: &'a AskedLists,
     refused: &'a mut Option<LoginRefusal>,
     core: &'a mut Core,
 }
@@ -303,6 +361,12 @@ impl Desk<'_> {
         let Some(asked) = self.asked(request) else { return };
         let input = match asked.what {
             What::New => Input::Rejected,
+            What::List => {
+                for order in self.lists.orders(request) {
+                    self.tell(order, OrderId::NONE, Input::Rejected);
+                }
+                return;
+            }
             What::Cancel => Input::CancelRejected,
             What::Amend => Input::ReplaceRejected,
             // It is not live: what became of it was told before.
@@ -367,6 +431,11 @@ impl Application for Desk<'_> {
             let Some(asked) = self.asked(number) else { continue };
             match asked.what {
                 What::New => self.tell(asked.order, OrderId::NONE, NOTHING),
+                What::List => {
+                    for order in self.lists.orders(number) {
+                        self.tell(order, OrderId::NONE, NOTHING);
+                    }
+                }
                 What::Cancel => self.tell(asked.order, OrderId::NONE, Input::CancelRejected),
                 What::Amend => self.tell(asked.order, OrderId::NONE, Input::ReplaceRejected),
                 What::Query(_) => self.asked[number as usize % ASKED] = None,

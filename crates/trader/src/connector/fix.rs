@@ -1,7 +1,7 @@
-//! Orders over FIX 4.4 (`docs/fix.md`): D, F, G and H leave; execution reports and refusals come.
+//! Orders over FIX 4.4 (`docs/fix.md`): D, E, F, G and H leave; execution reports and refusals come.
 //!
 //! ```text
-//!   request --> D, F, G, H --> Session --> bytes
+//!   request --> D, E, F, G, H --> Session --> bytes
 //!                                 |
 //!   Numbers (a mapped file) ------+        Answers --> Core
 //!                                 |           ^
@@ -22,8 +22,11 @@ mod numbers;
 use std::path::Path;
 
 use thiserror::Error;
-use tiercel_execution::venue::{OrderName, OrderTerms, VenueId, VenueRequest};
+use tiercel_execution::venue::{
+    AdvancedTerms, Gathered, OrderName, OrderTerms, VenueId, VenueRequest,
+};
 use tiercel_net::tls::Channel;
+use tiercel_types::order::ListKind;
 use tiercel_types::{
     ClientOrderId, OrderId, OrderKind, Price, Qty, SelfTradePrevention, Timestamp, Trigger,
 };
@@ -39,6 +42,11 @@ pub use numbers::Numbers;
 
 /// Of two orders of its own, the one that comes ends.
 const EXPIRE_TAKER: u8 = code::self_trade_prevention(SelfTradePrevention::ExpireTaker);
+/// `BidType` (394): nobody is asked for bids.
+const NO_BIDDING: u8 = b'3';
+/// `ContingencyType` (1385).
+const ONE_CANCELS: u8 = b'1';
+const ONE_TRIGGERS: u8 = b'2';
 /// What an acceptor says to a number that is too low, before the number that it waits for.
 const EXPECTING: &[u8] = b"expecting ";
 /// Characters of a name with a number behind a dash.
@@ -80,6 +88,7 @@ pub struct FixOrders {
     channel: Channel,
     /// Bytes to send, over TLS.
     sealed: Vec<u8>,
+    gathered: Gathered,
     /// There is no session before: what the venue numbered until now is not asked for.
     from_now: bool,
     /// The connection has logged on.
@@ -118,6 +127,7 @@ impl FixOrders {
             memory: Memory::new(listed),
             channel: Channel::Plain,
             sealed: Vec::new(),
+            gathered: Gathered::default(),
             was_on: false,
         }
     }
@@ -293,6 +303,7 @@ impl FixOrders {
         }
         match request {
             VenueRequest::New(terms) => self.enter(now, terms),
+            VenueRequest::NewAdvanced(terms) => self.enter_advanced(now, terms),
             VenueRequest::Cancel(name) => self.cancel(now, name),
             VenueRequest::Amend { name, price, qty, .. } => self.replace(now, name, *price, *qty),
             VenueRequest::Query { name, executed_qty, question, .. } => {
@@ -306,27 +317,43 @@ impl FixOrders {
 
     #[inline]
     fn enter(&mut self, now: Timestamp, terms: &OrderTerms) {
-        let name = OrderName {
-            client_order_id: terms.client_order_id,
-            order_id: OrderId::NONE,
-            instrument: terms.instrument,
-            side: terms.side,
-        };
-        self.send(now, b"D", What::New, &name, |encoder, symbol| {
-            encoder.text(tag::CL_ORD_ID, terms.client_order_id.as_bytes());
-            if terms.kind == OrderKind::PostOnly {
-                encoder.character(tag::EXEC_INST, b'6');
+        self.send(now, b"D", What::New, &named(terms), |encoder, symbol| {
+            write_order(encoder, symbol, now, terms, Price::ZERO);
+        });
+    }
+
+    /// An order that waits leaves; of a list all at once, when the last is there.
+    #[cold]
+    fn enter_advanced(&mut self, now: Timestamp, terms: &AdvancedTerms) {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        if let Some(orders) = gathered.take(terms) {
+            match terms.list {
+                Some(list) => self.enter_list(now, list.kind, orders),
+                None => self.send(now, b"D", What::New, &named(&terms.order), |encoder, symbol| {
+                    write_order(encoder, symbol, now, &terms.order, terms.trigger_price);
+                }),
             }
-            encoder.qty(tag::ORDER_QTY, terms.qty);
-            encoder.character(tag::ORD_TYPE, code::order_type(terms.kind, Trigger::None));
-            if !terms.price.is_zero() {
-                encoder.price(tag::PRICE, terms.price);
+        }
+        self.gathered = gathered;
+    }
+
+    fn enter_list(&mut self, now: Timestamp, kind: ListKind, orders: &[AdvancedTerms]) {
+        let Some(first) = orders.first() else { return };
+        let number = self.store.next_outgoing();
+        self.memory.lists.put(number, orders);
+        self.send(now, b"E", What::List, &named(&first.order), |encoder, symbol| {
+            // It is called as its first order is.
+            encoder.text(tag::LIST_ID, first.order.client_order_id.as_bytes());
+            encoder.character(tag::BID_TYPE, NO_BIDDING);
+            encoder.unsigned(tag::TOT_NO_ORDERS, orders.len() as u64);
+            let contingency = if kind == ListKind::Oco { ONE_CANCELS } else { ONE_TRIGGERS };
+            encoder.character(tag::CONTINGENCY_TYPE, contingency);
+            encoder.unsigned(tag::NO_ORDERS, orders.len() as u64);
+            for (terms, at) in orders.iter().zip(1..) {
+                encoder.text(tag::CL_ORD_ID, terms.order.client_order_id.as_bytes());
+                encoder.unsigned(tag::LIST_SEQ_NO, at);
+                write_terms(encoder, symbol, now, &terms.order, terms.trigger_price);
             }
-            encoder.character(tag::SIDE, code::side(terms.side));
-            encoder.text(tag::SYMBOL, symbol);
-            encoder.character(tag::TIME_IN_FORCE, code::time_in_force(terms.time_in_force));
-            encoder.time(tag::TRANSACT_TIME, now);
-            encoder.character(tag::SELF_TRADE_PREVENTION, EXPIRE_TAKER);
         });
     }
 
@@ -412,6 +439,57 @@ fn refused(message: &Message<'_>, store: &mut Numbers) -> FixFault {
         }
     }
     FixFault::Refused(String::from_utf8_lossy(text).into_owned())
+}
+
+/// How a new order is named.
+const fn named(terms: &OrderTerms) -> OrderName {
+    OrderName {
+        client_order_id: terms.client_order_id,
+        order_id: OrderId::NONE,
+        instrument: terms.instrument,
+        side: terms.side,
+    }
+}
+
+#[inline]
+fn write_order(
+    encoder: &mut Encoder,
+    symbol: &[u8],
+    now: Timestamp,
+    terms: &OrderTerms,
+    trigger_price: Price,
+) {
+    encoder.text(tag::CL_ORD_ID, terms.client_order_id.as_bytes());
+    write_terms(encoder, symbol, now, terms, trigger_price);
+}
+
+/// What a new order says, but for its name. With a trigger price of zero it does not wait.
+#[inline]
+fn write_terms(
+    encoder: &mut Encoder,
+    symbol: &[u8],
+    now: Timestamp,
+    terms: &OrderTerms,
+    trigger_price: Price,
+) {
+    if terms.kind == OrderKind::PostOnly {
+        encoder.character(tag::EXEC_INST, b'6');
+    }
+    encoder.qty(tag::ORDER_QTY, terms.qty);
+    let waits = !trigger_price.is_zero();
+    let trigger = if waits { Trigger::Stop } else { Trigger::None };
+    encoder.character(tag::ORD_TYPE, code::order_type(terms.kind, trigger));
+    if !terms.price.is_zero() {
+        encoder.price(tag::PRICE, terms.price);
+    }
+    encoder.character(tag::SIDE, code::side(terms.side));
+    encoder.text(tag::SYMBOL, symbol);
+    encoder.character(tag::TIME_IN_FORCE, code::time_in_force(terms.time_in_force));
+    encoder.time(tag::TRANSACT_TIME, now);
+    if waits {
+        encoder.price(tag::STOP_PX, trigger_price);
+    }
+    encoder.character(tag::SELF_TRADE_PREVENTION, EXPIRE_TAKER);
 }
 
 /// A name, and the number of a request behind it; zero: none.

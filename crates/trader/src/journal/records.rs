@@ -4,7 +4,10 @@
 use tiercel_execution::oms::Adopted;
 use tiercel_execution::order::{Found, Input, OrderParts, OwnOrder, Progress, Request, State};
 use tiercel_execution::position::{Fee, Position};
-use tiercel_execution::venue::{OrderName, OrderTerms, VenueId, VenueReport, VenueRequest};
+use tiercel_execution::venue::{
+    AdvancedTerms, ListPlace, OrderName, OrderTerms, VenueId, VenueReport, VenueRequest,
+};
+use tiercel_types::order::ListKind;
 use tiercel_types::{
     ClientOrderId, InstrumentId, Money, OrderId, OrderKind, Price, Qty, Side, TimeInForce,
     Timestamp, TradeId,
@@ -136,7 +139,8 @@ pub(super) struct AdoptedRecord {
     time_in_force: u8,
     has_change: u8,
     name: Name,
-    reserved: [u8; 2],
+    is_advanced: u8,
+    reserved: u8,
 }
 
 const STATES: [State; 8] = [
@@ -176,7 +180,8 @@ impl AdoptedRecord {
             time_in_force: *time_in_force as u8,
             has_change: u8::from(change.is_some()),
             name: *order.client_order_id.padded(),
-            reserved: [0; 2],
+            is_advanced: u8::from(parts.is_advanced),
+            reserved: 0,
         }
     }
 
@@ -189,6 +194,7 @@ impl AdoptedRecord {
             executed_quote: Money::from_units(i128::from_le_bytes(self.executed_quote)),
             last_trade: TradeId(self.last_trade),
             state: *STATES.get(usize::from(self.state))?,
+            is_advanced: self.is_advanced != 0,
         };
         let (name, side) = (name_of(&self.name)?, side_of(self.side)?);
         let order = OwnOrder::of_parts(name, InstrumentId(self.instrument), side, &parts);
@@ -213,8 +219,10 @@ pub(super) struct SentRecord {
     order_id: u64,
     price: i64,
     qty: u64,
+    /// Of an order that waits, its trigger price.
     open_qty: u64,
     last_trade: u64,
+    /// Of an order of a list, the list's number.
     question: u64,
     instrument: u32,
     venue: u8,
@@ -222,7 +230,9 @@ pub(super) struct SentRecord {
     side: u8,
     kind: u8,
     time_in_force: u8,
-    reserved: [u8; 7],
+    list_kind: u8,
+    list_at: u8,
+    reserved: [u8; 5],
     name: Name,
     /// Of the order in another's stead.
     new_name: Name,
@@ -246,7 +256,9 @@ impl SentRecord {
             side: 0,
             kind: 0,
             time_in_force: 0,
-            reserved: [0; 7],
+            list_kind: 0,
+            list_at: 0,
+            reserved: [0; 5],
             name: [0; ClientOrderId::LIMIT],
             new_name: [0; ClientOrderId::LIMIT],
         };
@@ -254,6 +266,16 @@ impl SentRecord {
             VenueRequest::New(terms) => {
                 record.name = *terms.client_order_id.padded();
                 record.take_terms(terms);
+            }
+            VenueRequest::NewAdvanced(AdvancedTerms { order, trigger_price, list }) => {
+                record.what = 5;
+                record.name = *order.client_order_id.padded();
+                record.take_terms(order);
+                record.open_qty = trigger_price.units().cast_unsigned();
+                if let Some(ListPlace { number, kind, at }) = list {
+                    record.question = u64::from(*number);
+                    (record.list_kind, record.list_at) = (*kind as u8, *at);
+                }
             }
             VenueRequest::Cancel(name) => {
                 record.what = 1;
@@ -305,6 +327,16 @@ impl SentRecord {
         })
     }
 
+    fn advanced(&self) -> Option<AdvancedTerms> {
+        let number = u32::try_from(self.question).ok()?;
+        let kind = *ListKind::ALL.get(usize::from(self.list_kind))?;
+        Some(AdvancedTerms {
+            order: self.terms(&self.name)?,
+            trigger_price: Price::from_units(self.open_qty.cast_signed()),
+            list: (number > 0).then_some(ListPlace { number, kind, at: self.list_at }),
+        })
+    }
+
     pub(super) fn read(&self) -> Option<(Timestamp, VenueId, u64, VenueRequest)> {
         let name = OrderName {
             client_order_id: name_of(&self.name)?,
@@ -327,6 +359,7 @@ impl SentRecord {
                 last_trade: TradeId(self.last_trade),
                 question: self.question,
             },
+            5 => VenueRequest::NewAdvanced(self.advanced()?),
             _ => return None,
         };
         Some((Timestamp(self.time), VenueId(self.venue), self.tag, request))

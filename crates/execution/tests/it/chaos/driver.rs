@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use tiercel_execution::oms::{NewOrder, Oms, Outputs, Update, UpdateKind};
+use tiercel_execution::oms::{AdvancedOrder, NewOrder, Oms, Outputs, Update, UpdateKind};
 use tiercel_testkit::random::Random;
+use tiercel_types::order::ListKind;
 use tiercel_types::{InstrumentId, OrderKind, Price, Qty, Side, TimeInForce, Timestamp};
 
 use super::venue::{INSTRUMENTS, Venue};
 
 /// Tags of each instrument: half of them buy.
 const TAGS: u64 = 6;
+/// Tags of each list.
+const LIST_TAGS: u64 = 3;
 
 /// What a strategy knows.
 #[derive(Default)]
@@ -82,6 +85,9 @@ impl Driver {
         if random.one_in(300) {
             return oms.cancel_all(now, InstrumentId::ALL, out);
         }
+        if random.one_in(6) {
+            return self.list(now, random, (instrument, venue), oms, out);
+        }
         let number = random.below(TAGS);
         let tag = u64::from(instrument.0) * 100 + number;
         let side = if number.is_multiple_of(2) { Side::Buy } else { Side::Sell };
@@ -113,5 +119,70 @@ impl Driver {
         self.open.insert(tag, qty);
         let order = NewOrder { tag, instrument, side, kind, time_in_force, price, qty };
         oms.submit(now, &order, out);
+    }
+    /// Enters a list, or an order that waits; or cancels one of its orders.
+    fn list(
+        &mut self,
+        now: Timestamp,
+        random: &mut Random,
+        (instrument, venue): (InstrumentId, &Venue),
+        oms: &mut Oms,
+        out: &mut Outputs,
+    ) {
+        let first = u64::from(instrument.0) * 100 + 10 + LIST_TAGS * random.below(2);
+        let tags: Vec<u64> = (first..first + LIST_TAGS).collect();
+        if let Some(tag) = tags.iter().find(|tag| self.open.contains_key(*tag)) {
+            if random.one_in(6) {
+                oms.cancel(now, *tag, out);
+            } else if random.one_in(9) {
+                oms.replace(now, *tag, Price::from_units(1), Qty::from_units(1), out);
+            }
+            return;
+        }
+        let (tick, lot) = venue.terms(instrument);
+        let best = |side| venue.best(instrument, side);
+        let (Some(bid), Some(ask)) = (best(Side::Buy), best(Side::Sell)) else { return };
+        let side = if random.one_in(2) { Side::Buy } else { Side::Sell };
+        let usual = 2_000_000_000_000_000_000 / i128::from(bid.units()) / i128::from(lot.units());
+        let lots = (usual as u64 * (1 + random.below(12)) / 10).max(1);
+        let qty = Qty::from_units(lots * lot.units());
+        let step = (bid.units() / 50_000 / tick.units()).max(1) * tick.units();
+        let order = |tag, side, kind, units| {
+            let (price, time_in_force) = (Price::from_units(units), TimeInForce::Gtc);
+            NewOrder { tag, instrument, side, kind, time_in_force, price, qty }
+        };
+        // What sells stops below the market and takes its profit above it.
+        let (up, near, far) = match side {
+            Side::Sell => (1, bid.units(), ask.units()),
+            Side::Buy => (-1, ask.units(), bid.units()),
+        };
+        let mut steps = |most: u64| up * step * (1 + random.below(most) as i64);
+        let (profit, stop, slip) = (far + steps(4), near - steps(4), steps(3));
+        let trigger_price = Price::from_units(stop);
+        let limit = AdvancedOrder {
+            order: order(tags[1], side, OrderKind::PostOnly, profit),
+            trigger_price: Price::ZERO,
+        };
+        let stop = AdvancedOrder {
+            order: order(tags[2], side, OrderKind::Limit, stop - slip),
+            trigger_price,
+        };
+        let at = far + if random.one_in(3) { 0 } else { near - far };
+        let entry = order(tags[0], side.opposite(), OrderKind::Limit, at);
+        let entry = AdvancedOrder { order: entry, trigger_price: Price::ZERO };
+        let (kind, orders) = match random.below(5) {
+            0 => (None, vec![stop]),
+            1 => (Some(ListKind::Oto), vec![entry, if random.one_in(2) { stop } else { limit }]),
+            2 | 3 => (Some(ListKind::Oco), vec![stop, limit]),
+            _ => (Some(ListKind::Otoco), vec![entry, limit, stop]),
+        };
+        for AdvancedOrder { order, .. } in &orders {
+            self.open.insert(order.tag, order.qty);
+        }
+        *self.told.entry("lists").or_default() += 1;
+        match kind {
+            Some(kind) => oms.submit_list(now, kind, &orders, out),
+            None => oms.submit_waiting(now, &orders[0], out),
+        }
     }
 }

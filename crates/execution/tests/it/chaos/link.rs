@@ -1,7 +1,7 @@
 //! What is between trader and venue, and what goes wrong there.
 
 use tiercel_execution::order::Input;
-use tiercel_execution::venue::{VenueReport, VenueRequest};
+use tiercel_execution::venue::{AdvancedTerms, Gathered, VenueReport, VenueRequest};
 use tiercel_types::{OrderId, Timestamp};
 
 use super::{Kind, MS, VENUE, World};
@@ -144,6 +144,13 @@ impl World {
 
     /// A request leaves.
     pub(super) fn send(&mut self, request: VenueRequest) {
+        if let VenueRequest::NewAdvanced(terms) = &request {
+            // A list is one message: it goes with its last order.
+            if self.gathered.take(terms).is_none() {
+                return;
+            }
+            self.together.insert(terms.order.client_order_id, self.gathered);
+        }
         if !self.link.is_up {
             return;
         }
@@ -176,6 +183,12 @@ impl World {
         }
     }
 
+    /// The orders that are entered with a request.
+    fn together(&self, request: &VenueRequest) -> &[AdvancedTerms] {
+        let name = request.entered().map(|terms| terms.client_order_id).unwrap_or_default();
+        self.together.get(&name).map_or(&[], Gathered::orders)
+    }
+
     /// Whether a single message is lost.
     fn is_lost(&mut self) -> bool {
         let one_in = if self.now < self.link.storm_until { 3 } else { 60 };
@@ -191,7 +204,7 @@ impl World {
         }
         if is_single && self.now > sent + self.kind.terms().validity_ns {
             self.count("request void");
-            let refused = void(&request);
+            let refused = void(&request, self.together(&request));
             return self.durable_soon(Vec::new(), Some((run, refused)));
         }
         if let VenueRequest::Query { name, executed_qty, .. } = request {
@@ -202,9 +215,10 @@ impl World {
             }
             return self.happen(Event::Answering { run, request, reports });
         }
-        let (told, refused) = self.venue.request(Timestamp(self.now), &request);
+        let together = self.together(&request).to_vec();
+        let (told, refused) = self.venue.request(Timestamp(self.now), &request, &together);
         let mut answer = told.clone();
-        answer.retain(|report| is_of(report, &request));
+        answer.retain(|report| is_of(report, &request, &together));
         answer.extend(refused);
         self.durable_soon(told, Some((run, answer)));
     }
@@ -386,10 +400,13 @@ impl World {
 }
 
 /// Whether a report is of an order that the request names.
-fn is_of(report: &VenueReport, request: &VenueRequest) -> bool {
+fn is_of(report: &VenueReport, request: &VenueRequest, together: &[AdvancedTerms]) -> bool {
     let name = report.client_order_id;
     match request {
         VenueRequest::New(terms) => name == terms.client_order_id,
+        VenueRequest::NewAdvanced(_) => {
+            together.iter().any(|terms| name == terms.order.client_order_id)
+        }
         VenueRequest::CancelReplace { name: old, terms } => {
             name == terms.client_order_id || name == old.client_order_id
         }
@@ -400,10 +417,14 @@ fn is_of(report: &VenueReport, request: &VenueRequest) -> bool {
 }
 
 /// What a request is answered with that came too late.
-fn void(request: &VenueRequest) -> Vec<VenueReport> {
+fn void(request: &VenueRequest, together: &[AdvancedTerms]) -> Vec<VenueReport> {
     let report = |name, input| VenueReport::new(name, OrderId::NONE, input);
     match request {
         VenueRequest::New(terms) => vec![report(terms.client_order_id, Input::Rejected)],
+        VenueRequest::NewAdvanced(_) => {
+            let of = |terms: &AdvancedTerms| report(terms.order.client_order_id, Input::Rejected);
+            together.iter().map(of).collect()
+        }
         VenueRequest::Cancel(name) => vec![report(name.client_order_id, Input::CancelRejected)],
         VenueRequest::Amend { name, .. } => {
             vec![report(name.client_order_id, Input::ReplaceRejected)]

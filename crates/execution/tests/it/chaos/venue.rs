@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 
 use tiercel_execution::order::{Found, Input, Progress};
 use tiercel_execution::position::Fee;
-use tiercel_execution::venue::{OrderName, OrderTerms, VenueReport, VenueRequest};
+use tiercel_execution::venue::{
+    AdvancedTerms, ListPlace, OrderName, OrderTerms, VenueReport, VenueRequest,
+};
 use tiercel_matching::{Accounts, Engine, EngineConfig};
 use tiercel_sim::market::{MAKERS, Market, MarketConfig, TRADERS};
 use tiercel_types::command::{
-    AccountState, AmendOrder, CancelOrder, Command, Deposit, NewOrder, SetAccount,
+    self, AccountState, AmendOrder, CancelOrder, Command, Deposit, NewAdvancedOrder, NewOrder,
+    NewOrderList, SetAccount, StageLeg,
 };
 use tiercel_types::event::Trade;
 use tiercel_types::money::MONEY_ONE;
-use tiercel_types::order::AmendQtyMeaning;
+use tiercel_types::order::{AmendQtyMeaning, ListKind, PendingRule, SelfTradePrevention, Trigger};
 use tiercel_types::{
     AccountId, AssetId, ClientOrderId, EndReason, Event, EventBuffer, InstrumentId, Money, OrderId,
     Price, Qty, Side, Timestamp,
@@ -34,7 +37,9 @@ const CONFIG: EngineConfig =
 /// What the venue keeps of an order of the trader.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    pub(super) terms: OrderTerms,
+    pub(super) terms: AdvancedTerms,
+    /// Of a pair, of which list of the venue's.
+    pub(super) pair: Option<u64>,
     pub(super) order_id: OrderId,
     pub(super) price: Price,
     pub(super) qty: Qty,
@@ -67,6 +72,9 @@ pub(super) struct Venue {
     pub(super) owned: [Owned; INSTRUMENTS as usize + 1],
     told: Vec<VenueReport>,
     denied: bool,
+    /// The orders that the commands of a submission hand in.
+    staged: Vec<AdvancedTerms>,
+    lists: u64,
 }
 
 impl Venue {
@@ -106,6 +114,8 @@ impl Venue {
             owned: [Owned::default(); INSTRUMENTS as usize + 1],
             told: Vec::new(),
             denied: false,
+            staged: Vec::new(),
+            lists: 0,
         };
         venue.set_up();
         venue
@@ -149,13 +159,44 @@ impl Venue {
             events.push((header, event));
         });
         self.denied = false;
+        self.stage(command);
         for (header, event) in events {
             if is_new {
                 self.market.on_event(&header, &event);
             }
             self.denied |= matches!(event, Event::Denied(_));
-            self.take(header.account, header.instrument, command, &event);
+            self.take(header.account, header.instrument, &event);
         }
+        if matches!(command, Command::NewOrderList(_)) {
+            self.staged.clear();
+        }
+    }
+
+    /// Notes what a command hands in.
+    fn stage(&mut self, command: &Command) {
+        let (order, terms) = match command {
+            Command::NewOrder(order) => (*order, command::OrderTerms::NONE),
+            Command::NewAdvancedOrder(new) => (new.order, new.terms),
+            Command::StageLeg(leg) => (leg.order, leg.terms),
+            _ => return,
+        };
+        if order.account != TRADER {
+            return;
+        }
+        if !matches!(command, Command::StageLeg(_)) {
+            self.staged.clear();
+        }
+        let NewOrder { client_order_id, instrument, side, kind, .. } = order;
+        let NewOrder { time_in_force, price, qty, .. } = order;
+        let at = self.staged.len() as u8;
+        let list = matches!(command, Command::StageLeg(_)).then_some(ListPlace {
+            number: 1,
+            kind: ListKind::Oco,
+            at,
+        });
+        let order =
+            OrderTerms { client_order_id, instrument, side, kind, time_in_force, price, qty };
+        self.staged.push(AdvancedTerms { order, trigger_price: terms.trigger_price, list });
     }
 
     /// Somebody else does something. What the trader is told of it.
@@ -165,35 +206,27 @@ impl Venue {
         std::mem::take(&mut self.told)
     }
 
-    fn take(
-        &mut self,
-        account: AccountId,
-        instrument: InstrumentId,
-        command: &Command,
-        event: &Event,
-    ) {
+    fn take(&mut self, account: AccountId, instrument: InstrumentId, event: &Event) {
         match event {
+            Event::ListAccepted(_) => self.lists += 1,
             Event::OrderAccepted(it) if account == TRADER => {
-                let Command::NewOrder(NewOrder { price, qty, side, kind, time_in_force, .. }) =
-                    *command
-                else {
+                let client_order_id = it.client_order_id;
+                let is_it = |terms: &&AdvancedTerms| terms.order.client_order_id == client_order_id;
+                let Some(terms) = self.staged.iter().find(is_it).copied() else {
                     panic!("an order that nobody entered")
                 };
-                let client_order_id = it.client_order_id;
-                let terms = OrderTerms {
-                    client_order_id,
-                    instrument,
-                    side,
-                    kind,
-                    time_in_force,
-                    price,
-                    qty,
-                };
+                // The last two of a list are a pair, but of two that are of different sides or do not wait.
+                let pair = &self.staged[self.staged.len().saturating_sub(2)..];
+                let is_pair = terms.list.is_some()
+                    && pair.iter().any(is_this(client_order_id))
+                    && pair.iter().all(|one| one.order.side == terms.order.side)
+                    && pair.iter().any(|one| !one.trigger_price.is_zero());
                 let kept = Kept {
                     terms,
+                    pair: is_pair.then_some(self.lists),
                     order_id: it.order_id,
-                    price,
-                    qty,
+                    price: terms.order.price,
+                    qty: terms.order.qty,
                     executed: 0,
                     fills: Vec::new(),
                     stands: Found::Working,
@@ -204,6 +237,16 @@ impl Venue {
                 self.tell(client_order_id, it.order_id, Input::Accepted(it.order_id), Fee::NONE);
             }
             Event::Trade(it) => self.traded(instrument, it),
+            Event::SelfTradePrevented(it) => {
+                // The gate looks at all but those that wait, or waited.
+                let ids = [it.taker_order_id, it.maker_order_id];
+                let is_plain = ids.map(|id| {
+                    self.kept(id).is_some_and(|kept| {
+                        kept.terms.list.is_none() && kept.terms.trigger_price.is_zero()
+                    })
+                });
+                assert_ne!(is_plain, [true; 2], "the trader has met itself");
+            }
             Event::OrderAmended(it) => {
                 if let Some(kept) = self.kept(it.order_id) {
                     (kept.price, kept.qty) =
@@ -220,13 +263,15 @@ impl Venue {
                 } else {
                     Progress::Executed(Qty::from_units(kept.executed))
                 };
-                let is_cancelled = matches!(it.reason, EndReason::Cancelled | EndReason::SelfTrade);
-                kept.stands = if is_cancelled { Found::Cancelled } else { Found::Expired };
-                let input = if is_cancelled {
-                    Input::Cancelled(progress)
-                } else {
-                    Input::Expired(progress)
+                let (stands, input) = match it.reason {
+                    EndReason::Cancelled | EndReason::SelfTrade => {
+                        (Found::Cancelled, Input::Cancelled(progress))
+                    }
+                    // When its time came.
+                    EndReason::Rejected => (Found::Rejected, Input::Rejected),
+                    _ => (Found::Expired, Input::Expired(progress)),
                 };
+                kept.stands = stands;
                 self.tell_of(it.order_id, input, Fee::NONE);
             }
             _ => {}
@@ -302,10 +347,12 @@ impl Venue {
         &mut self,
         now: Timestamp,
         request: &VenueRequest,
+        together: &[AdvancedTerms],
     ) -> (Vec<VenueReport>, Vec<VenueReport>) {
         let mut refused = Vec::new();
         match request {
             VenueRequest::New(terms) => self.enter(now, terms, &mut refused),
+            VenueRequest::NewAdvanced(_) => self.enter_together(now, together, &mut refused),
             VenueRequest::Cancel(name) => {
                 self.cancel(now, name, &mut refused);
             }
@@ -338,13 +385,45 @@ impl Venue {
         (std::mem::take(&mut self.told), refused)
     }
 
+    fn enter_together(
+        &mut self,
+        now: Timestamp,
+        together: &[AdvancedTerms],
+        refused: &mut Vec<VenueReport>,
+    ) {
+        let waits = |terms: &AdvancedTerms| command::OrderTerms {
+            trigger_price: terms.trigger_price,
+            trigger: if terms.trigger_price.is_zero() { Trigger::None } else { Trigger::Stop },
+            ..command::OrderTerms::NONE
+        };
+        for one in together {
+            let (order, terms) = (new_order(&one.order), waits(one));
+            let command = match one.list {
+                Some(_) => StageLeg { order, terms }.into(),
+                None => NewAdvancedOrder { order, terms }.into(),
+            };
+            self.command(now, command);
+        }
+        if let Some(ListPlace { kind, .. }) = together[0].list {
+            let list = NewOrderList {
+                instrument: together[0].order.instrument,
+                account: TRADER,
+                list_client_order_id: ClientOrderId::EMPTY,
+                kind,
+                pending_rule: PendingRule::FullFill,
+                reserved: [0; 2],
+            };
+            self.command(now, list.into());
+        }
+        if self.denied {
+            for one in together {
+                refused.push(report(one.order.client_order_id, Input::Rejected));
+            }
+        }
+    }
+
     fn enter(&mut self, now: Timestamp, terms: &OrderTerms, refused: &mut Vec<VenueReport>) {
-        let mut order =
-            NewOrder::limit(terms.instrument, TRADER, terms.side, terms.price, terms.qty);
-        order.kind = terms.kind;
-        order.time_in_force = terms.time_in_force;
-        order.client_order_id = terms.client_order_id;
-        self.command(now, order.into());
+        self.command(now, new_order(terms).into());
         if self.denied {
             refused.push(report(terms.client_order_id, Input::Rejected));
         }
@@ -417,6 +496,20 @@ impl Venue {
             free.units() + reserved.units() - FUNDS * MONEY_ONE
         };
         (of(QUOTE), (1..=INSTRUMENTS).map(|number| of(AssetId(number + 1))).collect())
+    }
+}
+
+fn is_this(name: ClientOrderId) -> impl Fn(&AdvancedTerms) -> bool {
+    move |terms| terms.order.client_order_id == name
+}
+
+fn new_order(terms: &OrderTerms) -> NewOrder {
+    NewOrder {
+        kind: terms.kind,
+        time_in_force: terms.time_in_force,
+        client_order_id: terms.client_order_id,
+        self_trade_prevention: SelfTradePrevention::ExpireTaker,
+        ..NewOrder::limit(terms.instrument, TRADER, terms.side, terms.price, terms.qty)
     }
 }
 

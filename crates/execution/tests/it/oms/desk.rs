@@ -217,6 +217,11 @@ impl Desk {
                     self.entered.push(*terms);
                     format!("new:{}", terms.qty.units())
                 }
+                VenueRequest::NewAdvanced(terms) => {
+                    self.entered.push(terms.order);
+                    let list = terms.list.map(|list| format!("@{}:{}", list.kind, list.at));
+                    format!("new{}:{}", list.unwrap_or_default(), terms.order.qty.units())
+                }
                 VenueRequest::CancelReplace { terms, .. } => {
                     self.entered.push(*terms);
                     format!("cancel-replace:{}", terms.qty.units())

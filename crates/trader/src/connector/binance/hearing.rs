@@ -7,6 +7,7 @@ use tiercel_wire::binance::answer::{Answer, Body, Incoming, Refusal};
 use tiercel_wire::binance::user_data::{Event, ExecutionReport};
 use tiercel_wire::binance::{ExecutionType, TimeUnit};
 
+use super::super::asked_lists::AskedLists;
 use super::cancels::Cancels;
 use super::outcome::{self, Entry};
 use super::{ASKED, Asked, OrdersFault, What};
@@ -27,6 +28,7 @@ pub(super) struct Hearing<'a> {
     pub(super) theirs: Timestamp,
     pub(super) venue: VenueId,
     pub(super) asked: &'a mut [Option<Asked>],
+    pub(super) lists: &'a AskedLists,
     pub(super) cancels: &'a mut Cancels,
     pub(super) budget: &'a mut Budget,
     pub(super) listed: &'a [Listed],
@@ -82,6 +84,11 @@ impl Hearing<'_> {
         match &asked.what {
             What::LogOn => self.came.log_on = true,
             What::Subscribe => self.came.subscription = true,
+            What::Together => {
+                outcome::entered(body, &mut |order, order_id, input| {
+                    self.tell(order, order_id, input);
+                })?;
+            }
             What::Entry(entry) => {
                 outcome::done(entry, body, &mut |order, order_id, input| {
                     self.tell(order, order_id, input);
@@ -111,6 +118,14 @@ impl Hearing<'_> {
             // It leaves again when the venue takes requests again.
             What::Entry(Entry::Cancel(name))
                 if matches!(status, 418 | 429) && self.cancels.put(name) => {}
+            What::Together => {
+                for order in self.lists.orders(asked.id) {
+                    let entry = Entry::New(order);
+                    outcome::refused(&entry, status, refusal, &mut |order, order_id, input| {
+                        self.tell(order, order_id, input);
+                    })?;
+                }
+            }
             What::Entry(entry) => {
                 outcome::refused(entry, status, refusal, &mut |order, order_id, input| {
                     self.tell(order, order_id, input);

@@ -3,8 +3,8 @@
 use tiercel_execution::order::{Input, Progress};
 use tiercel_execution::venue::OrderName;
 use tiercel_types::{ClientOrderId, OrderId};
-use tiercel_wire::binance::DecodeError;
 use tiercel_wire::binance::answer::{Body, Cancelled, Part, PlacedOrder, Refusal};
+use tiercel_wire::binance::{DecodeError, OrderStatus};
 
 /// Refusals of requests whose outcome nobody knows: what went wrong inside the venue, or took too long there.
 const UNKNOWN_OUTCOMES: [i32; 4] = [-1000, -1001, -1006, -1007];
@@ -46,10 +46,10 @@ pub(crate) fn done(
 ) -> Result<(), DecodeError> {
     match entry {
         Entry::New(order) => placed(*order, &body.placed()?, tell),
-        Entry::Cancel(name) => cancelled(name.client_order_id, &body.cancelled()?, tell),
+        Entry::Cancel(name) => cancelled(name.client_order_id, &body.cancelled()?, tell)?,
         Entry::CancelReplace { replaced, order } => {
             let answer = body.cancel_replaced()?;
-            parts((*replaced, *order), 200, (&answer.cancel, &answer.new_order), tell);
+            parts((*replaced, *order), 200, (&answer.cancel, &answer.new_order), tell)?;
         }
     }
     Ok(())
@@ -68,7 +68,7 @@ pub(crate) fn refused(
     if let Entry::CancelReplace { replaced, order } = entry
         && let Some(answer) = refusal.cancel_replaced()?
     {
-        parts((*replaced, *order), status, (&answer.cancel, &answer.new_order), tell);
+        parts((*replaced, *order), status, (&answer.cancel, &answer.new_order), tell)?;
     } else if !is_unknown(status, refusal) {
         not_done(entry, tell);
     }
@@ -87,16 +87,48 @@ pub(crate) fn not_done(entry: &Entry, tell: &mut impl Tell) {
     }
 }
 
+/// Orders were entered together.
+///
+/// # Errors
+/// [`DecodeError`]: what was answered cannot be read.
+pub(crate) fn entered(body: &Body<'_>, tell: &mut impl Tell) -> Result<(), DecodeError> {
+    for order in body.placed_list()?.orders {
+        let order = order?;
+        tell(order.client_order_id, order.order_id, Input::Accepted(order.order_id));
+    }
+    Ok(())
+}
+
 fn placed(order: ClientOrderId, placed: &PlacedOrder<'_>, tell: &mut impl Tell) {
     tell(order, placed.order_id, Input::Accepted(placed.order_id));
 }
 
-fn cancelled(order: ClientOrderId, cancelled: &Cancelled<'_>, tell: &mut impl Tell) {
-    // The trader enters no lists.
-    if let Cancelled::Order(ended) = cancelled {
-        let executed = Progress::Executed(ended.executed_qty);
-        tell(order, ended.order_id, Input::Cancelled(executed));
+fn cancelled(
+    order: ClientOrderId,
+    cancelled: &Cancelled<'_>,
+    tell: &mut impl Tell,
+) -> Result<(), DecodeError> {
+    match cancelled {
+        Cancelled::Order(ended) => {
+            let executed = Progress::Executed(ended.executed_qty);
+            tell(order, ended.order_id, Input::Cancelled(executed));
+        }
+        // It took the others of its list with it.
+        Cancelled::List(list) => {
+            for ended in list.orders {
+                let ended = ended?;
+                let executed = Progress::Executed(ended.executed_qty);
+                let input = match ended.status {
+                    OrderStatus::Canceled => Input::Cancelled(executed),
+                    OrderStatus::Expired => Input::Expired(executed),
+                    // What traded is told as trades.
+                    _ => continue,
+                };
+                tell(ended.orig_client_order_id, ended.order_id, input);
+            }
+        }
     }
+    Ok(())
 }
 
 /// What became of both: the one that was to end first.
@@ -105,11 +137,11 @@ fn parts(
     status: u16,
     (cancel, new_order): (&Part<'_, Cancelled<'_>>, &Part<'_, PlacedOrder<'_>>),
     tell: &mut impl Tell,
-) {
+) -> Result<(), DecodeError> {
     // The status is that of both: of one part its code tells.
     let is_unknown = |refusal| is_unknown(if status >= 500 { status } else { 400 }, refusal);
     match cancel {
-        Part::Done(done) => cancelled(replaced, done, tell),
+        Part::Done(done) => cancelled(replaced, done, tell)?,
         Part::Failed(refusal) if is_unknown(refusal) => {}
         Part::Failed(_) | Part::NotAttempted => {
             tell(replaced, OrderId::NONE, Input::CancelRejected);
@@ -120,4 +152,5 @@ fn parts(
         Part::Failed(refusal) if is_unknown(refusal) => {}
         Part::Failed(_) | Part::NotAttempted => tell(order, OrderId::NONE, Input::Rejected),
     }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use tiercel_wire::fix::session::{Application, BusinessReject};
 use tiercel_wire::fix::tag::{self, Tag};
 use tiercel_wire::fix::{Message, value};
 
+use super::super::asked_lists::AskedLists;
 use super::names::{Names, split};
 use crate::clerk::{Errand, Listed};
 use crate::core::Core;
@@ -29,6 +30,8 @@ const OF_REPLACE: &[u8] = b"2";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     New,
+    /// Orders that were entered together.
+    List,
     Cancel,
     Replace,
     Query {
@@ -52,6 +55,7 @@ pub(super) struct Memory {
     /// By the trader's number; `None`: not traded there.
     listed: Vec<Option<Listed>>,
     asked: Box<[Option<Asked>]>,
+    pub(super) lists: AskedLists,
     pub(super) names: Names,
     pub(super) errands: Vec<Errand>,
     /// Cancels that are to be sent with the name that the order has.
@@ -71,6 +75,7 @@ impl Memory {
         Self {
             listed,
             asked: vec![None; ASKED].into_boxed_slice(),
+            lists: AskedLists::new(),
             names: Names::new(),
             errands: Vec::with_capacity(ASKED),
             again: Vec::with_capacity(AGAIN_MAX),
@@ -153,6 +158,12 @@ impl Answers<'_> {
         let OrderName { client_order_id: order, order_id, .. } = asked.name;
         let input = match asked.what {
             What::New => Input::Rejected,
+            What::List => {
+                for order in self.memory.lists.orders(asked.number) {
+                    self.tell(order, OrderId::NONE, Input::Rejected);
+                }
+                return;
+            }
             What::Cancel => Input::CancelRejected,
             What::Replace => {
                 self.memory.names.not_replaced(&order, asked.number);
