@@ -100,6 +100,10 @@ fn each_file_of_texts_begins_with_the_book_and_has_each_message_once() {
         let read = read.book().unwrap();
         assert_eq!((read.update_id(), read.checksum(usize::MAX)), book);
         assert_eq!(trades, [trade]);
+        let mut played = core_of(Box::new(Idle));
+        let told = play(CaptureKind::Texts, file, &mut played);
+        assert_eq!(told, [Ok(()), Err("the capture is over".to_owned())]);
+        assert_eq!((self::book(&played), played.counts().trades), (book, 1));
     }
 }
 
