@@ -231,16 +231,8 @@ impl Oms {
             self.slots.remember(order.client_order_id);
             return Ok(());
         }
-        let entry = Entry {
-            tag,
-            venue,
-            kind,
-            time_in_force,
-            // It may have left just before the run ended.
-            sent_at: now,
-            executed_before: Qty::ZERO,
-            is_replacement: false,
-        };
+        // It may have left just before the run ended.
+        let entry = Entry::first((tag, venue), (kind, time_in_force), now);
         let at = self.slots.put(order, entry).ok_or(Denial::Room)?;
         self.slots.remember(order.client_order_id);
         let intent = self.slots.get(at).intent();

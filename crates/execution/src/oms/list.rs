@@ -187,15 +187,7 @@ impl Oms {
         let NewOrder { tag, instrument, side, kind, time_in_force, price, qty } = order;
         let client_order_id = self.run.name(self.slots.next_number().ok_or(Denial::Room)?);
         let own = OwnOrder::new(client_order_id, instrument, side, price, qty).advanced();
-        let entry = Entry {
-            tag,
-            venue,
-            kind,
-            time_in_force,
-            sent_at: now,
-            executed_before: Qty::ZERO,
-            is_replacement: false,
-        };
+        let entry = Entry::first((tag, venue), (kind, time_in_force), now);
         let at = self.slots.put(own, entry).ok_or(Denial::Room)?;
         let slot = self.slots.get_mut(at);
         slot.waits = together.intent.waits;

@@ -136,6 +136,18 @@ pub(super) struct Entry {
     pub(super) is_replacement: bool,
 }
 
+impl Entry {
+    /// An order that stands in no other's stead.
+    pub(super) const fn first(
+        (tag, venue): (u64, VenueId),
+        (kind, time_in_force): (OrderKind, TimeInForce),
+        sent_at: Timestamp,
+    ) -> Self {
+        let executed_before = Qty::ZERO;
+        Self { tag, venue, kind, time_in_force, sent_at, executed_before, is_replacement: false }
+    }
+}
+
 /// All of them. Those that ended stay until their place is needed, the oldest first, so that what is told of
 /// them late is known.
 #[derive(Clone, Debug)]
