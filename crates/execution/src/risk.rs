@@ -240,6 +240,8 @@ impl Rate {
 pub struct Gate {
     limits: GlobalLimits,
     mode: Mode,
+    /// Nothing new leaves any more.
+    is_closed: bool,
     /// By instrument.
     known: Vec<Known>,
     rate: Rate,
@@ -276,6 +278,7 @@ impl Gate {
         Self {
             limits,
             mode: Mode::Active,
+            is_closed: false,
             known: vec![nothing; instruments],
             rate: Rate::new(&limits),
             recent: Recent::new(),
@@ -321,7 +324,7 @@ impl Gate {
     /// # Errors
     /// [`Denial`]: nothing has changed.
     pub fn admit(&mut self, now: Timestamp, intent: &Intent) -> Result<(), Denial> {
-        let Self { limits, mode, known, rate, recent, open_orders, used, .. } = self;
+        let Self { limits, mode, is_closed, known, rate, recent, open_orders, used, .. } = self;
         let known = known.get_mut(intent.instrument.0 as usize);
         let known = known.ok_or(Denial::UnknownInstrument)?;
         let own = known.limits.as_ref().ok_or(Denial::UnknownInstrument)?;
@@ -330,6 +333,9 @@ impl Gate {
             Mode::Reducing if known.reduces(intent) => {}
             Mode::Reducing => return Err(Denial::Reducing),
             Mode::Halted => return Err(Denial::Halted),
+        }
+        if *is_closed {
+            return Err(Denial::Ending);
         }
         if known.unknown > 0 {
             return Err(Denial::Unreconciled);
@@ -458,6 +464,11 @@ impl Gate {
     pub const fn enable(&mut self, result: Money) {
         self.mode = Mode::Active;
         self.best = result.units();
+    }
+
+    /// Nothing but cancels from now on, for good: the run ends.
+    pub const fn close(&mut self) {
+        self.is_closed = true;
     }
 
     /// What may be done.

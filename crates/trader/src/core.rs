@@ -486,7 +486,6 @@ impl Core {
                         *timer = action.at().0;
                     }
                 }
-                _ if self.ends => {}
                 ActionKind::Submit if action.trigger_price != 0 => {
                     routes.submit_advanced(now, None, &[advanced(action)], oms, out);
                 }

@@ -252,13 +252,25 @@ pub(crate) fn order(
     assert_eq!(status, 200, "{body}");
 }
 
+/// Another account's far quotes again, and nothing else of it: a venue takes 200 orders of an account.
+pub(crate) fn far_quotes_alone(venue: &Venue, key: &Key) {
+    let mut stream = venue.speak();
+    let asked = ask(&mut *stream, key, "DELETE", "openOrders", "symbol=BTCUSDT");
+    // There may be none.
+    drop(asked.expect("an answer"));
+    far_quotes(venue, key);
+}
+
 /// Trades with the maker until it has so many fills more.
 pub(crate) fn hit(venue: &Venue, trader: &Trader, key: &Key, fills: u64) {
     let begun = trader.until("acting", |state| state["acts"] == true);
     let wanted = begun["counts"]["fills"].as_u64().expect("a count") + fills;
     let end = Instant::now() + PATIENCE;
     for number in 0_u32.. {
-        assert!(Instant::now() < end, "no {fills} fills");
+        assert!(Instant::now() < end, "no {fills} fills: {}", trader.until("there", |_| true));
+        if number % 32 == 31 {
+            far_quotes_alone(venue, key);
+        }
         // What moves the mid, and what takes.
         let price = format!("{}", 59_900 + number % 7);
         order(venue, key, "BUY", &price, "0.001", "GTC");

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tiercel_testkit::proxy::Proxy;
 use tiercel_testkit::soak::rounds;
 
-use crate::trade::{Trader, config, far_quotes, free_port, hit, order, settle};
+use crate::trade::{Trader, config, far_quotes, far_quotes_alone, free_port, hit, order, settle};
 use crate::venue_kill::market;
-use crate::venue_process::{Key, Venue, ask};
+use crate::venue_process::{Key, Venue};
 
 /// How long a network is bad before the trader has to be right again.
 const BAD: Duration = Duration::from_secs(3);
@@ -64,19 +64,10 @@ impl Place {
         self.proxies.iter().for_each(|proxy| proxy.set_bad(is_bad));
     }
 
-    /// The other account's orders, anew: far quotes.
-    fn far_quotes(&self) {
-        let mut stream = self.venue().connect();
-        let asked = ask(&mut stream, &self.keys[1], "DELETE", "openOrders", "symbol=BTCUSDT");
-        // There may be none.
-        drop(asked.expect("an answer"));
-        far_quotes(self.venue(), &self.keys[1]);
-    }
-
     /// Trades as far as the trader quotes, and moves what it quotes by.
     fn trade(&self, number: u64) {
         if number.is_multiple_of(32) {
-            self.far_quotes();
+            far_quotes_alone(self.venue(), &self.keys[1]);
         }
         let price = format!("{}", 59_900 + number % 7);
         order(self.venue(), &self.keys[1], "BUY", &price, "0.001", "GTC");

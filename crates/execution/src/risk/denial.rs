@@ -78,6 +78,9 @@ pub enum Denial {
     /// What it waits for, or how the orders of its list hang together, is nothing that a venue has.
     #[error("what it waits for, or its list, is not possible")]
     Terms = 24,
+    /// The run ends: what is open is cancelled, and nothing new leaves.
+    #[error("the run ends")]
+    Ending = 25,
 }
 
 impl Denial {
@@ -107,6 +110,7 @@ impl Denial {
         Self::Split,
         Self::NotChanged,
         Self::Terms,
+        Self::Ending,
     ];
 
     /// Its number.

@@ -63,6 +63,9 @@ impl Gate {
             Mode::Reducing => return Err(Denial::Reducing),
             Mode::Halted => return Err(Denial::Halted),
         }
+        if self.is_closed {
+            return Err(Denial::Ending);
+        }
         if known.unknown > 0 {
             return Err(Denial::Unreconciled);
         }

@@ -210,6 +210,10 @@ fn losses_take_the_mode_down_and_only_somebody_brings_it_up() {
     assert_eq!(gate.mode(), Mode::Active);
     gate.halt();
     denied(&mut gate, SECOND, bought, Denial::Halted);
+    // For good, whoever lets trading go on.
+    gate.close();
+    gate.enable(amount(5));
+    denied(&mut gate, SECOND, bought, Denial::Ending);
 }
 
 #[test]

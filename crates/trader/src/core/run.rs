@@ -47,9 +47,11 @@ impl Core {
         self.act(now);
     }
 
-    /// The strategy acts no more, and everything that is open is cancelled.
+    /// The strategy acts no more, and everything that is open is cancelled. It is told what becomes of its orders, and of
+    /// those that it wants instead that they are denied: what it knows at the end is how things are.
     pub fn end(&mut self, now: Timestamp) {
         (self.acts, self.wanted, self.ends) = (false, false, true);
+        self.oms.gate_mut().close();
         self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
         self.act(now);
     }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tiercel_execution::order::{Input, Progress};
+use tiercel_execution::risk::Denial;
 use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
 use tiercel_strategy::{
     Action, Actions, BookTick, OrderUpdate, OrderUpdateKind, StateError, Strategy, TimerTick,
@@ -39,9 +40,13 @@ impl Strategy for Remembers {
     fn on_trade(&mut self, _: &TradeTick, _: &mut Actions) {}
 
     fn on_order(&mut self, update: &OrderUpdate, actions: &mut Actions) {
-        let is_over = update.kind == OrderUpdateKind::Cancelled;
-        self.0.lock().unwrap().push(if is_over { b'c' } else { b'o' });
-        if is_over {
+        let kind = match update.kind {
+            OrderUpdateKind::Cancelled => b'c',
+            OrderUpdateKind::Denied if update.reason == Denial::Ending.code() => b'd',
+            _ => b'o',
+        };
+        self.0.lock().unwrap().push(kind);
+        if kind == b'c' {
             actions.push(order(2)).unwrap();
             actions.push(Action::timer(3, Timestamp(START.0 + 5 * SECOND_NS))).unwrap();
         }
@@ -96,8 +101,8 @@ fn a_strategy_hears_of_its_last_orders_and_goes_on_in_the_next_run() {
     let [VenueRequest::Cancel(_)] = requests(&mut core)[..] else { panic!("not one cancel") };
     let nothing = Progress::Executed(Qty::ZERO);
     report(&mut core, terms.client_order_id, Input::Cancelled(nothing));
-    // It heard of that, and what it wanted then is not done.
-    assert_eq!(told.lock().unwrap().last(), Some(&b'c'));
+    // It heard of that, and that what it wanted then was denied.
+    assert!(told.lock().unwrap().ends_with(b"cd"));
     assert!(requests(&mut core).is_empty() && core.oms().live_orders() == 0);
     let mut state = Vec::new();
     core.save_strategy(&mut state);
