@@ -21,6 +21,7 @@ mod trade_fix;
 mod trade_itch;
 mod trade_lists;
 mod trade_paper;
+mod trade_route;
 mod trade_tls;
 // The machines that the check-up is tested on.
 #[path = "../../../host/tests/it/trees.rs"]

@@ -176,6 +176,11 @@ impl Desk {
         Venue::start(&self.store, &self.venue_config, &[], 0)
     }
 
+    /// Starts it at an address.
+    pub(crate) fn start_at(&self, address: &str) -> Venue {
+        Venue::start_at(address, &self.store, &self.venue_config, &[], 0)
+    }
+
     /// Starts it, with a market to make.
     pub(crate) fn open(&self) -> Venue {
         let venue = self.start();
