@@ -28,6 +28,8 @@ const BTCUSDT: InstrumentId = InstrumentId(0);
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How often the strategy looks for what is wanted.
 const LOOK_NS: u64 = 1_000_000;
+/// The other account's quotes.
+const FAR: [i64; 2] = [59_900, 60_100];
 
 #[derive(Clone, Copy)]
 enum Want {
@@ -40,6 +42,8 @@ enum Want {
 struct Known {
     wants: Vec<Want>,
     told: Vec<OrderUpdate>,
+    /// The best bid and ask.
+    best: [Price; 2],
     are_lines_up: bool,
     acts: bool,
     unknown: u32,
@@ -69,6 +73,7 @@ impl Strategy for Puppet {
     }
 
     fn on_book(&mut self, tick: &BookTick, actions: &mut Actions) {
+        self.0.lock().expect("no panic").best = [tick.bid().price, tick.ask().price];
         actions.push(Action::timer(0, Timestamp(tick.time.0 + LOOK_NS))).expect("room");
     }
 
@@ -144,7 +149,8 @@ impl Trader {
             std::thread::sleep(Duration::from_millis(2));
         }
         let known = self.shared.lock().expect("no panic");
-        let told: Vec<_> = known.told.iter().map(|it| (it.tag, it.kind, it.open_qty)).collect();
+        let told = known.told.iter().map(|it| (it.tag, it.kind, it.reason, it.open_qty));
+        let told: Vec<_> = told.collect();
         panic!("never {what}: {told:?}, {} live, {} unknown", known.live, known.unknown);
     }
 
@@ -159,6 +165,7 @@ impl Trader {
     }
 
     fn taken(&self, list: OrderList) {
+        self.until("shown the far quotes alone", |known| known.best == FAR.map(price));
         self.enter(list);
         self.until("taken", |known| {
             list.orders().all(|order| known.has_told(order.tag, Kind::Accepted))

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use tiercel_wire::itch::Frames;
 use tiercel_wire::market::{self, Body, RECORD_SIZE};
 
 use crate::command::{argument, tiercel};
+use crate::trade::free_port;
 use crate::venue_kill::market;
 use crate::venue_process::{Key, Venue, ask, look};
 
@@ -106,12 +107,12 @@ fn recorders_have_every_message_of_a_venue_that_is_killed() {
     let (store, config, keys) = market("venue-feed", "");
     // That start was without a feed that anybody heard: its files are of before.
     drop(fs::remove_dir_all(store.join("itch")));
-    let free_tcp = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it");
+    let free_tcp = format!("127.0.0.1:{}", free_port());
     let free_udp = |_| {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         socket.local_addr().expect("it").to_string()
     };
-    let (soup, [data, requests]) = (free_tcp.to_string(), [0, 1].map(free_udp));
+    let (soup, [data, requests]) = (free_tcp, [0, 1].map(free_udp));
     let record = |name: &str, arguments: &[&str]| {
         Recorder::start("itch", store.with_extension(name), arguments)
     };
@@ -179,8 +180,7 @@ fn folded(bytes: &[u8]) -> ([Vec<(Price, Qty)>; 2], u32) {
 #[test]
 fn a_book_of_recorded_market_data_is_the_venues_after_kills() {
     let (store, config, keys) = market("venue-market", "");
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it");
-    let address = free.to_string();
+    let address = format!("127.0.0.1:{}", free_port());
     let record = |name: &str, symbol: &str| {
         let arguments = ["--address", &address, "--symbol", symbol];
         Recorder::start("market", store.with_extension(name), &arguments)

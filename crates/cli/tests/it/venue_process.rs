@@ -12,6 +12,7 @@ use sha2::Sha256;
 use tiercel_net::tls::{Channel, ClientTls};
 
 use crate::command::{argument, tiercel};
+use crate::trade::free_port;
 
 /// How long anything may take that should come at once: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -102,9 +103,9 @@ pub(crate) struct Venue {
 }
 
 impl Venue {
-    /// Starts it, on any free port, with `keys` keys to be printed.
+    /// Starts it, on a free port, with `keys` keys to be printed.
     pub(crate) fn start(store: &Path, config: &Path, arguments: &[&str], keys: usize) -> Self {
-        Self::start_at("127.0.0.1:0", store, config, arguments, keys)
+        Self::start_at(&format!("127.0.0.1:{}", free_port()), store, config, arguments, keys)
     }
 
     /// Starts it at an address.
