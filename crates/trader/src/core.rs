@@ -440,11 +440,11 @@ impl Core {
     fn cancel_unwanted(&mut self, now: Timestamp) {
         let Self { oms, markets, out, .. } = self;
         if self.ends || oms.gate().mode() == Mode::Halted {
-            oms.cancel_all(now, InstrumentId::ALL, out);
+            oms.cancel_what_is_left(now, InstrumentId::ALL, out);
             return;
         }
         for market in markets.iter().filter(|market| market.state() == MarketState::Stale) {
-            oms.cancel_all(now, market.instrument(), out);
+            oms.cancel_what_is_left(now, market.instrument(), out);
         }
     }
 

@@ -100,9 +100,19 @@ impl Oms {
 
     /// Ends every order of an instrument, or of [all](InstrumentId::ALL).
     pub fn cancel_all(&mut self, now: Timestamp, instrument: InstrumentId, out: &mut Outputs) {
-        self.cancel_those(now, out, |slot| {
-            instrument == InstrumentId::ALL || slot.order.instrument == instrument
-        });
+        self.cancel_those(now, out, |slot| is_of(slot, instrument));
+    }
+
+    /// The same, for who does so as long as there are any: one whose cancel was refused is left alone for an ask
+    /// interval. A venue that refuses all of them is not asked as fast as it answers.
+    pub fn cancel_what_is_left(
+        &mut self,
+        now: Timestamp,
+        instrument: InstrumentId,
+        out: &mut Outputs,
+    ) {
+        let may = |slot: &Slot| is_of(slot, instrument) && now.0 >= slot.cancel_refused_ns;
+        self.cancel_those(now, out, may);
     }
 
     fn cancel_those(&mut self, now: Timestamp, out: &mut Outputs, is_one: impl Fn(&Slot) -> bool) {
@@ -269,4 +279,8 @@ pub(super) const fn denied(order: &NewOrder, denial: Denial, open_qty: Qty) -> U
         qty: order.qty,
         open_qty,
     }
+}
+
+fn is_of(slot: &Slot, instrument: InstrumentId) -> bool {
+    instrument == InstrumentId::ALL || slot.order.instrument == instrument
 }

@@ -106,6 +106,7 @@ impl Oms {
         let is_answer = matches!(report.input, Input::Status { .. });
         if report.input == Input::CancelRejected {
             slot.cancel_due_ns = 0;
+            slot.cancel_refused_ns = now.0.saturating_add(self.options.ask_interval_ns);
         }
         match slot.order.apply(&report.input) {
             Ok(Change::Done) => {

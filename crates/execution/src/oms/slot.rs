@@ -35,6 +35,8 @@ pub(super) struct Slot {
     pub(super) due_ns: u64,
     /// Until then a cancel that left is waited for.
     pub(super) cancel_due_ns: u64,
+    /// A cancel was refused: until then it is not repeated by itself.
+    pub(super) cancel_refused_ns: u64,
     /// The first question whose answer counts: those before were asked for what was the matter then.
     pub(super) first_question: u64,
     /// The first that was asked when no request could be on its way any more.
@@ -78,6 +80,7 @@ impl Slot {
             sent_at: Timestamp(0),
             due_ns: NEVER,
             cancel_due_ns: 0,
+            cancel_refused_ns: 0,
             first_question: 0,
             certain_question: NEVER,
             change: None,
@@ -232,6 +235,7 @@ impl Slots {
             sent_at,
             due_ns: NEVER,
             cancel_due_ns: 0,
+            cancel_refused_ns: 0,
             first_question: 0,
             certain_question: NEVER,
             change: None,

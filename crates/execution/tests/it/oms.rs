@@ -206,6 +206,23 @@ fn a_cancel_without_an_answer_is_asked_for_and_may_be_sent_again() {
 }
 
 #[test]
+fn who_cancels_what_is_left_does_so_once_an_interval_where_it_is_refused() {
+    let mut desk = Desk::new();
+    desk.submit(1, ETH).says("new:300").accept(0).says("1:accepted:300/300");
+    desk.cancel_what_is_left().says("cancel").cancel_what_is_left().says("");
+    desk.hear(0, Input::CancelRejected).says("ask:0 1:cancelrejected:300/300 1:unknown:300/300");
+    desk.cancel_what_is_left().says("");
+    // Also where it is found to be open; who wants it cancelled has it cancelled.
+    desk.answer(0, 0, Found::Working, 0).says("1:found:300/300");
+    desk.cancel_what_is_left().says("").cancel(1).says("cancel");
+    desk.hear(0, Input::CancelRejected).says("ask:0 1:cancelrejected:300/300 1:unknown:300/300");
+    desk.now += SECOND / 2 - 1;
+    desk.cancel_what_is_left().says("");
+    desk.now += 1;
+    desk.cancel_what_is_left().says("cancel").cancel_what_is_left().says("");
+}
+
+#[test]
 fn a_venue_that_has_forgotten_an_order_is_an_anomaly_and_ends_it() {
     let mut desk = Desk::new();
     desk.submit(1, ETH).says("new:300").accept(0).says("1:accepted:300/300");

@@ -25,7 +25,7 @@ impl Core {
     /// Lets the strategy act if it is time for it. It is told first what is owned.
     pub(super) fn begin_when_clear(&mut self, now: Timestamp) {
         if self.oms.live_orders() > 0 {
-            self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
+            self.oms.cancel_what_is_left(now, InstrumentId::ALL, &mut self.out);
             return;
         }
         self.acts = true;

@@ -127,6 +127,11 @@ impl Desk {
         self
     }
 
+    pub(super) fn cancel_what_is_left(&mut self) -> &mut Self {
+        self.oms.cancel_what_is_left(self.now(), InstrumentId::ALL, &mut self.out);
+        self
+    }
+
     pub(super) fn cancel(&mut self, tag: u64) -> &mut Self {
         self.oms.cancel(self.now(), tag, &mut self.out);
         self
