@@ -343,15 +343,15 @@ impl Oms {
         }
     }
 
-    /// The result of all instruments: what was closed, what would be closed at their marks, less fees. `None`
-    /// beyond 128 bits.
+    /// The result of all instruments: what was closed, what would be closed at their marks, less fees. `None`: something
+    /// is owned that has no mark yet; or beyond 128 bits.
     pub fn result(&self) -> Option<Money> {
         let mut sum = 0_i128;
         for known in &self.known {
-            let open = if known.mark.is_zero() {
-                Money::ZERO
-            } else {
-                known.position.unrealised(known.mark)?
+            let open = match known.position.owned() {
+                Money::ZERO => Money::ZERO,
+                _ if known.mark.is_zero() => return None,
+                _ => known.position.unrealised(known.mark)?,
             };
             sum = sum.checked_add(known.position.net()?.units())?.checked_add(open.units())?;
         }

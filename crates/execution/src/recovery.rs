@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use tiercel_types::{ClientOrderId, InstrumentId, OrderId, Timestamp};
+use tiercel_types::{ClientOrderId, InstrumentId, OrderId, Qty, Timestamp};
 
 use crate::oms::{Adopted, VenueTerms};
 use crate::order::{Change, Found, Input, OwnOrder, Progress};
@@ -142,6 +142,15 @@ impl Recovery {
             order.number(report.order_id);
             self.by_order_id.insert((venue, order.order_id()), *name);
         }
+        if let (Found::Working, Input::Status { executed_qty, price, qty, .. }) =
+            (found, report.input)
+            && sent.adopted.change == Some((price, qty))
+        {
+            // The change that was asked for is done, and nothing else may have told of it.
+            let open_qty = Qty::from_units(qty.units().saturating_sub(executed_qty.units()));
+            self.apply(venue, name, &Input::Replaced { price, open_qty });
+            return;
+        }
         let is_certain = question == 0 || question >= sent.certain_question;
         if found == Found::Working || (found == Found::Nothing && !is_certain) {
             return;
@@ -214,9 +223,15 @@ impl Recovery {
         self.orders.values().filter(ended).map(|sent| (sent.venue, &sent.adopted))
     }
 
-    /// Orders that have ended and of which nothing more will be told need not be kept any longer.
-    pub fn forget_ended(&mut self) {
-        self.orders.retain(|_, sent| !sent.adopted.order.state().has_ended());
+    /// Orders that have ended and of which nothing more will be told need not be kept any longer: all but so many, the
+    /// newest.
+    pub fn forget_ended(&mut self, keep: usize) {
+        let mut left_out = self.ended().count().saturating_sub(keep);
+        self.orders.retain(|_, sent| {
+            let is_forgotten = left_out > 0 && sent.adopted.order.state().has_ended();
+            left_out -= usize::from(is_forgotten);
+            !is_forgotten
+        });
         let Self { orders, by_order_id, .. } = self;
         by_order_id.retain(|_, name| orders.contains_key(name));
     }

@@ -9,15 +9,17 @@
 //!
 //! The gate counts the worst case: what is owned, and all that is open as if it had traded. An order that is
 //! admitted counts from that moment until it is [taken away](Gate::ended) or [has traded](Gate::filled),
-//! whatever is known of it. A loss that reaches its bound takes the [`Mode`] down by itself; only somebody
-//! ([`Gate::enable`]) brings it up again. Cancels do not come here: they always pass.
+//! whatever is known of it. A loss of the [`Day`] that reaches its bound takes the [`Mode`] down by itself; only
+//! somebody ([`Gate::enable`]) brings it up again. Cancels do not come here: they always pass.
 
+mod day;
 mod denial;
 mod together;
 
 use tiercel_types::{InstrumentId, Money, Price, Qty, Side, Timestamp};
 
 use crate::position::Position;
+pub use day::Day;
 pub use denial::Denial;
 pub use together::Together;
 
@@ -249,8 +251,8 @@ pub struct Gate {
     open_orders: u32,
     /// Worth of all that is open, and cost of all that is owned.
     used: i128,
-    /// The best result of the day.
-    best: i128,
+    /// From which result losses count, and falls.
+    day: Day,
 }
 
 const fn side_at(side: Side) -> usize {
@@ -284,7 +286,7 @@ impl Gate {
             recent: Recent::new(),
             open_orders: 0,
             used: 0,
-            best: 0,
+            day: Day::default(),
         }
     }
 
@@ -436,34 +438,9 @@ impl Gate {
         self.open_orders = self.open_orders.saturating_sub(1);
     }
 
-    /// The result of the day, realised and not, after fees. Takes the mode down if it has to.
-    pub fn result(&mut self, result: Money) -> Mode {
-        let result = result.units();
-        self.best = self.best.max(result);
-        let (loss, fall) = (result.saturating_neg(), self.best.saturating_sub(result));
-        let GlobalLimits {
-            loss_reducing, loss_halting, drawdown_reducing, drawdown_halting, ..
-        } = self.limits;
-        let mode = if loss >= loss_halting.units() || fall >= drawdown_halting.units() {
-            Mode::Halted
-        } else if loss >= loss_reducing.units() || fall >= drawdown_reducing.units() {
-            Mode::Reducing
-        } else {
-            Mode::Active
-        };
-        self.mode = self.mode.max(mode);
-        self.mode
-    }
-
     /// The kill switch: nothing but cancels from now on.
     pub const fn halt(&mut self) {
         self.mode = Mode::Halted;
-    }
-
-    /// Somebody lets trading go on; losses count from the result of now.
-    pub const fn enable(&mut self, result: Money) {
-        self.mode = Mode::Active;
-        self.best = result.units();
     }
 
     /// Nothing but cancels from now on, for good: the run ends.

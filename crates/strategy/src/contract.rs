@@ -94,8 +94,8 @@ pub trait Strategy: Send {
     /// An order of its own has changed.
     fn on_order(&mut self, update: &OrderUpdate, actions: &mut Actions);
 
-    /// What is owned is told otherwise than by an order: before the first book, where it is not zero or was
-    /// restored, and after a correction. What is not told is zero.
+    /// What is owned is told otherwise than by an order: of each instrument before its first book, also where it is zero,
+    /// and after a correction. Books that were restored are told to be stale before.
     fn on_position(&mut self, _update: &PositionUpdate, _actions: &mut Actions) {}
 
     /// A time has come that it asked for.

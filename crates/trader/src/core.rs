@@ -23,7 +23,7 @@ use tiercel_types::market::{BestBidOffer, MarketTrade};
 use tiercel_types::order::ListKind;
 use tiercel_types::{InstrumentId, Price, Qty, Timestamp};
 
-use crate::journal::Journal;
+use crate::journal::{GateState, Journal};
 use crate::market::{Market, MarketState};
 use crate::paper::Paper;
 use crate::reason::ModeReason;
@@ -69,6 +69,8 @@ pub struct Core {
     anomalies: Vec<Anomaly>,
     /// Whether the strategy may act: not before everything is known, and not any more at the end.
     acts: bool,
+    /// What it knows is what the run before knew at its end.
+    is_restored: bool,
     /// Somebody wants it to act.
     wanted: bool,
     /// Somebody wants it to end: nothing stays open.
@@ -77,6 +79,8 @@ pub struct Core {
     journal: Option<Journal>,
     /// Whether that failed: nothing but cancels leaves then.
     has_journal_failed: bool,
+    /// What is written of the gate, and since when.
+    written: (GateState, Timestamp),
     /// Why the gate lets through what it does.
     mode_reason: ModeReason,
     /// Orders go there, if there is one.
@@ -115,10 +119,12 @@ impl Core {
             counts: Counts::default(),
             anomalies: Vec::with_capacity(ANOMALIES_KEPT),
             acts: false,
+            is_restored: false,
             wanted: false,
             ends: false,
             journal: None,
             has_journal_failed: false,
+            written: (GateState::default(), Timestamp(0)),
             mode_reason: ModeReason::Free,
             paper: None,
             answer: 0,
@@ -404,7 +410,7 @@ impl Core {
         }
         if let Some(result) = self.oms.result() {
             let before = self.oms.gate().mode();
-            let mode = self.oms.gate_mut().result(result);
+            let mode = self.oms.gate_mut().result(now, result);
             if mode != before {
                 self.mode_reason = ModeReason::Loss;
             }
@@ -412,6 +418,7 @@ impl Core {
                 self.oms.cancel_all(now, InstrumentId::ALL, &mut self.out);
             }
         }
+        self.write_gate(now);
         self.cancel_unwanted(now);
         for at in 0..self.markets.len() {
             let market = &self.markets[at];

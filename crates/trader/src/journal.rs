@@ -14,7 +14,7 @@
 
 mod records;
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -23,11 +23,15 @@ use tiercel_bus::{AppendError, Bus, BusError, One, Options, ReadError, Start, Wr
 use tiercel_execution::oms::VenueTerms;
 use tiercel_execution::position::TooLarge;
 use tiercel_execution::recovery::Recovery;
+use tiercel_execution::risk::{Day, Mode};
 use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
 use tiercel_types::Timestamp;
 use zerocopy::IntoBytes as _;
 
-use records::{AdoptedRecord, HeardRecord, InstrumentRecord, Kind, PositionRecord, SentRecord};
+use crate::reason::ModeReason;
+use records::{
+    AdoptedRecord, GateRecord, HeardRecord, Kind, NameRecord, PositionRecord, SentRecord,
+};
 
 /// What every run's folder begins with.
 const PREFIX: &str = "journal-";
@@ -36,6 +40,12 @@ const KEPT: usize = 2;
 /// Bytes of a file of the journal.
 const FILE_BYTES: u64 = 16 << 20;
 const SECOND_NS: u64 = 1_000_000_000;
+/// The file that keeps others out.
+const LOCK: &str = "lock";
+/// Orders that have ended are remembered while a journal is read, so many: something may have been told of them still.
+const ENDED_KEPT: usize = 4_096;
+/// After so many records those beyond are forgotten.
+const FORGOTTEN_EVERY: u64 = 65_536;
 
 /// Why there is no journal.
 #[derive(Debug, Error)]
@@ -81,16 +91,24 @@ pub enum JournalError {
         number: u64,
     },
     /// It is of another configuration.
-    #[error("{path}: instrument {number} was {was}, and is {is} in the configuration")]
+    #[error("{path}: {what} {number} was {was}, and is {is} in the configuration")]
     Other {
         /// Where.
         path: PathBuf,
-        /// Which instrument.
+        /// An instrument or a venue.
+        what: &'static str,
+        /// Which, from zero.
         number: u32,
         /// What the journal says.
         was: String,
         /// What the configuration says.
         is: String,
+    },
+    /// Another trader has it.
+    #[error("{path}: another trader runs from this folder")]
+    Locked {
+        /// The file that is locked.
+        path: PathBuf,
     },
     /// A position beyond all bounds.
     #[error("{path}: {error}")]
@@ -102,6 +120,17 @@ pub enum JournalError {
     },
 }
 
+/// What the gate lets through, why, and from which results losses count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GateState {
+    /// What may be done.
+    pub mode: Mode,
+    /// What set that.
+    pub reason: ModeReason,
+    /// What losses count from.
+    pub day: Day,
+}
+
 /// What a run before has left.
 #[derive(Debug)]
 pub struct Left {
@@ -111,6 +140,20 @@ pub struct Left {
     pub next_answers: Vec<u64>,
     /// The second that the run before is named by; zero: there was none.
     pub second: u64,
+    /// How the gate stood.
+    pub gate: GateState,
+}
+
+impl Left {
+    fn nothing(venues: &[(String, VenueTerms)]) -> Self {
+        let terms: Vec<VenueTerms> = venues.iter().map(|(_, terms)| *terms).collect();
+        Self {
+            recovery: Recovery::new(&terms),
+            next_answers: vec![0; venues.len()],
+            second: 0,
+            gate: GateState::default(),
+        }
+    }
 }
 
 /// What is written.
@@ -118,17 +161,19 @@ pub struct Journal {
     writer: Writer<One>,
     path: PathBuf,
     second: u64,
+    /// The folder is nobody else's while this is open.
+    _lock: File,
 }
 
-/// Opens the journal of a folder: what was left, and one for this run. `instruments` are venue and symbol of each, by
-/// number.
+/// Opens the journal of a folder: what was left, and one for this run. `venues` are by number, as are `instruments`:
+/// venue and symbol of each.
 ///
 /// # Errors
 /// [`JournalError`]: nothing of what was there has changed.
 pub fn open(
     store: &Path,
     now: Timestamp,
-    venues: &[VenueTerms],
+    venues: &[(String, VenueTerms)],
     instruments: &[(String, String)],
 ) -> Result<(Left, Journal), JournalError> {
     let at = |path: &Path| {
@@ -136,9 +181,9 @@ pub fn open(
         move |error| JournalError::Io { path, error }
     };
     fs::create_dir_all(store).map_err(at(store))?;
+    let lock = lock(&store.join(LOCK))?;
     let mut runs = runs(store).map_err(at(store))?;
-    let mut left =
-        Left { recovery: Recovery::new(venues), next_answers: vec![0; venues.len()], second: 0 };
+    let mut left = Left::nothing(venues);
     for (_, path) in runs.iter().rev() {
         if let Some(found) = read(path, venues, instruments)? {
             left = found;
@@ -147,12 +192,24 @@ pub fn open(
     }
     let number = runs.last().map_or(1, |(number, _)| number + 1);
     let path = store.join(format!("{PREFIX}{number:08}"));
-    let journal = Journal::begin(&path, now, &left, instruments)?;
+    let journal = Journal::begin((&path, lock), now, &left, venues, instruments)?;
     runs.push((number, path));
     for (_, old) in runs.iter().rev().skip(KEPT) {
         fs::remove_dir_all(old).map_err(at(old))?;
     }
     Ok((left, journal))
+}
+
+/// Has a folder for itself, until the file is closed.
+fn lock(path: &Path) -> Result<File, JournalError> {
+    let failed = |error| JournalError::Io { path: path.to_owned(), error };
+    let file = File::options().create(true).truncate(false).write(true).open(path);
+    let file = file.map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(JournalError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
 }
 
 /// The folders of runs, oldest first.
@@ -172,23 +229,38 @@ fn runs(store: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 /// What a run's folder says; `None`: it had not begun.
 fn read(
     path: &Path,
-    venues: &[VenueTerms],
+    venues: &[(String, VenueTerms)],
     instruments: &[(String, String)],
 ) -> Result<Option<Left>, JournalError> {
-    let mut left =
-        Left { recovery: Recovery::new(venues), next_answers: vec![0; venues.len()], second: 0 };
-    // One that was killed before there was anything in it.
-    let Ok(bus) = Bus::open(path) else { return Ok(None) };
+    let mut left = Left::nothing(venues);
+    let bus = match Bus::open(path) {
+        Ok(bus) => bus,
+        // One that was killed before there was anything in it.
+        Err(BusError::Missing(_)) => return Ok(None),
+        Err(error) => return Err(JournalError::Bus { path: path.to_owned(), error }),
+    };
     let failed = |error| JournalError::Read { path: path.to_owned(), error };
     let mut reader = bus.reader(Start::Oldest).map_err(failed)?;
     let (mut has_begun, mut number) = (false, 0);
     while let Some(record) = reader.poll().map_err(failed)? {
         number += 1;
+        if number % FORGOTTEN_EVERY == 0 {
+            left.recovery.forget_ended(ENDED_KEPT);
+        }
         let damaged = || JournalError::Damaged { path: path.to_owned(), number };
         match Kind::from_code(record.kind).ok_or_else(damaged)? {
             Kind::Instrument => {
-                let record = record.get::<InstrumentRecord>().ok_or_else(damaged)?;
-                check(path, record, instruments)?;
+                let record = record.get::<NameRecord>().ok_or_else(damaged)?;
+                let name = |(venue, symbol): &(String, String)| format!("{venue} {symbol}");
+                check(path, "instrument", record, instruments, name)?;
+            }
+            Kind::Venue => {
+                let record = record.get::<NameRecord>().ok_or_else(damaged)?;
+                check(path, "venue", record, venues, |(name, _)| name.clone())?;
+            }
+            Kind::Gate => {
+                let record = record.get::<GateRecord>().ok_or_else(damaged)?;
+                left.gate = record.read().ok_or_else(damaged)?;
             }
             Kind::Position => {
                 let record = record.get::<PositionRecord>().ok_or_else(damaged)?;
@@ -229,25 +301,28 @@ fn read(
     Ok(has_begun.then_some(left))
 }
 
-fn check(
+/// Whether a number means what it meant.
+fn check<T>(
     path: &Path,
-    record: &InstrumentRecord,
-    instruments: &[(String, String)],
+    what: &'static str,
+    record: &NameRecord,
+    all: &[T],
+    name: impl Fn(&T) -> String,
 ) -> Result<(), JournalError> {
     let (number, was) = record.read();
-    let is = instruments.get(number as usize).map(|(venue, symbol)| format!("{venue} {symbol}"));
-    let is = is.unwrap_or_else(|| "not there".to_owned());
+    let is = all.get(number as usize).map_or_else(|| "not there".to_owned(), name);
     if was == is {
         return Ok(());
     }
-    Err(JournalError::Other { path: path.to_owned(), number, was, is })
+    Err(JournalError::Other { path: path.to_owned(), what, number, was, is })
 }
 
 impl Journal {
     fn begin(
-        path: &Path,
+        (path, lock): (&Path, File),
         now: Timestamp,
         left: &Left,
+        venues: &[(String, VenueTerms)],
         instruments: &[(String, String)],
     ) -> Result<Self, JournalError> {
         let failed = |error| JournalError::Bus { path: path.to_owned(), error };
@@ -256,10 +331,13 @@ impl Journal {
         let writer = bus.writer().map_err(failed)?;
         // No two runs have one name, however soon one follows the other.
         let second = (now.0 / SECOND_NS).max(left.second + 1);
-        let mut journal = Self { writer, path: path.to_owned(), second };
+        let mut journal = Self { writer, path: path.to_owned(), second, _lock: lock };
+        for ((name, _), number) in venues.iter().zip(0..) {
+            journal.append(Kind::Venue, &NameRecord::new(number, name))?;
+        }
         for ((venue, symbol), number) in instruments.iter().zip(0..) {
             let name = format!("{venue} {symbol}");
-            journal.append(Kind::Instrument, &InstrumentRecord::new(number, &name))?;
+            journal.append(Kind::Instrument, &NameRecord::new(number, &name))?;
         }
         for (instrument, position) in left.recovery.positions() {
             journal.append(Kind::Position, &PositionRecord::new(instrument, position))?;
@@ -270,6 +348,7 @@ impl Journal {
         for (venue, next) in left.next_answers.iter().enumerate() {
             journal.append(Kind::Answer, &[venue as u64, *next])?;
         }
+        journal.gate(&left.gate)?;
         journal.append(Kind::Begun, &[journal.second])?;
         Ok(journal)
     }
@@ -286,6 +365,14 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let appended = self.writer.append(kind as u8, record);
         appended.map(drop).map_err(|error| JournalError::Append { path: self.path.clone(), error })
+    }
+
+    /// How the gate stands from now on.
+    ///
+    /// # Errors
+    /// [`JournalError::Append`].
+    pub fn gate(&mut self, state: &GateState) -> Result<(), JournalError> {
+        self.append(Kind::Gate, &GateRecord::new(state))
     }
 
     /// A request is about to leave, of the order of a tag.

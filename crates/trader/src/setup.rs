@@ -303,7 +303,9 @@ fn markets(config: &TraderConfig, terms: Vec<Terms>) -> Vec<Market> {
 
 /// What a run before has left, and the journal of this one.
 fn open_journal(config: &TraderConfig, now: Timestamp) -> Result<(Left, Journal), SetupError> {
-    Ok(journal::open(&config.trader.store, now, &venue_terms(config), &named(config))?)
+    let names = config.venues.iter().map(|venue| venue.name.clone());
+    let venues: Vec<(String, VenueTerms)> = names.zip(venue_terms(config)).collect();
+    Ok(journal::open(&config.trader.store, now, &venues, &named(config))?)
 }
 
 /// Goes on from what a run before has left: its positions, and its orders, which are asked for.
@@ -311,6 +313,7 @@ fn recover(left: &Left, now: Timestamp, core: &mut Core) -> Result<(), SetupErro
     for (instrument, position) in left.recovery.positions() {
         core.oms_mut().set_position(instrument, *position);
     }
+    core.restore_gate(&left.gate);
     // Of those that have ended something may be told still.
     let ended: Vec<Adopted> = left.recovery.ended().map(|(_, adopted)| *adopted).collect();
     let ended = &ended[ended.len().saturating_sub(ENDED_KEPT)..];

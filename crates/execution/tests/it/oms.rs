@@ -396,6 +396,8 @@ fn fees_and_marks_make_the_result() {
     let fee = Fee::Quote(Money::from_units(50));
     desk.report(&VenueReport { fee, ..VenueReport::new(name, id(0), fill) });
     desk.says("1:filled(300):0/300").is_over(300);
+    assert_eq!(desk.oms.result(), None, "nobody knows what it is worth");
+    desk.oms.mark(BTC, PRICE);
     assert_eq!(desk.oms.result(), Some(Money::from_units(-50)));
     desk.oms.mark(BTC, Price::from_units(PRICE.units() + 2));
     assert_eq!(desk.oms.result(), Some(Money::from_units(600 - 50)));

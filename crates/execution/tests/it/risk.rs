@@ -186,34 +186,85 @@ fn messages_leave_in_bursts_and_then_by_the_clock() {
     denied(&mut gate, SECOND + SECOND / 10, order, Denial::Rate);
 }
 
+/// Loses what lets positions be reduced alone.
+fn lose_ten(gate: &mut Gate) -> Mode {
+    gate.result(Timestamp(SECOND), Money::ZERO);
+    gate.result(Timestamp(SECOND), Money::from_units(-amount(10).units()))
+}
+
 #[test]
 fn losses_take_the_mode_down_and_only_somebody_brings_it_up() {
     let minus = |whole| Money::from_units(-amount(whole).units());
     let mut gate = gate();
-    assert_eq!(gate.result(minus(9)), Mode::Active);
-    assert_eq!(gate.result(minus(10)), Mode::Reducing);
-    assert_eq!(gate.result(amount(5)), Mode::Reducing, "not by itself");
+    let now = Timestamp(SECOND);
+    assert_eq!(gate.result(now, Money::ZERO), Mode::Active);
+    assert_eq!(gate.result(now, minus(9)), Mode::Active);
+    assert_eq!(gate.result(now, minus(10)), Mode::Reducing);
+    assert_eq!(gate.result(now, amount(5)), Mode::Reducing, "not by itself");
     denied(&mut gate, SECOND, intent(Side::Buy, "100", "1"), Denial::Reducing);
-    gate.enable(amount(5));
+    gate.enable();
+    assert_eq!(gate.result(now, amount(5)), Mode::Active);
     let bought = intent(Side::Buy, "100", "1");
     gate.admit(Timestamp(SECOND), &bought).unwrap();
     filled(&mut gate, &mut Position::default(), &bought, price("100"), qty("1"), true);
     // From 30 down to 15: the fall alone.
-    assert_eq!(gate.result(amount(30)), Mode::Active);
-    assert_eq!(gate.result(amount(15)), Mode::Reducing);
+    assert_eq!(gate.result(now, amount(30)), Mode::Active);
+    assert_eq!(gate.result(now, amount(15)), Mode::Reducing);
     denied(&mut gate, SECOND, intent(Side::Sell, "100", "1.1"), Denial::Reducing);
     assert_eq!(gate.admit(Timestamp(SECOND), &intent(Side::Sell, "100", "0.6")), Ok(()));
     denied(&mut gate, SECOND, intent(Side::Sell, "100", "0.5"), Denial::Reducing);
-    assert_eq!(gate.result(amount(5)), Mode::Halted);
+    assert_eq!(gate.result(now, amount(5)), Mode::Halted);
     denied(&mut gate, SECOND, intent(Side::Sell, "100", "0.1"), Denial::Halted);
-    gate.enable(amount(5));
+    gate.enable();
     assert_eq!(gate.mode(), Mode::Active);
     gate.halt();
     denied(&mut gate, SECOND, bought, Denial::Halted);
     // For good, whoever lets trading go on.
     gate.close();
-    gate.enable(amount(5));
+    gate.enable();
     denied(&mut gate, SECOND, bought, Denial::Ending);
+}
+
+#[test]
+fn losses_count_from_the_beginning_of_the_day_and_from_where_somebody_enabled_it() {
+    let minus = |whole| Money::from_units(-amount(whole).units());
+    let day = |number: u64| Timestamp(number * 86_400 * SECOND);
+    // What was won or lost before does not count.
+    for before in [minus(1_000), amount(1_000)] {
+        let of = |result: Money| Money::from_units(before.units() + result.units());
+        let mut gate = gate();
+        assert_eq!(gate.result(day(1), before), Mode::Active);
+        assert_eq!(gate.result(day(1), of(minus(9))), Mode::Active);
+        assert_eq!(gate.result(Timestamp(day(2).0 - 1), of(minus(10))), Mode::Reducing);
+        // A day that begins lets nobody go on.
+        assert_eq!(gate.result(day(2), of(minus(10))), Mode::Reducing);
+        gate.enable();
+        assert_eq!(gate.result(day(2), of(minus(10))), Mode::Active, "the loss that stands");
+        assert_eq!(gate.result(day(2), of(minus(19))), Mode::Active);
+        assert_eq!(gate.result(day(2), of(minus(20))), Mode::Reducing);
+        gate.enable();
+        assert_eq!(gate.result(day(2), of(minus(20))), Mode::Active);
+        // The next day begins anew, and the best of the day before is gone.
+        assert_eq!(gate.result(day(2), of(amount(30))), Mode::Active);
+        assert_eq!(gate.result(day(3), of(minus(20))), Mode::Active);
+        assert_eq!(gate.result(day(3), of(minus(30))), Mode::Reducing);
+    }
+}
+
+#[test]
+fn a_gate_goes_on_as_the_one_before_it_ended() {
+    let minus = |whole| Money::from_units(-amount(whole).units());
+    let now = Timestamp(SECOND);
+    let mut before = gate();
+    before.result(now, amount(7));
+    before.result(now, minus(2));
+    let mut next = gate();
+    next.restore(before.mode(), *before.day());
+    assert_eq!(next.result(now, minus(2)), Mode::Active);
+    assert_eq!(next.result(now, minus(3)), Mode::Reducing, "ten below the day's beginning");
+    let mut halted = gate();
+    halted.restore(Mode::Halted, *before.day());
+    assert_eq!(halted.result(now, amount(7)), Mode::Halted);
 }
 
 #[test]
@@ -240,7 +291,7 @@ fn a_position_may_be_closed_to_the_last_unit_and_not_turned() {
         let first = intent(side, at, "1");
         gate.admit(Timestamp(SECOND), &first).unwrap();
         filled(&mut gate, &mut Position::default(), &first, price(at), qty("1"), true);
-        gate.result(Money::from_units(-amount(10).units()));
+        lose_ten(&mut gate);
         let other = side.opposite();
         denied(&mut gate, SECOND, intent(other, "100.5", "1.00000001"), Denial::Reducing);
         assert_eq!(gate.admit(Timestamp(SECOND), &intent(other, "100.5", "1")), Ok(()));
@@ -265,7 +316,7 @@ fn a_pair_may_close_a_position_that_may_only_be_reduced() {
     let bought = intent(Side::Buy, "100", "1");
     gate.admit(Timestamp(SECOND), &bought).unwrap();
     filled(&mut gate, &mut position, &bought, price("100"), qty("1"), true);
-    assert_eq!(gate.result(Money::from_units(-amount(10).units())), Mode::Reducing);
+    assert_eq!(lose_ten(&mut gate), Mode::Reducing);
     let used = gate.used_credit();
     assert_eq!(gate.admit_together(Timestamp(SECOND), &pair("1.1")), Err(Denial::Reducing));
     assert_eq!((gate.used_credit(), gate.open_orders()), (used, 0));
@@ -373,7 +424,7 @@ fn a_fee_in_what_was_bought_is_not_owned() {
     gate.filled(&order, qty("1"), true, &position);
     let owned = Money::from_qty(qty("0.999"));
     assert_eq!(gate.worst_position(BTC), Some((owned, owned)));
-    gate.result(Money::from_units(-amount(10).units()));
+    lose_ten(&mut gate);
     denied(&mut gate, SECOND, intent(Side::Sell, "101", "1"), Denial::Reducing);
     assert_eq!(gate.admit(Timestamp(SECOND), &intent(Side::Sell, "101", "0.999")), Ok(()));
 }

@@ -4,6 +4,7 @@
 use tiercel_execution::oms::Adopted;
 use tiercel_execution::order::{Found, Input, OrderParts, OwnOrder, Progress, Request, State};
 use tiercel_execution::position::{Fee, Position};
+use tiercel_execution::risk::{Day, Mode};
 use tiercel_execution::venue::{
     AdvancedTerms, ListPlace, OrderName, OrderTerms, VenueId, VenueReport, VenueRequest,
 };
@@ -13,6 +14,9 @@ use tiercel_types::{
     Timestamp, TradeId,
 };
 use zerocopy::{FromBytes, FromZeros as _, Immutable, IntoBytes, KnownLayout};
+
+use super::GateState;
+use crate::reason::ModeReason;
 
 /// What a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,10 @@ pub(super) enum Kind {
     Heard = 6,
     /// The number of a venue's next answer when the run began.
     Answer = 7,
+    /// What a venue's number means.
+    Venue = 8,
+    /// What the gate lets through, and from which results losses count.
+    Gate = 9,
 }
 
 impl Kind {
@@ -44,6 +52,8 @@ impl Kind {
             5 => Self::Sent,
             6 => Self::Heard,
             7 => Self::Answer,
+            8 => Self::Venue,
+            9 => Self::Gate,
             _ => return None,
         })
     }
@@ -72,17 +82,17 @@ fn name_of(bytes: &Name) -> Option<ClientOrderId> {
     name.is_well_formed().then_some(name)
 }
 
-/// What an instrument's number means.
+/// What an instrument's number means, or a venue's.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(super) struct InstrumentRecord {
+pub(super) struct NameRecord {
     number: u32,
     length: u32,
-    /// Its venue and its symbol.
+    /// Of an instrument, its venue and its symbol.
     name: [u8; 120],
 }
 
-impl InstrumentRecord {
+impl NameRecord {
     pub(super) fn new(number: u32, text: &str) -> Self {
         let mut name = [0; 120];
         let length = text.len().min(name.len());
@@ -93,6 +103,53 @@ impl InstrumentRecord {
     pub(super) fn read(&self) -> (u32, String) {
         let name = self.name.get(..self.length as usize).unwrap_or_default();
         (self.number, String::from_utf8_lossy(name).into_owned())
+    }
+}
+
+/// How the gate stands.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(super) struct GateRecord {
+    base: [u8; 16],
+    best: [u8; 16],
+    day: u64,
+    mode: u8,
+    reason: u8,
+    is_known: u8,
+    reserved: [u8; 5],
+}
+
+const MODES: [Mode; 3] = [Mode::Active, Mode::Reducing, Mode::Halted];
+const REASONS: [ModeReason; 4] =
+    [ModeReason::Free, ModeReason::Asked, ModeReason::Loss, ModeReason::Journal];
+
+/// Where one of all stands; one that is not there is of no other build's making.
+fn place_of<T: PartialEq>(all: &[T], one: &T) -> u8 {
+    all.iter().position(|it| it == one).unwrap_or(0) as u8
+}
+
+impl GateRecord {
+    pub(super) fn new(state: &GateState) -> Self {
+        let GateState { mode, reason, day } = state;
+        Self {
+            base: day.base.units().to_le_bytes(),
+            best: day.best.units().to_le_bytes(),
+            day: day.number,
+            mode: place_of(&MODES, mode),
+            reason: place_of(&REASONS, reason),
+            is_known: u8::from(day.is_known),
+            reserved: [0; 5],
+        }
+    }
+
+    pub(super) fn read(&self) -> Option<GateState> {
+        let money = |bytes| Money::from_units(i128::from_le_bytes(bytes));
+        let (base, best) = (money(self.base), money(self.best));
+        Some(GateState {
+            mode: *MODES.get(usize::from(self.mode))?,
+            reason: *REASONS.get(usize::from(self.reason))?,
+            day: Day { is_known: self.is_known != 0, number: self.day, base, best },
+        })
     }
 }
 

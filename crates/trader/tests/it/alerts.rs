@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tiercel_execution::breaker::BreakerState;
 use tiercel_execution::oms::Anomaly;
-use tiercel_execution::risk::Mode;
+use tiercel_execution::risk::{Day, Mode};
 use tiercel_strategy::LEVELS;
 use tiercel_telemetry::Registry;
 use tiercel_testkit::webhook::{Fate, Posted, Webhook};
@@ -183,7 +183,9 @@ fn what_set_the_mode_is_in_a_traders_state() {
     assert_eq!((state.mode, state.mode_reason), (Mode::Active, ModeReason::Free));
     assert!(!state.has_journal_failed);
     // As far below the day's best as halts it.
-    place.lines.core.oms_mut().gate_mut().enable(Money::from_units(i128::MAX >> 1));
+    let best = Money::from_units(i128::MAX >> 1);
+    let day = Day { is_known: true, number: now.0 / 86_400_000_000_000, base: best, best };
+    place.lines.core.oms_mut().gate_mut().restore(Mode::Active, day);
     place.lines.core.tick(now);
     state.fill(now.0, &place.lines);
     assert_eq!((state.mode, state.mode_reason), (Mode::Halted, ModeReason::Loss));

@@ -7,8 +7,10 @@ use tiercel_bus::{Bus, Options};
 use tiercel_execution::oms::VenueTerms;
 use tiercel_execution::order::{Found, Input, Progress, State};
 use tiercel_execution::position::Fee;
+use tiercel_execution::risk::{Day, Mode};
 use tiercel_execution::venue::{OrderName, OrderTerms, VenueId, VenueReport, VenueRequest};
-use tiercel_trader::journal::{self, Journal, JournalError, Left};
+use tiercel_trader::journal::{self, GateState, Journal, JournalError, Left};
+use tiercel_trader::reason::ModeReason;
 use tiercel_types::{
     ClientOrderId, InstrumentId, Money, OrderId, OrderKind, Price, Qty, Side, TimeInForce,
     Timestamp, TradeId,
@@ -17,7 +19,7 @@ use tiercel_types::{
 const DESK: VenueId = VenueId(0);
 const NOW: Timestamp = Timestamp(1_800_000_000_000_000_000);
 const PRICE: Price = Price::from_units(6_000_000_000_000);
-const TERMS: [VenueTerms; 1] = [VenueTerms { amends: true, validity_ns: 0 }];
+const TERMS: VenueTerms = VenueTerms { amends: true, validity_ns: 0 };
 
 /// A folder that goes with its test.
 struct Folder(PathBuf);
@@ -37,7 +39,12 @@ impl Drop for Folder {
 }
 
 fn open(folder: &Path, symbol: &str) -> Result<(Left, Journal), JournalError> {
-    journal::open(folder, NOW, &TERMS, &[("desk".to_owned(), symbol.to_owned())])
+    open_at(folder, &["desk"], symbol)
+}
+
+fn open_at(folder: &Path, venues: &[&str], symbol: &str) -> Result<(Left, Journal), JournalError> {
+    let venues: Vec<_> = venues.iter().map(|name| ((*name).to_owned(), TERMS)).collect();
+    journal::open(folder, NOW, &venues, &[("desk".to_owned(), symbol.to_owned())])
 }
 
 fn id(text: &str) -> ClientOrderId {
@@ -134,8 +141,8 @@ fn orders_fills_and_answers_are_found_again_and_again() {
         assert_eq!(position.fees().units(), 7);
         assert_eq!(position.volume(), (0, sold.unsigned_abs()));
     }
-    // That of the run, and the one before.
-    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2);
+    // That of the run, the one before, and the lock.
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 3);
 }
 
 #[test]
@@ -166,6 +173,76 @@ fn what_is_of_another_configuration_or_damaged_is_refused() {
     drop(bus);
     let told = open(&folder.0, "BTCUSDT").err().unwrap().to_string();
     assert!(told.ends_with("is damaged"), "{told}");
+}
+
+#[test]
+fn venues_keep_their_numbers() {
+    let folder = Folder::new("journal-venues");
+    drop(open_at(&folder.0, &["desk", "other"], "BTCUSDT").unwrap());
+    let told = open_at(&folder.0, &["other", "desk"], "BTCUSDT").err().unwrap().to_string();
+    assert!(told.ends_with("venue 0 was desk, and is other in the configuration"), "{told}");
+    let told = open_at(&folder.0, &["desk"], "BTCUSDT").err().unwrap().to_string();
+    assert!(told.ends_with("venue 1 was other, and is not there in the configuration"), "{told}");
+    assert!(open_at(&folder.0, &["desk", "other", "third"], "BTCUSDT").is_ok());
+}
+
+#[test]
+fn how_the_gate_stood_is_found_again_and_again() {
+    let folder = Folder::new("journal-gate");
+    let (left, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
+    assert_eq!(left.gate, GateState::default());
+    let money = Money::from_units;
+    let day = Day { is_known: true, number: 20_000, base: money(-5), best: money(i128::MAX) };
+    let first = GateState { mode: Mode::Reducing, reason: ModeReason::Loss, day };
+    let last = GateState { mode: Mode::Halted, reason: ModeReason::Asked, day };
+    journal.gate(&first).unwrap();
+    journal.gate(&last).unwrap();
+    drop(journal);
+    for _ in 0..2 {
+        assert_eq!(open(&folder.0, "BTCUSDT").unwrap().0.gate, last);
+    }
+}
+
+#[test]
+fn a_folder_is_one_traders() {
+    let folder = Folder::new("journal-lock");
+    let (_, journal) = open(&folder.0, "BTCUSDT").unwrap();
+    let told = open(&folder.0, "BTCUSDT").err().unwrap().to_string();
+    assert!(told.ends_with("another trader runs from this folder"), "{told}");
+    drop(journal);
+    assert!(open(&folder.0, "BTCUSDT").is_ok());
+}
+
+#[test]
+fn a_newest_journal_that_cannot_be_read_is_not_left_out() {
+    let folder = Folder::new("journal-newest");
+    for _ in 0..2 {
+        write(&mut open(&folder.0, "BTCUSDT").unwrap().1);
+    }
+    let newest = folder.0.join("journal-00000002");
+    for file in fs::read_dir(&newest).unwrap() {
+        let file = fs::File::options().write(true).open(file.unwrap().path()).unwrap();
+        file.set_len(100).unwrap();
+    }
+    assert!(matches!(open(&folder.0, "BTCUSDT"), Err(JournalError::Bus { .. })));
+}
+
+#[test]
+fn orders_that_ended_long_ago_are_not_remembered() {
+    let folder = Folder::new("journal-many");
+    let (_, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
+    for number in 0..70_000_u64 {
+        let name = format!("o{number:08}");
+        journal.sent(NOW, DESK, number, &enter(&name, 10)).unwrap();
+        journal
+            .heard(DESK, 0, &VenueReport::new(id(&name), OrderId::NONE, Input::Rejected))
+            .unwrap();
+    }
+    drop(journal);
+    let (left, _) = open(&folder.0, "BTCUSDT").unwrap();
+    let ended: Vec<u64> = left.recovery.ended().map(|(_, adopted)| adopted.tag).collect();
+    assert!(ended.len() < 40_000, "{} orders", ended.len());
+    assert!(ended.ends_with(&[69_998, 69_999]));
 }
 
 #[test]
