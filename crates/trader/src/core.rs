@@ -517,10 +517,10 @@ impl Core {
                 UpdateKind::Denied(_) => counts.denied += 1,
                 _ => {}
             }
-            if let Some(update) = routes.told(update)
-                && (self.acts || self.ends)
-            {
-                strategy.on_order(&told(now, (oms, routes), &update), actions);
+            for update in routes.told(update).iter().flatten() {
+                if self.acts || self.ends {
+                    strategy.on_order(&told(now, (oms, routes), update), actions);
+                }
             }
         }
         out.updates.clear();

@@ -293,16 +293,17 @@ impl Routes {
         });
     }
 
-    /// What the strategy is told of an update; `None`: nothing.
+    /// What the strategy is told of an update: nothing, one thing, or that and that it is known again how the order
+    /// stands.
     #[inline]
-    pub fn told(&mut self, update: &Update) -> Option<Update> {
+    pub fn told(&mut self, update: &Update) -> [Option<Update>; 2] {
         if update.tag & PART == 0 {
-            return Some(*update);
+            return [Some(*update), None];
         }
-        self.of_part(update)
+        self.of_part(update).unwrap_or_default()
     }
 
-    fn of_part(&mut self, update: &Update) -> Option<Update> {
+    fn of_part(&mut self, update: &Update) -> Option<[Option<Update>; 2]> {
         let place = ((update.tag & !PART) >> COUNT_BITS) as usize;
         // A part of a run before belongs to nothing.
         let parent = self.parents.get_mut(place)?.as_mut()?;
@@ -348,10 +349,14 @@ impl Routes {
             qty: Qty::from_units(parent.executed + parent.open()),
             open_qty: Qty::from_units(parent.open()),
         };
+        // Whatever has settled it; what ends the order says it all.
+        let is_known_again = was_unknown && !parent.is_unknown() && !has_ended;
+        let found = is_known_again && !(is_told && kind == UpdateKind::Found);
         if has_ended {
             self.parents[place] = None;
         }
-        is_told.then_some(told)
+        let found = found.then_some(Update { kind: UpdateKind::Found, ..told });
+        Some([is_told.then_some(told), found])
     }
 }
 

@@ -364,6 +364,25 @@ fn a_trader_that_was_killed_goes_on_from_the_truth() {
 }
 
 #[test]
+fn a_halt_outlives_the_run_until_somebody_ends_it() {
+    let desk = Desk::new("trade-halted");
+    let venue = desk.open();
+    let config = desk.config("trade-halted", &venue);
+    let mut trader = desk.trader(&config);
+    hit(&venue, &trader, &desk.keys[1], 1);
+    assert_eq!(trader.post("halt", "let-me"), 202);
+    trader.until("halted", |state| state["mode"] == "halted" && state["open_orders"] == 0);
+    trader.kill();
+
+    let trader = desk.trader(&config);
+    let begun = trader.until("acting", |state| state["acts"] == true);
+    assert_eq!((&begun["mode"], &begun["counts"]["requests"]), (&"halted".into(), &0.into()));
+    assert_eq!(trader.post("enable", "let-me"), 202);
+    hit(&venue, &trader, &desk.keys[1], 1);
+    settle(trader, &venue, &desk.keys[0]);
+}
+
+#[test]
 fn what_a_strategy_knows_is_kept_at_a_stop_and_not_when_it_is_killed() {
     let desk = Desk::new("trade-state");
     let keys = &desk.keys;

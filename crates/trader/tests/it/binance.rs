@@ -105,16 +105,20 @@ pub(super) fn core_of(strategy: Box<dyn Strategy>) -> Core {
 
 /// The same, at a venue that does things so.
 pub(super) fn core_at(strategy: Box<dyn Strategy>, venue: VenueTerms) -> Core {
+    let mut core = core_before(strategy, venue);
+    core.begin();
+    core.tick(START);
+    core
+}
+
+/// The same, whose strategy nobody wants to act yet.
+pub(super) fn core_before(strategy: Box<dyn Strategy>, venue: VenueTerms) -> Core {
     let options = OmsOptions::default();
     let oms = Oms::new(options, gate(1), RunId::of(1, 0), &[venue], &[Place { venue: DESK }]);
     let market = Market::with_book(terms(), MarketBook::numbered());
     let timing = Timing::new(&Registry::new(), Clock::new()).unwrap();
     let silence_max_ns = 1_000 * SECOND_NS;
-    let mut core =
-        Core::new(strategy, oms, vec![market], options.orders_max, silence_max_ns, timing);
-    core.begin();
-    core.tick(START);
-    core
+    Core::new(strategy, oms, vec![market], options.orders_max, silence_max_ns, timing)
 }
 
 pub(super) fn handover() -> Handover {

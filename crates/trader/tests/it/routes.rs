@@ -289,6 +289,29 @@ fn a_cancel_goes_to_every_part_and_the_end_is_that_of_the_last() {
 }
 
 #[test]
+fn an_order_is_known_again_when_its_last_unknown_part_is_however_that_is_told() {
+    use OrderUpdateKind as K;
+    for is_filled in [false, true] {
+        let mut place = Desk::new();
+        place.best(ONE, (99, 5), (100, 5)).best(OTHER, (98, 4), (101, 5));
+        place.wants(buy(1, 10, 101));
+        place.hears(0, accepted(0)).hears(1, accepted(1));
+        assert_eq!(place.orders(), [(1, K::Accepted, 10, 0, 0)]);
+        place.core.venue_down(NOW, VenueId(0));
+        place.core.venue_up(NOW, VenueId(0));
+        assert_eq!(place.orders(), [(1, K::Unknown, 10, 0, 0)]);
+        // What was not heard is heard before the answer to the question.
+        if is_filled {
+            place.fills(0, 5, 5);
+            assert_eq!(place.orders(), [(1, K::Filled, 5, 5, 5), (1, K::Found, 5, 0, 5)]);
+        } else {
+            place.hears(0, Input::Cancelled(Progress::Executed(Qty::ZERO)));
+            assert_eq!(place.orders(), [(1, K::Found, 5, 0, 0)]);
+        }
+    }
+}
+
+#[test]
 fn a_venue_that_is_not_there_is_left_out_and_without_any_the_order_is_denied() {
     use OrderUpdateKind as K;
     let mut place = Desk::new();

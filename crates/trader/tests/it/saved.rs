@@ -2,19 +2,21 @@
 
 use std::sync::{Arc, Mutex};
 
+use tiercel_execution::oms::VenueTerms;
 use tiercel_execution::order::{Input, Progress};
+use tiercel_execution::position::{Fee, Fill, Position};
 use tiercel_execution::risk::Denial;
 use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
 use tiercel_strategy::{
-    Action, Actions, BookTick, OrderUpdate, OrderUpdateKind, StateError, Strategy, TimerTick,
-    TradeTick,
+    Action, Actions, BookTick, OrderUpdate, OrderUpdateKind, PositionUpdate, StateError, Strategy,
+    TimerTick, TradeTick,
 };
 use tiercel_trader::core::Core;
 use tiercel_trader::feed::take_snapshot;
 use tiercel_types::market::{DepthSnapshot, Level};
-use tiercel_types::{ClientOrderId, OrderId, Qty, Side, Timestamp};
+use tiercel_types::{ClientOrderId, Money, OrderId, Qty, Side, Timestamp};
 
-use super::binance::{BTCUSDT, START, core_of};
+use super::binance::{BTCUSDT, START, core_before, core_of};
 
 const SECOND_NS: u64 = 1_000_000_000;
 const ORDER: OrderId = OrderId(5);
@@ -32,9 +34,11 @@ impl Strategy for Remembers {
         "remembers"
     }
 
-    fn on_book(&mut self, _: &BookTick, actions: &mut Actions) {
-        self.0.lock().unwrap().push(b'b');
-        actions.push(order(1)).unwrap();
+    fn on_book(&mut self, tick: &BookTick, actions: &mut Actions) {
+        self.0.lock().unwrap().push(if tick.is_live() { b'b' } else { b's' });
+        if tick.is_live() {
+            actions.push(order(1)).unwrap();
+        }
     }
 
     fn on_trade(&mut self, _: &TradeTick, _: &mut Actions) {}
@@ -50,6 +54,10 @@ impl Strategy for Remembers {
             actions.push(order(2)).unwrap();
             actions.push(Action::timer(3, Timestamp(START.0 + 5 * SECOND_NS))).unwrap();
         }
+    }
+
+    fn on_position(&mut self, update: &PositionUpdate, _: &mut Actions) {
+        self.0.lock().unwrap().push(if update.position == 0 { b'0' } else { b'p' });
     }
 
     fn on_timer(&mut self, _: &TimerTick, _: &mut Actions) {
@@ -86,14 +94,45 @@ fn report(core: &mut Core, order: ClientOrderId, input: Input) {
     core.report(START, VenueId(0), &VenueReport::new(order, ORDER, input));
 }
 
-#[test]
-fn a_strategy_hears_of_its_last_orders_and_goes_on_in_the_next_run() {
-    let (mut core, told) = core();
+fn shows_a_book(core: &mut Core) {
     core.market_mut(BTCUSDT).unwrap().numbered_mut().unwrap().feed_up();
     let level = |price: &str| Level { price: price.parse().unwrap(), qty: Qty::from_units(1_000) };
     let (bids, asks) = ([level("59999.5")], [level("60000.5")]);
     let snapshot = DepthSnapshot { last_update_id: 1, bids: &bids, asks: &asks };
-    take_snapshot(START, BTCUSDT, &snapshot, &mut core);
+    take_snapshot(START, BTCUSDT, &snapshot, core);
+}
+
+#[test]
+fn a_strategy_begins_with_what_is_owned_once_that_has_a_value_and_without_the_books_it_knew() {
+    for (is_restored, expected) in [(false, "pb"), (true, "xspb")] {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let venue = VenueTerms { amends: false, validity_ns: 0 };
+        let mut core = core_before(Box::new(Remembers(Arc::clone(&told))), venue);
+        if is_restored {
+            let mut state = vec![0; 64];
+            state.push(b'x');
+            core.restore_strategy(&state).unwrap();
+        }
+        let mut position = Position::default();
+        let (price, qty) = ("60000".parse().unwrap(), Qty::from_units(100));
+        let fee = Fee::Quote(Money::ZERO);
+        position.fill(&Fill { side: Side::Buy, price, qty, fee }).unwrap();
+        core.oms_mut().set_position(BTCUSDT, position);
+        core.venue_up(START, VenueId(0));
+        core.begin();
+        core.tick(START);
+        assert!(!core.acts(), "nobody knows what is lost");
+        shows_a_book(&mut core);
+        core.tick(START);
+        assert!(core.acts());
+        assert_eq!(String::from_utf8_lossy(&told.lock().unwrap()), expected);
+    }
+}
+
+#[test]
+fn a_strategy_hears_of_its_last_orders_and_goes_on_in_the_next_run() {
+    let (mut core, told) = core();
+    shows_a_book(&mut core);
     let [VenueRequest::New(terms)] = requests(&mut core)[..] else { panic!("not one order") };
     report(&mut core, terms.client_order_id, Input::Accepted(ORDER));
 
