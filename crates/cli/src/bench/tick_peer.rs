@@ -10,6 +10,7 @@ use tiercel_strategy::{
 };
 use tiercel_telemetry::Registry;
 use tiercel_trader::core::Core;
+use tiercel_trader::journal;
 use tiercel_trader::timing::Timing;
 use tiercel_trader::{Market, MarketBook};
 use tiercel_types::market::Level;
@@ -23,7 +24,7 @@ use tiercel_wire::market::{self, Depth, Header, Update};
 use tiercel_wire::store::MemoryStore;
 
 use super::BenchError;
-use super::journal::wrong;
+use super::journal::{Place as Folder, wrong};
 
 /// The instrument, as the venue numbers it.
 pub(super) const BTCUSDT: InstrumentId = InstrumentId(1);
@@ -193,6 +194,17 @@ pub(super) fn core(
 }
 
 /// How the venue treats orders.
+/// What a core sends and hears is written down from now on, in a folder that goes with what is returned.
+pub(super) fn keep_journal(core: &mut Core) -> Result<Folder, BenchError> {
+    let place = Folder::new("tick-to-trade")?;
+    let (venue, symbol) = ("bench".to_owned(), "BTCUSDT".to_owned());
+    let (venues, instruments) = ([(venue.clone(), VENUE)], [(venue, symbol)]);
+    let opened = journal::open(place.emptied()?, Timestamp(1), &venues, &instruments);
+    let (_, journal) = opened.map_err(|error| wrong(&error))?;
+    core.set_journal(journal);
+    Ok(place)
+}
+
 pub(super) const VENUE: VenueTerms = VenueTerms { amends: true, validity_ns: 0 };
 
 /// The binary protocol's venue.

@@ -197,7 +197,8 @@ impl Subject for Mirror {
         let (there, back) = (self.there, self.back);
         let server: JoinHandle<Result<(), BenchError>> = elsewhere(self.cpu, move || {
             let (mut stream, _) = listener.accept()?;
-            Tuning::default().apply(&stream);
+            // As the trader's own sockets are.
+            Tuning { quick_ack: false, ..Tuning::default() }.apply(&stream);
             stream.set_nonblocking(true)?;
             let (mut input, output) = (vec![0; there], vec![0; back]);
             while read_all(&mut stream, &mut input, || {})? {

@@ -9,7 +9,8 @@
 //!   echo:      this thread: as many bytes --> a thread that sends as many back, on the same core
 //! ```
 //!
-//! Every order is looked at: its price and quantity are those that its tick offered, which differ from tick to
+//! What is sent and heard is written to a journal, as a trader does that trades with money; what that costs is seen
+//! beside the cases without one. Every order is looked at: its price and quantity are those that its tick offered, which differ from tick to
 //! tick, so that none can be prepared. What the venue answers is told between two ticks.
 
 use std::io::{ErrorKind, Write};
@@ -39,18 +40,20 @@ use super::contest::{Case, CaseSpec, Input, Round, Subject, Timing};
 use super::feed_rate::{Flow, feed_rate};
 use super::gateway::figure;
 use super::gateway_venue::now;
-use super::journal::wrong;
+use super::journal::{Place, wrong};
 use super::tick_json::{self, JsonPeer, Trades};
-use super::tick_peer::{BinaryPeer, OURS, Peer, Taker, VENUE, core};
+use super::tick_peer::{BinaryPeer, OURS, Peer, Taker, VENUE, core, keep_journal};
 use super::tick_sockets::{Identity, Mirror, Polled, endpoint};
 use super::venue_sockets::{elsewhere, joined};
 use super::{BenchError, Options};
 
 /// The cases of `tiercel bench tick-to-trade`.
 pub const CASES: &[CaseSpec] = &[
-    spec("memory_binary", |_| Ok(memory(Way::Binary))),
-    spec("memory_binance_json", |_| Ok(memory(Way::Json(Trades::Quoting)))),
-    spec("memory_binance_json_taker", |_| Ok(memory(Way::Json(Trades::Taking)))),
+    spec("memory_binary", |_| Ok(memory(Way::Binary, true))),
+    spec("memory_binary_unjournaled", |_| Ok(memory(Way::Binary, false))),
+    spec("memory_binance_json", |_| Ok(memory(Way::Json(Trades::Quoting), true))),
+    spec("memory_binance_json_unjournaled", |_| Ok(memory(Way::Json(Trades::Quoting), false))),
+    spec("memory_binance_json_taker", |_| Ok(memory(Way::Json(Trades::Taking), true))),
     spec("tcp_binary", |options| tcp(options, Way::Binary, false, 0.5)),
     spec("tcp_binary_p99", |options| tcp(options, Way::Binary, false, 0.99)),
     spec("tcp_binance_json", |options| tcp(options, JSON, false, 0.5)),
@@ -112,8 +115,9 @@ impl Way {
     }
 }
 
-fn memory(way: Way) -> Case {
-    Case { unit: "ns p50", input: Input::None, subjects: vec![Box::new(Memory { way })] }
+fn memory(way: Way, has_journal: bool) -> Case {
+    let subject = Memory { way, has_journal };
+    Case { unit: "ns p50", input: Input::None, subjects: vec![Box::new(subject)] }
 }
 
 /// What the trader itself says of a tick's way, over sockets.
@@ -130,7 +134,7 @@ fn told(
 fn tcp(options: &Options, way: Way, is_secure: bool, share: f64) -> Result<Case, BenchError> {
     let cpu = options.second_cpu()?;
     let unit = if share > 0.5 { "ns p99" } else { "ns p50" };
-    let (there, back) = Memory { way }.sizes()?;
+    let (there, back) = Memory { way, has_journal: false }.sizes()?;
     let subjects: Vec<Box<dyn Subject>> = vec![
         Box::new(Tcp { cpu, share, way, is_secure }),
         Box::new(Mirror { cpu, share, there, back }),
@@ -194,8 +198,11 @@ impl Reactor for Memories {
 }
 
 /// Bytes in to bytes out.
+#[derive(Clone, Copy)]
 struct Memory {
     way: Way,
+    /// What is sent and heard is written down, as a trader does that trades with money.
+    has_journal: bool,
 }
 
 /// A trader and its venue, without sockets between them.
@@ -204,19 +211,22 @@ struct Pair {
     memories: Memories,
     peer: Box<dyn Peer>,
     bytes: Vec<u8>,
+    _journal: Option<Place>,
 }
 
 impl Pair {
     /// Both after the first tick that set off orders.
-    fn new(way: Way) -> Result<Self, BenchError> {
+    fn new(Memory { way, has_journal }: Memory) -> Result<Self, BenchError> {
         let mut lines = way.lines(&Registry::new())?;
+        let journal = if has_journal { Some(keep_journal(&mut lines.core)?) } else { None };
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         for (line, id) in IDS.into_iter().enumerate() {
             lines.expect(line, tick_json::handover());
             lines.connected(id, address);
         }
         let memories = Memories { outputs: [Vec::new(), Vec::new()] };
-        let mut pair = Self { lines, memories, peer: way.peer(), bytes: Vec::new() };
+        let mut pair =
+            Self { lines, memories, peer: way.peer(), bytes: Vec::new(), _journal: journal };
         let end = Instant::now() + PATIENCE;
         while !pair.peer.is_logged_on() {
             pair.lines.flush(&mut pair.memories);
@@ -244,7 +254,7 @@ impl Pair {
 
     /// What the trader sent goes to the venue.
     fn deliver(&mut self) -> Result<(), BenchError> {
-        let Self { memories, peer, lines, bytes } = self;
+        let Self { memories, peer, lines, bytes, .. } = self;
         peer.received(now(), &memories.outputs[1])?;
         memories.outputs.iter_mut().for_each(Vec::clear);
         bytes.clear();
@@ -279,8 +289,8 @@ impl Pair {
 
 impl Memory {
     /// How many bytes a tick has, and how many what follows from it.
-    fn sizes(&self) -> Result<(usize, usize), BenchError> {
-        let mut pair = Pair::new(self.way)?;
+    fn sizes(self) -> Result<(usize, usize), BenchError> {
+        let mut pair = Pair::new(self)?;
         pair.bytes.clear();
         pair.peer.tick(&mut pair.bytes);
         let there = pair.bytes.len();
@@ -296,11 +306,11 @@ impl Subject for Memory {
     }
 
     fn round(&mut self, timing: Timing, clock: &Clock) -> Result<Round, BenchError> {
-        let mut pair = Pair::new(self.way)?;
+        let mut pair = Pair::new(*self)?;
         let mut nothing = Vec::new();
         let mut times = Vec::with_capacity(TICKS);
         for number in 0..WARM_UP + TICKS {
-            let Pair { lines, memories, peer, bytes } = &mut pair;
+            let Pair { lines, memories, peer, bytes, .. } = &mut pair;
             bytes.clear();
             peer.tick(bytes);
             let from = clock::start();
@@ -440,8 +450,9 @@ impl Tcp {
         let theirs = registry.clone();
         let trader: JoinHandle<Result<(), BenchError>> = elsewhere(self.cpu, move || {
             let dialer = Dialer::new(endpoints)?;
-            let hot =
-                Hot::new(way.lines(&theirs)?, dialer, controlled, Wait::Spin, Limits::default())?;
+            let mut lines = way.lines(&theirs)?;
+            let _journal = keep_journal(&mut lines.core)?;
+            let hot = Hot::new(lines, dialer, controlled, Wait::Spin, Limits::default())?;
             let mut is_prepared = false;
             hot.run(|_, lines, _| {
                 if !is_prepared && lines.lines().all(|(line, _)| line.is_up()) {
