@@ -246,6 +246,22 @@ fn orders_that_ended_long_ago_are_not_remembered() {
 }
 
 #[test]
+fn a_change_that_only_an_answer_told_of_is_done() {
+    let folder = Folder::new("journal-status");
+    let (_, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
+    write(&mut journal);
+    let (price, qty, executed_qty) =
+        (Price::from_units(1), Qty::from_units(80), Qty::from_units(30));
+    let status = Input::Status { found: Found::Working, executed_qty, price, qty };
+    journal.heard(DESK, 0, &VenueReport::answer(id("one"), OrderId(71), 1, status)).unwrap();
+    drop(journal);
+    let (left, _) = open(&folder.0, "BTCUSDT").unwrap();
+    let one = left.recovery.orders().map(|(_, adopted)| *adopted).find(|it| it.tag == 1).unwrap();
+    assert_eq!((one.change, one.order.state().has_ended()), (None, false));
+    assert_eq!((one.order.price(), one.order.open_qty().units()), (price, 50));
+}
+
+#[test]
 fn every_request_and_report_is_read_as_it_was_written() {
     let folder = Folder::new("journal-kinds");
     let (_, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
