@@ -6,30 +6,35 @@
 //!   Lines <--Finding-- Clerk's thread <--------+
 //! ```
 //!
-//! Weights are counted before they are used; what would be too much waits for the next minute.
+//! Weights are counted before they are used; what would be too much waits for the next minute. Cancels are before
+//! everything else, and are not held up by what waits.
 
-use std::collections::VecDeque;
+mod findings;
+mod waiting;
+
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tiercel_execution::order::{Found, Input, Progress};
+use tiercel_execution::order::Found;
 use tiercel_execution::position::Fee;
 use tiercel_execution::venue::{AdvancedTerms, Gathered, OrderName, OrderTerms, VenueReport};
 use tiercel_types::market::Level;
-use tiercel_types::{ClientOrderId, InstrumentId, Money, OrderId, Price, Qty, Timestamp};
-use tiercel_wire::binance::answer::{OrderState, OwnTrade, Refusal};
+use tiercel_types::{ClientOrderId, InstrumentId, Money, Price, Qty, Timestamp};
+use tiercel_wire::binance::answer::Refusal;
 use tiercel_wire::binance::order::{
     CancelOrder, CancelReplace, CancelReplaceMode, MyTrades, Request, Requests, Verb,
 };
-use tiercel_wire::binance::{Decoder, Message, OrderStatus, TimeUnit};
+use tiercel_wire::binance::{Decoder, Message, TimeUnit};
 
-use crate::budget::Budget;
-use crate::connector::binance::outcome::{self, Entry};
+use crate::budget::{Budget, Purpose};
+use crate::connector::binance::outcome::{self, Entry, TooMuch};
 use crate::connector::binance::{new_order, new_orders, wire_name};
 use crate::key::SecretKey;
 use crate::rest::{Answer, Rest, RestError};
+use findings::{entered, entries, entry, fills, found, refused, status, unsent, unsent_together};
+use waiting::{ERRANDS_MAX, Open, Waiting};
 
 /// Levels of each side that a snapshot has.
 const SNAPSHOT_LEVELS: u32 = 1_000;
@@ -43,8 +48,6 @@ const CLOCK_AGAIN: Duration = Duration::from_secs(1);
 const CLOCK_SAMPLES: usize = 3;
 /// Trades of an order in one answer, at most.
 const TRADES_MAX: u32 = 1_000;
-/// What is to be asked, at most: what comes beyond is dropped, and asked for again by who needs it.
-const ERRANDS_MAX: usize = 1_024;
 /// Of an order that is not there.
 const NO_SUCH_ORDER: i32 = -2013;
 
@@ -151,7 +154,10 @@ pub struct Desk {
 
 /// Somebody who asks.
 pub struct Clerk {
-    errands: Sender<Errand>,
+    /// At the bound nothing more is taken: who asks is told, or asks again.
+    cancels: SyncSender<OrderName>,
+    errands: SyncSender<Errand>,
+    told: Sender<Finding>,
     findings: Receiver<Finding>,
     thread: Option<JoinHandle<()>>,
 }
@@ -162,26 +168,47 @@ impl Clerk {
     /// # Errors
     /// The system's, where no thread can be had.
     pub fn new(desk: Desk) -> io::Result<Self> {
-        let (errands, asked) = channel();
+        let (cancels, asked_cancels) = sync_channel(ERRANDS_MAX);
+        let (errands, asked_errands) = sync_channel(ERRANDS_MAX);
         let (told, findings) = channel();
-        let thread = std::thread::Builder::new().name("clerk".to_owned()).spawn(move || {
-            Work {
-                desk,
-                told,
-                decoder: Decoder::default(),
-                waiting: VecDeque::new(),
-                offset_ns: None,
-                query: Vec::new(),
-            }
-            .run(&asked);
+        let work = Work {
+            desk,
+            told: told.clone(),
+            decoder: Decoder::default(),
+            waiting: Waiting::default(),
+            cancels_at: Timestamp(0),
+            questions_at: Timestamp(0),
+            offset_ns: None,
+            query: Vec::new(),
+        };
+        let asked = Asked { cancels: asked_cancels, errands: asked_errands };
+        let thread = std::thread::Builder::new().name("clerk".to_owned());
+        let thread = thread.spawn(move || {
+            let Gone = work.run(&asked);
         })?;
-        Ok(Self { errands, findings, thread: Some(thread) })
+        Ok(Self { cancels, errands, told, findings, thread: Some(thread) })
     }
 
-    /// Something is to be asked.
+    /// Something is to be asked. Where there is too much already, an order or a cancel is [told](Self::take) as not
+    /// sent, and nothing is asked.
     pub fn ask(&self, errand: Errand) {
-        // Without its thread nothing is asked: the program is at its end.
-        let _gone = self.errands.send(errand);
+        let is_asked = match errand {
+            Errand::Cancel(name) => self.cancels.try_send(name).is_ok(),
+            errand => self.errands.try_send(errand).is_ok(),
+        };
+        if !is_asked {
+            for finding in refused(&errand) {
+                // It comes out at the other end, which is here.
+                let _there = self.told.send(finding);
+            }
+        }
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
     }
 
     /// What was found since it was asked last.
@@ -192,8 +219,9 @@ impl Clerk {
 
 impl Drop for Clerk {
     fn drop(&mut self) {
-        // It ends when nobody can ask anything any more.
-        self.errands = channel().0;
+        // It ends when nobody can ask anything any more, and leaves what waits.
+        (self.cancels, self.errands) = (sync_channel(0).0, sync_channel(0).0);
+        self.wake();
         if let Some(thread) = self.thread.take() {
             // It does not panic.
             let _ended = thread.join();
@@ -204,11 +232,31 @@ impl Drop for Clerk {
 /// Nobody wants to hear any more.
 struct Gone;
 
+/// What became of a request that enters orders.
+enum Entered {
+    /// This was answered.
+    Answered(Answer),
+    /// It would have been too much, and has not left.
+    TooMuch,
+    /// It is not done: the venue wants to be left alone.
+    LeftAlone,
+}
+
+/// What is to be asked, as it comes.
+struct Asked {
+    cancels: Receiver<OrderName>,
+    errands: Receiver<Errand>,
+}
+
 struct Work {
     desk: Desk,
     told: Sender<Finding>,
     decoder: Decoder,
-    waiting: VecDeque<Errand>,
+    waiting: Waiting,
+    /// No cancel leaves before.
+    cancels_at: Timestamp,
+    /// Nothing that only asks leaves before.
+    questions_at: Timestamp,
     offset_ns: Option<i64>,
     query: Vec<u8>,
 }
@@ -219,48 +267,66 @@ fn now() -> Timestamp {
 }
 
 impl Work {
-    fn run(mut self, asked: &Receiver<Errand>) {
-        let (mut clock_due, mut not_before) = (now(), Timestamp(0));
+    /// Asks until nobody wants to hear any more.
+    fn run(mut self, asked: &Asked) -> Gone {
+        let mut clock_due = now();
         loop {
+            if let Err(gone) = self.take_over(asked) {
+                return gone;
+            }
             let time = now();
-            if time >= clock_due {
+            let open =
+                Open { cancels: time >= self.cancels_at, questions: time >= self.questions_at };
+            let is_urgent = open.cancels && self.waiting.has_cancels() && self.offset_ns.is_some();
+            if time >= clock_due && !is_urgent {
                 let again = if self.clock() { CLOCK_EVERY } else { CLOCK_AGAIN };
                 clock_due = after(now(), again);
-            }
-            if time >= not_before
-                && let Some(errand) = self.waiting.pop_front()
-            {
-                match self.go(errand) {
-                    Ok(None) => {}
-                    Ok(Some(until)) => {
-                        self.waiting.push_front(errand);
-                        not_before = until;
-                    }
-                    Err(Gone) => return,
+            } else if let Some(errand) = self.waiting.take(open) {
+                if let Err(gone) = self.go(errand) {
+                    return gone;
                 }
-            }
-            let wake = if self.waiting.is_empty() { clock_due } else { clock_due.min(not_before) };
-            let wait = Duration::from_nanos(wake.0.saturating_sub(now().0));
-            match asked.recv_timeout(wait) {
-                Ok(Errand::Cancel(name)) => self.put_first(Errand::Cancel(name)),
-                Ok(errand) if self.waiting.len() < ERRANDS_MAX => self.waiting.push_back(errand),
-                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+            } else {
+                std::thread::park_timeout(self.idle(time, clock_due));
             }
         }
     }
 
-    /// Cancels are before everything else, and in their order. They are no more than there are orders.
-    fn put_first(&mut self, cancel: Errand) {
-        let is_cancel = |errand: &&Errand| matches!(errand, Errand::Cancel(_));
-        let behind = self.waiting.iter().take_while(is_cancel).count();
-        if behind < ERRANDS_MAX && !self.waiting.contains(&cancel) {
-            self.waiting.insert(behind, cancel);
+    /// Takes over what is to be asked. Cancels are looked for first and put last: what was asked for before them is
+    /// there by then.
+    fn take_over(&mut self, asked: &Asked) -> Result<(), Gone> {
+        let cancels: Vec<OrderName> = asked.cancels.try_iter().take(ERRANDS_MAX).collect();
+        for _ in 0..ERRANDS_MAX {
+            match asked.errands.try_recv() {
+                Ok(errand) => self.put(errand)?,
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Err(Gone),
+            }
         }
+        cancels.into_iter().try_for_each(|name| self.put(Errand::Cancel(name)))
     }
 
-    /// Does one. With a time: it cannot be done before.
-    fn go(&mut self, errand: Errand) -> Result<Option<Timestamp>, Gone> {
+    fn put(&mut self, errand: Errand) -> Result<(), Gone> {
+        self.waiting.put(errand).map_or(Ok(()), |left| self.tell(refused(&left)))
+    }
+
+    fn tell(&self, findings: Vec<Finding>) -> Result<(), Gone> {
+        findings.into_iter().try_for_each(|finding| self.told.send(finding).map_err(|_| Gone))
+    }
+
+    /// How long there is nothing to do, unless something comes.
+    fn idle(&self, time: Timestamp, clock_due: Timestamp) -> Duration {
+        let mut wake = clock_due;
+        if self.waiting.has_cancels() {
+            wake = wake.min(self.cancels_at);
+        }
+        if self.waiting.has_others() {
+            wake = wake.min(self.questions_at);
+        }
+        Duration::from_nanos(wake.0.saturating_sub(time.0))
+    }
+
+    /// Does one, or puts it back where it cannot be done yet.
+    fn go(&mut self, errand: Errand) -> Result<(), Gone> {
         let done = match errand {
             Errand::Snapshot(instrument) => self.snapshot(instrument),
             Errand::Query { name, executed_qty, question } => {
@@ -271,18 +337,15 @@ impl Work {
             Errand::PlaceTogether { at, orders } => self.place_together(at, orders.orders()),
         };
         match done {
-            Ok(findings) => {
-                for finding in findings {
-                    self.told.send(finding).map_err(|_| Gone)?;
-                }
-                Ok(None)
+            Ok(findings) => self.tell(findings),
+            Err(RestError::Wait(until)) => {
+                let is_cancel = matches!(errand, Errand::Cancel(_));
+                *(if is_cancel { &mut self.cancels_at } else { &mut self.questions_at }) = until;
+                self.waiting.put_back(errand);
+                Ok(())
             }
-            Err(RestError::Wait(until)) => Ok(Some(until)),
             // Who needs it asks again.
-            Err(error) => {
-                self.told.send(Finding::Trouble(error.to_string())).map_err(|_| Gone)?;
-                Ok(None)
-            }
+            Err(error) => self.tell(vec![Finding::Trouble(error.to_string())]),
         }
     }
 
@@ -291,7 +354,7 @@ impl Work {
         let mut best: Option<(u64, i64)> = None;
         for _ in 0..CLOCK_SAMPLES {
             let sent = now();
-            let Ok(answer) = self.get(&Request::Time) else { break };
+            let Ok(answer) = self.get(&Request::Time, Purpose::Question) else { break };
             let came = now();
             let Ok(theirs) = answer.body().and_then(|body| Ok(body.server_time()?)) else { break };
             let took_ns = came.0.saturating_sub(sent.0);
@@ -309,12 +372,37 @@ impl Work {
         best.is_some()
     }
 
-    fn get(&mut self, request: &Request<'_>) -> Result<Answer, RestError> {
-        let time = now();
-        if !self.desk.budget.take(time, request.endpoint().weight, false) {
-            return Err(RestError::Wait(self.desk.budget.next_window(time)));
-        }
+    fn get(&mut self, request: &Request<'_>, purpose: Purpose) -> Result<Answer, RestError> {
+        let time = self.take(request.endpoint().weight, purpose)?;
         self.ask(request, time)
+    }
+
+    /// Takes a weight, or says when to come again. The time at which it was.
+    fn take(&mut self, weight: u32, purpose: Purpose) -> Result<Timestamp, RestError> {
+        let time = now();
+        let budget = &mut self.desk.budget;
+        let is_taken = budget.take(time, weight, purpose);
+        if is_taken { Ok(time) } else { Err(RestError::Wait(budget.again_at(time))) }
+    }
+
+    /// Enters so many orders, within the budget.
+    fn enter(
+        &mut self,
+        request: &Request<'_>,
+        (at, orders): (Timestamp, usize),
+    ) -> Result<Entered, RestError> {
+        let orders = orders as u64;
+        let weight = request.endpoint().weight;
+        if !self.desk.budget.take(now(), weight, Purpose::Orders(orders)) {
+            return Ok(Entered::TooMuch);
+        }
+        let answer = self.ask(request, at);
+        self.desk.budget.answered(now(), orders);
+        match answer {
+            Ok(answer) => Ok(Entered::Answered(answer)),
+            Err(RestError::Wait(_)) => Ok(Entered::LeftAlone),
+            Err(error) => Err(error),
+        }
     }
 
     /// Asks, within the budget, with the time at which it was wanted.
@@ -336,7 +424,7 @@ impl Work {
             order: wire_name(name.client_order_id, name.order_id),
             client_order_id: ClientOrderId::EMPTY,
         });
-        let answer = self.get(&request)?;
+        let answer = self.get(&request, Purpose::Cancel)?;
         entered(&Entry::Cancel(*name), &answer)
     }
 
@@ -347,11 +435,7 @@ impl Work {
         terms: &OrderTerms,
         replaced: Option<&OrderName>,
     ) -> Result<Vec<Finding>, RestError> {
-        let order = terms.client_order_id;
-        let entry = replaced.map_or(Entry::New(order), |name| Entry::CancelReplace {
-            replaced: name.client_order_id,
-            order,
-        });
+        let entry = entry(terms, replaced);
         let listed = find(&self.desk.listed, terms.instrument).cloned();
         let is_old = now().0.saturating_sub(at.0) >= self.desk.valid_ns;
         let new = listed.as_ref().and_then(|listed| new_order(listed, terms));
@@ -364,16 +448,10 @@ impl Work {
                 order: new,
             }),
         };
-        if !self.desk.budget.take(now(), request.endpoint().weight, true) {
-            return Ok(unsent(&entry));
-        }
-        match self.ask(&request, at) {
-            Ok(answer) => entered(&entry, &answer),
-            // It is not done, and the venue wants to be left alone.
-            Err(RestError::Wait(_)) => {
-                Ok([Finding::Failed].into_iter().chain(unsent(&entry)).collect())
-            }
-            Err(error) => Err(error),
+        match self.enter(&request, (at, 1))? {
+            Entered::Answered(answer) => entered(&entry, &answer),
+            Entered::TooMuch => Ok(unsent(&entry)),
+            Entered::LeftAlone => Ok(left_alone(unsent(&entry))),
         }
     }
 
@@ -384,37 +462,28 @@ impl Work {
         orders: &[AdvancedTerms],
     ) -> Result<Vec<Finding>, RestError> {
         let Some(first) = orders.first() else { return Ok(Vec::new()) };
-        let entries = orders.iter().map(|terms| Entry::New(terms.order.client_order_id));
-        let unsent = || entries.clone().flat_map(|entry| unsent(&entry)).collect::<Vec<_>>();
         let listed = find(&self.desk.listed, first.order.instrument).cloned();
         let is_old = now().0.saturating_sub(at.0) >= self.desk.valid_ns;
         let request = listed.as_ref().and_then(|listed| new_orders(listed, orders));
-        let Some(request) = request.filter(|_| !is_old) else { return Ok(unsent()) };
-        let weight = request.endpoint().weight;
-        if !self.desk.budget.take_orders(now(), weight, orders.len() as u64) {
-            return Ok(unsent());
+        let Some(request) = request.filter(|_| !is_old) else { return Ok(unsent_together(orders)) };
+        let answer = match self.enter(&request, (at, orders.len()))? {
+            Entered::Answered(answer) => answer,
+            Entered::TooMuch => return Ok(unsent_together(orders)),
+            Entered::LeftAlone => return Ok(left_alone(unsent_together(orders))),
+        };
+        let mut findings = Vec::new();
+        if answer.status == 200 && first.list.is_some() {
+            outcome::entered(&answer.body()?, &mut |order, order_id, input| {
+                findings.push(Finding::Report(VenueReport::new(order, order_id, input)));
+            })?;
+            return Ok(findings);
         }
-        match self.ask(&request, at) {
-            Ok(answer) if answer.status == 200 && first.list.is_some() => {
-                let mut findings = Vec::new();
-                outcome::entered(&answer.body()?, &mut |order, order_id, input| {
-                    findings.push(Finding::Report(VenueReport::new(order, order_id, input)));
-                })?;
-                Ok(findings)
-            }
-            Ok(answer) => {
-                let mut findings = Vec::new();
-                for entry in entries {
-                    // That it failed is said once.
-                    findings.retain(|finding| !matches!(finding, Finding::Failed));
-                    findings.append(&mut entered(&entry, &answer)?);
-                }
-                Ok(findings)
-            }
-            // It is not done, and the venue wants to be left alone.
-            Err(RestError::Wait(_)) => Ok([Finding::Failed].into_iter().chain(unsent()).collect()),
-            Err(error) => Err(error),
+        for entry in entries(orders) {
+            // That it failed is said once.
+            findings.retain(|finding| !matches!(finding, Finding::Failed));
+            findings.append(&mut entered(&entry, &answer)?);
         }
+        Ok(findings)
     }
 
     fn send(&mut self, verb: Verb, path: &str) -> Result<Answer, RestError> {
@@ -423,21 +492,22 @@ impl Work {
         if let Some(used) = answer.used_weight {
             self.desk.budget.told_weight(now(), used);
         }
-        if let Some(wait) = answer.retry_after {
-            let until = after(now(), wait);
-            self.desk.budget.pause(until);
-            return Err(RestError::Wait(until));
+        let Some(wait) = answer.retry_after else { return Ok(answer) };
+        let until = after(now(), wait);
+        let refusal = Refusal::decode(&answer.text, TimeUnit::Millisecond);
+        let too_much = refusal.map(|refusal| outcome::too_much(answer.status, &refusal));
+        if too_much == Ok(TooMuch::Orders) {
+            self.desk.budget.orders_are_used_up(now(), Some(until));
+            return Ok(answer);
         }
-        Ok(answer)
+        self.desk.budget.pause(until);
+        Err(RestError::Wait(until))
     }
 
     fn snapshot(&mut self, instrument: InstrumentId) -> Result<Vec<Finding>, RestError> {
         let Some(listed) = find(&self.desk.listed, instrument) else { return Ok(Vec::new()) };
         let symbol = listed.symbol.clone();
-        let time = now();
-        if !self.desk.budget.take(time, SNAPSHOT_WEIGHT, false) {
-            return Err(RestError::Wait(self.desk.budget.next_window(time)));
-        }
+        self.take(SNAPSHOT_WEIGHT, Purpose::Question)?;
         self.query.clear();
         self.query.extend_from_slice(format!("symbol={symbol}&limit={SNAPSHOT_LEVELS}").as_bytes());
         let answer = self.send(Verb::Get, "/api/v3/depth")?.done()?;
@@ -465,7 +535,7 @@ impl Work {
         // By the venue's number where it is known: over FIX an order may have another name by now.
         let wire = wire_name(name.client_order_id, name.order_id);
         let request = Request::OrderStatus { symbol: &listed.symbol, order: wire };
-        let answer = self.get(&request)?;
+        let answer = self.get(&request, Purpose::Question)?;
         let order = match answer.refusal()? {
             Some(NO_SUCH_ORDER) => {
                 let report = VenueReport::answer(
@@ -487,7 +557,7 @@ impl Work {
                 from_id: None,
                 limit: Some(TRADES_MAX),
             });
-            let answer = self.get(&request)?.done()?;
+            let answer = self.get(&request, Purpose::Question)?.done()?;
             let trades = answer.body()?.trades()?;
             let trades = trades.collect::<Result<Vec<_>, _>>()?;
             findings = fills(&listed, name.client_order_id, &order, trades)?;
@@ -502,82 +572,13 @@ impl Work {
     }
 }
 
-/// What an answer says of the orders that it is about.
-fn entered(entry: &Entry, answer: &Answer) -> Result<Vec<Finding>, RestError> {
-    let (mut failed, mut findings) = (None, Vec::new());
-    let mut tell = |order, order_id, input| {
-        findings.push(Finding::Report(VenueReport::new(order, order_id, input)));
-    };
-    if answer.status == 200 {
-        outcome::done(entry, &answer.body()?, &mut tell)?;
-    } else {
-        let refusal = Refusal::decode(&answer.text, TimeUnit::Millisecond)?;
-        outcome::refused(entry, answer.status, &refusal, &mut tell)?;
-        failed = outcome::is_failure(answer.status, &refusal).then_some(Finding::Failed);
-    }
-    // That it failed comes first: what is told behind it says nothing good of the venue.
-    Ok(failed.into_iter().chain(findings).collect())
-}
-
-/// What is told of what was not asked.
-fn unsent(entry: &Entry) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    outcome::not_done(entry, &mut |order, order_id, input| {
-        findings.push(Finding::Unsent(VenueReport::new(order, order_id, input)));
-    });
-    findings
-}
-
-const fn status(found: Found, executed_qty: Qty, price: Price, qty: Qty) -> Input {
-    Input::Status { found, executed_qty, price, qty }
-}
-
-/// Where an order stands.
-fn found(order: &OrderState<'_>) -> Input {
-    let found = match order.status {
-        OrderStatus::New
-        | OrderStatus::PendingNew
-        | OrderStatus::PartiallyFilled
-        | OrderStatus::PendingCancel => Found::Working,
-        OrderStatus::Filled => Found::Filled,
-        OrderStatus::Canceled => Found::Cancelled,
-        OrderStatus::Rejected => Found::Rejected,
-        OrderStatus::Expired | OrderStatus::ExpiredInMatch => Found::Expired,
-    };
-    status(found, order.executed_qty, order.price, order.orig_qty)
-}
-
-/// An order's trades as fills, in their order, each with how far the order had come.
-fn fills(
-    listed: &Listed,
-    order: ClientOrderId,
-    state: &OrderState<'_>,
-    mut trades: Vec<OwnTrade<'_>>,
-) -> Result<Vec<Finding>, RestError> {
-    trades.sort_by_key(|trade| trade.trade_id);
-    let mut executed = 0_u64;
-    let mut findings = Vec::with_capacity(trades.len() + 1);
-    for trade in trades {
-        executed = executed.saturating_add(trade.qty.units());
-        // What came after the status was taken is told with the next one.
-        if executed > state.executed_qty.units() {
-            break;
-        }
-        let input = Input::Filled {
-            trade_id: trade.trade_id.ok_or(RestError::NotThere)?,
-            price: trade.price,
-            qty: trade.qty,
-            after: Progress::Executed(Qty::from_units(executed)),
-        };
-        let fee = listed.fee(trade.commission_asset.as_str(), trade.commission);
-        let report = VenueReport::new(order, OrderId(trade.order_id.0), input);
-        findings.push(Finding::Report(VenueReport { fee, ..report }));
-    }
-    Ok(findings)
-}
-
 fn find(listed: &[Listed], instrument: InstrumentId) -> Option<&Listed> {
     listed.iter().find(|listed| listed.instrument == instrument)
+}
+
+/// The venue failed, and these orders were not entered.
+fn left_alone(unsent: Vec<Finding>) -> Vec<Finding> {
+    [Finding::Failed].into_iter().chain(unsent).collect()
 }
 
 fn after(time: Timestamp, wait: Duration) -> Timestamp {

@@ -17,7 +17,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait where the venue wants to be left alone and does not say how long.
-const RETRY_DEFAULT: Duration = Duration::from_secs(1);
+pub(crate) const RETRY_DEFAULT: Duration = Duration::from_secs(1);
 
 /// Why there is no answer.
 #[derive(Debug, Error)]

@@ -27,7 +27,7 @@ use tiercel_wire::binance::order::{
 };
 
 use super::asked_lists::AskedLists;
-use crate::budget::Budget;
+use crate::budget::{Budget, Purpose};
 use crate::clerk::{Errand, Listed};
 use crate::core::Core;
 use crate::key::SecretKey;
@@ -42,6 +42,8 @@ pub(crate) use wording::{new_order, new_orders, wire_name};
 const ASKED: usize = 4_096;
 /// Questions that wait for the clerk, at most; who asks more asks again.
 const ERRANDS: usize = 1_024;
+/// What a request weighs that enters an order or a list, cancels one, or does both.
+const WEIGHT: u32 = 1;
 /// Why a connection ends: another begins.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OrdersFault {
@@ -80,6 +82,8 @@ enum What {
 struct Asked {
     id: u64,
     what: What,
+    /// How many orders it enters.
+    orders: u64,
 }
 
 /// Where a connection stands.
@@ -216,6 +220,7 @@ impl BinanceOrders {
         self.link.closed();
         self.stage = Stage::Down;
         self.asked.fill(None);
+        self.budget.lost(self.theirs(now));
         while let Some(name) = self.cancels.take() {
             self.cancel(now, &name);
         }
@@ -284,7 +289,7 @@ impl BinanceOrders {
             return false;
         }
         let Some(at) = self.listed.iter().position(is_it) else { return true };
-        if !self.budget.take(self.theirs(now), 1, false) {
+        if !self.budget.take(self.theirs(now), WEIGHT, Purpose::Cancel) {
             return false;
         }
         let symbol = self.listed[at].symbol.clone();
@@ -306,26 +311,13 @@ impl BinanceOrders {
         true
     }
 
-    /// Where the instrument stands in the list, if an order of it may leave: cancels that wait are first.
+    /// Where the instrument stands in the list, if orders of it leave at all: cancels that wait are first.
     #[inline]
-    fn place(&mut self, now: Timestamp, instrument: InstrumentId) -> Option<usize> {
-        self.place_orders(now, instrument, 1)
-    }
-
-    /// The same of so many orders at once.
-    #[inline]
-    fn place_orders(
-        &mut self,
-        now: Timestamp,
-        instrument: InstrumentId,
-        orders: u64,
-    ) -> Option<usize> {
+    fn place(&self, instrument: InstrumentId) -> Option<usize> {
         if self.stage != Stage::Up || !self.cancels.is_empty() {
             return None;
         }
-        let at = self.listed.iter().position(|listed| listed.instrument == instrument)?;
-        // Placing one or a list, cancelling, and both together weigh 1.
-        self.budget.take_orders(self.theirs(now), 1, orders).then_some(at)
+        self.listed.iter().position(|listed| listed.instrument == instrument)
     }
 
     /// An order that waits leaves; of a list all at once, when the last is there.
@@ -353,20 +345,22 @@ impl BinanceOrders {
             let errand = Errand::PlaceTogether { at: now, orders: together };
             return self.stage == Stage::Up && self.errand(errand);
         }
-        let instrument = first.order.instrument;
-        let Some(at) = self.place_orders(now, instrument, orders.len() as u64) else {
-            return false;
-        };
-        let Self { listed, requests, link, asked, lists, next_id, clock_offset_ns, .. } = self;
+        let Some(at) = self.place(first.order.instrument) else { return false };
+        let theirs = self.theirs(now);
+        let Self { listed, requests, link, asked, lists, next_id, budget, .. } = self;
         let Some(request) = new_orders(&listed[at], orders) else { return false };
+        let count = orders.len() as u64;
+        if !budget.take(theirs, WEIGHT, Purpose::Orders(count)) {
+            return false;
+        }
         let what = if first.list.is_some() {
             What::Together
         } else {
             What::Entry(Entry::New(first.order.client_order_id))
         };
         lists.put(*next_id, orders);
-        let theirs = ahead(now, *clock_offset_ns);
-        put(link, requests, asked, next_id, theirs, what, &request);
+        let dropped = put(link, requests, asked, next_id, theirs, (what, count), &request);
+        budget.answered(theirs, dropped);
         true
     }
 
@@ -392,9 +386,13 @@ impl BinanceOrders {
             let errand = Errand::Place { at: now, terms: *terms, replaced: replaced.copied() };
             return self.stage == Stage::Up && self.errand(errand);
         }
-        let Some(at) = self.place(now, terms.instrument) else { return false };
-        let Self { listed, requests, link, asked, next_id, clock_offset_ns, .. } = self;
+        let Some(at) = self.place(terms.instrument) else { return false };
+        let theirs = self.theirs(now);
+        let Self { listed, requests, link, asked, next_id, budget, .. } = self;
         let Some(new) = new_order(&listed[at], terms) else { return false };
+        if !budget.take(theirs, WEIGHT, Purpose::Orders(1)) {
+            return false;
+        }
         let order = terms.client_order_id;
         let (entry, request) = match replaced {
             None => (Entry::New(order), Request::Place(new)),
@@ -408,16 +406,18 @@ impl BinanceOrders {
                 (Entry::CancelReplace { replaced, order }, Request::CancelReplace(replace))
             }
         };
-        let theirs = ahead(now, *clock_offset_ns);
-        put(link, requests, asked, next_id, theirs, What::Entry(entry), &request);
+        let what = What::Entry(entry);
+        let dropped = put(link, requests, asked, next_id, theirs, (what, 1), &request);
+        budget.answered(theirs, dropped);
         true
     }
 
     #[inline]
     fn send(&mut self, now: Timestamp, what: What, request: &Request<'_>) {
-        let Self { requests, link, asked, next_id, clock_offset_ns, .. } = self;
-        let theirs = ahead(now, *clock_offset_ns);
-        put(link, requests, asked, next_id, theirs, what, request);
+        let theirs = self.theirs(now);
+        let Self { requests, link, asked, next_id, budget, .. } = self;
+        let dropped = put(link, requests, asked, next_id, theirs, (what, 0), request);
+        budget.answered(theirs, dropped);
     }
 
     #[cold]
@@ -490,6 +490,8 @@ const fn ahead(now: Timestamp, offset_ns: Option<i64>) -> Timestamp {
     }
 }
 
+/// Writes a request, and remembers what it asks and how many orders it enters. How many orders entered the one whose
+/// answer is not awaited any more because of it.
 #[inline]
 fn put(
     link: &mut Link,
@@ -497,11 +499,12 @@ fn put(
     asked: &mut [Option<Asked>],
     next_id: &mut u64,
     theirs: Timestamp,
-    what: What,
+    (what, orders): (What, u64),
     request: &Request<'_>,
-) {
+) -> u64 {
     let id = *next_id;
     *next_id += 1;
-    asked[id as usize % ASKED] = Some(Asked { id, what });
+    let dropped = asked[id as usize % ASKED].replace(Asked { id, what, orders });
     link.send(|out| requests.put(out, id, theirs, request));
+    dropped.map_or(0, |asked| asked.orders)
 }

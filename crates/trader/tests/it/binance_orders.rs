@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use tiercel_execution::breaker::BreakerState;
+use tiercel_execution::order::{Found, Input};
+use tiercel_execution::venue::VenueReport;
 use tiercel_strategy::{Action, OrderUpdateKind};
 use tiercel_trader::budget::Budget;
 use tiercel_trader::clerk::Errand;
@@ -10,7 +12,7 @@ use tiercel_trader::connector::BinanceOrders;
 use tiercel_trader::connector::binance::OrdersFault;
 use tiercel_trader::core::Core;
 use tiercel_trader::key::SecretKey;
-use tiercel_types::{Money, Qty, Side, Timestamp};
+use tiercel_types::{Money, OrderId, Qty, Side, Timestamp};
 use tiercel_wire::binance::answer::{Interval, LimitKind};
 use tiercel_wire::binance::order::Requests;
 
@@ -253,7 +255,8 @@ fn what_was_refused_here_says_nothing_of_the_venue() {
     assert_eq!(desk.want(quote(2)), [""; 0]);
     assert_eq!(desk.updates(), [(2, OrderUpdateKind::Rejected)]);
     assert_eq!(breaker(&desk), HALF_OPEN);
-    desk.now.0 += 10 * SECOND_NS;
+    // The first was not answered in ten seconds, and not in the next ten.
+    desk.now.0 += 20 * SECOND_NS;
     assert_eq!(desk.want(quote(3)).len(), 1);
     assert_eq!(breaker(&desk), BreakerState::HalfOpen { permit: false });
     let name = desk.name();
@@ -283,6 +286,80 @@ fn a_cancel_that_may_not_leave_waits_and_leaves_first_of_all() {
     let left = sent(desk.orders.output());
     assert!(left.len() == 1 && left[0].contains("order.cancel"), "{left:?}");
     assert!(left[0].contains("\"orderId\":77"), "{left:?}");
+}
+
+/// The same answer, with what the account has used of its orders in ten seconds.
+fn with_count(answer: &str, limit: u64, count: u64) -> String {
+    let rest = answer.strip_suffix('}').unwrap();
+    format!(
+        "{rest},\"rateLimits\":[{{\"rateLimitType\":\"ORDERS\",\"interval\":\"SECOND\",\"intervalNum\":10,\
+         \"limit\":{limit},\"count\":{count}}}]}}"
+    )
+}
+
+#[test]
+fn after_too_many_orders_no_order_leaves_for_a_while_and_cancels_do() {
+    let mut desk = Desk::up(&[
+        (LimitKind::Orders, Interval::Second, 10, 100),
+        (LimitKind::Orders, Interval::Day, 1, 200_000),
+    ]);
+    desk.want(quote(1));
+    let name = desk.name();
+    desk.hear(&ack(2, &name)).unwrap();
+    desk.want(quote(2));
+    desk.updates();
+    // Until the end of the day.
+    let until_ms = START.0 / 1_000_000 + 57_600_000;
+    desk.hear(&format!(
+        "{{\"id\":3,\"status\":429,\"error\":{{\"code\":-1015,\"msg\":\"no\",\
+         \"data\":{{\"serverTime\":1,\"retryAfter\":{until_ms}}}}}}}"
+    ))
+    .unwrap();
+    assert_eq!(desk.updates(), [(2, OrderUpdateKind::Rejected)]);
+    let cancel = desk.want(Action::cancel(1, BTCUSDT));
+    assert!(cancel.len() == 1 && cancel[0].contains("order.cancel"), "{cancel:?}");
+    desk.now.0 += 57_599 * SECOND_NS;
+    assert_eq!(desk.want(quote(3)), [""; 0]);
+    desk.now.0 += SECOND_NS;
+    assert_eq!(desk.want(quote(4)).len(), 1);
+}
+
+#[test]
+fn orders_that_are_not_answered_yet_count_beside_what_the_venue_has_counted() {
+    let mut desk = Desk::up(&[(LimitKind::Orders, Interval::Second, 10, 2)]);
+    assert_eq!(desk.want(quote(1)).len(), 1);
+    let name = desk.name();
+    assert_eq!(desk.want(quote(2)).len(), 1);
+    desk.hear(&with_count(&ack(2, &name), 2, 1)).unwrap();
+    desk.updates();
+    assert_eq!(desk.want(quote(3)), [""; 0]);
+    assert_eq!(desk.updates(), [(3, OrderUpdateKind::Rejected)]);
+    // The other is answered, and one has filled meanwhile.
+    let name = desk.name();
+    desk.hear(&with_count(&ack(3, &name), 2, 1)).unwrap();
+    assert_eq!(desk.want(quote(4)).len(), 1);
+}
+
+#[test]
+fn of_a_connection_that_is_gone_no_order_is_on_its_way() {
+    let mut desk = Desk::up(&[(LimitKind::Orders, Interval::Second, 10, 1)]);
+    assert_eq!(desk.want(quote(1)).len(), 1);
+    desk.orders.closed(desk.now, &mut desk.core);
+    desk.orders.connected(desk.now, handover(), &mut desk.core).unwrap();
+    sent(desk.orders.output());
+    desk.hear("{\"id\":3,\"status\":200,\"result\":{\"subscriptionId\":0}}").unwrap();
+    desk.requests();
+    for errand in std::mem::take(desk.orders.errands()) {
+        let Errand::Query { name, question, .. } = errand else { panic!("{errand:?}") };
+        let (price, qty) = ("59999.50".parse().unwrap(), Qty::from_units(ONE));
+        let input = Input::Status { found: Found::Cancelled, executed_qty: Qty::ZERO, price, qty };
+        let report = VenueReport::answer(name.client_order_id, OrderId(77), question, input);
+        desk.core.report(desk.now, DESK, &report);
+    }
+    assert_eq!(desk.core.oms().live_orders(), 0);
+    assert_eq!(desk.want(quote(2)), [""; 0], "it may have been counted");
+    desk.now.0 += 10 * SECOND_NS;
+    assert_eq!(desk.want(quote(3)).len(), 1);
 }
 
 #[test]

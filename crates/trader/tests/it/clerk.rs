@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tiercel_execution::order::{Found, Input, Progress};
@@ -14,6 +15,7 @@ use tiercel_trader::rest::Rest;
 use tiercel_types::{
     ClientOrderId, Money, OrderId, OrderKind, Qty, Side, TimeInForce, Timestamp, TradeId,
 };
+use tiercel_wire::binance::answer::{Interval, LimitKind};
 use tiercel_wire::binance::order::Requests;
 
 use crate::it::binance::{BTCUSDT, listed};
@@ -78,7 +80,8 @@ fn says(verb: &str, path: &str) -> (u16, String) {
     }
 }
 
-fn serve(mut stream: TcpStream) {
+/// Answers what is asked. Before it does, `before` hears what that is.
+fn serve(mut stream: TcpStream, mut before: impl FnMut(&str)) {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while stream.read(&mut byte).is_ok_and(|count| count == 1) {
         head.push(byte[0]);
@@ -89,21 +92,84 @@ fn serve(mut stream: TcpStream) {
         let mut words = text.split(' ');
         let (verb, path) = (words.next().unwrap(), words.next().unwrap());
         assert!(!path.contains("timestamp=") || path.contains("&signature="), "{path}");
+        before(&format!("{verb} {}", path.split('?').next().unwrap()));
         let (status, body) = says(verb, path);
         let length = body.len();
         let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}");
-        stream.write_all(answer.as_bytes()).unwrap();
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
     }
 }
 
 fn clerk() -> Clerk {
+    clerk_of(Budget::default(), |_| {})
+}
+
+fn clerk_of(budget: Budget, before: impl FnMut(&str) + Send + 'static) -> Clerk {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || listener.accept().map(|(stream, _)| serve(stream)));
+    std::thread::spawn(move || listener.accept().map(|(stream, _)| serve(stream, before)));
     let requests = Requests::new("key", Some(1_000), SecretKey::of_file("secret").unwrap());
     let rest = Rest::new(&address, "key", None).unwrap();
-    let (listed, budget) = (vec![listed()], Budget::default());
+    let listed = vec![listed()];
     Clerk::new(Desk { rest, requests, listed, budget, valid_ns: 5_000_000_000 }).unwrap()
+}
+
+/// One whose venue holds the first question for an order until it is told to go on, and is slow. It has asked that
+/// question.
+fn held() -> (Clerk, Receiver<String>, Sender<()>) {
+    let (tell, seen) = channel();
+    let (release, released) = channel::<()>();
+    let mut is_held = true;
+    let clerk = clerk_of(Budget::default(), move |what| {
+        if what.ends_with("/time") {
+            return;
+        }
+        let _over = tell.send(what.to_owned());
+        if std::mem::take(&mut is_held) {
+            let _over = released.recv_timeout(PATIENCE);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    });
+    assert!(matches!(next(&clerk), Finding::ClockOffset(_)));
+    clerk.ask(query("gone"));
+    assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), "GET /api/v3/order");
+    (clerk, seen, release)
+}
+
+fn name(text: &str) -> OrderName {
+    OrderName {
+        client_order_id: ClientOrderId::new(text.as_bytes()).unwrap(),
+        order_id: OrderId::NONE,
+        instrument: BTCUSDT,
+        side: Side::Buy,
+    }
+}
+
+fn query(text: &str) -> Errand {
+    Errand::Query { name: name(text), executed_qty: Qty::ZERO, question: 1 }
+}
+
+fn place(at: Timestamp, text: &str) -> Errand {
+    let terms = OrderTerms {
+        client_order_id: ClientOrderId::new(text.as_bytes()).unwrap(),
+        instrument: BTCUSDT,
+        side: Side::Buy,
+        kind: OrderKind::Limit,
+        time_in_force: TimeInForce::Gtc,
+        price: "60000".parse().unwrap(),
+        qty: qty("0.5"),
+    };
+    Errand::Place { at, terms, replaced: None }
+}
+
+fn now() -> Timestamp {
+    Timestamp(now_ms() as u64 * 1_000_000)
+}
+
+fn told(name: &str, order_id: u64, input: Input) -> VenueReport {
+    VenueReport::new(ClientOrderId::new(name.as_bytes()).unwrap(), OrderId(order_id), input)
 }
 
 fn next(clerk: &Clerk) -> Finding {
@@ -148,16 +214,10 @@ fn an_order_is_asked_for_with_its_trades_in_their_order_and_its_status_behind_th
     };
     assert_eq!((last_update_id, bids.len(), asks[0].qty), (9, 1, qty("2")));
 
-    let name = |text: &[u8]| OrderName {
-        client_order_id: ClientOrderId::new(text).unwrap(),
-        order_id: OrderId::NONE,
-        instrument: BTCUSDT,
-        side: Side::Buy,
-    };
     let ask = |text, question| {
         clerk.ask(Errand::Query { name: name(text), executed_qty: Qty::ZERO, question });
     };
-    ask(b"there", 4);
+    ask("there", 4);
     let amount = Money::from_qty(qty("0.1"));
     for (id, filled, after, fee) in
         [(5, "0.2", "0.2", Fee::Quote(amount)), (6, "0.3", "0.5", Fee::Other(amount))]
@@ -175,7 +235,7 @@ fn an_order_is_asked_for_with_its_trades_in_their_order_and_its_status_behind_th
     let Input::Status { found, executed_qty, .. } = told.input else { panic!("{told:?}") };
     assert_eq!((found, executed_qty, told.question), (Found::Cancelled, qty("0.5"), 4));
 
-    ask(b"gone", 5);
+    ask("gone", 5);
     let told = report(&clerk);
     let Input::Status { found, .. } = told.input else { panic!("{told:?}") };
     assert_eq!((found, told.question), (Found::Nothing, 5));
@@ -185,34 +245,82 @@ fn an_order_is_asked_for_with_its_trades_in_their_order_and_its_status_behind_th
 fn orders_and_cancels_go_over_http_and_what_is_too_old_is_refused_here() {
     let clerk = clerk();
     assert!(matches!(next(&clerk), Finding::ClockOffset(_)));
-    let terms = |text: &[u8]| OrderTerms {
-        client_order_id: ClientOrderId::new(text).unwrap(),
-        instrument: BTCUSDT,
-        side: Side::Buy,
-        kind: OrderKind::Limit,
-        time_in_force: TimeInForce::Gtc,
-        price: "60000".parse().unwrap(),
-        qty: qty("0.5"),
-    };
-    let now = Timestamp(now_ms() as u64 * 1_000_000);
-    let place = |at, text| clerk.ask(Errand::Place { at, terms: terms(text), replaced: None });
-    let told = |name: &[u8], order_id, input| {
-        VenueReport::new(ClientOrderId::new(name).unwrap(), OrderId(order_id), input)
-    };
-    place(now, b"new");
-    assert_eq!(report(&clerk), told(b"new", 78, Input::Accepted(OrderId(78))));
+    clerk.ask(place(now(), "new"));
+    assert_eq!(report(&clerk), told("new", 78, Input::Accepted(OrderId(78))));
     // Told to wait, an order is not entered later.
-    place(Timestamp(now.0 - 6_000_000_000), b"old");
-    assert_eq!(unsent(&clerk), told(b"old", 0, Input::Rejected));
-    let name = OrderName {
-        client_order_id: ClientOrderId::new(b"gone").unwrap(),
-        order_id: OrderId::NONE,
-        instrument: BTCUSDT,
-        side: Side::Buy,
-    };
-    clerk.ask(Errand::Cancel(name));
-    assert_eq!(report(&clerk), told(b"gone", 0, Input::CancelRejected));
-    place(now, b"much");
+    clerk.ask(place(Timestamp(now().0 - 6_000_000_000), "old"));
+    assert_eq!(unsent(&clerk), told("old", 0, Input::Rejected));
+    clerk.ask(Errand::Cancel(name("gone")));
+    assert_eq!(report(&clerk), told("gone", 0, Input::CancelRejected));
+    clerk.ask(place(now(), "much"));
     assert!(matches!(next(&clerk), Finding::Failed));
-    assert_eq!(unsent(&clerk), told(b"much", 0, Input::Rejected));
+    assert_eq!(report(&clerk), told("much", 0, Input::Rejected));
+    // There were too many orders: cancels are none.
+    let asked = Instant::now();
+    clerk.ask(Errand::Cancel(name("gone")));
+    assert_eq!(report(&clerk), told("gone", 0, Input::CancelRejected));
+    assert!(asked.elapsed() < Duration::from_millis(900), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn a_cancel_is_the_next_thing_asked_and_takes_out_the_order_that_waits() {
+    let (clerk, seen, release) = held();
+    for number in 0..50 {
+        clerk.ask(query(&format!("gone{number}")));
+    }
+    clerk.ask(place(now(), "waits"));
+    clerk.ask(Errand::Cancel(name("waits")));
+    clerk.ask(Errand::Cancel(name("open")));
+    release.send(()).unwrap();
+    assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), "DELETE /api/v3/order");
+    let mut findings = Vec::new();
+    while !findings.contains(&told("open", 0, Input::CancelRejected)) {
+        match next(&clerk) {
+            Finding::Report(report) => findings.push(report),
+            Finding::Unsent(report) => {
+                assert_eq!(report, told("waits", 0, Input::Rejected));
+                findings.push(report);
+            }
+            _ => {}
+        }
+    }
+    assert!(findings.contains(&told("waits", 0, Input::Rejected)));
+    assert_eq!(seen.recv_timeout(PATIENCE).unwrap(), "GET /api/v3/order");
+}
+
+#[test]
+fn what_there_is_no_room_for_is_told_and_the_end_leaves_what_waits() {
+    let (clerk, seen, release) = held();
+    let at = now();
+    for number in 0..1_024 {
+        clerk.ask(place(at, &format!("fits{number}")));
+        clerk.ask(Errand::Cancel(name(&format!("open{number}"))));
+    }
+    assert!(clerk.take().is_none());
+    clerk.ask(place(at, "more"));
+    assert_eq!(unsent(&clerk), told("more", 0, Input::Rejected));
+    clerk.ask(Errand::Cancel(name("more")));
+    assert_eq!(unsent(&clerk), told("more", 0, Input::CancelRejected));
+    release.send(()).unwrap();
+    drop(clerk);
+    assert!(seen.iter().count() < 500);
+}
+
+#[test]
+fn a_question_that_has_to_wait_does_not_hold_up_a_cancel() {
+    let (tell, seen) = channel();
+    let weight = (LimitKind::RequestWeight, Interval::Minute, 1, 20);
+    let clerk = clerk_of(Budget::new([weight]), move |what| {
+        let _over = tell.send(what.to_owned());
+    });
+    assert!(matches!(next(&clerk), Finding::ClockOffset(_)));
+    clerk.ask(Errand::Snapshot(BTCUSDT));
+    std::thread::sleep(Duration::from_millis(20));
+    clerk.ask(Errand::Cancel(name("gone")));
+    let asked = Instant::now();
+    assert_eq!(report(&clerk), told("gone", 0, Input::CancelRejected));
+    // It waits for the next minute otherwise.
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    let seen: Vec<String> = seen.try_iter().filter(|what| !what.ends_with("/time")).collect();
+    assert_eq!(seen, ["DELETE /api/v3/order"]);
 }

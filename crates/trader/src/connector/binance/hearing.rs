@@ -9,11 +9,15 @@ use tiercel_wire::binance::{ExecutionType, TimeUnit};
 
 use super::super::asked_lists::AskedLists;
 use super::cancels::Cancels;
-use super::outcome::{self, Entry};
+use super::outcome::{self, Entry, TooMuch};
 use super::{ASKED, Asked, OrdersFault, What};
 use crate::budget::Budget;
 use crate::clerk::Listed;
 use crate::core::Core;
+use crate::rest::RETRY_DEFAULT;
+
+/// How long the venue is left alone that wants to be and does not say how long.
+const RETRY_DEFAULT_NS: u64 = RETRY_DEFAULT.as_nanos() as u64;
 
 /// What came that the connection itself waits for.
 pub(super) struct Came {
@@ -60,24 +64,38 @@ impl Hearing<'_> {
     }
 
     fn answered(&mut self, answer: &Answer<'_>) -> Result<(), OrdersFault> {
+        let asked = answer
+            .id
+            .and_then(|id| self.asked[id as usize % ASKED].take_if(|asked| asked.id == id));
+        self.count(asked.as_ref(), answer)?;
+        let Some(asked) = asked else { return Ok(()) };
+        match &answer.outcome {
+            Ok(body) => self.done(&asked, body),
+            Err(refusal) => self.refused(&asked, answer.status, refusal),
+        }
+    }
+
+    /// Counts what the answer says of the venue's limits.
+    fn count(&mut self, asked: Option<&Asked>, answer: &Answer<'_>) -> Result<(), OrdersFault> {
+        if let Some(asked) = asked {
+            self.budget.answered(self.theirs, asked.orders);
+        }
         if let Some(limits) = answer.limits {
             for limit in limits {
                 self.budget.told(self.theirs, &limit?);
             }
         }
-        if let Err(refusal) = &answer.outcome
-            && matches!(answer.status, 418 | 429)
-            && let Some(until) = refusal.retry_after()
-        {
-            self.budget.pause(until);
+        let Err(refusal) = &answer.outcome else { return Ok(()) };
+        let until = refusal.retry_after();
+        match outcome::too_much(answer.status, refusal) {
+            TooMuch::Orders => self.budget.orders_are_used_up(self.theirs, until),
+            TooMuch::Requests => {
+                let default = Timestamp(self.theirs.0.saturating_add(RETRY_DEFAULT_NS));
+                self.budget.pause(until.unwrap_or(default));
+            }
+            TooMuch::Nothing => {}
         }
-        let Some(id) = answer.id else { return Ok(()) };
-        let place = &mut self.asked[id as usize % ASKED];
-        let Some(asked) = place.take_if(|asked| asked.id == id) else { return Ok(()) };
-        match &answer.outcome {
-            Ok(body) => self.done(&asked, body),
-            Err(refusal) => self.refused(&asked, answer.status, refusal),
-        }
+        Ok(())
     }
 
     fn done(&mut self, asked: &Asked, body: &Body<'_>) -> Result<(), OrdersFault> {
@@ -117,7 +135,8 @@ impl Hearing<'_> {
             What::Subscribe => return Err(fault("the subscription")),
             // It leaves again when the venue takes requests again.
             What::Entry(Entry::Cancel(name))
-                if matches!(status, 418 | 429) && self.cancels.put(name) => {}
+                if outcome::too_much(status, refusal) == TooMuch::Requests
+                    && self.cancels.put(name) => {}
             What::Together => {
                 for order in self.lists.orders(asked.id) {
                     let entry = Entry::New(order);

@@ -9,7 +9,13 @@ use tiercel_wire::binance::{DecodeError, OrderStatus};
 /// Refusals of requests whose outcome nobody knows: what went wrong inside the venue, or took too long there.
 const UNKNOWN_OUTCOMES: [i32; 4] = [-1000, -1001, -1006, -1007];
 /// Refusals because there was too much, or the venue goes away: nothing is wrong with the request.
-const TOO_MUCH: [i32; 4] = [-1003, OVERLOADED, -1015, -1016];
+const TOO_MUCH: [i32; 4] = [-1003, OVERLOADED, TOO_MANY_ORDERS, -1016];
+/// A refusal because the account has as many unfilled orders as it may in a while.
+const TOO_MANY_ORDERS: i32 = -1015;
+/// Of a cancel and a new order, one was done. With 429 the new one had no room.
+const PARTLY_REPLACED: i32 = -2021;
+/// None of both was done.
+const NOT_REPLACED: i32 = -2022;
 /// A refusal of a request that was not taken, whatever its status says.
 const OVERLOADED: i32 = -1008;
 
@@ -24,6 +30,26 @@ pub(crate) enum Entry {
 /// Whether nobody knows what became of a request.
 fn is_unknown(status: u16, refusal: &Refusal<'_>) -> bool {
     refusal.code != OVERLOADED && (status >= 500 || UNKNOWN_OUTCOMES.contains(&refusal.code))
+}
+
+/// Of what there was too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TooMuch {
+    /// Of nothing.
+    Nothing,
+    /// Of orders: everything but orders may be asked.
+    Orders,
+    /// Of requests: the venue wants to be left alone.
+    Requests,
+}
+
+/// Of what there was too much, as a refusal says.
+pub(crate) fn too_much(status: u16, refusal: &Refusal<'_>) -> TooMuch {
+    match (status, refusal.code) {
+        (429, TOO_MANY_ORDERS | PARTLY_REPLACED | NOT_REPLACED) => TooMuch::Orders,
+        (418 | 429, _) => TooMuch::Requests,
+        _ => TooMuch::Nothing,
+    }
 }
 
 /// Whether nothing was wrong with the request, and the venue failed.
