@@ -44,6 +44,10 @@ const ASKED: usize = 4_096;
 const ERRANDS: usize = 1_024;
 /// What a request weighs that enters an order or a list, cancels one, or does both.
 const WEIGHT: u32 = 1;
+/// How long it may take until requests can be sent, once the venue was asked for what comes before them: as long as an
+/// answer over HTTP may.
+const LOG_ON_MAX_NS: u64 = 10_000_000_000;
+
 /// Why a connection ends: another begins.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OrdersFault {
@@ -63,6 +67,9 @@ pub enum OrdersFault {
         /// In words.
         message: String,
     },
+    /// The venue has not answered what comes before requests.
+    #[error("not logged on within {} s", .0 / 1_000_000_000)]
+    NotLoggedOn(u64),
     /// The venue tells nothing more of orders.
     #[error("the stream of user data has ended")]
     StreamEnded,
@@ -94,7 +101,10 @@ enum Stage {
     /// It is there; the venue's clock is not known yet.
     Connected,
     /// It was asked for, what comes before requests.
-    LoggingOn,
+    LoggingOn {
+        /// When that began.
+        since: Timestamp,
+    },
     /// Requests can be sent, and everything is told.
     Up,
 }
@@ -207,7 +217,7 @@ impl BinanceOrders {
         if self.stage != Stage::Connected || self.clock_offset_ns.is_none() {
             return;
         }
-        self.stage = Stage::LoggingOn;
+        self.stage = Stage::LoggingOn { since: now };
         if self.logs_on {
             self.send(now, What::LogOn, &Request::LogOn);
         } else {
@@ -242,6 +252,11 @@ impl BinanceOrders {
         }
         self.log_on(now);
         self.link.check(now)?;
+        if let Stage::LoggingOn { since } = self.stage
+            && now.0.saturating_sub(since.0) > LOG_ON_MAX_NS
+        {
+            return Err(OrdersFault::NotLoggedOn(LOG_ON_MAX_NS));
+        }
         while let Some(name) = self.cancels.first()
             && self.send_cancel(now, &name)
         {

@@ -15,6 +15,7 @@ use tiercel_trader::key::SecretKey;
 use tiercel_types::{Money, OrderId, Qty, Side, Timestamp};
 use tiercel_wire::binance::answer::{Interval, LimitKind};
 use tiercel_wire::binance::order::Requests;
+use tiercel_wire::websocket::{self, Opcode};
 
 use super::binance::{
     BTCUSDT, DESK, OPTIONS, SECOND_NS, START, Script, core, frame, handover, listed, sent, snapshot,
@@ -360,6 +361,22 @@ fn of_a_connection_that_is_gone_no_order_is_on_its_way() {
     assert_eq!(desk.want(quote(2)), [""; 0], "it may have been counted");
     desk.now.0 += 10 * SECOND_NS;
     assert_eq!(desk.want(quote(3)).len(), 1);
+}
+
+#[test]
+fn a_venue_that_does_not_log_the_trader_on_is_left_however_often_it_pings() {
+    let mut desk = Desk::new("secret", &[]);
+    desk.orders.set_clock_offset(0);
+    desk.orders.connected(START, handover(), &mut desk.core).unwrap();
+    let mut ping = Vec::new();
+    websocket::put(&mut ping, Opcode::Ping, b"", None);
+    for second in 0..=10 {
+        desk.now = Timestamp(START.0 + second * SECOND_NS);
+        desk.orders.received(desk.now, &ping, &mut desk.core).unwrap();
+        assert_eq!(desk.orders.tick(desk.now), Ok(()), "{second}");
+    }
+    desk.now.0 += SECOND_NS;
+    assert_eq!(desk.orders.tick(desk.now), Err(OrdersFault::NotLoggedOn(10 * SECOND_NS)));
 }
 
 #[test]
