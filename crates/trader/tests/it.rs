@@ -6,6 +6,7 @@ mod it {
     mod alerts;
     mod binance;
     mod binance_orders;
+    mod binary_orders;
     mod bus;
     mod capture;
     mod clerk;

@@ -12,11 +12,11 @@ use tiercel_execution::venue::{
     VenueRequest,
 };
 use tiercel_types::order::{AmendQtyMeaning, PendingRule, SelfTradePrevention, Trigger};
-use tiercel_types::{ClientOrderId, InstrumentId, OrderId, Price, Qty, Timestamp};
+use tiercel_types::{ClientOrderId, DenialReason, InstrumentId, OrderId, Price, Qty, Timestamp};
 use tiercel_wire::binary::session::{Application, Credentials, Role, Session, Signature};
 use tiercel_wire::binary::{
     AmendOrder, Body, CancelOrder, Executed, Fault, Flag, Group, LoginAccepted, LoginRefusal,
-    LogoutReason, NewOrder, NewOrderList, OrderStatus, OrderTrigger, QueryOrder, Rejected,
+    LogoutReason, NewOrder, NewOrderList, OrderStatus, OrderTrigger, QueryOrder, RejectSource,
     SignatureScheme, Text,
 };
 use tiercel_wire::store::{MemoryStore, Store};
@@ -356,8 +356,8 @@ impl Desk<'_> {
         self.asked[number as usize % ASKED].filter(|asked| asked.number == number)
     }
 
-    /// A request was not done.
-    fn rejected(&mut self, request: u64, order_id: OrderId) {
+    /// A request was not done: of a question, `is_gone` says whether it is because no such order is live.
+    fn not_done(&mut self, request: u64, order_id: OrderId, is_gone: bool) {
         let Some(asked) = self.asked(request) else { return };
         let input = match asked.what {
             What::New => Input::Rejected,
@@ -369,10 +369,14 @@ impl Desk<'_> {
             }
             What::Cancel => Input::CancelRejected,
             What::Amend => Input::ReplaceRejected,
-            // It is not live: what became of it was told before.
             What::Query(question) => {
                 self.asked[request as usize % ASKED] = None;
-                return self.answer(asked.order, order_id, question, NOTHING);
+                if is_gone {
+                    // What became of it was told before.
+                    self.answer(asked.order, order_id, question, NOTHING);
+                }
+                // Else nothing is known: it is asked again when its time has come.
+                return;
             }
         };
         self.tell(asked.order, order_id, input);
@@ -453,10 +457,14 @@ impl Application for Desk<'_> {
                 self.tell(order, accepted.order_id, Input::Accepted(accepted.order_id));
             }
             Body::Executed(executed) => self.executed(&executed, group)?,
-            Body::Rejected(Rejected { request, order_id, .. }) => self.rejected(request, order_id),
+            Body::Rejected(rejected) => {
+                let is_gone = rejected.source == RejectSource::Engine
+                    && rejected.reason == DenialReason::UnknownOrder as u16;
+                self.not_done(rejected.request, rejected.order_id, is_gone);
+            }
             Body::Busy(busy) => {
                 self.core.venue_failed(self.now, self.venue);
-                self.rejected(busy.request, OrderId::NONE);
+                self.not_done(busy.request, OrderId::NONE, false);
             }
             Body::Amended(amended) => {
                 let (price, open_qty) = (amended.price, amended.open_qty);

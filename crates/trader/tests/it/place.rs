@@ -26,8 +26,8 @@ use tiercel_types::order::EndReason;
 use tiercel_types::{AccountId, InstrumentId, Money, OrderId, Price, Qty, Side, Symbol, Timestamp};
 use tiercel_wire::binary::session::{Application, Gate as LoginGate, Role, Session};
 use tiercel_wire::binary::{
-    Accepted, Body, CancelOrder, Cancelled, Fault, Group, NewOrder, OrderStatus, QueryOrder,
-    RECORD_SIZE, RejectSource, Rejected,
+    Accepted, Body, Busy, CancelOrder, Cancelled, Fault, Group, Kind, NewOrder, OrderStatus,
+    QueryOrder, RECORD_SIZE, RejectSource, Rejected, Text,
 };
 use tiercel_wire::market::{self, Header, Update};
 use tiercel_wire::store::MemoryStore;
@@ -171,6 +171,12 @@ pub(crate) struct Venue {
     /// Open orders, as the venue has them.
     pub(crate) open: Vec<(OrderId, NewOrder)>,
     pub(crate) refuses_cancels: bool,
+    /// Takes nothing.
+    pub(crate) is_busy: bool,
+    /// What it answers to questions, if it does not answer them: who refuses them, and the reason's number.
+    pub(crate) refuses_questions: Option<(RejectSource, u16)>,
+    /// Questions so far.
+    pub(crate) questions: u64,
     next_order: u64,
     next_record: u64,
 }
@@ -184,6 +190,9 @@ impl Venue {
             heard: Heard::default(),
             open: Vec::new(),
             refuses_cancels: false,
+            is_busy: false,
+            refuses_questions: None,
+            questions: 0,
             next_order: 1,
             next_record: 1,
         }
@@ -249,7 +258,12 @@ impl Venue {
     }
 
     fn answer(&mut self) {
-        let Self { session, store, heard, open, next_order, refuses_cancels, .. } = self;
+        self.questions += self.heard.queries.len() as u64;
+        if self.is_busy {
+            return self.turn_down();
+        }
+        let Self { session, store, heard, open, next_order, .. } = self;
+        let Self { refuses_cancels, refuses_questions, .. } = self;
         let time = Timestamp(3);
         for (request, order) in heard.orders.drain(..) {
             let order_id = OrderId(*next_order);
@@ -269,7 +283,12 @@ impl Venue {
             session.send(time, store, THEIRS, 0, &accepted);
             open.push((order_id, order));
         }
-        for (_, query) in heard.queries.drain(..) {
+        for (request, query) in heard.queries.drain(..) {
+            if let Some((source, reason)) = *refuses_questions {
+                let rejected = rejected((query.client_id, query.order_id), request, source, reason);
+                session.send(time, store, THEIRS, 0, &rejected);
+                continue;
+            }
             let is_it = |(order_id, _): &&(OrderId, NewOrder)| *order_id == query.order_id;
             let (order_id, order) = open.iter().find(is_it).unwrap();
             let status = OrderStatus {
@@ -287,18 +306,8 @@ impl Venue {
                     || (cancel.order_id.is_none() && order.client_id == cancel.client_id)
             });
             if *refuses_cancels {
-                let rejected = Rejected {
-                    client_id: cancel.client_id,
-                    order_id: cancel.order_id,
-                    time,
-                    request,
-                    reason: 1,
-                    source: RejectSource::Engine,
-                    record_kind: 0,
-                    field: 0,
-                    leg: 0,
-                    reserved: [0; 2],
-                };
+                let names = (cancel.client_id, cancel.order_id);
+                let rejected = rejected(names, request, RejectSource::Engine, 1);
                 session.send(time, store, THEIRS, 0, &rejected);
                 continue;
             }
@@ -315,6 +324,45 @@ impl Venue {
             };
             session.send(time, store, THEIRS, 0, &cancelled);
         }
+    }
+
+    /// Takes nothing of what it has heard.
+    fn turn_down(&mut self) {
+        let Self { session, store, heard, .. } = self;
+        let orders = heard.orders.drain(..).map(|(request, _)| (request, Kind::NewOrder));
+        let cancels = heard.cancels.drain(..).map(|(request, _)| (request, Kind::CancelOrder));
+        let queries = heard.queries.drain(..).map(|(request, _)| (request, Kind::QueryOrder));
+        for (request, kind) in orders.chain(cancels).chain(queries) {
+            let busy = Busy {
+                client_id: Text::EMPTY,
+                request,
+                time: Timestamp(3),
+                retry_after_ms: 0,
+                record_kind: kind as u8,
+                reserved: [0; 11],
+            };
+            session.send(Timestamp(3), store, THEIRS, 0, &busy);
+        }
+    }
+}
+
+fn rejected(
+    (client_id, order_id): (Text<16>, OrderId),
+    request: u64,
+    source: RejectSource,
+    reason: u16,
+) -> Rejected {
+    Rejected {
+        client_id,
+        order_id,
+        time: Timestamp(3),
+        request,
+        reason,
+        source,
+        record_kind: 0,
+        field: 0,
+        leg: 0,
+        reserved: [0; 2],
     }
 }
 
