@@ -101,7 +101,7 @@ impl Line {
     /// What it has to say when the time passes; why it is to be ended.
     fn tick(&mut self, now: Timestamp, core: &mut Core) -> Option<String> {
         match self {
-            Self::BinaryFeed(_) => None,
+            Self::BinaryFeed(feed) => feed.tick(now).err().map(|fault| fault.to_string()),
             Self::BinaryOrders(orders) => {
                 orders.tick(now);
                 None
@@ -123,7 +123,7 @@ impl Line {
         core: &mut Core,
     ) -> Option<String> {
         match self {
-            Self::BinaryFeed(feed) => feed.connected(),
+            Self::BinaryFeed(feed) => feed.connected(now),
             Self::BinaryOrders(orders) => orders.connected(now, handover.nonce),
             Self::BinanceFeed(feed) => {
                 return feed.connected(now, handover, core).err().map(|fault| fault.to_string());
@@ -136,6 +136,17 @@ impl Line {
             }
         }
         None
+    }
+
+    /// Why its connection ended, if the line knows.
+    fn fault(&self) -> Option<String> {
+        match self {
+            Self::BinaryOrders(orders) => orders.fault().map(|fault| fault.to_string()),
+            Self::BinaryFeed(_)
+            | Self::BinanceFeed(_)
+            | Self::BinanceOrders(_)
+            | Self::FixOrders(_) => None,
+        }
     }
 
     fn log_out(&mut self, now: Timestamp) {
@@ -517,7 +528,8 @@ impl Handler for Lines {
         let Self { core, wanted, events, .. } = self;
         let wanted = &mut wanted[at];
         wanted.id = None;
-        let why = wanted.fault.take().unwrap_or_else(|| reason.to_string());
+        let why = wanted.fault.take().or_else(|| wanted.line.fault());
+        let why = why.unwrap_or_else(|| reason.to_string());
         core.from_line(at);
         core.arrives(now, &Input::Down);
         wanted.line.closed(now, core);

@@ -5,6 +5,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use thiserror::Error;
 use tiercel_execution::order::{Found, Input, Progress};
 use tiercel_execution::position::Fee;
 use tiercel_execution::venue::{
@@ -46,6 +47,17 @@ struct Asked {
     number: u64,
     what: What,
     order: ClientOrderId,
+}
+
+/// Why a connection ended, as far as it was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum BinaryFault {
+    /// The venue does not let it log on.
+    #[error("the login is refused: {0}")]
+    Refused(LoginRefusal),
+    /// Either side ended the session.
+    #[error("the session has ended: {0}")]
+    Ended(LogoutReason),
 }
 
 /// Who logs on.
@@ -128,9 +140,10 @@ impl BinaryOrders {
         self.session.is_logged_on()
     }
 
-    /// Why the venue does not let it log on, if it said so last.
-    pub const fn refused(&self) -> Option<LoginRefusal> {
-        self.refused
+    /// Why the connection that there is, or was last, is of no use any more; `None`: nobody said so.
+    pub fn fault(&self) -> Option<BinaryFault> {
+        let ended = self.session.goodbye().map(BinaryFault::Ended);
+        self.refused.map(BinaryFault::Refused).or(ended)
     }
 
     /// Bytes to send. The caller takes them away.

@@ -9,19 +9,32 @@ use super::records::{FeedFault, Records};
 use crate::core::Core;
 use crate::recording::Input;
 
+/// The venue says something each second. Who hears nothing for longer has a connection that is half-open, or whose other
+/// side hangs.
+const SILENCE_MAX_S: u64 = 5;
+
 /// One connection of a feed, and the instruments that it is subscribed to.
 pub struct BinaryFeed {
     records: Records,
     venue: VenueId,
     next: u64,
     is_up: bool,
+    /// When something came last.
+    heard_at: Timestamp,
     output: Vec<u8>,
 }
 
 impl BinaryFeed {
     /// A feed of these instruments of a venue, by their symbols.
     pub fn new(venue: VenueId, wanted: Vec<(Symbol, InstrumentId)>) -> Self {
-        Self { records: Records::new(wanted), venue, next: 1, is_up: false, output: Vec::new() }
+        Self {
+            records: Records::new(wanted),
+            venue,
+            next: 1,
+            is_up: false,
+            heard_at: Timestamp(0),
+            output: Vec::new(),
+        }
     }
 
     /// Which venue it is of.
@@ -41,8 +54,8 @@ impl BinaryFeed {
     }
 
     /// There is a connection.
-    pub fn connected(&mut self) {
-        (self.next, self.is_up) = (1, true);
+    pub fn connected(&mut self, now: Timestamp) {
+        (self.next, self.is_up, self.heard_at) = (1, true, now);
         self.records.forget();
         self.output.clear();
         for (symbol, _) in self.records.wanted() {
@@ -62,6 +75,18 @@ impl BinaryFeed {
         self.records.stale(now, core);
     }
 
+    /// Time has passed.
+    ///
+    /// # Errors
+    /// [`FeedFault::Silent`]: the connection is to be ended.
+    pub const fn tick(&self, now: Timestamp) -> Result<(), FeedFault> {
+        let silence_ns = now.0.saturating_sub(self.heard_at.0);
+        if self.is_up && silence_ns > SILENCE_MAX_S * 1_000_000_000 {
+            return Err(FeedFault::Silent(SILENCE_MAX_S));
+        }
+        Ok(())
+    }
+
     /// Whether there is a connection.
     pub const fn is_up(&self) -> bool {
         self.is_up
@@ -78,6 +103,7 @@ impl BinaryFeed {
         bytes: &[u8],
         core: &mut Core,
     ) -> Result<usize, FeedFault> {
+        self.heard_at = now;
         let (records, _) = bytes.as_chunks::<RECORD_SIZE>();
         core.timing.begin();
         for record in records {

@@ -31,6 +31,9 @@ pub enum FeedFault {
     /// What was asked for is refused.
     #[error("the subscription is refused: {}", .0.as_str())]
     Refused(Refusal),
+    /// Nothing was heard, for so many seconds.
+    #[error("nothing was heard for {0} s")]
+    Silent(u64),
     /// An instrument's steps are not those that the configuration has.
     #[error("{} has other steps than configured", .0.as_str())]
     Steps(Symbol),

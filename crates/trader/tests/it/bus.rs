@@ -54,7 +54,7 @@ impl Recorder {
         let now = Timestamp(SECOND_NS);
         core.set_tap(Box::new(RecordsTap::new(now, sink, [Some(terms)], interval_ns)));
         let mut feed = feed();
-        feed.connected();
+        feed.connected(Timestamp(1));
         Self { core, feed, path, now: SECOND_NS }
     }
 
@@ -78,7 +78,7 @@ impl Recorder {
 
     fn lose(&mut self) {
         self.feed.closed(Timestamp(self.now), &mut self.core);
-        self.feed.connected();
+        self.feed.connected(Timestamp(1));
     }
 }
 

@@ -443,6 +443,17 @@ fn a_venue_that_numbers_its_messages_anew_is_followed() {
 }
 
 #[test]
+fn a_venue_that_says_nothing_any_more_is_left() {
+    let mut place = Place::up("silent");
+    let since = place.now.0;
+    // 2.4 intervals of 30 seconds; what is asked meanwhile is not carried.
+    place.orders.tick(Timestamp(since + 71_999_999_999));
+    assert!(!place.orders.wants_close());
+    place.orders.tick(Timestamp(since + 72_000_000_000));
+    assert!(place.orders.wants_close());
+}
+
+#[test]
 fn between_a_request_and_its_bytes_and_a_report_and_its_order_nothing_is_allocated() {
     alone(
         "it::fix::between_a_request_and_its_bytes_and_a_report_and_its_order_nothing_is_allocated",

@@ -14,6 +14,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 const LONG_NS: u64 = u64::MAX;
 const TICK: i64 = 1_000_000;
+const SECOND_NS: u64 = 1_000_000_000;
 
 /// The prices of the orders that the venue has, in ticks.
 fn open(place: &Place) -> Vec<i64> {
@@ -63,6 +64,47 @@ fn a_market_that_is_silent_is_not_quoted() {
     assert_eq!((open(&place), state(&place)), (vec![], MarketState::Stale));
     place.bid(1_000, 1_001);
     assert_eq!((open(&place), state(&place)), (vec![1_000], MarketState::Live));
+}
+
+#[test]
+fn a_feed_that_nothing_comes_of_is_ended_although_its_connection_stands() {
+    let mut place = Place::new(LONG_NS);
+    place.events();
+    let heard_at = place.lines.core.market(OURS).unwrap().heard_at.0;
+    let tick = |place: &mut Place, now: u64| {
+        place.lines.tick(Timestamp(now));
+        place.carry();
+        // What is cancelled because of that.
+        place.carry();
+        place.events()
+    };
+    assert_eq!(tick(&mut place, heard_at + 5 * SECOND_NS), []);
+    assert_eq!((open(&place), state(&place)), (vec![999], MarketState::Live));
+    let why = "nothing was heard for 5 s".to_owned();
+    assert_eq!(tick(&mut place, heard_at + 5 * SECOND_NS + 1), [LineEvent::Down(0, why)]);
+    assert_eq!((open(&place), state(&place)), (vec![], MarketState::Stale));
+    place.feed_again();
+    assert_eq!((open(&place), state(&place)), (vec![999], MarketState::Live));
+    // The time counts from the new connection.
+    let now = place.lines.core.timing.now_ns();
+    assert_eq!(place.events(), [LineEvent::Up(0)]);
+    assert_eq!(tick(&mut place, now + 4 * SECOND_NS), []);
+}
+
+#[test]
+fn a_session_of_orders_that_nothing_comes_of_is_ended_and_says_so() {
+    let mut place = Place::new(LONG_NS);
+    let now = place.lines.core.timing.now_ns();
+    place.events();
+    // The venue says nothing: what leaves is not carried there. Three intervals of a minute.
+    place.lines.tick(Timestamp(now + 179 * SECOND_NS));
+    place.lines.flush(&mut place.wires);
+    let is_orders = |event: &LineEvent| matches!(event, LineEvent::Down(1, _));
+    assert!(!place.events().iter().any(is_orders));
+    place.lines.tick(Timestamp(now + 180 * SECOND_NS));
+    place.lines.flush(&mut place.wires);
+    let why = "the session has ended: silence".to_owned();
+    assert_eq!(place.events(), [LineEvent::Down(1, why)]);
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn each_file_of_records_can_be_played_by_itself() {
     let terms = (symbol, Price::from_units(1_000_000), Qty::from_units(1_000));
     core.set_tap(Box::new(RecordsTap::new(START, sink, [Some(terms)], u64::MAX)));
     let (mut venue, mut feed) = (Venue::new(), place::feed());
-    feed.connected();
+    feed.connected(Timestamp(1));
     let mut hear = |core: &mut Core, now: Timestamp, bytes: &[u8]| {
         assert_eq!(feed.received(now, bytes, core), Ok(bytes.len()));
         core.tick(now);

@@ -155,6 +155,7 @@ pub struct Session {
     again: Vec<u8>,
     output: Vec<u8>,
     wants_close: bool,
+    goodbye: Option<LogoutReason>,
 }
 
 impl Session {
@@ -173,6 +174,7 @@ impl Session {
             again: Vec::new(),
             output: Vec::new(),
             wants_close: false,
+            goodbye: None,
         }
     }
 
@@ -203,6 +205,12 @@ impl Session {
         self.wants_close
     }
 
+    /// Why either side ended the connection that there is, or was last; `None`: neither did, or its
+    /// owner [wanted it](Self::log_out).
+    pub const fn goodbye(&self) -> Option<LogoutReason> {
+        self.goodbye
+    }
+
     /// Whether there is more to send than the output has: [`Self::resume`] brings it.
     pub const fn is_behind(&self) -> bool {
         self.resend.is_some()
@@ -215,7 +223,7 @@ impl Session {
 
     fn begin(&mut self, now: Timestamp, phase: Phase) {
         self.output.clear();
-        self.wants_close = false;
+        (self.wants_close, self.goodbye) = (false, None);
         (self.asked, self.resend) = (None, None);
         (self.last_sent, self.last_received) = (now, now);
         self.phase = phase;
@@ -310,6 +318,7 @@ impl Session {
     fn end(&mut self, now: Timestamp, reason: LogoutReason) {
         self.log_out(now, reason);
         self.wants_close = true;
+        self.goodbye.get_or_insert(reason);
     }
 
     /// Time has passed: heartbeats and time-outs. To be called some times in each heartbeat
