@@ -193,6 +193,26 @@ pub enum Anomaly {
         /// Which order.
         order: ClientOrderId,
     },
+    /// A venue says again and again that more of an order has traded than it has told. Its outcome stays unknown until
+    /// the trades are told, or the order ends.
+    #[error("{}: {} units have traded that are not told", .order.as_str(), .qty.units())]
+    FillsMissing {
+        /// Which order.
+        order: ClientOrderId,
+        /// How much.
+        qty: Qty,
+    },
+    /// A venue's answers were not heard and are not told again: what is open there is asked for; trades of those
+    /// answers are in no position.
+    #[error("venue {}: answer {expected} was due, and {next} is next: what was between was not heard", .venue.0)]
+    Unheard {
+        /// Which venue.
+        venue: VenueId,
+        /// The number that was due.
+        expected: u64,
+        /// The number that is next; a lower one: the venue has begun anew, or has lost what it had.
+        next: u64,
+    },
     /// A position is beyond all bounds: the fill is not in it.
     #[error("{}: the position's amounts are too large", .order.as_str())]
     TooLarge {

@@ -10,6 +10,10 @@ use crate::position::Fill;
 use crate::risk::Intent;
 use crate::venue::{VenueId, VenueReport, VenueRequest};
 
+/// Answers in a row that say that more has traded than was told, until somebody is told: the trades come another way where
+/// they come at all, and may be late.
+const FILLS_MISSING_TOLD: u8 = 8;
+
 impl Oms {
     /// A venue has said something of an order.
     pub fn report(
@@ -127,7 +131,14 @@ impl Oms {
                     self.tell(at, &report.input, false, out);
                 }
             }
-            Ok(Change::FillsMissing(_)) | Err(Illegal::Undone { .. }) if is_answer => {}
+            Ok(Change::FillsMissing(qty)) if is_answer => {
+                slot.fills_missing = slot.fills_missing.saturating_add(1);
+                if slot.fills_missing == FILLS_MISSING_TOLD {
+                    let order = slot.order.client_order_id;
+                    out.anomalies.push(Anomaly::FillsMissing { order, qty });
+                }
+            }
+            Err(Illegal::Undone { .. }) if is_answer => {}
             Ok(Change::FillsMissing(_)) => self.ask_anew(now, at, out),
             Err(what) => {
                 let order = slot.order.client_order_id;
@@ -197,6 +208,7 @@ impl Oms {
         out: &mut Outputs,
     ) {
         self.own(at, price, qty, report, out);
+        self.slots.get_mut(at).fills_missing = 0;
         let Some(known) = self.known.get(before.instrument.0 as usize) else { return };
         let slot = self.slots.get_mut(at);
         let is_done = slot.order.state().has_ended();

@@ -41,6 +41,8 @@ pub(super) struct Slot {
     pub(super) first_question: u64,
     /// The first that was asked when no request could be on its way any more.
     pub(super) certain_question: u64,
+    /// Answers in a row that say that more has traded than was told.
+    pub(super) fills_missing: u8,
     /// What it would be changed to, and counts as open beside it.
     pub(super) change: Option<Intent>,
     /// Another order of the tag was to stand in its stead.
@@ -83,6 +85,7 @@ impl Slot {
             cancel_refused_ns: 0,
             first_question: 0,
             certain_question: NEVER,
+            fills_missing: 0,
             change: None,
             is_retiring: false,
             is_replacement: false,
@@ -238,6 +241,7 @@ impl Slots {
             cancel_refused_ns: 0,
             first_question: 0,
             certain_question: NEVER,
+            fills_missing: 0,
             change: None,
             is_retiring: false,
             is_replacement,

@@ -107,6 +107,26 @@ fn a_fill_behind_one_that_was_not_heard_is_asked_for() {
 }
 
 #[test]
+fn fills_that_never_come_are_told_once_and_again_only_behind_others() {
+    let mut desk = Desk::new();
+    desk.submit(1, ETH).says("new:300").accept(0).says("1:accepted:300/300");
+    desk.fill(0, 50, 150).says("ask:0 1:unknown:300/300");
+    for question in 0..20 {
+        let told = if question == 7 { "!FillsMissing " } else { "" };
+        desk.answer(0, question, Found::Working, 150).pass(SECOND / 2);
+        desk.says(format!("ask:0 {told}").trim_end());
+    }
+    desk.fill(0, 100, 100).says("1:filled(100):200/300");
+    for question in 20..28 {
+        let told = if question == 27 { "!FillsMissing " } else { "" };
+        desk.answer(0, question, Found::Working, 150).pass(SECOND / 2);
+        desk.says(format!("ask:100 {told}").trim_end());
+    }
+    desk.fill(0, 50, 150).says("1:filled(50):150/300");
+    desk.answer(0, 28, Found::Working, 150).says("1:found:150/300");
+}
+
+#[test]
 fn an_order_without_an_answer_is_unknown_and_asked_for_until_it_is_found() {
     let mut desk = Desk::new();
     desk.submit(1, ETH).says("new:300").pass(SECOND - 1).says("");
