@@ -9,6 +9,7 @@
 //!
 //! Architecture Invariant: the same calls with the same times give the same requests.
 
+mod numbers;
 mod run;
 
 use serde::{Deserialize, Serialize};

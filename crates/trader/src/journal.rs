@@ -292,8 +292,9 @@ fn read(
             }
             Kind::Answer => {
                 let record = record.get::<[u64; 2]>().ok_or_else(damaged)?;
+                // A lower one, where the venue has lost what it had.
                 if let Some(next) = left.next_answers.get_mut(record[0] as usize) {
-                    *next = (*next).max(record[1]);
+                    *next = record[1];
                 }
             }
         }
@@ -402,6 +403,14 @@ impl Journal {
         report: &VenueReport,
     ) -> Result<(), JournalError> {
         self.append(Kind::Heard, &HeardRecord::new(venue, answer, report))
+    }
+
+    /// The next answer of a venue has this number.
+    ///
+    /// # Errors
+    /// [`JournalError::Append`].
+    pub fn answers_from(&mut self, venue: VenueId, number: u64) -> Result<(), JournalError> {
+        self.append(Kind::Answer, &[u64::from(venue.0), number])
     }
 }
 

@@ -49,15 +49,37 @@ struct Asked {
     order: ClientOrderId,
 }
 
+/// What is known of how the venue numbers its answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Numbers {
+    /// Nothing: nobody was logged on before. It begins with answers that are new.
+    New,
+    /// The number of the next.
+    Known,
+    /// The venue has lost those that it had. It goes on with answers that are new, and what it says of requests is not
+    /// true of those that were answered.
+    Lost,
+}
+
 /// Why a connection ended, as far as it was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BinaryFault {
     /// The venue does not let it log on.
-    #[error("the login is refused: {0}")]
+    #[error("the login is refused: {}{}", .0, consequence(*.0))]
     Refused(LoginRefusal),
     /// Either side ended the session.
     #[error("the session has ended: {0}")]
     Ended(LogoutReason),
+}
+
+/// What is done about a refusal.
+const fn consequence(refusal: LoginRefusal) -> &'static str {
+    match refusal {
+        LoginRefusal::Sequence => {
+            ", the venue has fewer answers than were heard: it goes on with new ones, and what is open is asked for"
+        }
+        _ => "",
+    }
 }
 
 /// Who logs on.
@@ -85,6 +107,7 @@ pub struct BinaryOrders {
     lists: AskedLists,
     gathered: Gathered,
     refused: Option<LoginRefusal>,
+    numbers: Numbers,
 }
 
 impl BinaryOrders {
@@ -118,6 +141,7 @@ impl BinaryOrders {
             lists: AskedLists::new(),
             gathered: Gathered::default(),
             refused: None,
+            numbers: if next_answer.is_some() { Numbers::Known } else { Numbers::New },
         }
     }
 
@@ -183,10 +207,19 @@ impl BinaryOrders {
     pub fn received(&mut self, now: Timestamp, bytes: &[u8], core: &mut Core) -> usize {
         let ((session, store), mut desk) = self.parts(now, core);
         let taken = session.received(now, bytes, store, &mut desk);
-        if session.is_logged_on() {
-            session.set_from_now(false);
+        if self.numbers != Numbers::Known {
+            self.find_numbers();
         }
         taken
+    }
+
+    /// They are known once it is logged on; until then it asks for answers that are new.
+    #[cold]
+    fn find_numbers(&mut self) {
+        if self.session.is_logged_on() {
+            self.numbers = Numbers::Known;
+        }
+        self.session.set_from_now(self.numbers != Numbers::Known);
     }
 
     /// The number of the next answer: all before it were taken.
@@ -199,8 +232,11 @@ impl BinaryOrders {
         now: Timestamp,
         core: &'a mut Core,
     ) -> ((&'a mut Session, &'a mut MemoryStore), Desk<'a>) {
-        let Self { venue, session, store, secret, asked, lists, refused, .. } = self;
-        ((session, store), Desk { now, venue: *venue, secret, asked, lists, refused, core })
+        let Self { venue, session, store, secret, asked, lists, refused, numbers, .. } = self;
+        (
+            (session, store),
+            Desk { now, venue: *venue, secret, asked, lists, refused, numbers, core },
+        )
     }
 
     /// Writes a request. One that cannot be sent is answered by silence: its outcome is asked for.
@@ -341,6 +377,7 @@ struct Desk<'a> {
     asked: &'a mut [Option<Asked>],
     lists: &'a AskedLists,
     refused: &'a mut Option<LoginRefusal>,
+    numbers: &'a mut Numbers,
     core: &'a mut Core,
 }
 
@@ -361,8 +398,17 @@ impl Desk<'_> {
             |asked: &&Asked| asked.order == *order && matches!(asked.what, What::Query(_));
         let asked =
             *self.asked.iter().flatten().filter(of_order).min_by_key(|asked| asked.number)?;
-        self.asked[asked.number as usize % ASKED] = None;
+        self.done(asked.number);
         if let What::Query(question) = asked.what { Some(question) } else { None }
+    }
+
+    /// A request has its answer.
+    #[inline]
+    fn done(&mut self, number: u64) {
+        let asked = &mut self.asked[number as usize % ASKED];
+        if asked.is_some_and(|asked| asked.number == number) {
+            *asked = None;
+        }
     }
 
     fn asked(&self, number: u64) -> Option<Asked> {
@@ -383,7 +429,7 @@ impl Desk<'_> {
             What::Cancel => Input::CancelRejected,
             What::Amend => Input::ReplaceRejected,
             What::Query(question) => {
-                self.asked[request as usize % ASKED] = None;
+                self.done(request);
                 if is_gone {
                     // What became of it was told before.
                     self.answer(asked.order, order_id, question, NOTHING);
@@ -434,16 +480,39 @@ impl Application for Desk<'_> {
         signature
     }
 
-    fn on_logon(&mut self, _: &LoginAccepted) {
+    fn on_logon(&mut self, accepted: &LoginAccepted) {
+        self.core.answers_from(self.venue, accepted.next_outgoing);
         self.core.venue_up(self.now, self.venue);
     }
 
     fn on_refused(&mut self, reason: LoginRefusal) {
         *self.refused = Some(reason);
+        if reason == LoginRefusal::Sequence {
+            *self.numbers = Numbers::Lost;
+        }
+    }
+
+    fn on_gap(&mut self, from: u64, next: u64) {
+        match self.numbers {
+            // It begins here.
+            Numbers::New => {}
+            // What is open is asked for since the logon.
+            Numbers::Lost => self.core.unheard(self.now, self.venue, from, next),
+            Numbers::Known => {
+                self.core.unheard(self.now, self.venue, from, next);
+                self.core.answers_from(self.venue, next);
+                self.core.venue_up(self.now, self.venue);
+            }
+        }
     }
 
     fn on_lost(&mut self, from: u64, next: u64) {
         self.core.answer = 0;
+        if *self.numbers == Numbers::Lost {
+            // It may have taken them, and has forgotten that it did: what became of them is asked for.
+            self.asked.fill(None);
+            return;
+        }
         for number in from.max(next.saturating_sub(ASKED as u64))..next {
             let Some(asked) = self.asked(number) else { continue };
             match asked.what {
@@ -455,7 +524,7 @@ impl Application for Desk<'_> {
                 }
                 What::Cancel => self.tell(asked.order, OrderId::NONE, Input::CancelRejected),
                 What::Amend => self.tell(asked.order, OrderId::NONE, Input::ReplaceRejected),
-                What::Query(_) => self.asked[number as usize % ASKED] = None,
+                What::Query(_) => self.done(number),
             }
         }
     }
@@ -466,6 +535,8 @@ impl Application for Desk<'_> {
         let none = ClientOrderId::EMPTY;
         match body {
             Body::Accepted(accepted) => {
+                // It is not lost, whatever the venue knows of it later.
+                self.done(accepted.request);
                 let order = name_of(&accepted.client_id);
                 self.tell(order, accepted.order_id, Input::Accepted(accepted.order_id));
             }

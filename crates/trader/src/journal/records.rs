@@ -34,7 +34,7 @@ pub(super) enum Kind {
     Sent = 5,
     /// A report.
     Heard = 6,
-    /// The number of a venue's next answer when the run began.
+    /// The number of a venue's next answer: when the run began, and when it logged on.
     Answer = 7,
     /// What a venue's number means.
     Venue = 8,

@@ -22,10 +22,10 @@ const PRICE: Price = Price::from_units(6_000_000_000_000);
 const TERMS: VenueTerms = VenueTerms { amends: true, validity_ns: 0 };
 
 /// A folder that goes with its test.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tiercel-{name}-{}", std::process::id()));
         drop(fs::remove_dir_all(&path));
         Self(path)

@@ -23,14 +23,17 @@ use tiercel_trader::source::Source;
 use tiercel_trader::timing::Timing;
 use tiercel_types::market::Level;
 use tiercel_types::order::EndReason;
-use tiercel_types::{AccountId, InstrumentId, Money, OrderId, Price, Qty, Side, Symbol, Timestamp};
+use tiercel_types::{
+    AccountId, DenialReason, InstrumentId, Money, OrderId, Price, Qty, Side, Symbol, Timestamp,
+    TradeId,
+};
 use tiercel_wire::binary::session::{Application, Gate as LoginGate, Role, Session};
 use tiercel_wire::binary::{
-    Accepted, Body, Busy, CancelOrder, Cancelled, Fault, Group, Kind, NewOrder, OrderStatus,
-    QueryOrder, RECORD_SIZE, RejectSource, Rejected, Text,
+    Accepted, Body, Busy, CancelOrder, Cancelled, Executed, Fault, Group, Kind, LoginRefusal,
+    NewOrder, OrderStatus, QueryOrder, RECORD_SIZE, RejectSource, Rejected, Text,
 };
 use tiercel_wire::market::{self, Header, Update};
-use tiercel_wire::store::MemoryStore;
+use tiercel_wire::store::{MemoryStore, Store as _};
 
 use super::bus::Recorder;
 use super::limits::gate;
@@ -83,9 +86,17 @@ impl Strategy for Follower {
 
 /// Of one instrument, with limits that no test meets.
 pub(crate) fn core(strategy: Box<dyn Strategy>, silence_max_ns: u64) -> Core {
+    let mut core = core_of_run(strategy, silence_max_ns, 1);
+    core.begin();
+    core.tick(Timestamp(1));
+    core
+}
+
+/// The same, of a run that is named by a second, before it begins.
+pub(crate) fn core_of_run(strategy: Box<dyn Strategy>, silence_max_ns: u64, second: u64) -> Core {
     let terms = [VenueTerms { amends: true, validity_ns: 0 }];
     let options = OmsOptions { answer_timeout_ns: 60_000_000_000, ..OmsOptions::default() };
-    let oms = Oms::new(options, gate(1), RunId::of(1, 0), &terms, &[Traded { venue: DESK }]);
+    let oms = Oms::new(options, gate(1), RunId::of(second, 0), &terms, &[Traded { venue: DESK }]);
     let market = Market::new(Terms {
         instrument: OURS,
         tick: Price::from_units(TICK),
@@ -95,10 +106,7 @@ pub(crate) fn core(strategy: Box<dyn Strategy>, silence_max_ns: u64) -> Core {
     });
     let timing = Timing::new(&Registry::new(), Clock::new()).unwrap();
     let orders_max = options.orders_max;
-    let mut core = Core::new(strategy, oms, vec![market], orders_max, silence_max_ns, timing);
-    core.begin();
-    core.tick(Timestamp(1));
-    core
+    Core::new(strategy, oms, vec![market], orders_max, silence_max_ns, timing)
 }
 
 /// Two connections without sockets.
@@ -177,6 +185,10 @@ pub(crate) struct Venue {
     pub(crate) refuses_questions: Option<(RejectSource, u16)>,
     /// Questions so far.
     pub(crate) questions: u64,
+    /// Why it lets nobody log on.
+    pub(crate) refuses_logins: Option<LoginRefusal>,
+    /// What of its first open order has traded.
+    traded: Qty,
     next_order: u64,
     next_record: u64,
 }
@@ -193,6 +205,8 @@ impl Venue {
             is_busy: false,
             refuses_questions: None,
             questions: 0,
+            refuses_logins: None,
+            traded: Qty::ZERO,
             next_order: 1,
             next_record: 1,
         }
@@ -247,7 +261,51 @@ impl Venue {
         let (taken, login) = gate.received(now, bytes);
         bytes.drain(..taken);
         if let Some(login) = login {
-            session.accepted(now, &login, 1, AccountId(1), store, heard).unwrap();
+            let refusal = self.refuses_logins.map_or(Ok(()), Err);
+            let account = AccountId(1);
+            let accepted =
+                refusal.and_then(|()| session.accepted(now, &login, 1, account, store, heard));
+            if let Err(refusal) = accepted {
+                gate.refuse(refusal);
+            }
+        }
+    }
+
+    /// The connection of orders is gone.
+    pub(crate) fn hang_up(&mut self) {
+        self.session.closed(&mut self.heard);
+        self.gate = LoginGate::new(Timestamp(1), [3; 32]);
+    }
+
+    /// Nothing of what it said is there any more, and its numbers are these: of the next request, and of the next answer.
+    pub(crate) fn forget(&mut self, next_request: u64, next_answer: u64) {
+        self.store = MemoryStore::with_room(Timestamp(1), 1_024, 1_024 * RECORD_SIZE);
+        self.store.set_next_incoming(next_request);
+        self.store.set_next_outgoing(next_answer);
+    }
+
+    /// The number of the next request, and that of the next answer.
+    pub(crate) fn numbers(&self) -> (u64, u64) {
+        (self.store.next_incoming(), self.store.next_outgoing())
+    }
+
+    /// Its first open order trades.
+    pub(crate) fn fill(&mut self, qty: Qty) {
+        let (order_id, order) = self.open[0];
+        self.traded = Qty::from_units(self.traded.units() + qty.units());
+        let open_qty = Qty::from_units(order.qty.units() - self.traded.units());
+        let executed = Executed {
+            order_id,
+            trade_id: TradeId(order_id.0),
+            price: order.price,
+            qty,
+            open_qty,
+            time: Timestamp(3),
+        };
+        self.session.send(Timestamp(3), &mut self.store, THEIRS, 0, &executed);
+        if open_qty.is_zero() {
+            self.traded = Qty::ZERO;
+            self.open.remove(0);
         }
     }
 
@@ -262,8 +320,13 @@ impl Venue {
         if self.is_busy {
             return self.turn_down();
         }
+        self.accept_orders();
+        self.answer_questions();
+        self.cancel_orders();
+    }
+
+    fn accept_orders(&mut self) {
         let Self { session, store, heard, open, next_order, .. } = self;
-        let Self { refuses_cancels, refuses_questions, .. } = self;
         let time = Timestamp(3);
         for (request, order) in heard.orders.drain(..) {
             let order_id = OrderId(*next_order);
@@ -283,23 +346,11 @@ impl Venue {
             session.send(time, store, THEIRS, 0, &accepted);
             open.push((order_id, order));
         }
-        for (request, query) in heard.queries.drain(..) {
-            if let Some((source, reason)) = *refuses_questions {
-                let rejected = rejected((query.client_id, query.order_id), request, source, reason);
-                session.send(time, store, THEIRS, 0, &rejected);
-                continue;
-            }
-            let is_it = |(order_id, _): &&(OrderId, NewOrder)| *order_id == query.order_id;
-            let (order_id, order) = open.iter().find(is_it).unwrap();
-            let status = OrderStatus {
-                client_id: order.client_id,
-                order_id: *order_id,
-                price: order.price,
-                qty: order.qty,
-                open_qty: order.qty,
-            };
-            session.send(time, store, THEIRS, 0, &status);
-        }
+    }
+
+    fn cancel_orders(&mut self) {
+        let Self { session, store, heard, open, refuses_cancels, .. } = self;
+        let time = Timestamp(3);
         for (request, cancel) in heard.cancels.drain(..) {
             let found = open.iter().position(|(order_id, order)| {
                 *order_id == cancel.order_id
@@ -323,6 +374,37 @@ impl Venue {
                 reserved: [0; 12],
             };
             session.send(time, store, THEIRS, 0, &cancelled);
+        }
+    }
+
+    fn answer_questions(&mut self) {
+        let Self { session, store, heard, open, refuses_questions, traded, .. } = self;
+        let time = Timestamp(3);
+        for (request, query) in heard.queries.drain(..) {
+            if let Some((source, reason)) = *refuses_questions {
+                let rejected = rejected((query.client_id, query.order_id), request, source, reason);
+                session.send(time, store, THEIRS, 0, &rejected);
+                continue;
+            }
+            let is_it = |(order_id, order): &&(OrderId, NewOrder)| {
+                *order_id == query.order_id
+                    || (query.order_id.is_none() && order.client_id == query.client_id)
+            };
+            let Some((order_id, order)) = open.iter().find(is_it) else {
+                let names = (query.client_id, query.order_id);
+                let unknown = DenialReason::UnknownOrder as u16;
+                let rejected = rejected(names, request, RejectSource::Engine, unknown);
+                session.send(time, store, THEIRS, 0, &rejected);
+                continue;
+            };
+            let status = OrderStatus {
+                client_id: order.client_id,
+                order_id: *order_id,
+                price: order.price,
+                qty: order.qty,
+                open_qty: Qty::from_units(order.qty.units() - traded.units()),
+            };
+            session.send(time, store, THEIRS, 0, &status);
         }
     }
 
@@ -372,14 +454,18 @@ fn level(ticks: i64, qty: u64) -> Level {
 
 /// The lines of a trader at that venue.
 pub(crate) fn lines(silence_max_ns: u64) -> Lines {
-    let core = core(Box::new(Follower::default()), silence_max_ns);
+    lines_of(core(Box::new(Follower::default()), silence_max_ns), None)
+}
+
+/// The same, of a core, and of the number of the venue's next answer.
+pub(crate) fn lines_of(core: Core, next_answer: Option<u64>) -> Lines {
     let login = Login {
         key: "test".into(),
         secret: (*b"secret").into(),
         heartbeat_ms: 60_000,
         cancel_on_disconnect: true,
     };
-    let orders = BinaryOrders::new(DESK, &login, Vec::new(), None);
+    let orders = BinaryOrders::new(DESK, &login, Vec::new(), next_answer);
     Lines::new(core, vec![Line::BinaryFeed(feed()), Line::BinaryOrders(orders)], 4)
 }
 
@@ -405,13 +491,16 @@ pub(crate) struct Place {
 impl Place {
     /// Both logged on, and a book of one bid and one ask.
     pub(crate) fn new(silence_max_ns: u64) -> Self {
-        let (lines, wires, venue) = (lines(silence_max_ns), Wires::default(), Venue::new());
-        let mut place = Self { lines, wires, venue, recorder: None, bytes: Vec::new() };
+        let mut place = Self::of(lines(silence_max_ns), Venue::new());
+        place.feed_again();
+        place
+    }
+
+    /// These lines at a venue, both logged on, without a feed.
+    pub(crate) fn of(lines: Lines, venue: Venue) -> Self {
+        let (wires, recorder, bytes) = (Wires::default(), None, Vec::new());
+        let mut place = Self { lines, wires, venue, recorder, bytes };
         place.log_on();
-        place.connect(0, FEED);
-        place.carry();
-        place.venue.snapshot(&mut place.bytes);
-        place.tell();
         place
     }
 
@@ -437,10 +526,30 @@ impl Place {
     }
 
     fn log_on(&mut self) {
+        self.dial_orders();
+        assert!(self.venue.is_logged_on());
+    }
+
+    /// There is a connection of orders, and both sides say what they have to say.
+    pub(crate) fn dial_orders(&mut self) {
         self.connect(1, ORDERS);
-        while !self.venue.is_logged_on() {
-            self.carry();
-        }
+        self.carry();
+    }
+
+    /// The connection of orders is gone, and what is on its way with it.
+    pub(crate) fn hang_up(&mut self) {
+        self.venue.hang_up();
+        self.wires.outputs[1].clear();
+        self.lines.closed(ORDERS, &CloseReason::Ours);
+    }
+
+    /// As [`Self::bid`], or the whole book; what follows comes to the venue, and none of its answers comes back.
+    pub(crate) fn tell_one_way(&mut self, tell: impl FnOnce(&mut Venue, &mut Vec<u8>)) {
+        tell(&mut self.venue, &mut self.bytes);
+        self.lines.received(FEED, &self.bytes, &mut Vec::new());
+        self.bytes.clear();
+        self.lines.flush(&mut self.wires);
+        self.venue.received(&mut self.wires.outputs[1]);
     }
 
     fn connect(&mut self, line: usize, id: ConnectionId) {
@@ -451,11 +560,16 @@ impl Place {
     /// The feed is connected anew, and tells of the book from its beginning.
     pub(crate) fn feed_again(&mut self) {
         self.wires.closed.clear();
+        self.feed_up();
+        self.venue.snapshot(&mut self.bytes);
+        self.tell();
+    }
+
+    /// The feed is connected, and has told nothing.
+    pub(crate) fn feed_up(&mut self) {
         self.venue.next_record = 1;
         self.connect(0, FEED);
         self.carry();
-        self.venue.snapshot(&mut self.bytes);
-        self.tell();
     }
 
     /// What has become of connections.
