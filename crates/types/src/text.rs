@@ -23,6 +23,24 @@ pub enum TextError {
     },
 }
 
+/// How many bytes there are before the first that is zero: eight at a time.
+#[inline]
+fn before_zeros(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // The lowest bit is that of the first zero: a borrow only goes upwards.
+        let zeros = word.wrapping_sub(ONES) & !word & HIGH;
+        if zeros != 0 {
+            return 8 * at + zeros.trailing_zeros() as usize / 8;
+        }
+    }
+    let end = rest.iter().position(|&byte| byte == 0).unwrap_or(rest.len());
+    bytes.len() - rest.len() + end
+}
+
 /// Defines a zero-padded printable-ASCII text of at most `$size` bytes.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $size:literal) => {
@@ -65,9 +83,9 @@ macro_rules! text {
             }
 
             /// The text without its padding.
+            #[inline]
             pub fn as_bytes(&self) -> &[u8] {
-                let end = self.0.iter().position(|&byte| byte == 0).unwrap_or($size);
-                &self.0[..end]
+                &self.0[..before_zeros(&self.0)]
             }
 
             /// All bytes of the field, padding included.
@@ -144,6 +162,21 @@ mod tests {
         let full: ClientOrderId = "x".repeat(36).parse().unwrap();
         assert_eq!(full.as_str().len(), 36);
         assert!(full.is_well_formed());
+    }
+
+    #[test]
+    fn a_text_ends_before_its_first_zero_whatever_stands_behind() {
+        for end in 0..=36 {
+            for (byte, behind) in [(b'x', 0), (1, b'x'), (0xFF, 1), (0x80, 0x80), (1, 0xFF)] {
+                let mut bytes = [byte; 36];
+                bytes[end..].fill(behind);
+                if let Some(first) = bytes.get_mut(end) {
+                    *first = 0;
+                }
+                let text = ClientOrderId::read_from_bytes(&bytes).unwrap();
+                assert_eq!(text.as_bytes(), &bytes[..end]);
+            }
+        }
     }
 
     #[test]
