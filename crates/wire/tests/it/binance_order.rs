@@ -227,6 +227,88 @@ fn any<'a>(random: &mut Random, symbol: &'a str) -> Request<'a> {
     }
 }
 
+/// The same request of an order with other values, of one of these symbols.
+fn with_other_values<'a>(
+    random: &mut Random,
+    request: &Request<'a>,
+    symbols: &[&'a str],
+) -> Request<'a> {
+    const NAMES: [&str; 4] = ["b", "web_1\"", "012345678901234567890123456789012345", "4"];
+    let (mut values, shift, symbol) = (*request, random.below(64), *random.pick(symbols));
+    let mut number = || random.next_u64() >> shift;
+    let (id, qty, at) = (number(), number(), number());
+    let price = Price::from_units((number() >> 1) as i64);
+    let digits = Digits { price: (at % 9) as u32, qty: (id % 9) as u32 };
+    let name: ClientOrderId = NAMES[(at % 4) as usize].parse().unwrap();
+    let order = match &mut values {
+        Request::Place(order) => order,
+        Request::CancelReplace(replace) => {
+            replace.cancel = match replace.cancel {
+                OrderName::Id(_) => OrderName::Id(OrderId(id)),
+                OrderName::Client(_) => OrderName::Client(name),
+            };
+            &mut replace.order
+        }
+        _ => return values,
+    };
+    (order.symbol, order.qty, order.digits) = (symbol, Qty::from_units(qty), digits);
+    if !order.client_order_id.is_empty() {
+        order.client_order_id = name;
+    }
+    match &mut order.terms {
+        Terms::StopLimit { stop_price, price: limit, .. } => {
+            (*stop_price, *limit) = (Price::from_units((qty >> 1) as i64), price);
+        }
+        Terms::Limit { price: limit, .. } | Terms::LimitMaker { price: limit } => *limit = price,
+        Terms::Market => {}
+    }
+    values
+}
+
+/// What a new writer writes is written piece by piece: it knows no form yet.
+#[test]
+fn a_request_is_written_the_same_whatever_was_written_before_it() {
+    const SYMBOLS: [&str; 5] = [
+        "BTCUSDT",
+        "BTCUSDC",
+        "币安人生USDT",
+        "a\"\\\u{1}\n",
+        "a symbol longer than any that there is, so that none has it",
+    ];
+    for seed in 0..200 {
+        let mut random = Random::new(seed);
+        let window_ms = *random.pick(&[None, Some(100), Some(60_000)]);
+        let writer = || Writer::new("key", window_ms, sign);
+        let (mut requests, mut is_logged_on) = (writer(), false);
+        let symbols = [*random.pick(&SYMBOLS), *random.pick(&SYMBOLS)];
+        // More than there may be forms, in one seed of two; all else may be anything, at any time.
+        let kinds = if seed % 2 == 0 { 4 } else { 60 };
+        let known: Vec<_> = (0..kinds).map(|_| any(&mut random, symbols[0])).collect();
+        for _ in 0..200 {
+            let request = if random.one_in(8) {
+                let symbol = *random.pick(&symbols);
+                any(&mut random, symbol)
+            } else {
+                let like = *random.pick(&known);
+                with_other_values(&mut random, &like, &symbols)
+            };
+            if random.one_in(30) {
+                is_logged_on = !is_logged_on;
+                requests.set_logged_on(is_logged_on);
+            }
+            let (id, time) = (random.next_u64() >> random.below(64), random.next_u64());
+            let time = Timestamp(time >> random.below(40));
+            let mut first = writer();
+            first.set_logged_on(is_logged_on);
+            let [mut out, mut expected] = [b"before".to_vec(), b"before".to_vec()];
+            requests.put(&mut out, id, time, &request);
+            first.put(&mut expected, id, time, &request);
+            let [out, expected] = [&out, &expected].map(|text| String::from_utf8_lossy(text));
+            assert_eq!(out, expected, "seed {seed}: {request:?}");
+        }
+    }
+}
+
 /// Takes a query string apart, its values decoded.
 fn pairs(query: &str) -> Vec<(String, String)> {
     let decode = |text: &str| {

@@ -15,8 +15,8 @@ const NAME: usize = 32;
 pub(super) struct Name {
     /// The name and the quote that begins a text, then zeros.
     json: [u8; NAME],
-    json_len: usize,
-    pair: &'static [u8],
+    pub(super) json_len: usize,
+    pub(super) pair: &'static [u8],
 }
 
 /// A text with zeros behind it.
@@ -223,6 +223,30 @@ impl Sink for Scratch {
     }
 }
 
+/// What a request of the `WebSocket` interface begins with.
+pub(super) const ID: &[u8; 6] = b"{\"id\":";
+
+/// Writes a request's id.
+#[inline]
+pub(super) fn put_id(out: &mut Scratch, id: u64) {
+    out.piece(ID, ID.len());
+    put_number(out, id);
+}
+
+/// Writes a request's method, and what its parameters begin with.
+#[inline]
+pub(super) fn put_method(out: &mut Scratch, method: &str) {
+    out.piece(b",\"method\":\"", 11);
+    out.bytes(method.as_bytes());
+    out.piece(b"\",\"params\":{", 12);
+}
+
+/// Writes what stands behind a request's parameters.
+#[inline]
+pub(super) fn put_end(out: &mut Scratch) {
+    out.piece(b"}}", 2);
+}
+
 /// Members of a JSON object.
 pub(super) struct Json<'o>(pub(super) &'o mut Scratch);
 
@@ -238,11 +262,7 @@ impl Params for Json<'_> {
     #[inline]
     fn text(&mut self, name: Name, text: &[u8]) {
         self.name(name, true);
-        if needs_escapes(text) {
-            put_escaped(self.0, text);
-        } else {
-            self.0.bytes(text);
-        }
+        put_text(self.0, text);
         self.0.piece(b"\",", 2);
     }
 
@@ -340,6 +360,16 @@ fn needs_escapes(text: &[u8]) -> bool {
     found & HIGH != 0 || rest.iter().any(|byte| needs_escape(*byte))
 }
 
+/// Writes a text as JSON has it between its quotes.
+#[inline]
+pub(super) fn put_text(out: &mut impl Sink, text: &[u8]) {
+    if needs_escapes(text) {
+        put_escaped(out, text);
+    } else {
+        out.bytes(text);
+    }
+}
+
 #[cold]
 fn put_escaped(out: &mut impl Sink, text: &[u8]) {
     for &byte in text {
@@ -398,7 +428,7 @@ fn put_eight(out: &mut impl Sink, number: u64) {
 /// Writes `units` of 10^-8 behind `out`, with `digits` places: with all eight where fewer would
 /// change the value.
 #[inline]
-fn put_decimal(out: &mut impl Sink, units: u64, digits: u32) {
+pub(super) fn put_decimal(out: &mut impl Sink, units: u64, digits: u32) {
     put_number(out, units / ONE);
     let places = eight_digits(units % ONE);
     // Zeros at the end are the high bytes.
