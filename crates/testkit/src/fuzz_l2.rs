@@ -133,7 +133,8 @@ pub fn synchroniser(bytes: &[u8], reached: &mut Reached) {
     let mut reader = Reader::new(bytes);
     let step = Price::from_units([0, 1, 3, 7][bytes.len() % 4]);
     let mut subject = Synchroniser::new(LIMITS).with_price_step(step);
-    let mut judge = Judge { naive: NaiveBook::new(LIMITS.levels), shown: false, given: Vec::new() };
+    let naive = NaiveBook::new(LIMITS.levels);
+    let mut judge = Judge { naive, shown: false, adopted: 0, given: Vec::new() };
     while let Some(update) = reader.update() {
         match &update {
             Update::Snapshot(changes) => {
@@ -144,7 +145,7 @@ pub fn synchroniser(bytes: &[u8], reached: &mut Reached) {
             }
             Update::Restart => {
                 subject.restart();
-                judge.shown = false;
+                (judge.shown, judge.adopted) = (false, 0);
                 judge.given.clear();
                 assert_eq!(subject.state(), State::Buffering);
             }
@@ -160,6 +161,8 @@ pub fn synchroniser(bytes: &[u8], reached: &mut Reached) {
 struct Judge {
     naive: NaiveBook,
     shown: bool,
+    /// The last update of the newest snapshot that a book was made from.
+    adopted: u64,
     given: Vec<Changes>,
 }
 
@@ -175,10 +178,13 @@ impl Judge {
             Ok(SnapshotOutcome::Stale) => assert!(self.shown && held <= self.naive.update_id),
             Ok(SnapshotOutcome::TooOld { needed }) => {
                 assert!(!self.shown && held < needed);
-                assert!(self.given.iter().any(|diff| diff.first == needed + 1));
+                let is_first = |diff: &Changes| diff.first == needed.saturating_add(1);
+                let is_known = self.given.iter().any(|diff| is_first(diff) || diff.last == needed);
+                assert!(is_known || needed == self.adopted, "{needed} was never told");
             }
             Ok(SnapshotOutcome::Adopted { diffs }) => {
                 assert!(!self.shown || held > self.naive.update_id);
+                let newest = self.newest().unwrap_or(0).max(self.adopted);
                 let behind = &self.given[self.given.len() - diffs..];
                 assert_eq!(self.naive.load(&changes.snapshot()), Ok(()));
                 for diff in behind {
@@ -186,7 +192,8 @@ impl Judge {
                     assert!(diff.last > self.naive.update_id, "an update twice");
                     assert_eq!(self.naive.apply(&diff.diff()), Ok(()));
                 }
-                self.shown = true;
+                assert!(self.naive.update_id >= newest, "a book of before what was taken in");
+                (self.shown, self.adopted) = (true, held);
                 reached.snapshots += 1;
             }
             Err(anomaly) => {

@@ -76,7 +76,7 @@ pub enum SnapshotOutcome {
         /// Kept diffs that were applied.
         diffs: usize,
     },
-    /// Older than the first kept diff: take another.
+    /// Older than the first kept diff, or than what was taken in and lost: take another.
     TooOld {
         /// The earliest update that the snapshot must hold.
         needed: u64,
@@ -108,6 +108,9 @@ pub struct Synchroniser {
     book: L2Book,
     pending: Pending,
     state: State,
+    /// While nothing is kept: the last update that was taken in and is lost. What a snapshot lacks of those nobody
+    /// tells again.
+    consumed: u64,
     counts: Counts,
 }
 
@@ -124,6 +127,7 @@ impl Synchroniser {
             book: L2Book::new(limits.levels),
             pending: Pending::new(limits.pending_diffs, limits.pending_levels),
             state: State::Buffering,
+            consumed: 0,
             counts: Counts::default(),
         }
     }
@@ -156,7 +160,7 @@ impl Synchroniser {
     pub fn restart(&mut self) {
         self.book.clear();
         self.pending.clear();
-        self.state = State::Buffering;
+        (self.state, self.consumed) = (State::Buffering, 0);
     }
 
     /// Takes the next diff of the stream.
@@ -169,7 +173,7 @@ impl Synchroniser {
     pub fn on_diff(&mut self, diff: &DepthDiff<'_>) -> Result<DiffOutcome, Anomaly> {
         let (first, last) = (diff.first_update_id, diff.last_update_id);
         if last < first {
-            self.pending.clear();
+            self.forget();
             return self.lose(Anomaly::Reversed { first, last });
         }
         if self.state != State::Synchronised {
@@ -182,13 +186,11 @@ impl Synchroniser {
         }
         // Here `held < last`, so the sum does not overflow.
         if first > held + 1 {
-            self.pending.clear();
-            // Where it does not fit by itself, keeping begins with the next one.
-            self.pending.push(diff);
+            self.keep_alone(diff);
             return self.lose(Anomaly::Gap { expected: held + 1, first });
         }
         if let Err(anomaly) = self.book.apply(diff) {
-            self.pending.clear();
+            self.keep_alone(diff);
             return self.lose(anomaly);
         }
         self.counts.diffs_applied += 1;
@@ -199,7 +201,7 @@ impl Synchroniser {
     ///
     /// # Errors
     /// The [`Anomaly`] in the snapshot or in the diffs kept for it. The state is then
-    /// [`State::OutOfSync`], and another snapshot is needed.
+    /// [`State::OutOfSync`], and another snapshot is needed; the diffs stay kept.
     pub fn on_snapshot(
         &mut self,
         snapshot: &DepthSnapshot<'_>,
@@ -215,18 +217,26 @@ impl Synchroniser {
             self.counts.snapshots_dropped += 1;
             return Ok(SnapshotOutcome::TooOld { needed: first - 1 });
         }
+        if self.pending.len() == 0 && held < self.consumed {
+            self.counts.snapshots_dropped += 1;
+            return Ok(SnapshotOutcome::TooOld { needed: self.consumed });
+        }
+        if self.state == State::Synchronised {
+            self.consumed = self.book.update_id();
+        }
         let mut applied = 0;
         let mut result = self.book.load(snapshot);
         for diff in self.pending.diffs().filter(|diff| diff.last_update_id > held) {
             result = result.and_then(|()| self.book.apply(&diff));
             applied += 1;
         }
+        if let Err(anomaly) = result {
+            // They stay: a later snapshot needs those behind it, and must not be older than they are.
+            return self.lose(anomaly);
+        }
         let stale = self.pending.len() - applied;
         self.pending.clear();
         self.counts.diffs_stale += stale as u64;
-        if let Err(anomaly) = result {
-            return self.lose(anomaly);
-        }
         self.state = State::Synchronised;
         self.counts.snapshots_adopted += 1;
         self.counts.diffs_applied += applied as u64;
@@ -246,13 +256,34 @@ impl Synchroniser {
                 lost = Some(Anomaly::Gap { expected: last + 1, first: diff.first_update_id });
                 self.pending.clear();
             }
+        } else if self.consumed > 0 && diff.last_update_id <= self.consumed {
+            self.counts.diffs_stale += 1;
+            return Ok(DiffOutcome::Stale);
         }
         if !self.pending.push(diff) {
-            self.pending.clear();
-            self.pending.push(diff);
+            self.keep_alone(diff);
             lost = lost.or(Some(Anomaly::PendingLimit));
         }
         lost.map_or(Ok(DiffOutcome::Kept), |anomaly| self.lose(anomaly))
+    }
+
+    /// Keeps this diff as the first for the next snapshot. Where it does not fit by itself, keeping begins with the
+    /// next one.
+    #[cold]
+    fn keep_alone(&mut self, diff: &DepthDiff<'_>) {
+        self.pending.clear();
+        if !self.pending.push(diff) {
+            self.consumed = diff.last_update_id;
+        }
+    }
+
+    /// Forgets what is kept, but not how far that was.
+    #[cold]
+    fn forget(&mut self) {
+        let applied = self.book().map(L2Book::update_id);
+        let newest = self.pending.last_update_id().or(applied);
+        self.consumed = newest.unwrap_or(self.consumed);
+        self.pending.clear();
     }
 
     #[cold]

@@ -355,6 +355,50 @@ fn what_shows_the_book_to_be_wrong_is_reported() {
 }
 
 #[test]
+fn a_snapshot_of_before_what_was_taken_in_is_too_old() {
+    let limits = SynchroniserLimits { levels: 3, pending_diffs: 2, pending_levels: 4 };
+    let (bids, asks) = (levels(&[(100, 1), (99, 1)]), levels(&[(101, 1), (102, 1)]));
+    let (full, crossing) = (levels(&[(103, 1), (104, 1)]), levels(&[(100, 1)]));
+    let five = levels(&[(100, 1), (99, 1), (98, 1), (97, 1), (96, 1)]);
+    // What loses the book of update 199, and the earliest update that a snapshot has to hold then.
+    for (changes, needed) in [(&full, 199), (&crossing, 199), (&five, 200)] {
+        let mut synchroniser = Synchroniser::new(limits);
+        synchroniser.on_snapshot(&snapshot(199, &bids, &asks)).unwrap();
+        assert!(synchroniser.on_diff(&diff((200, 200), &[], changes)).is_err());
+        let old = synchroniser.on_snapshot(&snapshot(190, &bids, &asks));
+        assert_eq!(old, Ok(SnapshotOutcome::TooOld { needed }));
+        // The other line tells it again: it is no news.
+        let again = synchroniser.on_diff(&diff((198, 199), &[], &[]));
+        assert_eq!(again, Ok(DiffOutcome::Stale));
+        let new = synchroniser.on_snapshot(&snapshot(200, &bids, &asks));
+        assert_eq!(new, Ok(SnapshotOutcome::Adopted { diffs: 0 }));
+    }
+    let reversed = |synchroniser: &mut Synchroniser| {
+        assert!(synchroniser.on_diff(&diff((202, 201), &[], &[])).is_err());
+    };
+    // A diff that is none says nothing; what was known before was known.
+    let mut synchroniser = Synchroniser::new(limits);
+    synchroniser.on_snapshot(&snapshot(199, &bids, &asks)).unwrap();
+    reversed(&mut synchroniser);
+    let old = synchroniser.on_snapshot(&snapshot(198, &bids, &asks));
+    assert_eq!(old, Ok(SnapshotOutcome::TooOld { needed: 199 }));
+    // Nor does a snapshot that is refused take away what it would have needed.
+    let mut synchroniser = Synchroniser::new(limits);
+    synchroniser.on_diff(&diff((200, 205), &[], &[])).unwrap();
+    assert!(synchroniser.on_snapshot(&snapshot(203, &bids, &crossing)).is_err());
+    let old = synchroniser.on_snapshot(&snapshot(190, &bids, &asks));
+    assert_eq!(old, Ok(SnapshotOutcome::TooOld { needed: 199 }));
+    let new = synchroniser.on_snapshot(&snapshot(204, &bids, &asks));
+    assert_eq!(new, Ok(SnapshotOutcome::Adopted { diffs: 1 }));
+    assert!(synchroniser.on_snapshot(&snapshot(300, &bids, &crossing)).is_err());
+    let old = synchroniser.on_snapshot(&snapshot(204, &bids, &asks));
+    assert_eq!(old, Ok(SnapshotOutcome::TooOld { needed: 205 }));
+    reversed(&mut synchroniser);
+    synchroniser.restart();
+    assert!(synchroniser.on_snapshot(&snapshot(1, &bids, &asks)).is_ok(), "counted anew");
+}
+
+#[test]
 fn unsound_snapshots_are_refused() {
     let good = levels(&[(100, 1), (99, 1)]);
     let unordered = |side, price| Anomaly::Unordered { side, price: Price::from_units(price) };
