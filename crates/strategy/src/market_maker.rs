@@ -30,7 +30,8 @@
 //!
 //! # When it does not quote
 //! Both quotes are taken back while the book is stale, has an empty or worthless side, is crossed, or is wider than
-//! `spread_max_ticks`; and until there are `warm_up_samples` samples of volatility.
+//! `spread_max_ticks`; and until there are `warm_up_samples` samples of volatility, also anew after a silence or an
+//! outage of `volatility_samples` intervals: of that time nothing is known.
 //!
 //! # Assumptions, and when it misleads
 //! - The mid is a Brownian motion without drift, and orders arrive with an intensity that falls off by exp(-k x

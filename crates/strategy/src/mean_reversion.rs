@@ -8,7 +8,7 @@
 //! # Formulas
 //! z is the mid's distance from its mean over the newest `samples` mids, one at the end of each `interval_ns`, in
 //! their standard deviations ([`ZScore`]). Before the window is full, and where all samples are the same, there is
-//! none, and the stance stays.
+//! none, and the stance stays. A silence as long as the window begins it anew.
 //!
 //! ```text
 //!   flat     z >= entry: short (if it may)    z <= -entry: long         where abs(z) >= stop neither
@@ -26,8 +26,8 @@
 //!   stop turns it into a loss: the window decides which moves are noise.
 //! - The window goes along with the mid: after a slow move z falls back although the price has not, and an exit
 //!   may be a loss. The deviation grows with the move, so that a stop far out may never be reached.
-//! - After a silence the deviation is small, and the first move looks large. A window with few different mids says
-//!   little.
+//! - After a silence shorter than the window the deviation is small, and the first move looks large. A window with few
+//!   different mids says little.
 //! - Each entry and exit pays the spread and the fees; entry x deviation has to be well above both.
 //! - The position is what it is told to be. Until then it is zero.
 

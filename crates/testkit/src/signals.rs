@@ -155,7 +155,7 @@ pub fn bulk_vpin(history: &[At<(Price, Qty)>], parameters: BulkParameters) -> Op
 }
 
 /// The deviation of the returns between the last prices of intervals that are over as of `now`, the
-/// newest `samples` of them.
+/// newest `samples` of them, behind the last silence of as many intervals.
 pub fn volatility(
     history: &[At<f64>],
     now: Timestamp,
@@ -163,8 +163,10 @@ pub fn volatility(
     samples: usize,
 ) -> Option<f64> {
     let history = never_back(history);
-    let first = history.first()?.0 / interval_ns;
     let end = history.last()?.0.max(now.0) / interval_ns;
+    let number = |at: usize| history.get(at).map_or(end, |(time, _)| time / interval_ns);
+    let is_behind_silence = |at: &usize| *at == 0 || number(*at) - number(at - 1) > samples as u64;
+    let first = number((0..=history.len()).rev().find(is_behind_silence)?);
     let last_in = |number: u64| {
         let until = history.iter().take_while(|(time, _)| time / interval_ns <= number);
         until.last().map_or(f64::NAN, |&(_, price)| price)

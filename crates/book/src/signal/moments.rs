@@ -43,6 +43,12 @@ impl Moments {
         self.count
     }
 
+    /// Forgets all samples.
+    pub(super) fn clear(&mut self) {
+        self.ring.fill(0);
+        (self.next, self.count, self.sum, self.squares) = (0, 0, 0, 0);
+    }
+
     /// Adds a sample, in the place of the oldest if there are as many as may be.
     #[inline]
     pub(super) fn add(&mut self, sample: i64) {

@@ -15,10 +15,11 @@ const RETURN_UNIT: f64 = (1_u64 << 44) as f64;
 ///
 /// The price is sampled at the end of each interval of time, as the last one that was seen; an
 /// interval without an event repeats the price and returns zero. Regular samples keep bursts of
-/// events from counting for more than their time.
+/// events from counting for more than their time. A silence of as many intervals as the window holds
+/// is no calm market: nothing was seen, nothing is known, and the window begins anew.
 ///
 /// An event within an interval stores a price. The first of an interval closes the one before, and
-/// as many of those skipped as the window holds.
+/// those skipped.
 #[derive(Clone, Debug)]
 pub struct Volatility {
     clock: SlotClock,
@@ -58,7 +59,8 @@ impl Volatility {
         ended
     }
 
-    /// Lets time pass without a new price. Gives whether an interval ended by it.
+    /// Lets time pass without a new price. Gives whether an interval ended by it. Who says so more often than the
+    /// window is long says that the price stood still.
     #[inline]
     pub fn advance(&mut self, time: Timestamp) -> bool {
         let number = self.clock.slot(time);
@@ -74,11 +76,16 @@ impl Volatility {
     /// Samples the price of an interval that is over, and those up to `number`, which had no event.
     #[inline(never)]
     fn close(&mut self, now: Interval, number: u64) {
+        let silent = number - now.number - 1;
+        if silent >= self.returns.capacity() as u64 {
+            self.returns.clear();
+            (self.now, self.sample) = (None, None);
+            return;
+        }
         if let Some(sample) = self.sample {
             let log_return = libm::log(now.price / sample);
             self.returns.add((log_return * RETURN_UNIT).round() as i64);
         }
-        let silent = (number - now.number - 1).min(self.returns.capacity() as u64);
         for _ in 0..silent {
             self.returns.add(0);
         }

@@ -14,14 +14,14 @@ use super::{ParameterError, Quote};
 /// ```
 ///
 /// Sampled as by [`Volatility`](super::Volatility): at the end of each interval the last mid that was
-/// seen; an interval without an event repeats it. The deviation has one less than the samples' number
-/// below the line.
+/// seen; an interval without an event repeats it, and a silence of as many intervals as the window holds begins it
+/// anew. The deviation has one less than the samples' number below the line.
 ///
 /// Samples are kept as their distance from the first mid there was, in half units of 10^-8, cut to
 /// 2^63 / samples: with 8,192 samples that is 5.6 million either way.
 ///
-/// An event within an interval stores a mid. The first of an interval closes the one before, and as
-/// many of those skipped as the window holds.
+/// An event within an interval stores a mid. The first of an interval closes the one before, and
+/// those skipped.
 #[derive(Clone, Debug)]
 pub struct ZScore {
     clock: SlotClock,
@@ -65,7 +65,11 @@ impl ZScore {
     /// Samples the mid of an interval that is over, and those up to `number`, which had no event.
     #[inline(never)]
     fn close(&mut self, now: Interval, number: u64) {
-        let ended = (number - now.number).min(self.distances.capacity() as u64);
+        let ended = number - now.number;
+        if ended > self.distances.capacity() as u64 {
+            self.distances.clear();
+            return;
+        }
         for _ in 0..ended {
             self.distances.add(now.distance);
         }

@@ -239,9 +239,39 @@ fn volatility_samples_at_the_end_of_each_interval() {
     on_price(4 * SECOND - 1, 1.0);
     assert_near(on_price(5 * SECOND, 1.0).unwrap(), (1.0_f64 / 3.0).sqrt(), 1e-12);
     assert_near(volatility.over(4 * SECOND).unwrap(), 2.0 * (1.0_f64 / 3.0).sqrt(), 1e-12);
-    // A long silence: the price stands still.
-    volatility.advance(at(1_000_000_000));
+    // As long as somebody says that time passes, the price stands still.
+    for second in 6..9 {
+        volatility.advance(at(second));
+    }
     assert_eq!((volatility.value(), volatility.samples()), (Some(0.0), 3));
+}
+
+#[test]
+fn after_a_silence_as_long_as_its_window_a_volatility_begins_anew() {
+    let calm = || {
+        let mut volatility = Volatility::new(SECOND, 3).unwrap();
+        for second in 0..9 {
+            volatility.on_price(at(second), if second % 2 == 0 { 100.0 } else { 101.0 });
+        }
+        volatility
+    };
+    // Seconds 9 and 10 without a price are two returns of zero; with second 11 nothing of the window was seen.
+    let mut volatility = calm();
+    assert!(volatility.on_price(at(11), 105.0));
+    assert_eq!(volatility.samples(), 3);
+    for by_price in [true, false] {
+        let mut volatility = calm();
+        let ended =
+            if by_price { volatility.on_price(at(12), 105.0) } else { volatility.advance(at(12)) };
+        assert!(ended);
+        assert_eq!((volatility.value(), volatility.samples()), (None, 0));
+        // Nor is the way from before to behind the silence a return.
+        volatility.on_price(at(13), 105.0);
+        volatility.on_price(at(14), 105.0);
+        volatility.on_price(at(15), 105.0);
+        volatility.on_price(at(16), 105.0);
+        assert_eq!(volatility.value(), Some(0.0));
+    }
 }
 
 #[test]

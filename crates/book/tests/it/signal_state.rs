@@ -79,6 +79,11 @@ impl Signals {
     }
 }
 
+/// From one event to the next: mostly within two intervals, now and then about as long as a window, or longer.
+fn steps() -> impl proptest::strategy::Strategy<Value = u64> {
+    prop_oneof![8 => 0_u64..25, 1 => 45_u64..75]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -126,18 +131,23 @@ proptest! {
 
     #[test]
     fn the_z_score_is_that_of_its_definition(
-        mids in prop::collection::vec((0_u64..25, 9_000_i64..9_050), 1..80),
+        mids in prop::collection::vec((steps(), 9_000_i64..9_050), 1..80),
     ) {
         let (interval_ns, samples) = (10, 5);
         let mut z_score = ZScore::new(interval_ns, samples).unwrap();
-        // The last mid of each interval, silent ones with the one before.
+        // The last mid of each interval, silent ones with the one before, behind the last silence of a whole window.
         let mut closes: Vec<f64> = Vec::new();
         let (mut time, mut last): (u64, Option<(u64, f64)>) = (0, None);
         for (step, bid) in mids {
             time += step;
             let quote = quote(bid, 2);
             if let Some((number, mid)) = last {
-                closes.extend((number..time / interval_ns).map(|_| mid));
+                let ended = number..time / interval_ns;
+                if ended.clone().count() > samples as usize {
+                    closes.clear();
+                } else {
+                    closes.extend(ended.map(|_| mid));
+                }
             }
             z_score.on_quote(Timestamp(time), &quote);
             last = Some((time / interval_ns, quote.mid()));
@@ -179,4 +189,11 @@ fn a_z_score_by_hand() {
     z_score.on_quote(Timestamp(30), &quote(106, 2));
     assert_eq!(z_score.value(&quote(106, 2)), Some(2.0)); // (107 - 103) / 2
     assert_eq!(z_score.value(&quote(99, 2)), Some(-1.5)); // (100 - 103) / 2
+    // Behind a silence of three intervals there is nothing to compare with, however far the mid has gone.
+    for (time, bid) in [(70, 200), (80, 202), (90, 204)] {
+        z_score.on_quote(Timestamp(time), &quote(bid, 2));
+        assert_eq!(z_score.value(&quote(bid, 2)), None);
+    }
+    z_score.on_quote(Timestamp(100), &quote(206, 2));
+    assert_eq!(z_score.value(&quote(206, 2)), Some(2.0));
 }

@@ -142,6 +142,24 @@ fn nothing_is_quoted_where_the_book_says_nothing() {
 }
 
 #[test]
+fn after_an_outage_as_long_as_its_window_nothing_is_quoted_until_it_is_warm_again() {
+    // A window of 300 samples each 100 ns. What happened meanwhile was not seen: it was not calm.
+    let (mut maker, orders) = quoting(CALM);
+    for order in &orders {
+        on_order(&mut *maker, told(310, order, Kind::Accepted));
+    }
+    let calm = |time| book(time, 1, ("99.99", "2"), ("100.01", "2"));
+    on_book(&mut *maker, stale(calm(400)));
+    for order in &orders {
+        assert!(on_order(&mut *maker, ended(410, order, Kind::Cancelled, "0")).is_empty());
+    }
+    for time in [40_400, 40_500, 40_600] {
+        assert!(on_book(&mut *maker, calm(time)).is_empty(), "{time}");
+    }
+    assert_eq!(on_book(&mut *maker, calm(40_700)).len(), 2);
+}
+
+#[test]
 fn a_denial_waits_for_its_timer() {
     let (mut maker, orders) = quoting(CALM);
     let actions = on_order(&mut *maker, ended(300, &orders[0], Kind::Denied, "0"));
