@@ -336,10 +336,11 @@ impl Core {
     /// What is known of a market is of the past. Its orders are cancelled, and the strategy is told.
     pub fn stale(&mut self, now: Timestamp, instrument: InstrumentId) {
         let Some(market) = self.markets.get_mut(instrument.0 as usize) else { return };
-        if market.state() == MarketState::Stale {
+        let was_stale = market.state() == MarketState::Stale;
+        market.set_state(MarketState::Stale);
+        if was_stale {
             return;
         }
-        market.set_state(MarketState::Stale);
         let tick = self.routes.book(&market.tick(now));
         self.tap(now, instrument, &Tapped::Stale);
         // No price to compare with: nothing leaves.
@@ -351,10 +352,13 @@ impl Core {
         self.act(now);
     }
 
-    /// A feed is there: nothing may have changed.
+    /// A feed is there: nothing may have changed. A market that was only silent is live again.
     pub fn heard(&mut self, now: Timestamp, instrument: InstrumentId) {
         if let Some(market) = self.markets.get_mut(instrument.0 as usize) {
             market.heard_at = now;
+            if market.is_only_silent() {
+                self.book_changed(now, instrument);
+            }
         }
     }
 
@@ -426,6 +430,7 @@ impl Core {
             let silence_ns = now.0.saturating_sub(market.heard_at.0);
             if market.state() == MarketState::Live && silence_ns > self.silence_max_ns {
                 self.stale(now, InstrumentId(at as u32));
+                self.markets[at].set_silent();
             }
         }
         for timer in 0..self.timers.len() {

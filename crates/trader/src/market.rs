@@ -129,7 +129,11 @@ pub struct Market {
     pub heard_at: Timestamp,
     /// The update of the newest best prices that came beside a [direct](MarketBook::Direct) book.
     pub best_update_id: u64,
+    /// A [direct](MarketBook::Direct) book shows nothing yet: an update is not whole, or has left it crossed.
+    pub is_open: bool,
     state: MarketState,
+    /// It is of the past because nothing was heard, and of nothing else.
+    is_silent: bool,
 }
 
 impl Market {
@@ -146,7 +150,9 @@ impl Market {
             last_price: Price::ZERO,
             heard_at: Timestamp(0),
             best_update_id: 0,
+            is_open: false,
             state: MarketState::Stale,
+            is_silent: false,
         }
     }
 
@@ -165,7 +171,29 @@ impl Market {
     }
 
     pub(crate) const fn set_state(&mut self, state: MarketState) {
-        self.state = state;
+        (self.state, self.is_silent) = (state, false);
+    }
+
+    /// Nothing was heard of it for too long, after it was made stale for that.
+    pub(crate) const fn set_silent(&mut self) {
+        self.is_silent = true;
+    }
+
+    /// Whether it is live as soon as something is heard of it: nothing but silence was wrong, and of best prices no newer
+    /// ones were told than the book has.
+    #[inline]
+    pub(crate) fn is_only_silent(&self) -> bool {
+        let (held, best) = match &self.book {
+            _ if !self.is_silent || self.is_open => return false,
+            MarketBook::Direct(book) => (book.update_id(), self.best_update_id),
+            MarketBook::Numbered(numbered) => match numbered.synchroniser.book() {
+                Some(book) => (book.update_id(), numbered.best_update_id),
+                None => return false,
+            },
+            // Who has the orders themselves looks after that.
+            MarketBook::Top(_) => return false,
+        };
+        best <= held
     }
 
     /// What a strategy is told of it.

@@ -10,6 +10,7 @@ mod it {
     mod bus;
     mod capture;
     mod clerk;
+    mod feeds;
     mod fix;
     mod itch;
     mod journal;

@@ -25,7 +25,7 @@ pub enum FeedFault {
         /// The number that came.
         found: u64,
     },
-    /// The book cannot be right.
+    /// The book cannot be kept. One that is crossed can: orders may be collected for an auction.
     #[error("{0}")]
     Book(#[from] Anomaly),
     /// What was asked for is refused.
@@ -115,9 +115,12 @@ impl Records {
             }
             Body::Best(best) => {
                 core.timing.mark(Stage::Parse);
-                if let Some(market) = core.market_mut(instrument) {
-                    market.best_update_id = best.update_id;
+                let Some(market) = core.market_mut(instrument) else { return Ok(()) };
+                if market.is_open {
+                    core.heard(now, instrument);
+                    return Ok(());
                 }
+                market.best_update_id = best.update_id;
                 core.best_changed(now, instrument, &BestBidOffer::from(best));
                 Ok(())
             }
@@ -206,8 +209,18 @@ fn take_depth(
         market.best_update_id = 0;
     }
     book.change(bids, asks)?;
+    market.is_open = true;
     if header.is_last() {
-        book.finish(depth.update_id)?;
+        match book.finish(depth.update_id) {
+            Ok(()) => market.is_open = false,
+            // Orders meet while they are collected for an auction: the change is whole, and another ends it.
+            Err(Anomaly::Crossed { .. }) => {
+                core.heard(now, instrument);
+                core.stale(now, instrument);
+                return Ok(());
+            }
+            Err(anomaly) => return Err(anomaly.into()),
+        }
         if depth.update_id < market.best_update_id {
             // Of best prices the newer are known.
             core.heard(now, instrument);

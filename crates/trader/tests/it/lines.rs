@@ -108,6 +108,30 @@ fn a_session_of_orders_that_nothing_comes_of_is_ended_and_says_so() {
 }
 
 #[test]
+fn a_market_that_was_only_silent_is_quoted_with_the_next_heartbeat() {
+    let mut place = Place::new(1_000_000_000);
+    let silence = |place: &mut Place| {
+        let heard_at = place.lines.core.market(OURS).unwrap().heard_at;
+        place.lines.tick(Timestamp(heard_at.0 + 1_000_000_001));
+        place.carry();
+        assert_eq!((open(place), state(place)), (vec![], MarketState::Stale));
+    };
+    silence(&mut place);
+    place.heartbeat();
+    assert_eq!((open(&place), state(&place)), (vec![999], MarketState::Live));
+    // Where something was missing besides, before or behind, it is not.
+    silence(&mut place);
+    place.interrupt();
+    place.heartbeat();
+    assert_eq!((open(&place), state(&place)), (vec![], MarketState::Stale));
+    place.bid(1_000, 1_001);
+    place.interrupt();
+    silence(&mut place);
+    place.heartbeat();
+    assert_eq!((open(&place), state(&place)), (vec![], MarketState::Stale));
+}
+
+#[test]
 fn whoever_halts_it_cancels_all_and_only_somebody_lets_it_go_on() {
     let mut place = Place::new(LONG_NS);
     let now = Timestamp(place.lines.core.timing.now_ns());

@@ -86,27 +86,39 @@ impl Strategy for Follower {
 
 /// Of one instrument, with limits that no test meets.
 pub(crate) fn core(strategy: Box<dyn Strategy>, silence_max_ns: u64) -> Core {
-    let mut core = core_of_run(strategy, silence_max_ns, 1);
+    core_of(1, strategy, silence_max_ns)
+}
+
+/// The same, of so many instruments.
+pub(crate) fn core_of(instruments: u32, strategy: Box<dyn Strategy>, silence_max_ns: u64) -> Core {
+    let mut core = made(instruments, strategy, silence_max_ns, 1);
     core.begin();
     core.tick(Timestamp(1));
     core
 }
 
-/// The same, of a run that is named by a second, before it begins.
+/// Of one instrument, of a run that is named by a second, before it begins.
 pub(crate) fn core_of_run(strategy: Box<dyn Strategy>, silence_max_ns: u64, second: u64) -> Core {
+    made(1, strategy, silence_max_ns, second)
+}
+
+fn made(instruments: u32, strategy: Box<dyn Strategy>, silence_max_ns: u64, second: u64) -> Core {
     let terms = [VenueTerms { amends: true, validity_ns: 0 }];
     let options = OmsOptions { answer_timeout_ns: 60_000_000_000, ..OmsOptions::default() };
-    let oms = Oms::new(options, gate(1), RunId::of(second, 0), &terms, &[Traded { venue: DESK }]);
-    let market = Market::new(Terms {
-        instrument: OURS,
-        tick: Price::from_units(TICK),
-        lot: Qty::from_units(1_000),
-        qty_min: Qty::from_units(1_000),
-        notional_min: Money::ZERO,
-    });
+    let places = vec![Traded { venue: DESK }; instruments as usize];
+    let oms = Oms::new(options, gate(instruments), RunId::of(second, 0), &terms, &places);
+    let market = |instrument: u32| {
+        Market::new(Terms {
+            instrument: InstrumentId(instrument),
+            tick: Price::from_units(TICK),
+            lot: Qty::from_units(1_000),
+            qty_min: Qty::from_units(1_000),
+            notional_min: Money::ZERO,
+        })
+    };
+    let markets = (0..instruments).map(market).collect();
     let timing = Timing::new(&Registry::new(), Clock::new()).unwrap();
-    let orders_max = options.orders_max;
-    Core::new(strategy, oms, vec![market], orders_max, silence_max_ns, timing)
+    Core::new(strategy, oms, markets, options.orders_max, silence_max_ns, timing)
 }
 
 /// Two connections without sockets.
@@ -224,10 +236,14 @@ impl Venue {
             lot: Qty::from_units(1_000),
             reserved: [0; 16],
         };
-        out.extend_from_slice(&market::record(THEIRS, self.next_record, 0, &about));
-        self.next_record += 1;
+        self.record(&about, out);
         let (bid, ask) = (level(1_000, 5_000_000), level(1_010, 5_000_000));
         self.update(true, &[(Side::Buy, bid), (Side::Sell, ask)], out);
+    }
+
+    fn record<B: market::BodyRecord>(&mut self, body: &B, out: &mut Vec<u8>) {
+        out.extend_from_slice(&market::record(THEIRS, self.next_record, 0, body));
+        self.next_record += 1;
     }
 
     fn update(&mut self, is_snapshot: bool, levels: &[(Side, Level)], out: &mut Vec<u8>) {
@@ -582,6 +598,21 @@ impl Place {
     /// The bid is at so many ticks from now on, and was at as many before.
     pub(crate) fn bid(&mut self, before: i64, now: i64) {
         self.venue.bid(before, now, &mut self.bytes);
+        self.tell();
+    }
+
+    /// Nothing happened for a while.
+    pub(crate) fn heartbeat(&mut self) {
+        let body = market::Heartbeat { time: Timestamp(1), reserved: [0; 40] };
+        self.venue.record(&body, &mut self.bytes);
+        self.tell();
+    }
+
+    /// Something of the book is missing.
+    pub(crate) fn interrupt(&mut self) {
+        let reason = market::Interruption::TooSlow;
+        let body = market::Interrupted { time: Timestamp(1), reason, reserved: [0; 39] };
+        self.venue.record(&body, &mut self.bytes);
         self.tell();
     }
 
