@@ -28,6 +28,8 @@ pub enum Tapped<'a> {
     Text(TextKind, u64, &'a [u8]),
     /// What is known is of the past.
     Stale,
+    /// The last connection that tells of it is gone: the next may count its messages anew.
+    Down,
 }
 
 /// What a message of the Binance interface tells.

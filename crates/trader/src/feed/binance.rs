@@ -193,6 +193,7 @@ pub(super) fn down(now: Timestamp, wanted: &[(Symbol, InstrumentId)], core: &mut
         let Some(book) = market.and_then(|market| market.numbered_mut()) else { continue };
         if book.feed_down() {
             core.stale(now, *instrument);
+            core.tap(now, *instrument, &Tapped::Down);
         }
     }
 }

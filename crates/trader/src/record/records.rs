@@ -158,7 +158,11 @@ impl<S: RecordSink> Tap for RecordsTap<S> {
             Tapped::Best(best) if own.is_told => take_best(now, own.number, best, out),
             Tapped::Trade(trade) if own.is_told => take_trade(now, own.number, trade, out),
             // Who has no book yet has no use for the rest; texts are another's.
-            Tapped::Diff(_) | Tapped::Best(_) | Tapped::Trade(_) | Tapped::Text(..) => {}
+            Tapped::Diff(_)
+            | Tapped::Best(_)
+            | Tapped::Trade(_)
+            | Tapped::Text(..)
+            | Tapped::Down => {}
         }
     }
 

@@ -84,8 +84,8 @@ impl Tap for TextsTap {
                     self.files.write(place, |buffer| put_line(now, text, buffer));
                 }
             }
-            // The venue may number anew.
-            Tapped::Stale => own.newest = [0; 3],
+            // The venue may number anew. While a connection goes on, it does not.
+            Tapped::Down => own.newest = [0; 3],
             Tapped::Anew => own.wants_book = true,
             _ => {}
         }

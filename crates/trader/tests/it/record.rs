@@ -107,6 +107,47 @@ fn each_file_of_texts_begins_with_the_book_and_has_each_message_once() {
     }
 }
 
+#[test]
+fn behind_a_gap_each_message_of_two_connections_is_recorded_once_still() {
+    let folder = made("record-gap");
+    let mut core = core_of(Box::new(Idle));
+    let symbol = Symbol::new(b"BTCUSDT").unwrap();
+    let tap = TextsTap::new(folder.clone(), "desk".to_owned(), [Some(symbol)], HOUR_NS);
+    core.set_tap(Box::new(tap.unwrap()));
+    core.tick(START);
+    let mut lines = [texts(), texts()];
+    for line in &mut lines {
+        line.connected(START, handover(), &mut core).unwrap();
+    }
+    snapshot(100, START, &mut core);
+    let mut hear = |core: &mut Core, line: usize, bytes: &[u8]| {
+        assert_eq!(lines[line].received(START, bytes, core), Ok(bytes.len()));
+    };
+    hear(&mut core, 0, &trade(100));
+    hear(&mut core, 0, &diff(110, 111, "60000.00", "1.0"));
+    hear(&mut core, 1, &trade(100));
+    hear(&mut core, 1, &diff(110, 111, "60000.00", "1.0"));
+    // With the last connection the count ends; the next venue may have another.
+    for line in &mut lines {
+        line.closed(START, &mut core);
+    }
+    lines[0].connected(START, handover(), &mut core).unwrap();
+    assert!(lines[0].received(START, &trade(7), &mut core).is_ok());
+    core.end_tap(START);
+    assert_eq!(core.tap_fault(), None);
+    let [file] = &files(&folder)[..] else { panic!("more than one file") };
+    let mut reader = CaptureReader::new(Decoder::default());
+    let (mut trades, mut diffs) = (Vec::new(), 0);
+    for line in fs::read_to_string(file).unwrap().lines() {
+        match reader.read(line.as_bytes()).unwrap().decoded.message {
+            Message::Depth(_) => diffs += 1,
+            Message::Trade(trade) => trades.push(trade.trade.trade_id.0),
+            _ => {}
+        }
+    }
+    assert_eq!((trades, diffs), (vec![100, 7], 1));
+}
+
 /// Plays a file to its end, as fast as it goes.
 fn play(kind: CaptureKind, path: &Path, core: &mut Core) -> Vec<Result<(), String>> {
     let venue = VenueId(0);
