@@ -97,8 +97,8 @@ impl Anomaly {
 /// The aggregated book of one instrument.
 ///
 /// It applies what it is given; whether that is complete is for a [`Synchroniser`] to know. After
-/// an error it holds a part of the change and has to be loaded anew; but behind a [`finish`](Self::finish) that finds it
-/// crossed it holds all of it, and may go on.
+/// an error it holds a part of the change and has to be loaded anew; but behind a
+/// [`finish`](Self::finish) that finds it crossed it holds all of it, and may go on.
 #[derive(Clone)]
 pub struct L2Book {
     bids: HalfBook<true>,

@@ -54,7 +54,7 @@ const NO_SUCH_ORDER: i32 = -2013;
 /// What is to be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Errand {
-    /// The book of an instrument.
+    /// The book of an instrument. It is answered once: by it, or by [`NoSnapshot`](Finding::NoSnapshot).
     Snapshot(InstrumentId),
     /// What became of an order.
     Query {
@@ -99,6 +99,8 @@ pub enum Finding {
         /// Asks, best first.
         asks: Vec<Level>,
     },
+    /// The book of an instrument was asked for and does not come.
+    NoSnapshot(InstrumentId),
     /// Something about an order.
     Report(VenueReport),
     /// Something about an order that was not asked of the venue after all.
@@ -345,7 +347,13 @@ impl Work {
                 Ok(())
             }
             // Who needs it asks again.
-            Err(error) => self.tell(vec![Finding::Trouble(error.to_string())]),
+            Err(error) => {
+                let mut findings = vec![Finding::Trouble(error.to_string())];
+                if let Errand::Snapshot(instrument) = errand {
+                    findings.push(Finding::NoSnapshot(instrument));
+                }
+                self.tell(findings)
+            }
         }
     }
 
@@ -505,7 +513,9 @@ impl Work {
     }
 
     fn snapshot(&mut self, instrument: InstrumentId) -> Result<Vec<Finding>, RestError> {
-        let Some(listed) = find(&self.desk.listed, instrument) else { return Ok(Vec::new()) };
+        let Some(listed) = find(&self.desk.listed, instrument) else {
+            return Ok(vec![Finding::NoSnapshot(instrument)]);
+        };
         let symbol = listed.symbol.clone();
         self.take(SNAPSHOT_WEIGHT, Purpose::Question)?;
         self.query.clear();

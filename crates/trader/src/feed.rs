@@ -8,7 +8,7 @@ pub mod itch;
 pub mod records;
 pub mod stream;
 
-pub use binance::{BinanceFault, BinanceFeed, path, take_snapshot};
+pub use binance::{BinanceFault, BinanceFeed, path, snapshot_answered, take_snapshot};
 pub use binary::BinaryFeed;
 pub use bus::BusFeed;
 pub use capture::CaptureFeed;

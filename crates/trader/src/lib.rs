@@ -49,4 +49,4 @@ pub mod tell;
 pub mod timing;
 pub mod websocket;
 
-pub use market::{Market, MarketBook, MarketState, Numbered, TopOfBook};
+pub use market::{Market, MarketBook, MarketState, Numbered, SnapshotAsked, TopOfBook};

@@ -17,7 +17,7 @@ use tiercel_types::{InstrumentId, Timestamp};
 use crate::clerk::{Clerk, Errand, Finding};
 use crate::connector::{BinanceOrders, BinaryOrders, FixOrders};
 use crate::core::Core;
-use crate::feed::{BinanceFeed, BinaryFeed, take_snapshot};
+use crate::feed::{BinanceFeed, BinaryFeed, snapshot_answered, take_snapshot};
 use crate::recording::Input;
 use crate::source::Source;
 use crate::timing::Stage;
@@ -358,10 +358,17 @@ impl Lines {
     fn found(&mut self, now: Timestamp, venue: VenueId, finding: Finding) {
         match finding {
             Finding::Snapshot { instrument, last_update_id, bids, asks } => {
+                if !snapshot_answered(instrument, &mut self.core) {
+                    return;
+                }
                 let snapshot = DepthSnapshot { last_update_id, bids: &bids, asks: &asks };
                 let now = self.core.arrives(now, &Input::Snapshot(instrument, &snapshot));
                 self.core.timing.begin();
                 take_snapshot(now, instrument, &snapshot, &mut self.core);
+            }
+            Finding::NoSnapshot(instrument) => {
+                // It is asked for again in its time.
+                snapshot_answered(instrument, &mut self.core);
             }
             Finding::Report(report) => {
                 self.core.answer = 0;

@@ -53,6 +53,8 @@ impl MarketBook {
             last_trade: TradeId(0),
             best_update_id: 0,
             snapshot_due: Timestamp(0),
+            asked: SnapshotAsked::Not,
+            snapshots_refused: 0,
         })
     }
 
@@ -79,6 +81,17 @@ impl MarketBook {
     }
 }
 
+/// Whether a snapshot is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotAsked {
+    /// None is.
+    Not,
+    /// It was asked for, and nothing came back.
+    Waits,
+    /// The same, but all feeds were gone since: what changed meanwhile it may lack.
+    IsOutlived,
+}
+
 /// A book by update numbers, and what feeds of the same venue know together.
 pub struct Numbered {
     /// The book.
@@ -91,6 +104,10 @@ pub struct Numbered {
     pub best_update_id: u64,
     /// When a snapshot is to be asked for, if one is needed then.
     pub snapshot_due: Timestamp,
+    /// Whether one is on its way.
+    pub asked: SnapshotAsked,
+    /// How many were of no use, or did not last, since the book was last followed.
+    pub snapshots_refused: u32,
 }
 
 impl Numbered {
@@ -106,6 +123,10 @@ impl Numbered {
             self.synchroniser.restart();
             (self.last_trade, self.best_update_id) = (TradeId(0), 0);
             self.snapshot_due = Timestamp(0);
+            self.snapshots_refused = 0;
+            if self.asked == SnapshotAsked::Waits {
+                self.asked = SnapshotAsked::IsOutlived;
+            }
         }
         self.feeds = self.feeds.saturating_add(1);
     }
@@ -179,8 +200,8 @@ impl Market {
         self.is_silent = true;
     }
 
-    /// Whether it is live as soon as something is heard of it: nothing but silence was wrong, and of best prices no newer
-    /// ones were told than the book has.
+    /// Whether it is live as soon as something is heard of it: nothing but silence was wrong, and no best prices were
+    /// told that are newer than the book.
     #[inline]
     pub(crate) fn is_only_silent(&self) -> bool {
         let (held, best) = match &self.book {

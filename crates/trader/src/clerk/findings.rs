@@ -36,10 +36,12 @@ pub(super) fn unsent(entry: &Entry) -> Vec<Finding> {
     findings
 }
 
-/// What is told of an errand that is not done: nothing of questions, they are asked again by who needs them.
+/// What is told of an errand that is not done: nothing of questions about orders, they are asked again by who needs
+/// them.
 pub(super) fn refused(errand: &Errand) -> Vec<Finding> {
     match errand {
-        Errand::Snapshot(_) | Errand::Query { .. } => Vec::new(),
+        Errand::Snapshot(instrument) => vec![Finding::NoSnapshot(*instrument)],
+        Errand::Query { .. } => Vec::new(),
         Errand::Cancel(name) => unsent(&Entry::Cancel(*name)),
         Errand::Place { terms, replaced, .. } => unsent(&entry(terms, replaced.as_ref())),
         Errand::PlaceTogether { orders, .. } => unsent_together(orders.orders()),

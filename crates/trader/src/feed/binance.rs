@@ -18,15 +18,19 @@ use tiercel_wire::binance::{DecodeError, DecodeErrorKind, Decoder, Message};
 
 use crate::clerk::Errand;
 use crate::core::Core;
+use crate::market::{Numbered, SnapshotAsked};
 use crate::recording::Input;
 use crate::tap::{Tapped, TextKind};
 use crate::timing::Stage;
 use crate::websocket::{Handover, Link, LinkFault, StreamOptions};
 
-/// How long a snapshot is waited for before it is asked for again.
+/// How soon a snapshot is asked for again that did not come.
 const SNAPSHOT_PATIENCE_NS: u64 = 5_000_000_000;
-/// How soon another is asked for behind one that was too old.
+/// How soon another is asked for behind one that was of no use; doubled each time, up to 6.4 s. Each has the weight of
+/// fifty questions, and a book that is crossed, as in a call for an auction, stays so for a while.
 const SNAPSHOT_AGAIN_NS: u64 = 200_000_000;
+/// How often that is doubled.
+const SNAPSHOT_DOUBLINGS_MAX: u32 = 5;
 
 /// Why a line ends: another begins.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -137,8 +141,11 @@ impl BinanceFeed {
         for (_, instrument) in &self.wanted {
             let market = core.market_mut(*instrument);
             let Some(book) = market.and_then(|market| market.numbered_mut()) else { continue };
-            if !book.is_synchronised() && now >= book.snapshot_due {
+            // Where the venue's budget is used up, one may wait for long: a second would not come sooner.
+            let is_due = book.asked == SnapshotAsked::Not && now >= book.snapshot_due;
+            if is_due && !book.is_synchronised() {
                 book.snapshot_due = Timestamp(now.0.saturating_add(SNAPSHOT_PATIENCE_NS));
+                book.asked = SnapshotAsked::Waits;
                 self.errands.push(Errand::Snapshot(*instrument));
             }
         }
@@ -261,6 +268,7 @@ fn take_diff(now: Timestamp, instrument: InstrumentId, diff: &DepthDiff<'_>, cor
     let Some(book) = market.and_then(|market| market.numbered_mut()) else { return };
     match book.synchroniser.on_diff(diff) {
         Ok(DiffOutcome::Applied) => {
+            book.snapshots_refused = 0;
             let best_update_id = book.best_update_id;
             core.tap(now, instrument, &Tapped::Diff(diff));
             if diff.last_update_id < best_update_id {
@@ -273,8 +281,8 @@ fn take_diff(now: Timestamp, instrument: InstrumentId, diff: &DepthDiff<'_>, cor
         Ok(DiffOutcome::Kept | DiffOutcome::Stale) => core.heard(now, instrument),
         Err(_) => {
             // At once, unless a snapshot was asked for a moment ago.
-            let soon = Timestamp(now.0.saturating_add(SNAPSHOT_AGAIN_NS));
-            book.snapshot_due = book.snapshot_due.min(soon);
+            let due = book.snapshot_due;
+            book.snapshot_due = due.min(snapshot_again(now, book));
             core.stale(now, instrument);
         }
     }
@@ -307,6 +315,21 @@ fn take_best(now: Timestamp, instrument: InstrumentId, best: &BestBidOffer, core
     }
 }
 
+/// When another snapshot is asked for behind one that was of no use, or did not last.
+#[cold]
+fn snapshot_again(now: Timestamp, book: &mut Numbered) -> Timestamp {
+    let wait_ns = SNAPSHOT_AGAIN_NS << book.snapshots_refused.min(SNAPSHOT_DOUBLINGS_MAX);
+    book.snapshots_refused = book.snapshots_refused.saturating_add(1);
+    Timestamp(now.0.saturating_add(wait_ns))
+}
+
+/// The snapshot that was asked for is there, or does not come. Whether it may be [taken](take_snapshot).
+pub fn snapshot_answered(instrument: InstrumentId, core: &mut Core) -> bool {
+    let market = core.market_mut(instrument);
+    let Some(book) = market.and_then(|market| market.numbered_mut()) else { return false };
+    core::mem::replace(&mut book.asked, SnapshotAsked::Not) == SnapshotAsked::Waits
+}
+
 /// A snapshot that was asked for is there.
 pub fn take_snapshot(
     now: Timestamp,
@@ -328,7 +351,7 @@ pub fn take_snapshot(
         }
         Ok(SnapshotOutcome::Stale) => {}
         Ok(SnapshotOutcome::TooOld { .. }) | Err(_) => {
-            book.snapshot_due = Timestamp(now.0.saturating_add(SNAPSHOT_AGAIN_NS));
+            book.snapshot_due = snapshot_again(now, book);
             core.stale(now, instrument);
         }
     }

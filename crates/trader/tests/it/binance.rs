@@ -14,7 +14,7 @@ use tiercel_telemetry::Registry;
 use tiercel_trader::clerk::{Errand, Listed};
 use tiercel_trader::connector::binance::digits;
 use tiercel_trader::core::Core;
-use tiercel_trader::feed::{BinanceFeed, StreamOptions, path, take_snapshot};
+use tiercel_trader::feed::{BinanceFeed, StreamOptions, path, snapshot_answered, take_snapshot};
 use tiercel_trader::timing::Timing;
 use tiercel_trader::websocket::{Handover, LinkFault};
 use tiercel_trader::{Market, MarketBook, MarketState};
@@ -171,6 +171,12 @@ pub(super) fn snapshot(last_update_id: u64, now: Timestamp, core: &mut Core) {
     take_snapshot(now, BTCUSDT, &snapshot, core);
 }
 
+/// The same, as what was asked for.
+fn answer(last_update_id: u64, now: Timestamp, core: &mut Core) {
+    assert!(snapshot_answered(BTCUSDT, core));
+    snapshot(last_update_id, now, core);
+}
+
 /// Feeds, and what they may be told.
 struct Feeds {
     lines: [BinanceFeed; 2],
@@ -274,18 +280,92 @@ fn a_gap_makes_the_market_stale_until_a_new_snapshot() {
     let mut feeds = Feeds::new();
     feeds.connect(0);
     assert_eq!(feeds.errands(0, START).len(), 1);
-    snapshot(100, START, &mut feeds.core);
+    answer(100, START, &mut feeds.core);
     feeds.hear(0, &diff(110, 111, "60000.00", "1.0"));
     assert_eq!(feeds.ticks().last().map(|tick| tick.2), Some(true));
     assert_eq!(feeds.errands(0, START), []);
     let soon = Timestamp(START.0 + SECOND_NS / 5);
     assert_eq!(feeds.errands(0, soon), [Errand::Snapshot(BTCUSDT)]);
-    snapshot(105, soon, &mut feeds.core);
+    answer(105, soon, &mut feeds.core);
     assert_eq!(feeds.state(), MarketState::Stale, "older than what was kept");
-    let later = Timestamp(soon.0 + SECOND_NS / 5);
+    let later = Timestamp(soon.0 + SECOND_NS / 5 * 2);
+    assert_eq!(feeds.errands(0, Timestamp(later.0 - 1)), []);
     assert_eq!(feeds.errands(0, later), [Errand::Snapshot(BTCUSDT)]);
     snapshot(110, later, &mut feeds.core);
     assert_eq!(feeds.ticks(), [told(111, "60000", false)]);
+}
+
+#[test]
+fn a_snapshot_that_stays_crossed_is_not_asked_for_again_and_again() {
+    let mut feeds = Feeds::new();
+    feeds.connect(0);
+    let (bids, asks) = ([level("60001.00", "1")], [level("60001.00", "1")]);
+    let mut asked_ms = Vec::new();
+    for milliseconds in (0..=10_000).step_by(50) {
+        let now = Timestamp(START.0 + milliseconds * 1_000_000);
+        for _ in feeds.errands(0, now) {
+            asked_ms.push(milliseconds);
+            assert!(snapshot_answered(BTCUSDT, &mut feeds.core));
+            let last_update_id = milliseconds + 1;
+            let snapshot = DepthSnapshot { last_update_id, bids: &bids, asks: &asks };
+            take_snapshot(now, BTCUSDT, &snapshot, &mut feeds.core);
+        }
+    }
+    assert_eq!(asked_ms, [0, 200, 600, 1_400, 3_000, 6_200]);
+    // Once the book is followed again, the next one is asked for as soon as the first.
+    let at = |milliseconds: u64| Timestamp(START.0 + milliseconds * 1_000_000);
+    assert_eq!(feeds.errands(0, at(12_600)).len(), 1);
+    answer(20_000, at(12_600), &mut feeds.core);
+    feeds.hear(0, &diff(20_001, 20_001, "60000.00", "1.0"));
+    assert_eq!(feeds.state(), MarketState::Live);
+    feeds.hear(0, &diff(20_010, 20_011, "60000.00", "1.0"));
+    assert_eq!(feeds.errands(0, at(12_800)).len(), 1);
+    answer(20_000, at(12_800), &mut feeds.core);
+    assert_eq!(feeds.errands(0, at(13_200)).len(), 1);
+}
+
+#[test]
+fn while_a_snapshot_is_waited_for_no_second_one_is_asked_for() {
+    let mut feeds = Feeds::new();
+    feeds.connect(0);
+    let at = |seconds: u64| Timestamp(START.0 + seconds * SECOND_NS);
+    assert_eq!(feeds.errands(0, START), [Errand::Snapshot(BTCUSDT)]);
+    for seconds in 1..20 {
+        assert_eq!(feeds.errands(0, at(seconds)), [], "after {seconds} s");
+    }
+    // It does not come.
+    assert!(snapshot_answered(BTCUSDT, &mut feeds.core));
+    assert_eq!(feeds.errands(0, at(20)), [Errand::Snapshot(BTCUSDT)]);
+    // All lines are gone: what comes now may be older than what nobody told, and is of no use.
+    feeds.lines[0].closed(at(21), &mut feeds.core);
+    feeds.connect(0);
+    assert_eq!(feeds.errands(0, at(21)), []);
+    assert!(!snapshot_answered(BTCUSDT, &mut feeds.core));
+    assert_eq!(feeds.errands(0, at(21)), [Errand::Snapshot(BTCUSDT)]);
+    answer(100, at(21), &mut feeds.core);
+    assert_eq!(feeds.state(), MarketState::Live);
+    assert_eq!(feeds.errands(0, at(29)), []);
+}
+
+#[test]
+fn a_book_that_was_only_silent_is_live_with_whatever_is_heard_of_it() {
+    let mut feeds = Feeds::new();
+    feeds.connect(0);
+    snapshot(100, START, &mut feeds.core);
+    feeds.hear(0, &diff(101, 101, "60000.00", "1.0"));
+    let is_stale = |feeds: &mut Feeds| {
+        feeds.core.tick(Timestamp(START.0 + 1_001 * SECOND_NS));
+        assert_eq!(feeds.state(), MarketState::Stale);
+        feeds.ticks();
+    };
+    is_stale(&mut feeds);
+    // The other line is late.
+    feeds.hear(0, &diff(101, 101, "60000.00", "1.0"));
+    assert_eq!(feeds.ticks(), [told(101, "60000", false)]);
+    is_stale(&mut feeds);
+    feeds.hear(0, &diff(110, 111, "60000.00", "1.0"));
+    feeds.hear(0, &diff(110, 111, "60000.00", "1.0"));
+    assert_eq!((feeds.ticks(), feeds.state()), (vec![], MarketState::Stale), "and now a gap");
 }
 
 #[test]

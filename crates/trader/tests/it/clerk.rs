@@ -9,11 +9,12 @@ use tiercel_execution::order::{Found, Input, Progress};
 use tiercel_execution::position::Fee;
 use tiercel_execution::venue::{OrderName, OrderTerms, VenueReport};
 use tiercel_trader::budget::Budget;
-use tiercel_trader::clerk::{Clerk, Desk, Errand, Finding};
+use tiercel_trader::clerk::{Clerk, Desk, Errand, Finding, Listed};
 use tiercel_trader::key::SecretKey;
 use tiercel_trader::rest::Rest;
 use tiercel_types::{
-    ClientOrderId, Money, OrderId, OrderKind, Qty, Side, TimeInForce, Timestamp, TradeId,
+    ClientOrderId, InstrumentId, Money, OrderId, OrderKind, Qty, Side, TimeInForce, Timestamp,
+    TradeId,
 };
 use tiercel_wire::binance::answer::{Interval, LimitKind};
 use tiercel_wire::binance::order::Requests;
@@ -39,6 +40,9 @@ fn says(verb: &str, path: &str) -> (u16, String) {
     let route = path.split('?').next().unwrap();
     match route {
         "/api/v3/time" => (200, format!("{{\"serverTime\":{}}}", now_ms() + 3_600_000)),
+        "/api/v3/depth" if path.contains("symbol=GONE") => {
+            (400, "{\"code\":-1121,\"msg\":\"Invalid symbol.\"}".to_owned())
+        }
         "/api/v3/depth" => (
             200,
             "{\"lastUpdateId\":9,\"bids\":[[\"60000.00\",\"1\"]],\"asks\":[[\"60001.00\",\"2\"]]}".to_owned(),
@@ -112,7 +116,8 @@ fn clerk_of(budget: Budget, before: impl FnMut(&str) + Send + 'static) -> Clerk 
     std::thread::spawn(move || listener.accept().map(|(stream, _)| serve(stream, before)));
     let requests = Requests::new("key", Some(1_000), SecretKey::of_file("secret").unwrap());
     let rest = Rest::new(&address, "key", None).unwrap();
-    let listed = vec![listed()];
+    let gone = Listed { instrument: InstrumentId(1), symbol: "GONE".into(), ..listed() };
+    let listed = vec![listed(), gone];
     Clerk::new(Desk { rest, requests, listed, budget, valid_ns: 5_000_000_000 }).unwrap()
 }
 
@@ -304,6 +309,18 @@ fn what_there_is_no_room_for_is_told_and_the_end_leaves_what_waits() {
     release.send(()).unwrap();
     drop(clerk);
     assert!(seen.iter().count() < 500);
+}
+
+#[test]
+fn a_snapshot_that_does_not_come_is_told() {
+    let clerk = clerk();
+    assert!(matches!(next(&clerk), Finding::ClockOffset(_)));
+    clerk.ask(Errand::Snapshot(InstrumentId(1)));
+    assert!(matches!(next(&clerk), Finding::Trouble(_)));
+    assert!(matches!(next(&clerk), Finding::NoSnapshot(InstrumentId(1))));
+    // Of one that is not listed.
+    clerk.ask(Errand::Snapshot(InstrumentId(9)));
+    assert!(matches!(next(&clerk), Finding::NoSnapshot(InstrumentId(9))));
 }
 
 #[test]
