@@ -12,6 +12,8 @@ mod feed_market;
 mod fix_client;
 mod fix_echo;
 mod journal;
+mod messages;
+mod output;
 mod record;
 mod replay;
 mod screen;
@@ -103,14 +105,16 @@ fn main() -> ExitCode {
         Some(Run::Doctor(args)) => doctor::run(&args),
         None => trade::run(&trade::TradeArgs::standard()),
     };
-    match result {
-        Ok(exit) => exit.into(),
-        Err(error) if is_broken_pipe(&error) => Exit::Ok.into(),
+    let exit = match result {
+        Ok(exit) => exit,
+        Err(error) if is_broken_pipe(&error) => Exit::Ok,
         Err(error) => {
-            eprintln!("tiercel: {error:#}");
-            Exit::Failed.into()
+            messages::say(&format!("tiercel: {error:#}"));
+            Exit::Failed
         }
-    }
+    };
+    messages::drain();
+    exit.into()
 }
 
 fn run_bench(options: &bench::Options) -> anyhow::Result<Exit> {

@@ -1,6 +1,6 @@
 //! `tiercel record`: market data of venues, to other processes and to files.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use tiercel_trader::record::{self, Outputs, RecordConfig, Recorder};
 use tiercel_types::Timestamp;
 
 use crate::exit::Exit;
+use crate::messages;
 use crate::stop::Stop;
 
 /// How often it is told how far it is.
@@ -68,6 +69,7 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
         print!("{}", record::TEMPLATE);
         return Ok(Exit::Ok);
     }
+    messages::open()?;
     let stop = Stop::listen()?;
     let path = args.config.as_deref().context("a configuration is needed")?;
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
@@ -89,7 +91,8 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
     let counts = *lines.core.counts();
     watch.progress.clear();
     let markets = instruments.len();
-    eprintln!("{markets} markets: {} updates of books, {} trades", counts.books, counts.trades);
+    let (books, trades) = (counts.books, counts.trades);
+    messages::say(&format!("{markets} markets: {books} updates of books, {trades} trades"));
     if let Some(fault) = lines.core.tap_fault() {
         anyhow::bail!("{fault}");
     }
@@ -121,6 +124,7 @@ impl Watch {
 
 /// A line that is written over again and again, where there is a terminal.
 struct Progress {
+    has_terminal: bool,
     is_shown: bool,
     next: Instant,
     books: u64,
@@ -129,13 +133,19 @@ struct Progress {
 
 impl Progress {
     fn new() -> Self {
-        Self { is_shown: false, next: Instant::now() + TELL, books: 0, trades: 0 }
+        Self {
+            has_terminal: io::stderr().is_terminal(),
+            is_shown: false,
+            next: Instant::now() + TELL,
+            books: 0,
+            trades: 0,
+        }
     }
 
     /// Something that stays.
     fn say(&mut self, text: &str) {
         self.clear();
-        eprintln!("{text}");
+        messages::say(text);
     }
 
     fn tick(&mut self, lines: &Lines) {
@@ -146,29 +156,23 @@ impl Progress {
         let counts = lines.core.counts();
         let (books, trades) = (counts.books - self.books, counts.trades - self.trades);
         (self.books, self.trades) = (counts.books, counts.trades);
-        let mut out = io::stderr();
-        if !out.is_terminal() {
+        if !self.has_terminal {
             return;
         }
         self.is_shown = true;
         let markets = lines.core.markets();
         let live = markets.iter().filter(|market| market.state() == MarketState::Live).count();
         let all = markets.len();
-        // What cannot be drawn is no reason to stop.
-        let _ = write!(
-            out,
+        messages::write(format!(
             "\r{live} of {all} markets live   {books} updates/s   {trades} trades/s   {} in all\x1b[K",
             counts.books + counts.trades
-        );
-        let _ = out.flush();
+        ));
     }
 
     /// Takes the line away.
     fn clear(&mut self) {
         if std::mem::take(&mut self.is_shown) {
-            let mut out = io::stderr();
-            let _ = write!(out, "\r\x1b[K");
-            let _ = out.flush();
+            messages::write("\r\x1b[K".to_owned());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The terminal: taken over for the live table, and always given back.
 
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers, poll, read};
@@ -24,9 +24,7 @@ pub(crate) enum Key {
 }
 
 /// The terminal, as long as it is taken over.
-pub(crate) struct Screen {
-    out: BufWriter<Stdout>,
-}
+pub(crate) struct Screen(());
 
 impl Screen {
     /// Takes the terminal over.
@@ -40,8 +38,8 @@ impl Screen {
             before(panic);
         }));
         enable_raw_mode()?;
-        let mut screen = Self { out: BufWriter::with_capacity(1 << 16, io::stdout()) };
-        execute!(screen.out, EnterAlternateScreen, DisableLineWrap, cursor::Hide)?;
+        let screen = Self(());
+        execute!(io::stdout(), EnterAlternateScreen, DisableLineWrap, cursor::Hide)?;
         Ok(screen)
     }
 
@@ -53,15 +51,33 @@ impl Screen {
         &mut self,
         lines: impl FnOnce(usize, usize) -> Vec<String>,
     ) -> io::Result<()> {
-        let (width, height) = size()?;
-        let lines = lines(usize::from(width), usize::from(height));
-        queue!(self.out, BeginSynchronizedUpdate)?;
-        for (row, line) in (0..height).zip(&lines) {
-            queue!(self.out, cursor::MoveTo(0, row), Print(line), Clear(ClearType::UntilNewLine))?;
-        }
-        queue!(self.out, Clear(ClearType::FromCursorDown), EndSynchronizedUpdate)?;
-        self.out.flush()
+        let mut out = io::stdout();
+        out.write_all(&frame(lines)?)?;
+        out.flush()
     }
+
+    /// Gives a terminal back that takes nothing: what has to be written to it is not.
+    pub(crate) fn abandon(self) {
+        // What fails here cannot be helped.
+        let _ = disable_raw_mode();
+        std::mem::forget(self);
+    }
+}
+
+/// What draws lines over what was there; `lines` is told the width and height in characters.
+///
+/// # Errors
+/// When the terminal does not say how large it is.
+pub(crate) fn frame(lines: impl FnOnce(usize, usize) -> Vec<String>) -> io::Result<Vec<u8>> {
+    let (width, height) = size()?;
+    let lines = lines(usize::from(width), usize::from(height));
+    let mut out = Vec::with_capacity(1 << 14);
+    queue!(out, BeginSynchronizedUpdate)?;
+    for (row, line) in (0..height).zip(&lines) {
+        queue!(out, cursor::MoveTo(0, row), Print(line), Clear(ClearType::UntilNewLine))?;
+    }
+    queue!(out, Clear(ClearType::FromCursorDown), EndSynchronizedUpdate)?;
+    Ok(out)
 }
 
 impl Drop for Screen {

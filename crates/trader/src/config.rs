@@ -117,7 +117,7 @@ pub struct TraderTable {
     pub http: Option<SocketAddr>,
     /// The file of the token that who halts or enables it over HTTP has to show; without it nobody may.
     pub token_file: Option<PathBuf>,
-    /// While this file is there, nothing but cancels leaves.
+    /// While this file is there, nothing but cancels leaves, and nobody enables it.
     pub kill_file: Option<PathBuf>,
     /// How long a market may be silent before what is known of it counts as of the past.
     pub silence_max_ms: u64,

@@ -6,13 +6,14 @@
 //! | `GET /metrics` | Prometheus' text format |
 //! | `GET /state` | books, orders, positions, risk and times, in JSON: what `tiercel top` shows |
 //! | `POST /halt` | nothing but cancels leaves, and everything is cancelled |
-//! | `POST /enable` | orders may leave again; losses count from now |
+//! | `POST /enable` | orders may leave again; losses count from now; 409 while the kill file is there |
 //! | `POST /stop` | everything is cancelled, and the trader ends |
 //!
 //! Who posts has to show the token: `Authorization: Bearer TOKEN`.
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -38,11 +39,14 @@ pub struct ServeOptions {
     pub address: SocketAddr,
     /// What who posts has to show; without it nobody may.
     pub token: Option<String>,
+    /// While this file is there, it is not enabled.
+    pub kill_file: Option<PathBuf>,
 }
 
 /// What is asked while a request is answered.
 struct Shared {
     token: Option<String>,
+    kill_file: Option<PathBuf>,
     registry: Registry,
     names: Names,
     state: Mutex<Reader<TraderState>>,
@@ -65,6 +69,12 @@ impl Shared {
         if !is_right {
             let body = json!({ "error": "the token is missing, wrong, or none is configured" });
             return (StatusCode::UNAUTHORIZED, Json(body)).into_response();
+        }
+        // One that cannot be looked at may be there.
+        let is_there = |path: &PathBuf| path.try_exists().unwrap_or(true);
+        if control == Control::Enable && self.kill_file.as_ref().is_some_and(is_there) {
+            let body = json!({ "error": "the kill file is there: nothing but cancels leaves" });
+            return (StatusCode::CONFLICT, Json(body)).into_response();
         }
         let sent = self.control.lock().unwrap_or_else(PoisonError::into_inner).send(control);
         let (code, body) = if sent.is_ok() {
@@ -106,6 +116,7 @@ impl Server {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             token: options.token,
+            kill_file: options.kill_file,
             registry,
             names,
             state: Mutex::new(state),

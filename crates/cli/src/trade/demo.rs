@@ -24,6 +24,7 @@ use tiercel_trader::setup;
 use super::running::Running;
 use super::{Asked, TradeArgs, watch};
 use crate::exit::Exit;
+use crate::messages;
 
 /// How long the venue may take to say where it is.
 const START: Duration = Duration::from_secs(30);
@@ -197,7 +198,7 @@ const FREE: &str = "touch_collar_bps = 4294967295\ntrade_collar_bps = 10000";
 /// Runs the demo.
 pub(super) fn run(args: &TradeArgs, asked: &Asked) -> anyhow::Result<Exit> {
     let folder = Folder::new()?;
-    eprintln!("starting a venue, participants and a trader on this machine");
+    messages::say("starting a venue, participants and a trader on this machine");
     let venue = Venue::start(&folder)?;
     let (price, qty) = (PRICE.parse()?, QTY.parse()?);
     let maker = venue.trader(&folder, 2, "name = \"crowd_maker\"", FREE)?;

@@ -1,11 +1,12 @@
 //! `tiercel trade`: a strategy at its venues. With `--demo`, a venue and other participants beside it.
 
 mod demo;
+mod kill_file;
 mod replay;
 mod running;
 pub(crate) mod table;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,8 @@ use tiercel_trader::setup;
 use tiercel_trader::state::Told;
 
 use crate::exit::Exit;
+use crate::messages;
+use crate::output::Output;
 use crate::screen::{self, Key, Screen};
 use crate::stop::{Halt, Stop};
 use running::Running;
@@ -27,6 +30,10 @@ const LOOK: Duration = Duration::from_millis(20);
 const DRAW: Duration = Duration::from_millis(200);
 /// How often a line is printed instead.
 const LINE: Duration = Duration::from_secs(1);
+/// What waits to be written of it, at most: beyond, a state is left out.
+const WAITING_MAX: usize = 4;
+/// How long the last of it may take.
+const LAST: Duration = Duration::from_secs(1);
 
 const DETAILS: &str = "\
 Market data, books, strategy, risk gate and orders run on one thread; connections, metrics and the
@@ -108,6 +115,7 @@ pub(crate) fn run(args: &TradeArgs) -> anyhow::Result<Exit> {
         print!("{}", strategies());
         return Ok(Exit::Ok);
     }
+    messages::open()?;
     let asked = Asked { stop: Stop::listen()?, halt: Halt::listen()? };
     if args.demo {
         return demo::run(args, &asked);
@@ -122,7 +130,7 @@ pub(crate) fn run(args: &TradeArgs) -> anyhow::Result<Exit> {
         let table = config.paper.get_or_insert_default();
         table.record = args.record.clone().or(table.record.take());
     }
-    let running = Running::start(&config, setup::strategy_of(&config), &say)?;
+    let running = Running::start(&config, setup::strategy_of(&config), &messages::say)?;
     watch(args, &asked, running)
 }
 
@@ -130,11 +138,6 @@ pub(crate) fn run(args: &TradeArgs) -> anyhow::Result<Exit> {
 struct Asked {
     stop: Stop,
     halt: Halt,
-}
-
-/// Messages go to standard error, but not over the table.
-fn say(text: &str) {
-    eprintln!("{text}");
 }
 
 /// What there is, and what can be set.
@@ -164,67 +167,91 @@ fn strategies() -> String {
     text
 }
 
-/// Shows a trader until it ends.
+/// Shows a trader until it ends. What it shows is written by a thread of its own: nobody has to read it for the trader to
+/// be halted or stopped.
 fn watch(args: &TradeArgs, asked: &Asked, mut running: Running) -> anyhow::Result<Exit> {
     let live = !args.plain && !args.json && io::stdout().is_terminal();
-    let mut screen = if live { Some(Screen::open()?) } else { None };
+    let screen = if live { Some(Screen::open()?) } else { None };
+    let output = Output::start("output", io::stdout(), WAITING_MAX, None)?;
+    // The file that halts it may be there already.
+    running.look();
     running.control(Control::Begin);
-    let shown = show(args, asked, &mut running, screen.as_mut());
-    // The terminal is itself again before anything else is printed.
-    drop(screen);
+    let shown = show(args, asked, &mut running, (&output, screen.is_some()));
     running.control(Control::Stop);
+    // The terminal is itself again before anything else is printed.
+    if let Some(screen) = screen {
+        if output.drain(LAST) { drop(screen) } else { screen.abandon() }
+    }
     let (ended, told) = running.end()?;
-    shown?;
-    finish(args, &told, ended)
+    let written = shown.and_then(|()| {
+        if !output.put(last(args, &told)?, LAST) {
+            messages::say("what it has done could not be written: nobody reads it");
+        }
+        Ok(output.take_fault().map_or(Ok(()), Err)?)
+    });
+    match (exit(ended), written) {
+        (Exit::Ok, written) => written.map(|()| Exit::Ok),
+        // What may be open counts for more than what could not be written.
+        (exit, Err(error)) => {
+            messages::say(&format!("tiercel: {error:#}"));
+            Ok(exit)
+        }
+        (exit, Ok(())) => Ok(exit),
+    }
 }
 
-/// Prints what a trader has done, at its end.
-fn finish(args: &TradeArgs, told: &Told, ended: Ended) -> anyhow::Result<Exit> {
-    let mut out = io::stdout().lock();
+/// What a trader has done, at its end.
+fn last(args: &TradeArgs, told: &Told) -> anyhow::Result<String> {
     if args.json {
-        writeln!(out, "{}", serde_json::to_string(told)?)?;
-    } else {
-        for line in table::lines(told, usize::MAX, usize::MAX) {
-            writeln!(out, "{line}")?;
-        }
+        return Ok(serde_json::to_string(told)? + "\n");
     }
-    Ok(match ended {
+    let lines = table::lines(told, usize::MAX, usize::MAX);
+    Ok(lines.into_iter().map(|line| line + "\n").collect())
+}
+
+/// How the program ends where a trader has ended so.
+fn exit(ended: Ended) -> Exit {
+    match ended {
         Ended::Clean => Exit::Ok,
         Ended::Open(orders) => {
-            eprintln!("{orders} orders may be open still");
+            messages::say(&format!("{orders} orders may be open still"));
             Exit::Failed
         }
-    })
+    }
 }
 
 fn show(
     args: &TradeArgs,
     asked: &Asked,
     running: &mut Running,
-    mut screen: Option<&mut Screen>,
+    (output, is_live): (&Output, bool),
 ) -> anyhow::Result<()> {
     let began = Instant::now();
     let end = args.seconds.map(|seconds| began + Duration::from_secs_f64(seconds));
-    let every = if screen.is_some() { DRAW } else { LINE };
+    let every = if is_live { DRAW } else { LINE };
     let mut next = began + every;
     while !running.is_finished()
         && !asked.stop.asked()
         && end.is_none_or(|end| Instant::now() < end)
     {
+        running.look();
         if asked.halt.take() {
             running.control(Control::Halt);
         }
-        if screen.is_some() && screen::key()? == Some(Key::Quit) {
+        if is_live && screen::key()? == Some(Key::Quit) {
             return Ok(());
         }
+        output.take_fault().map_or(Ok(()), Err)?;
         if Instant::now() >= next {
             next += every;
             let told = running.told();
-            match screen.as_deref_mut() {
-                Some(screen) => screen.draw(|width, height| table::lines(&told, width, height))?,
-                None if args.json => writeln!(io::stdout(), "{}", serde_json::to_string(&told)?)?,
-                None => writeln!(io::stdout(), "{}", line(&told))?,
-            }
+            output.offer(if is_live {
+                screen::frame(|width, height| table::lines(&told, width, height))?
+            } else if args.json {
+                (serde_json::to_string(&told)? + "\n").into_bytes()
+            } else {
+                (line(&told) + "\n").into_bytes()
+            });
         }
         std::thread::sleep(LOOK);
     }

@@ -1,5 +1,6 @@
 //! A paper run once more, of the inputs that it recorded.
 
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use tiercel_telemetry::Registry;
@@ -9,7 +10,7 @@ use tiercel_trader::state::TraderState;
 use tiercel_trader::{replay, tell::Names};
 
 use super::running::names;
-use super::{TradeArgs, finish};
+use super::{TradeArgs, exit, last};
 use crate::exit::Exit;
 
 /// Replays a file at full speed, and prints what was done.
@@ -21,5 +22,6 @@ pub(super) fn run(args: &TradeArgs, config: &TraderConfig, path: &Path) -> anyho
     let (time, ended) = replay::run(&mut lines, &mut recording)?;
     let mut state = TraderState::with_room(names.lines.len(), instruments.len());
     state.fill(time.0, &lines);
-    finish(args, &names.tell(&state, &registry), ended)
+    io::stdout().write_all(last(args, &names.tell(&state, &registry))?.as_bytes())?;
+    Ok(exit(ended))
 }

@@ -1,7 +1,7 @@
 //! A trader that runs: its thread, what it shows, what is asked of it.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
@@ -23,6 +23,8 @@ use tiercel_trader::state::{Told, TraderState};
 use tiercel_trader::tell::Names;
 use tiercel_types::Symbol;
 
+use super::kill_file::KillFile;
+
 /// Between two states that are shown.
 const PUBLISH_NS: u64 = 50_000_000;
 /// Readers of the state: the screen, the server and the alarm.
@@ -36,8 +38,7 @@ pub(super) struct Running {
     names: Names,
     state: Reader<TraderState>,
     alarm: Alarm,
-    kill_file: Option<PathBuf>,
-    was_killed: bool,
+    kill_file: Option<KillFile>,
     server: Option<Server>,
 }
 
@@ -106,13 +107,13 @@ impl Running {
             names,
             state,
             alarm,
-            kill_file: config.trader.kill_file.clone(),
-            was_killed: false,
+            kill_file: config.trader.kill_file.clone().map(KillFile::new),
             server: None,
         };
         if let Some(address) = config.trader.http {
             let token = config.trader.token_file.as_deref().map(token).transpose()?;
-            running.serve(ServeOptions { address, token }, say)?;
+            let kill_file = config.trader.kill_file.clone();
+            running.serve(ServeOptions { address, token, kill_file }, say)?;
         }
         Ok(running)
     }
@@ -135,15 +136,17 @@ impl Running {
         let _gone = self.control.send(control);
     }
 
-    /// Whether it has ended. Looks at the file that halts it, too.
-    pub(super) fn is_finished(&mut self) -> bool {
-        if let Some(path) = &self.kill_file {
-            let is_killed = path.exists();
-            if is_killed && !self.was_killed {
-                self.control(Control::Halt);
-            }
-            self.was_killed = is_killed;
+    /// Looks at the file that halts it.
+    pub(super) fn look(&mut self) {
+        let Some(file) = &mut self.kill_file else { return };
+        let state = self.state.read();
+        if file.look(state.time_ns, state.mode) {
+            self.control(Control::Halt);
         }
+    }
+
+    /// Whether it has ended.
+    pub(super) fn is_finished(&self) -> bool {
         self.thread.is_finished()
     }
 

@@ -17,6 +17,7 @@ mod trade;
 mod trade_alerts;
 mod trade_binance;
 mod trade_chaos;
+mod trade_control;
 mod trade_fix;
 mod trade_itch;
 mod trade_lists;

@@ -8,6 +8,7 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::command::{argument, file, run, tiercel};
@@ -54,14 +55,43 @@ impl Trader {
     }
 
     pub(crate) fn start_with(config: &Path, http: u16, more: &[&str]) -> Self {
+        Self::start_to(config, http, more, Stdio::piped(), Stdio::null())
+    }
+
+    /// Starts it, with what reads its output and its messages.
+    pub(crate) fn start_to(
+        config: &Path,
+        http: u16,
+        more: &[&str],
+        output: impl Into<Stdio>,
+        messages: impl Into<Stdio>,
+    ) -> Self {
         let child = tiercel()
             .args(["trade", "--json", "--config", argument(config)])
             .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stdout(output)
+            .stderr(messages)
             .spawn()
             .expect("the binary runs");
         Self { child, http: format!("http://127.0.0.1:{http}") }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = Pid::from_raw(self.child.id().cast_signed()).expect("a process");
+        kill_process(id, signal).expect("it runs");
+    }
+
+    /// Waits for its end, and not for what it prints: its exit code.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait().expect("it is ours") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("it does not end");
     }
 
     /// What it shows, once it is so.

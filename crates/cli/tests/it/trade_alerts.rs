@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use tiercel_testkit::webhook::{Fate, Webhook};
 
@@ -52,8 +52,7 @@ fn a_signal_halts_it_and_a_webhook_that_fails_at_first_and_a_file_say_so_and_how
     let trader = desk.trader(&config);
     hit(&venue, &trader, &desk.keys[1], 1);
 
-    let id = Pid::from_raw(trader.child.id().cast_signed()).expect("a process");
-    kill_process(id, Signal::USR1).expect("it runs");
+    trader.signal(Signal::USR1);
     let halted = next(&webhook);
     assert_eq!(short(&halted), ("mode", "desk-1", false), "{halted}");
     assert_eq!(halted["severity"], "critical");
@@ -65,7 +64,7 @@ fn a_signal_halts_it_and_a_webhook_that_fails_at_first_and_a_file_say_so_and_how
     let enabled = next(&webhook);
     assert_eq!(short(&enabled), ("mode", "desk-1", true), "{enabled}");
     // The signal halts as often as it comes.
-    kill_process(id, Signal::USR1).expect("it runs");
+    trader.signal(Signal::USR1);
     let again = next(&webhook);
     assert_eq!(short(&again), ("mode", "desk-1", false), "{again}");
 

@@ -71,18 +71,21 @@ impl Sinks {
                 return;
             }
         };
-        if self.has_log {
-            (self.say)(&line);
-        }
         if let Some(webhook) = &self.webhook {
             webhook.tell(line.clone());
         }
         if let Some(file) = &mut self.file {
             line.push('\n');
-            if let Err(error) = file.write_all(line.as_bytes()) {
+            let written = file.write_all(line.as_bytes());
+            line.pop();
+            if let Err(error) = written {
                 self.dropped.increment();
                 (self.say)(&format!("alerts: the file cannot be written: {error}"));
             }
+        }
+        // Last: those above need nobody who reads messages.
+        if self.has_log {
+            (self.say)(&line);
         }
     }
 }

@@ -1,0 +1,123 @@
+//! `tiercel trade` is halted and stopped, whoever reads what it prints, or nobody.
+
+use std::fs;
+use std::io::{ErrorKind, PipeReader, PipeWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::trade::{Desk, Trader, hit, order};
+use crate::venue_process::until_open;
+
+/// A pipe that nobody reads and that takes nothing more. It is one as long as its reader is there.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let flags = fcntl_getfl(&writer).expect("flags");
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).expect("it is ours");
+    for bytes in [&[b'\n'; 4_096][..], b"\n"] {
+        let error = loop {
+            if let Err(error) = writer.write(bytes) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    }
+    fcntl_setfl(&writer, flags).expect("it is ours");
+    (reader, writer)
+}
+
+/// The file that halts the traders of a configuration of tests.
+fn kill_file(name: &str, config: &Path) -> PathBuf {
+    let path = config.with_file_name(format!("{name}-token")).with_extension("kill");
+    drop(fs::remove_file(&path));
+    path
+}
+
+fn is_halted(state: &Value) -> bool {
+    state["mode"] == "halted" && state["open_orders"] == 0
+}
+
+/// Waits until a state is so much later.
+fn later(trader: &Trader, than: &Value, by_ns: u64) -> Value {
+    let end = than["time_ns"].as_u64().expect("a time") + by_ns;
+    trader.until("later", |state| state["time_ns"].as_u64() > Some(end))
+}
+
+#[test]
+fn with_output_and_messages_that_nobody_reads_its_file_halts_it_for_as_long_as_it_is_there_and_a_signal_stops_it()
+ {
+    let desk = Desk::new("trade-unread");
+    let venue = desk.open();
+    let config = desk.config("trade-unread", &venue);
+    let file = kill_file("trade-unread", &config);
+    let (_output, output) = full_pipe();
+    let (_messages, messages) = full_pipe();
+    let mut trader = Trader::start_to(&config, desk.ports[2], &[], output, messages);
+    hit(&venue, &trader, &desk.keys[1], 1);
+    // It has tried to print by now: it does once a second.
+    let begun = trader.until("there", |_| true);
+    later(&trader, &begun, 1_500_000_000);
+
+    fs::write(&file, b"").expect("it is ours");
+    trader.until("halted", is_halted);
+    // Nobody enables it while the file is there.
+    assert_eq!(trader.post("enable", "let-me"), 409);
+    let still = trader.until("there", |_| true);
+    assert!(is_halted(&later(&trader, &still, 200_000_000)));
+    fs::remove_file(&file).expect("it is ours");
+    assert_eq!(trader.post("enable", "let-me"), 202);
+    trader.until("active", |state| state["mode"] == "active");
+    trader.signal(Signal::USR1);
+    trader.until("halted", is_halted);
+    assert_eq!(trader.post("enable", "let-me"), 202);
+    hit(&venue, &trader, &desk.keys[1], 1);
+    trader.until("quoting", |state| state["open_orders"] != 0);
+
+    trader.signal(Signal::TERM);
+    assert_eq!(trader.exit_code(), Some(0));
+    until_open(&venue, &desk.keys[0], <[Value]>::is_empty);
+}
+
+#[test]
+fn with_its_file_there_from_the_start_nothing_leaves() {
+    let desk = Desk::new("trade-killed-before");
+    let venue = desk.open();
+    let config = desk.config("trade-killed-before", &venue);
+    let file = kill_file("trade-killed-before", &config);
+    fs::write(&file, b"").expect("it is ours");
+    let trader = desk.trader(&config);
+    let mut state = trader.until("halted", |state| state["acts"] == true && is_halted(state));
+    for number in 0..40 {
+        let price = format!("{}", 59_900 + number % 7);
+        order(&venue, &desk.keys[1], "BUY", &price, "0.001", "GTC");
+        state = later(&trader, &state, 5_000_000);
+    }
+    assert!(is_halted(&state) && state["counts"]["denied"] != 0, "{state}");
+    assert_eq!(state["counts"]["requests"], 0, "{state}");
+    fs::remove_file(&file).expect("it is ours");
+    assert_eq!(trader.post("enable", "let-me"), 202);
+    hit(&venue, &trader, &desk.keys[1], 1);
+    assert_eq!(trader.post("stop", "let-me"), 202);
+    assert_eq!(trader.end().1, Some(0));
+}
+
+#[test]
+fn a_connection_that_goes_is_no_end_where_nobody_hears_of_it() {
+    let desk = Desk::new("trade-unheard");
+    let mut venue = desk.open();
+    let config = desk.config("trade-unheard", &venue);
+    let (reader, messages) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let trader = Trader::start_to(&config, desk.ports[2], &[], Stdio::piped(), messages);
+    hit(&venue, &trader, &desk.keys[1], 1);
+    assert_eq!(trader.post("halt", "let-me"), 202);
+    trader.until("halted", is_halted);
+    venue.kill();
+    trader.until_alone();
+    assert_eq!(trader.post("stop", "let-me"), 202);
+    let (last, code) = trader.end();
+    assert_eq!((code, &last["open_orders"]), (Some(0), &Value::from(0)), "{last}");
+}
