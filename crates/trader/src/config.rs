@@ -120,6 +120,7 @@ pub struct TraderTable {
     /// While this file is there, nothing but cancels leaves, and nobody enables it.
     pub kill_file: Option<PathBuf>,
     /// How long a market may be silent before what is known of it counts as of the past.
+    #[serde(deserialize_with = "above_zero")]
     pub silence_max_ms: u64,
 }
 
@@ -179,7 +180,7 @@ pub struct InstrumentTable {
     #[serde(default = "trade_default")]
     pub trade_collar_bps: u32,
     /// How old the touch may be.
-    #[serde(default = "age_default")]
+    #[serde(default = "age_default", deserialize_with = "above_zero")]
     pub reference_age_max_ms: u64,
 }
 
@@ -222,6 +223,7 @@ pub struct RiskTable {
     /// Orders that may leave in `rate_window_ms`.
     pub rate_max: u32,
     /// Over how long.
+    #[serde(deserialize_with = "above_zero")]
     pub rate_window_ms: u64,
     /// How long an order keeps others like it back.
     pub duplicate_window_us: u64,
@@ -289,8 +291,10 @@ pub struct OrdersTable {
     /// Orders at once, those included that ended a moment ago.
     pub orders_max: u16,
     /// How long an answer may take before the outcome counts as unknown.
+    #[serde(deserialize_with = "above_zero")]
     pub answer_timeout_ms: u64,
     /// How long until it is asked for again.
+    #[serde(deserialize_with = "above_zero")]
     pub ask_interval_ms: u64,
 }
 
@@ -327,6 +331,17 @@ fn decimal<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
 /// An amount of money, as a decimal of at most eight places.
 fn amount<'de, D: Deserializer<'de>>(from: D) -> Result<Money, D::Error> {
     decimal::<D, Qty>(from).map(Money::from_qty)
+}
+
+/// A time or an interval without which nothing works.
+pub(crate) fn above_zero<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default + PartialEq>(
+    from: D,
+) -> Result<T, D::Error> {
+    let value = T::deserialize(from)?;
+    if value == T::default() {
+        return Err(serde::de::Error::custom("zero: it has to be above that"));
+    }
+    Ok(value)
 }
 
 fn symbol<'de, D: Deserializer<'de>>(from: D) -> Result<Symbol, D::Error> {
@@ -470,6 +485,26 @@ mod tests {
         ] {
             let told = TEMPLATE.replacen(from, to, 1).parse::<TraderConfig>().unwrap_err();
             assert!(told.to_string().contains(key), "{told}");
+        }
+        for key in [
+            "silence_max_ms",
+            "heartbeat_ms",
+            "lifetime_s",
+            "connection_silence_max_s",
+            "reference_age_max_ms",
+            "rate_window_ms",
+            "answer_timeout_ms",
+            "ask_interval_ms",
+            "window_ms",
+            "wait_first_ms",
+        ] {
+            let is_it = |line: &&str| line.split(" = ").next() == Some(key);
+            let was = TEMPLATE.lines().find(is_it).unwrap();
+            let at = TEMPLATE.lines().take_while(|line| line != &was).count() + 1;
+            let zero = TEMPLATE.replacen(&format!("\n{was}\n"), &format!("\n{key} = 0\n"), 1);
+            let told = zero.parse::<TraderConfig>().unwrap_err().to_string();
+            let place = format!("line {at},");
+            assert!(told.contains(&place) && told.contains(&format!("{key} = 0")), "{told}");
         }
         let odd = TEMPLATE.replacen("qty_max = \"1\"", "qty_max = \"1.123456789\"", 1);
         assert!(odd.parse::<TraderConfig>().unwrap_err().to_string().contains("qty_max"));

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use tiercel_execution::breaker::{BreakerOptions, FAILURES_MAX};
 
+use super::above_zero;
+
 const MILLISECOND_NS: u64 = 1_000_000;
 
 /// The breaker of each venue (docs/orders.md).
@@ -12,8 +14,10 @@ pub struct BreakerTable {
     /// So many failures open it; zero: it never opens.
     pub failures_max: u32,
     /// In so long a time.
+    #[serde(deserialize_with = "above_zero")]
     pub window_ms: u64,
     /// How long it is open the first time.
+    #[serde(deserialize_with = "above_zero")]
     pub wait_first_ms: u64,
     /// How long at most.
     pub wait_max_ms: u64,

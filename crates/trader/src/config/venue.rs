@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{BusTable, CaptureTable, ConfigError, ItchTable};
+use super::{BusTable, CaptureTable, ConfigError, ItchTable, above_zero};
 use crate::endpoint::TLS;
 use crate::feed::StreamOptions;
 
@@ -83,13 +83,13 @@ pub struct VenueTable {
     #[serde(default = "two")]
     pub market_connections: u8,
     /// After how long a connection of a Binance venue is replaced: it gives them 24 hours.
-    #[serde(default = "lifetime_default")]
+    #[serde(default = "lifetime_default", deserialize_with = "above_zero")]
     pub lifetime_s: u64,
     /// How long a connection of a Binance venue may be silent: it is asked for a sign of life every 20 seconds.
-    #[serde(default = "silence_default")]
+    #[serde(default = "silence_default", deserialize_with = "above_zero")]
     pub connection_silence_max_s: u64,
     /// How often either side says something.
-    #[serde(default = "heartbeat_default")]
+    #[serde(default = "heartbeat_default", deserialize_with = "above_zero")]
     pub heartbeat_ms: u32,
     /// Whether the venue cancels what is open when the connection of orders ends. Over records alone.
     #[serde(default = "yes")]

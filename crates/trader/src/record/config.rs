@@ -9,7 +9,7 @@ use tiercel_bus::{Align, Options, Retention};
 use tiercel_types::Symbol;
 
 use crate::config::venue::{self, lifetime_default, silence_default, two};
-use crate::config::{self, ConfigError, VenueKind, WaitName};
+use crate::config::{self, ConfigError, VenueKind, WaitName, above_zero};
 use crate::feed::StreamOptions;
 
 /// An example with every key, its default and its meaning: what `--print-config` prints.
@@ -34,6 +34,7 @@ pub struct RecordTable {
     /// What the thread does while there is nothing to do.
     pub wait: WaitName,
     /// How long a market may be silent before it is told to be of the past.
+    #[serde(deserialize_with = "above_zero")]
     pub silence_max_ms: u64,
     /// How often a whole book is told to a bus.
     pub book_interval_ms: u64,
@@ -96,10 +97,10 @@ pub struct RecordVenueTable {
     #[serde(default = "two")]
     pub market_connections: u8,
     /// After how long a connection of a Binance venue is replaced.
-    #[serde(default = "lifetime_default")]
+    #[serde(default = "lifetime_default", deserialize_with = "above_zero")]
     pub lifetime_s: u64,
     /// How long a connection of a Binance venue may be silent.
-    #[serde(default = "silence_default")]
+    #[serde(default = "silence_default", deserialize_with = "above_zero")]
     pub connection_silence_max_s: u64,
 }
 
@@ -195,6 +196,8 @@ mod tests {
             ("[\"BTCUSDT\"]", "[]", "desk: symbols: there is none"),
             ("market_connections = 2", "market_connections = 0", "desk: market_connections"),
             ("silence_max_ms", "silence_most_ms", "silence_most_ms"),
+            ("silence_max_ms = 5000", "silence_max_ms = 0", "silence_max_ms = 0"),
+            ("lifetime_s = 82800", "lifetime_s = 0", "lifetime_s = 0"),
         ] {
             let told = TEMPLATE.replacen(from, to, 1).parse::<RecordConfig>().unwrap_err();
             assert!(told.to_string().contains(key), "{told}");
