@@ -5,7 +5,7 @@ use tiercel_execution::breaker::BreakerState;
 use tiercel_execution::oms::Oms;
 use tiercel_execution::order::State;
 use tiercel_execution::risk::Mode;
-use tiercel_strategy::LEVELS;
+use tiercel_strategy::{BookTick, LEVELS};
 use tiercel_types::market::Level;
 use tiercel_types::{ClientOrderId, InstrumentId, Money, Price, Qty, Side, Timestamp};
 
@@ -37,7 +37,7 @@ pub struct MarketView {
     pub average_price: Option<Money>,
     /// The profit of what was closed, before fees.
     pub realised: Money,
-    /// The profit if it were closed at the middle of the book.
+    /// The profit if it were closed at the middle of the book; none where a side of that is empty.
     pub unrealised: Option<Money>,
     /// What came in of the quote asset, less what went out, fees included.
     pub cash: Money,
@@ -159,7 +159,6 @@ fn view(core: &Core, market: &Market) -> MarketView {
     let position = core.oms().position(market.instrument()).copied().unwrap_or_default();
     let (bought, sold) = position.volume();
     let amount = |units: u128| Money::from_units(i128::try_from(units).unwrap_or(i128::MAX));
-    let middle = i64::midpoint(tick.bid().price.units(), tick.ask().price.units());
     MarketView {
         instrument: market.instrument(),
         is_live: market.state() == MarketState::Live,
@@ -169,12 +168,19 @@ fn view(core: &Core, market: &Market) -> MarketView {
         owned: position.owned(),
         average_price: position.average_price(),
         realised: position.realised(),
-        unrealised: position.unrealised(Price::from_units(middle)),
+        unrealised: middle(&tick).and_then(|price| position.unrealised(price)),
         cash: position.cash().unwrap_or_default(),
         fees: position.fees(),
         bought: amount(bought),
         sold: amount(sold),
     }
+}
+
+/// Between the best prices, if both sides have one.
+fn middle(tick: &BookTick) -> Option<Price> {
+    let (bid, ask) = (tick.bid(), tick.ask());
+    let has_both = !bid.qty.is_zero() && !ask.qty.is_zero();
+    has_both.then(|| Price::from_units(i64::midpoint(bid.price.units(), ask.price.units())))
 }
 
 /// A price level as text.
@@ -201,7 +207,7 @@ pub struct MarketTold {
     pub average_price: Option<String>,
     /// The profit of what was closed, before fees.
     pub realised: String,
-    /// The profit if it were closed at the middle of the book.
+    /// The profit if it were closed at the middle of the book; none where a side of that is empty.
     pub unrealised: Option<String>,
     /// What came in of the quote asset, less what went out, fees included: to the last unit.
     pub cash: String,
