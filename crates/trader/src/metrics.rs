@@ -7,6 +7,7 @@ use tiercel_types::Money;
 
 use crate::core::Counts;
 use crate::state::TraderState;
+use crate::tell::Names;
 
 /// One whole of an asset, in units of money.
 const WHOLE: f64 = 1e16;
@@ -40,20 +41,17 @@ struct MarketGauges {
 }
 
 impl Metrics {
-    /// Registers them; `lines`, `venues` and `symbols` are their labels.
+    /// Registers them; `names` are their labels.
     ///
     /// # Errors
     /// [`RegistryError`].
-    pub fn new(
-        registry: &Registry,
-        lines: &[String],
-        venues: &[String],
-        symbols: &[String],
-    ) -> Result<Self, RegistryError> {
+    pub fn new(registry: &Registry, names: &Names) -> Result<Self, RegistryError> {
+        let Names { lines, venues, instruments, .. } = names;
         let counter = |name, help| registry.counter(name, help, &[]);
         let gauge = |name, help| registry.gauge(name, help, &[]);
-        let market = |symbol: &String| {
-            let of = |name, help| registry.gauge(name, help, &[("symbol", symbol)]);
+        let market = |(venue, symbol): &(String, String)| {
+            let labels = [("venue", venue.as_str()), ("symbol", symbol.as_str())];
+            let of = |name, help| registry.gauge(name, help, &labels);
             Ok::<_, RegistryError>(MarketGauges {
                 position: of("position", "What is owned, in the base asset; negative: short.")?,
                 realised: of("realised_pnl", "Profit of what was closed, in the quote asset.")?,
@@ -85,7 +83,7 @@ impl Metrics {
             credit: gauge("used_credit", "What is owned, at cost, and all that is open.")?,
             lines: lines.iter().map(line).collect::<Result<_, _>>()?,
             breakers: venues.iter().map(breaker).collect::<Result<_, _>>()?,
-            markets: symbols.iter().map(market).collect::<Result<_, _>>()?,
+            markets: instruments.iter().map(market).collect::<Result<_, _>>()?,
         })
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!   stop, all orders ended --> save() --> strategy.state --> take() --> the strategy as it was, its timers too
 //!                                                              |
-//!                                         the next run acts <--+--> done(): strategy.state.last
+//!                                       the next run begins <--+--> done(): strategy.state.last
 //! ```
 //!
 //! A run that is killed leaves none: what its strategy knew is of before, and it begins anew with what it owns.
@@ -127,13 +127,15 @@ impl Saved {
         Ok(Some(state.to_vec()))
     }
 
-    /// What was taken is in use: it counts no more.
+    /// What was taken, if anything was, is in use: it counts no more.
     ///
     /// # Errors
     /// [`SavedError::Io`].
     pub fn done(&self) -> Result<(), SavedError> {
-        fs::rename(&self.path, self.path.with_extension("state.last"))
-            .map_err(|error| self.io(error))
+        match fs::rename(&self.path, self.path.with_extension("state.last")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            renamed => renamed.map_err(|error| self.io(error)),
+        }
     }
 
     /// The strategy does not take it.
@@ -191,5 +193,7 @@ mod tests {
         fs::write(&path, &whole).unwrap();
         saved.done().unwrap();
         assert!(matches!(saved.take(), Ok(None)));
+        // Nothing was taken, and nothing is used up.
+        saved.done().unwrap();
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /health` | 200 while every line works and the gate is active, else 503; why, in JSON |
+//! | `GET /health` | 200 while every line works, the gate is active and the state is of the last second, else 503; why, in JSON |
 //! | `GET /metrics` | Prometheus' text format |
 //! | `GET /state` | books, orders, positions, risk and times, in JSON: what `tiercel top` shows |
 //! | `POST /halt` | nothing but cancels leaves, and everything is cancelled |
@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -27,16 +28,21 @@ use serde_json::json;
 use tiercel_sync::snapshot::Reader;
 use tiercel_telemetry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use crate::hot::Control;
 use crate::state::{Told, TraderState};
 use crate::tell::Names;
 
+/// How long requests that are under way may take at the end. Who has sent half of one may never send the rest.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// A state that is older is not the trader's: its thread hangs.
+const STATE_AGE_MAX: Duration = Duration::from_secs(1);
+
 /// What is served, and to whom.
 pub struct ServeOptions {
-    /// Where.
-    pub address: SocketAddr,
+    /// Where it listens already: nobody else has the address.
+    pub listener: std::net::TcpListener,
     /// What who posts has to show; without it nobody may.
     pub token: Option<String>,
     /// While this file is there, it is not enabled.
@@ -92,10 +98,10 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && differs == 0
 }
 
-/// The server; it ends when this is dropped.
+/// The server; it ends when this is dropped: what is under way has a second.
 pub struct Server {
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<watch::Sender<()>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -103,7 +109,7 @@ impl Server {
     /// Serves from now on.
     ///
     /// # Errors
-    /// The system's: the address is taken.
+    /// The system's.
     pub fn start(
         options: ServeOptions,
         registry: Registry,
@@ -111,7 +117,7 @@ impl Server {
         state: Reader<TraderState>,
         control: Sender<Control>,
     ) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind(options.address)?;
+        let listener = options.listener;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
@@ -122,17 +128,21 @@ impl Server {
             state: Mutex::new(state),
             control: Mutex::new(control),
         });
-        let (stop, stopped) = oneshot::channel::<()>();
+        let (stop, stopped) = watch::channel(());
         let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async move {
                 let listener = TcpListener::from_std(listener)?;
-                let router = router(shared);
-                let serve = axum::serve(listener, router).with_graceful_shutdown(async {
-                    // Either way it is over.
-                    let _stopped = stopped.await;
-                });
-                serve.await
+                let serve = axum::serve(listener, router(shared));
+                let serve = serve.with_graceful_shutdown(dropped(stopped.clone()));
+                let too_late = async {
+                    dropped(stopped).await;
+                    tokio::time::sleep(GOODBYE).await;
+                };
+                tokio::select! {
+                    served = serve => served,
+                    () = too_late => Ok(()),
+                }
             })
         })?;
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
@@ -142,6 +152,11 @@ impl Server {
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
+}
+
+/// Waits until nobody can send any more.
+async fn dropped(mut stopped: watch::Receiver<()>) {
+    while stopped.changed().await.is_ok() {}
 }
 
 impl Drop for Server {
@@ -175,11 +190,16 @@ async fn health(State(shared): State<Arc<Shared>>) -> Response {
         .filter(|market| !market.is_live)
         .map(|market| market.symbol.as_str())
         .collect();
-    let is_well = lost.is_empty() && stale.is_empty() && told.mode == "active";
+    // A clock that was set back a moment ago makes it no older.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let age = now.saturating_sub(Duration::from_nanos(told.time_ns));
+    let is_current = age <= STATE_AGE_MAX;
+    let is_well = is_current && lost.is_empty() && stale.is_empty() && told.mode == "active";
     let code = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "status": if is_well { "ready" } else { "degraded" },
         "mode": told.mode,
+        "age_ms": (told.time_ns > 0).then(|| age.as_millis() as u64),
         "lost": lost,
         "stale": stale,
         "unknown_orders": told.unknown_orders,

@@ -106,7 +106,8 @@ pub struct Trader {
     pub lines: Vec<String>,
     /// What the strategy is called.
     pub strategy: String,
-    /// Where its state is kept when it stops; on paper nowhere.
+    /// Where its state is kept when it stops; on paper nowhere. Before it [begins](Control::Begin), what it was given of the
+    /// run before is to be [done](Saved::done) with: until then a start that fails has used nothing up.
     pub saved: Option<Saved>,
 }
 
@@ -199,12 +200,11 @@ pub fn trader(
     Ok(Trader { hot, control, instruments, lines: names, strategy: name, saved })
 }
 
-/// The strategy becomes what it was when the run before was stopped.
+/// The strategy becomes what it was when the run before was stopped. The file is there as before.
 fn restore(config: &TraderConfig, strategy: &str, core: &mut Core) -> Result<Saved, SetupError> {
     let saved = Saved::new(&config.trader.store, strategy, &named(config));
     if let Some(state) = saved.take()? {
         core.restore_strategy(&state).map_err(|error| saved.refused(error))?;
-        saved.done()?;
     }
     Ok(saved)
 }

@@ -21,5 +21,7 @@ mod it {
     mod record;
     mod routes;
     mod saved;
+    mod serve;
+    mod state;
     mod syscalls;
 }

@@ -202,19 +202,19 @@ pub(super) fn run(args: &TradeArgs, asked: &Asked) -> anyhow::Result<Exit> {
     let venue = Venue::start(&folder)?;
     let (price, qty) = (PRICE.parse()?, QTY.parse()?);
     let maker = venue.trader(&folder, 2, "name = \"crowd_maker\"", FREE)?;
-    let maker = Running::start(
+    let mut maker = Running::start(
         &maker,
         |terms| Ok(Box::new(crowd::Maker::new(terms[0], SEED, price, HALF_SPREAD, qty))),
         &silent,
     )?;
-    maker.control(Control::Begin);
+    maker.begin()?;
     let taker = venue.trader(&folder, 3, "name = \"crowd_taker\"", FREE)?;
-    let taker = Running::start(
+    let mut taker = Running::start(
         &taker,
         |terms| Ok(Box::new(crowd::Taker::new(terms[0], SEED + 1, qty))),
         &silent,
     )?;
-    taker.control(Control::Begin);
+    taker.begin()?;
     let config = venue.trader(&folder, 1, MAKER, "")?;
     let running = Running::start(&config, setup::strategy_of(&config), &silent)?;
     let exit = watch(args, asked, running)?;

@@ -175,7 +175,7 @@ fn watch(args: &TradeArgs, asked: &Asked, mut running: Running) -> anyhow::Resul
     let output = Output::start("output", io::stdout(), WAITING_MAX, None)?;
     // The file that halts it may be there already.
     running.look();
-    running.control(Control::Begin);
+    running.begin()?;
     let shown = show(args, asked, &mut running, (&output, screen.is_some()));
     running.control(Control::Stop);
     // The terminal is itself again before anything else is printed.

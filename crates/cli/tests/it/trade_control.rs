@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::io::{ErrorKind, PipeReader, PipeWriter, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::trade::{Desk, Trader, hit, order};
+use crate::command::{argument, run};
+use crate::trade::{Desk, Trader, hit, order, settle};
 use crate::venue_process::until_open;
 
 /// A pipe that nobody reads and that takes nothing more. It is one as long as its reader is there.
@@ -120,4 +123,95 @@ fn a_connection_that_goes_is_no_end_where_nobody_hears_of_it() {
     assert_eq!(trader.post("stop", "let-me"), 202);
     let (last, code) = trader.end();
     assert_eq!((code, &last["open_orders"]), (Some(0), &Value::from(0)), "{last}");
+}
+
+#[test]
+fn a_start_that_fails_uses_nothing_up_of_what_the_strategy_knew() {
+    let desk = Desk::new("trade-start");
+    let venue = desk.open();
+    let config = desk.config("trade-start", &venue);
+    let trader = desk.trader(&config);
+    hit(&venue, &trader, &desk.keys[1], 1);
+    settle(trader, &venue, &desk.keys[0]);
+    let store = config.with_file_name("trade-start-token").with_extension("store");
+    let (state, last) = (store.join("strategy.state"), store.join("strategy.state.last"));
+    let kept = fs::read(&state).expect("it was kept");
+
+    let fails = |why: &str| {
+        let ran = run(&["trade", "--json", "--config", argument(&config)]);
+        assert_eq!(ran.code, Some(1));
+        assert!(ran.stderr.contains(why), "{}", ran.stderr);
+        assert_eq!((fs::read(&state).expect("it is there"), last.exists()), (kept.clone(), false));
+    };
+    let taken = TcpListener::bind(("127.0.0.1", desk.ports[2])).expect("the port is free");
+    fails("trader.http: 127.0.0.1:");
+    drop(taken);
+    // This fails behind what the strategy is given.
+    let secret = config.with_file_name("trade-start-secret");
+    let hidden = secret.with_extension("hidden");
+    fs::rename(&secret, &hidden).expect("it is ours");
+    fails("trade-start-secret");
+    fs::rename(&hidden, &secret).expect("it is ours");
+
+    let trader = desk.trader(&config);
+    hit(&venue, &trader, &desk.keys[1], 1);
+    assert_eq!((fs::read(&last).expect("it is used up"), state.exists()), (kept, false));
+    settle(trader, &venue, &desk.keys[0]);
+}
+
+#[test]
+fn half_a_request_does_not_keep_it_from_its_end() {
+    let desk = Desk::new("trade-half");
+    let venue = desk.open();
+    let config = desk.config("trade-half", &venue);
+    let mut trader = desk.trader(&config);
+    trader.until("acting", |state| state["acts"] == true);
+    let mut half = TcpStream::connect(("127.0.0.1", desk.ports[2])).expect("it listens");
+    half.write_all(b"GET /he").expect("it is taken");
+    assert_eq!(trader.post("stop", "let-me"), 202);
+    assert_eq!(trader.exit_code(), Some(0));
+}
+
+#[test]
+fn at_a_venue_that_does_not_answer_a_second_signal_ends_it_at_once_and_one_ends_it_in_time() {
+    let desk = Desk::new("trade-mute");
+    let venue = desk.open();
+    let config = desk.config("trade-mute", &venue);
+    let alerts = config.with_extension("alerts");
+    drop(fs::remove_file(&alerts));
+    let mut text = fs::read_to_string(&config).expect("it was written");
+    text += &format!("[alerts]\nfile = \"{}\"\n", argument(&alerts));
+    fs::write(&config, text).expect("it is ours");
+    let quoting = || {
+        let trader = desk.trader(&config);
+        hit(&venue, &trader, &desk.keys[1], 1);
+        trader.until("quoting", |state| state["open_orders"] != 0);
+        venue.signal(Signal::STOP);
+        trader
+    };
+
+    let mut trader = quoting();
+    trader.signal(Signal::TERM);
+    let stopping = trader.until("stopping", |state| state["acts"] == false);
+    assert_ne!(stopping["open_orders"], 0, "{stopping}");
+    let begun = Instant::now();
+    trader.signal(Signal::TERM);
+    assert_eq!(trader.exit_code(), Some(130));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(!alerts.exists() || !fs::read_to_string(&alerts).expect("a text").contains("ended"));
+    venue.signal(Signal::CONT);
+
+    let trader = quoting();
+    let begun = Instant::now();
+    assert_eq!(trader.post("stop", "let-me"), 202);
+    let (last, code) = trader.end();
+    assert_eq!(code, Some(1));
+    assert_ne!(last["open_orders"], 0, "{last}");
+    assert!(begun.elapsed() >= Duration::from_secs(5), "{:?}", begun.elapsed());
+    let alerts = fs::read_to_string(&alerts).expect("the file of alerts");
+    let ended = alerts.lines().last().expect("an alert");
+    let ended: Value = serde_json::from_str(ended).expect("JSON");
+    assert_eq!((&ended["code"], &ended["severity"]), (&"ended".into(), &"critical".into()));
+    assert!(ended["text"].as_str().expect("a text").contains("may be open still"), "{ended}");
+    venue.signal(Signal::CONT);
 }

@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit, Mac};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sha2::Sha256;
 use tiercel_net::tls::{Channel, ClientTls};
@@ -170,6 +171,12 @@ impl Venue {
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it ends");
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = Pid::from_raw(self.child.id().cast_signed()).expect("a process");
+        kill_process(id, signal).expect("it runs");
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
