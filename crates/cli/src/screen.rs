@@ -1,6 +1,6 @@
 //! The terminal: taken over for the live table, and always given back.
 
-use std::io::{self, Write};
+use std::io::{self, Stdout, Write};
 use std::time::Duration;
 
 use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers, poll, read};
@@ -24,7 +24,9 @@ pub(crate) enum Key {
 }
 
 /// The terminal, as long as it is taken over.
-pub(crate) struct Screen(());
+pub(crate) struct Screen {
+    out: Stdout,
+}
 
 impl Screen {
     /// Takes the terminal over.
@@ -38,8 +40,8 @@ impl Screen {
             before(panic);
         }));
         enable_raw_mode()?;
-        let screen = Self(());
-        execute!(io::stdout(), EnterAlternateScreen, DisableLineWrap, cursor::Hide)?;
+        let mut screen = Self { out: io::stdout() };
+        execute!(screen.out, EnterAlternateScreen, DisableLineWrap, cursor::Hide)?;
         Ok(screen)
     }
 
@@ -51,9 +53,8 @@ impl Screen {
         &mut self,
         lines: impl FnOnce(usize, usize) -> Vec<String>,
     ) -> io::Result<()> {
-        let mut out = io::stdout();
-        out.write_all(&frame(lines)?)?;
-        out.flush()
+        self.out.write_all(&frame(lines)?)?;
+        self.out.flush()
     }
 
     /// Gives a terminal back that takes nothing: what has to be written to it is not.

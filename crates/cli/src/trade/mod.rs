@@ -179,8 +179,9 @@ fn watch(args: &TradeArgs, asked: &Asked, mut running: Running) -> anyhow::Resul
     let shown = show(args, asked, &mut running, (&output, screen.is_some()));
     running.control(Control::Stop);
     // The terminal is itself again before anything else is printed.
-    if let Some(screen) = screen {
-        if output.drain(LAST) { drop(screen) } else { screen.abandon() }
+    match screen {
+        Some(screen) if !output.drain(LAST) => screen.abandon(),
+        screen => drop(screen),
     }
     let (ended, told) = running.end()?;
     let written = shown.and_then(|()| {

@@ -22,8 +22,9 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
     fcntl_setfl(&writer, flags | OFlags::NONBLOCK).expect("it is ours");
     for bytes in [&[b'\n'; 4_096][..], b"\n"] {
         let error = loop {
-            if let Err(error) = writer.write(bytes) {
-                break error;
+            match writer.write(bytes) {
+                Ok(count) => assert_ne!(count, 0),
+                Err(error) => break error,
             }
         };
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
