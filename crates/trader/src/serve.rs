@@ -199,7 +199,7 @@ async fn health(State(shared): State<Arc<Shared>>) -> Response {
     let body = json!({
         "status": if is_well { "ready" } else { "degraded" },
         "mode": told.mode,
-        "age_ms": (told.time_ns > 0).then(|| age.as_millis() as u64),
+        "age_ms": (told.time_ns > 0).then_some(age.as_millis() as u64),
         "lost": lost,
         "stale": stale,
         "unknown_orders": told.unknown_orders,
