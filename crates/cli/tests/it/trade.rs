@@ -175,7 +175,8 @@ pub(crate) fn config(name: &str, table: &str, http: u16, key: &Key) -> PathBuf {
         "[trader]\nstore = \"{}\"\nhttp = \"127.0.0.1:{http}\"\ntoken_file = \"{}\"\nkill_file = \"{}\"\n\
          silence_max_ms = 60000\n\
          [strategy]\nname = \"market_maker\"\nqty = \"0.01\"\ninventory_max = \"0.2\"\n\
-         volatility_interval_ns = 1000000\nvolatility_samples = 10\nwarm_up_samples = 2\n\
+         gamma = 0.000001\n\
+         volatility_interval_ns = 1000000\nvolatility_samples = 1000\nwarm_up_samples = 2\n\
          spread_max_ticks = 100000\nbackoff_ns = 1000000\n\
          [[venue]]\nname = \"desk\"\n{table}\nkey = \"{}\"\nsecret_file = \"{}\"\n\
          [[instrument]]\nvenue = \"desk\"\nsymbol = \"BTCUSDT\"\nqty_max = \"0.1\"\n\
@@ -302,6 +303,22 @@ pub(crate) fn far_quotes_alone(venue: &Venue, key: &Key) {
     // There may be none.
     drop(asked.expect("an answer"));
     far_quotes(venue, key);
+}
+
+/// Moves what the maker quotes by until it quotes, and goes on to.
+pub(crate) fn until_quoting(venue: &Venue, trader: &Trader, key: &Key) {
+    let end = Instant::now() + PATIENCE;
+    for number in 0_u32.. {
+        let price = format!("{}", 59_900 + number % 7);
+        order(venue, key, "BUY", &price, "0.001", "GTC");
+        // Later than any request takes.
+        std::thread::sleep(Duration::from_millis(100));
+        let state = trader.until("there", |_| true);
+        if state["open_orders"] != 0 && state["unknown_orders"] == 0 {
+            return;
+        }
+        assert!(Instant::now() < end, "it does not quote: {state}");
+    }
 }
 
 /// Trades with the maker until it has so many fills more.

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::command::{argument, run};
-use crate::trade::{Desk, Trader, hit, order, settle};
+use crate::trade::{Desk, Trader, hit, order, settle, until_quoting};
 use crate::venue_process::until_open;
 
 /// A pipe that nobody reads and that takes nothing more. It is one as long as its reader is there.
@@ -78,7 +78,7 @@ fn with_output_and_messages_that_nobody_reads_its_file_halts_it_for_as_long_as_i
     trader.until("halted", is_halted);
     assert_eq!(trader.post("enable", "let-me"), 202);
     hit(&venue, &trader, &desk.keys[1], 1);
-    trader.until("quoting", |state| state["open_orders"] != 0);
+    until_quoting(&venue, &trader, &desk.keys[1]);
 
     trader.signal(Signal::TERM);
     assert_eq!(trader.exit_code(), Some(0));
@@ -181,12 +181,14 @@ fn at_a_venue_that_does_not_answer_a_second_signal_ends_it_at_once_and_one_ends_
     let alerts = config.with_extension("alerts");
     drop(fs::remove_file(&alerts));
     let mut text = fs::read_to_string(&config).expect("it was written");
-    text += &format!("[alerts]\nfile = \"{}\"\n", argument(&alerts));
+    text.push_str("[alerts]\nfile = \"");
+    text.push_str(argument(&alerts));
+    text.push_str("\"\n");
     fs::write(&config, text).expect("it is ours");
     let quoting = || {
         let trader = desk.trader(&config);
         hit(&venue, &trader, &desk.keys[1], 1);
-        trader.until("quoting", |state| state["open_orders"] != 0);
+        until_quoting(&venue, &trader, &desk.keys[1]);
         venue.signal(Signal::STOP);
         trader
     };
