@@ -46,12 +46,18 @@ pub struct Records {
     wanted: Vec<(Symbol, InstrumentId)>,
     /// The trader's number and the sender's, of instruments that nobody was told of yet.
     learned: Vec<(InstrumentId, InstrumentId)>,
+    /// When all of them were last told that their sender is there.
+    heard_at: Timestamp,
 }
+
+/// How often they are told that, at most: heartbeats come only when there is nothing else.
+const HEARD_EVERY_NS: u64 = 10_000_000;
 
 impl Records {
     /// Of these instruments, by their symbols. No number is known.
     pub fn new(wanted: Vec<(Symbol, InstrumentId)>) -> Self {
-        Self { numbers: Vec::new(), learned: Vec::with_capacity(wanted.len()), wanted }
+        let learned = Vec::with_capacity(wanted.len());
+        Self { numbers: Vec::new(), learned, wanted, heard_at: Timestamp(0) }
     }
 
     /// The instruments.
@@ -102,6 +108,9 @@ impl Records {
         record: &[u8; RECORD_SIZE],
         core: &mut Core,
     ) -> Result<(), FeedFault> {
+        if now.0.saturating_sub(self.heard_at.0) >= HEARD_EVERY_NS {
+            self.hear(now, core);
+        }
         let Some(instrument) = self.known(header.instrument) else {
             return self.other(now, header, body, core);
         };
@@ -144,9 +153,7 @@ impl Records {
             Body::Instrument(about) => self.learn(now, header.instrument, about, core),
             Body::Refused(refused) => Err(FeedFault::Refused(refused.reason)),
             Body::Heartbeat(_) => {
-                for (_, instrument) in &self.wanted {
-                    core.heard(now, *instrument);
-                }
+                self.hear(now, core);
                 Ok(())
             }
             Body::Interrupted(_) => {
@@ -159,6 +166,15 @@ impl Records {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Records come in order: of no instrument is anything missing.
+    #[cold]
+    fn hear(&mut self, now: Timestamp, core: &mut Core) {
+        self.heard_at = now;
+        for (_, instrument) in &self.wanted {
+            core.heard(now, *instrument);
         }
     }
 

@@ -149,6 +149,24 @@ fn a_book_that_is_crossed_is_stale_alone_until_it_is_not() {
 }
 
 #[test]
+fn a_quiet_instrument_beside_a_busy_one_is_not_silent() {
+    const SECOND_NS: u64 = 1_000_000_000;
+    let (mut core, mut feed) = (core(5 * SECOND_NS), BinaryFeed::new(VENUE, wanted()));
+    feed.connected(NOW);
+    let mut teller = Teller::default();
+    feed.received(NOW, &teller.begin(&[]), &mut core).unwrap();
+    // No heartbeat comes where there are changes.
+    for second in 1..20 {
+        let now = Timestamp(NOW.0 + second * SECOND_NS);
+        feed.received(now, &teller.changes(0, &[bid(1_001, second)]), &mut core).unwrap();
+        core.tick(now);
+        assert_eq!(states(&core), [LIVE, LIVE], "after {second} s");
+    }
+    core.tick(Timestamp(NOW.0 + 25 * SECOND_NS));
+    assert_eq!(states(&core), [STALE, STALE]);
+}
+
+#[test]
 fn over_a_bus_a_book_that_is_crossed_is_stale_alone_until_it_is_not() {
     let path = folder("feeds-crossed");
     let sink = BusSink::open(&path, &Options { cycle_bytes: 1 << 20, ..Options::default() });
