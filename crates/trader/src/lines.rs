@@ -422,8 +422,11 @@ impl Lines {
             if !bytes.is_empty()
                 && let Some(output) = reactor.output(id)
             {
-                output.extend_from_slice(bytes);
-                bytes.clear();
+                if output.is_empty() {
+                    std::mem::swap(output, bytes);
+                } else {
+                    output.append(bytes);
+                }
             }
         }
         reactor.flush(self);

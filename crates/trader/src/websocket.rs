@@ -235,7 +235,9 @@ impl Link {
     /// Bytes to send. The caller takes them away.
     #[inline]
     pub fn output(&mut self) -> &mut Vec<u8> {
-        if !self.frames.is_empty() {
+        if matches!(self.channel, Channel::Plain) && self.output.is_empty() {
+            std::mem::swap(&mut self.frames, &mut self.output);
+        } else if !self.frames.is_empty() {
             self.channel.seal(&self.frames, false, &mut self.output);
             self.frames.clear();
         }
