@@ -35,6 +35,11 @@ pub enum Mode {
     Halted,
 }
 
+impl Mode {
+    /// Every mode, by number.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Reducing, Self::Halted];
+}
+
 /// No collar at the touch: for who begins a market.
 pub const ANY: u32 = u32::MAX;
 
@@ -251,8 +256,8 @@ pub struct Gate {
     open_orders: u32,
     /// Worth of all that is open, and cost of all that is owned.
     used: i128,
-    /// From which result losses count, and falls.
-    day: Day,
+    /// From which results losses and falls count.
+    day: Option<Day>,
 }
 
 const fn side_at(side: Side) -> usize {
@@ -286,7 +291,7 @@ impl Gate {
             recent: Recent::new(),
             open_orders: 0,
             used: 0,
-            day: Day::default(),
+            day: None,
         }
     }
 
@@ -330,18 +335,7 @@ impl Gate {
         let known = known.get_mut(intent.instrument.0 as usize);
         let known = known.ok_or(Denial::UnknownInstrument)?;
         let own = known.limits.as_ref().ok_or(Denial::UnknownInstrument)?;
-        match mode {
-            Mode::Active => {}
-            Mode::Reducing if known.reduces(intent) => {}
-            Mode::Reducing => return Err(Denial::Reducing),
-            Mode::Halted => return Err(Denial::Halted),
-        }
-        if *is_closed {
-            return Err(Denial::Ending);
-        }
-        if known.unknown > 0 {
-            return Err(Denial::Unreconciled);
-        }
+        known.check_mode(*mode, *is_closed, intent)?;
         let value = Money::of(intent.price, intent.qty).units();
         let amount = Money::from_qty(intent.qty).units();
         known.check_alone(own, now, intent, value)?;
@@ -495,6 +489,24 @@ impl Known {
         self.worst[1] -= more;
         self.cost = position.cost().units().saturating_abs();
         self.cost - before
+    }
+
+    /// Whether anything like it may leave now.
+    #[inline(always)]
+    fn check_mode(&self, mode: Mode, is_closed: bool, intent: &Intent) -> Result<(), Denial> {
+        match mode {
+            Mode::Active => {}
+            Mode::Reducing if self.reduces(intent) => {}
+            Mode::Reducing => return Err(Denial::Reducing),
+            Mode::Halted => return Err(Denial::Halted),
+        }
+        if is_closed {
+            return Err(Denial::Ending);
+        }
+        if self.unknown > 0 {
+            return Err(Denial::Unreconciled);
+        }
+        Ok(())
     }
 
     /// Whether the order takes from the position and cannot turn it, even with all that is open on its side.

@@ -127,8 +127,8 @@ pub struct GateState {
     pub mode: Mode,
     /// What set that.
     pub reason: ModeReason,
-    /// What losses count from.
-    pub day: Day,
+    /// What losses count from; `None`: from the next result.
+    pub day: Option<Day>,
 }
 
 /// What a run before has left.

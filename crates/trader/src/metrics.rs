@@ -76,7 +76,10 @@ impl Metrics {
             trades: counter("market_trades_total", "Trades of others that were heard of.")?,
             anomalies: counter("order_anomalies_total", "Things that should not have happened.")?,
             dropped: counter("actions_dropped_total", "Actions beyond what an event may set off.")?,
-            result: gauge("pnl", "The day's result, in the quote asset.")?,
+            result: gauge(
+                "pnl",
+                "The result since the first run, in the quote asset: what was closed, what would be at the market, less fees.",
+            )?,
             mode: gauge("risk_mode", "0: active; 1: positions may be reduced; 2: halted.")?,
             open_orders: gauge("open_orders", "Orders that may still trade.")?,
             unknown_orders: gauge("unknown_orders", "Orders whose outcome is not known.")?,

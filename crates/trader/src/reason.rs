@@ -15,6 +15,9 @@ pub enum ModeReason {
 }
 
 impl ModeReason {
+    /// Every reason, by number.
+    pub const ALL: [Self; 4] = [Self::Free, Self::Asked, Self::Loss, Self::Journal];
+
     /// In words, behind a colon.
     pub const fn words(self) -> &'static str {
         match self {

@@ -211,6 +211,14 @@ impl Desk {
         Self { ports, store, venue_config, keys }
     }
 
+    /// One that is open, and the configuration of a trader of that name.
+    pub(crate) fn opened(name: &str) -> (Self, Venue, PathBuf) {
+        let desk = Self::new(name);
+        let venue = desk.open();
+        let config = desk.config(name, &venue);
+        (desk, venue, config)
+    }
+
     pub(crate) fn start(&self) -> Venue {
         Venue::start(&self.store, &self.venue_config, &[], 0)
     }
@@ -404,17 +412,13 @@ pub(crate) fn killed_thrice(venue: &Venue, keys: &[Key], trader: impl Fn() -> Tr
 
 #[test]
 fn a_trader_that_was_killed_goes_on_from_the_truth() {
-    let desk = Desk::new("trader-killed");
-    let venue = desk.open();
-    let config = desk.config("trader-killed", &venue);
+    let (desk, venue, config) = Desk::opened("trader-killed");
     killed_thrice(&venue, &desk.keys, || desk.trader(&config));
 }
 
 #[test]
 fn a_halt_outlives_the_run_until_somebody_ends_it() {
-    let desk = Desk::new("trade-halted");
-    let venue = desk.open();
-    let config = desk.config("trade-halted", &venue);
+    let (desk, venue, config) = Desk::opened("trade-halted");
     let mut trader = desk.trader(&config);
     hit(&venue, &trader, &desk.keys[1], 1);
     assert_eq!(trader.post("halt", "let-me"), 202);

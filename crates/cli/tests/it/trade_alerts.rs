@@ -32,9 +32,7 @@ fn short(alert: &Value) -> (&str, &str, bool) {
 
 #[test]
 fn a_signal_halts_it_and_a_webhook_that_fails_at_first_and_a_file_say_so_and_how_it_ended() {
-    let desk = Desk::new("trade-alerts");
-    let venue = desk.open();
-    let config = desk.config("trade-alerts", &venue);
+    let (desk, venue, config) = Desk::opened("trade-alerts");
     let (file, webhook) = (
         config.with_extension("alerts"),
         Webhook::start(vec![Fate::Answered(503), Fate::Unanswered]),

@@ -53,9 +53,7 @@ fn later(trader: &Trader, than: &Value, by_ns: u64) -> Value {
 #[test]
 fn with_output_and_messages_that_nobody_reads_its_file_halts_it_for_as_long_as_it_is_there_and_a_signal_stops_it()
  {
-    let desk = Desk::new("trade-unread");
-    let venue = desk.open();
-    let config = desk.config("trade-unread", &venue);
+    let (desk, venue, config) = Desk::opened("trade-unread");
     let file = kill_file("trade-unread", &config);
     let (_output, output) = full_pipe();
     let (_messages, messages) = full_pipe();
@@ -87,9 +85,7 @@ fn with_output_and_messages_that_nobody_reads_its_file_halts_it_for_as_long_as_i
 
 #[test]
 fn with_its_file_there_from_the_start_nothing_leaves() {
-    let desk = Desk::new("trade-killed-before");
-    let venue = desk.open();
-    let config = desk.config("trade-killed-before", &venue);
+    let (desk, venue, config) = Desk::opened("trade-killed-before");
     let file = kill_file("trade-killed-before", &config);
     fs::write(&file, b"").expect("it is ours");
     let trader = desk.trader(&config);
@@ -110,9 +106,7 @@ fn with_its_file_there_from_the_start_nothing_leaves() {
 
 #[test]
 fn a_connection_that_goes_is_no_end_where_nobody_hears_of_it() {
-    let desk = Desk::new("trade-unheard");
-    let mut venue = desk.open();
-    let config = desk.config("trade-unheard", &venue);
+    let (desk, mut venue, config) = Desk::opened("trade-unheard");
     let (reader, messages) = std::io::pipe().expect("a pipe");
     drop(reader);
     let trader = Trader::start_to(&config, desk.ports[2], &[], Stdio::piped(), messages);
@@ -128,9 +122,7 @@ fn a_connection_that_goes_is_no_end_where_nobody_hears_of_it() {
 
 #[test]
 fn a_start_that_fails_uses_nothing_up_of_what_the_strategy_knew() {
-    let desk = Desk::new("trade-start");
-    let venue = desk.open();
-    let config = desk.config("trade-start", &venue);
+    let (desk, venue, config) = Desk::opened("trade-start");
     let trader = desk.trader(&config);
     hit(&venue, &trader, &desk.keys[1], 1);
     settle(trader, &venue, &desk.keys[0]);
@@ -162,9 +154,7 @@ fn a_start_that_fails_uses_nothing_up_of_what_the_strategy_knew() {
 
 #[test]
 fn half_a_request_does_not_keep_it_from_its_end() {
-    let desk = Desk::new("trade-half");
-    let venue = desk.open();
-    let config = desk.config("trade-half", &venue);
+    let (desk, _venue, config) = Desk::opened("trade-half");
     let mut trader = desk.trader(&config);
     trader.until("acting", |state| state["acts"] == true);
     let mut half = TcpStream::connect(("127.0.0.1", desk.ports[2])).expect("it listens");
@@ -175,9 +165,7 @@ fn half_a_request_does_not_keep_it_from_its_end() {
 
 #[test]
 fn at_a_venue_that_does_not_answer_a_second_signal_ends_it_at_once_and_one_ends_it_in_time() {
-    let desk = Desk::new("trade-mute");
-    let venue = desk.open();
-    let config = desk.config("trade-mute", &venue);
+    let (desk, venue, config) = Desk::opened("trade-mute");
     let alerts = config.with_extension("alerts");
     drop(fs::remove_file(&alerts));
     let mut text = fs::read_to_string(&config).expect("it was written");

@@ -7,10 +7,8 @@ use super::{Gate, GlobalLimits, Mode};
 const DAY_NS: u64 = 86_400_000_000_000;
 
 /// From which results losses and falls count: of a day of UTC, or of what is left of it once somebody enabled trading.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Day {
-    /// Whether the rest is known: not before the first result.
-    pub is_known: bool,
     /// The day, in days since the epoch.
     pub number: u64,
     /// What losses count from.
@@ -24,11 +22,10 @@ impl Gate {
     /// lost since the day (of UTC) began or somebody enabled it, or since the best of that time.
     pub fn result(&mut self, now: Timestamp, result: Money) -> Mode {
         let number = now.0 / DAY_NS;
-        if !self.day.is_known || self.day.number != number {
-            self.day = Day { is_known: true, number, base: result, best: result };
-        }
-        self.day.best = self.day.best.max(result);
-        let (result, Day { base, best, .. }) = (result.units(), self.day);
+        let anew = Day { number, base: result, best: result };
+        let day = self.day.filter(|day| day.number == number).unwrap_or(anew);
+        let Day { base, best, .. } = *self.day.insert(Day { best: day.best.max(result), ..day });
+        let result = result.units();
         let loss = base.units().saturating_sub(result);
         let fall = best.units().saturating_sub(result);
         let GlobalLimits {
@@ -48,16 +45,16 @@ impl Gate {
     /// Somebody lets trading go on; losses count from the next result.
     pub const fn enable(&mut self) {
         self.mode = Mode::Active;
-        self.day.is_known = false;
+        self.day = None;
     }
 
-    /// From which results losses and falls count.
-    pub const fn day(&self) -> &Day {
-        &self.day
+    /// From which results losses and falls count; `None`: from the next.
+    pub const fn day(&self) -> Option<Day> {
+        self.day
     }
 
     /// Goes on as the run before ended: what may be done, and from which results losses count.
-    pub const fn restore(&mut self, mode: Mode, day: Day) {
+    pub const fn restore(&mut self, mode: Mode, day: Option<Day>) {
         (self.mode, self.day) = (mode, day);
     }
 }

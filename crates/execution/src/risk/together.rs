@@ -2,7 +2,7 @@
 
 use tiercel_types::{Money, Price, Qty, Timestamp};
 
-use super::{ANY, Denial, Gate, Intent, Limits, Mode, check_size, check_through};
+use super::{ANY, Denial, Gate, Intent, Limits, check_size, check_through};
 
 /// One of the orders that leave together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,18 +57,7 @@ impl Gate {
         let known = self.known.get(intent.instrument.0 as usize);
         let known = known.ok_or(Denial::UnknownInstrument)?;
         let own = known.limits.as_ref().ok_or(Denial::UnknownInstrument)?;
-        match self.mode {
-            Mode::Active => {}
-            Mode::Reducing if known.reduces(&counted) => {}
-            Mode::Reducing => return Err(Denial::Reducing),
-            Mode::Halted => return Err(Denial::Halted),
-        }
-        if self.is_closed {
-            return Err(Denial::Ending);
-        }
-        if known.unknown > 0 {
-            return Err(Denial::Unreconciled);
-        }
+        known.check_mode(self.mode, self.is_closed, &counted)?;
         let value = Money::of(intent.price, intent.qty).units();
         match reference {
             Some(reference) => check_waiting(own, intent, value, *reference)?,

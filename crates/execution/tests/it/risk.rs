@@ -259,11 +259,11 @@ fn a_gate_goes_on_as_the_one_before_it_ended() {
     before.result(now, amount(7));
     before.result(now, minus(2));
     let mut next = gate();
-    next.restore(before.mode(), *before.day());
+    next.restore(before.mode(), before.day());
     assert_eq!(next.result(now, minus(2)), Mode::Active);
     assert_eq!(next.result(now, minus(3)), Mode::Reducing, "ten below the day's beginning");
     let mut halted = gate();
-    halted.restore(Mode::Halted, *before.day());
+    halted.restore(Mode::Halted, before.day());
     assert_eq!(halted.result(now, amount(7)), Mode::Halted);
 }
 

@@ -1,7 +1,7 @@
 //! A run of a core: what it takes over, when its strategy begins and ends, what stays for the next.
 
 use tiercel_execution::oms::Adopted;
-use tiercel_execution::risk::{Day, Denial};
+use tiercel_execution::risk::Denial;
 use tiercel_strategy::{BookTick, PositionUpdate, STALE, StateError};
 use tiercel_types::{InstrumentId, Timestamp};
 
@@ -98,10 +98,12 @@ impl Core {
     /// Writes how the gate stands, if it stands otherwise than was written: each new best once a second.
     pub(super) fn write_gate(&mut self, now: Timestamp) {
         let gate = self.oms.gate();
-        let state = GateState { mode: gate.mode(), reason: self.mode_reason, day: *gate.day() };
+        let state = GateState { mode: gate.mode(), reason: self.mode_reason, day: gate.day() };
         let (written, at) = &mut self.written;
-        let is_best_alone =
-            GateState { day: Day { best: written.day.best, ..state.day }, ..state } == *written;
+        let but_best = |state: &GateState| {
+            (state.mode, state.reason, state.day.map(|day| (day.number, day.base)))
+        };
+        let is_best_alone = but_best(&state) == but_best(written);
         if state == *written || (is_best_alone && now.0 < at.0.saturating_add(SECOND_NS)) {
             return;
         }

@@ -108,9 +108,22 @@ impl Records {
         record: &[u8; RECORD_SIZE],
         core: &mut Core,
     ) -> Result<(), FeedFault> {
+        self.take_one(now, (header, body), record, core)?;
+        // Behind it: it may say that something is missing.
         if now.0.saturating_sub(self.heard_at.0) >= HEARD_EVERY_NS {
             self.hear(now, core);
         }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn take_one(
+        &mut self,
+        now: Timestamp,
+        (header, body): (&Header, &Body),
+        record: &[u8; RECORD_SIZE],
+        core: &mut Core,
+    ) -> Result<(), FeedFault> {
         let Some(instrument) = self.known(header.instrument) else {
             return self.other(now, header, body, core);
         };

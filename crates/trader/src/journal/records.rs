@@ -115,29 +115,22 @@ pub(super) struct GateRecord {
     day: u64,
     mode: u8,
     reason: u8,
-    is_known: u8,
+    has_day: u8,
     reserved: [u8; 5],
-}
-
-const MODES: [Mode; 3] = [Mode::Active, Mode::Reducing, Mode::Halted];
-const REASONS: [ModeReason; 4] =
-    [ModeReason::Free, ModeReason::Asked, ModeReason::Loss, ModeReason::Journal];
-
-/// Where one of all stands; one that is not there is of no other build's making.
-fn place_of<T: PartialEq>(all: &[T], one: &T) -> u8 {
-    all.iter().position(|it| it == one).unwrap_or(0) as u8
 }
 
 impl GateRecord {
     pub(super) fn new(state: &GateState) -> Self {
         let GateState { mode, reason, day } = state;
+        let nothing = Day { number: 0, base: Money::ZERO, best: Money::ZERO };
+        let Day { number, base, best } = day.unwrap_or(nothing);
         Self {
-            base: day.base.units().to_le_bytes(),
-            best: day.best.units().to_le_bytes(),
-            day: day.number,
-            mode: place_of(&MODES, mode),
-            reason: place_of(&REASONS, reason),
-            is_known: u8::from(day.is_known),
+            base: base.units().to_le_bytes(),
+            best: best.units().to_le_bytes(),
+            day: number,
+            mode: *mode as u8,
+            reason: *reason as u8,
+            has_day: u8::from(day.is_some()),
             reserved: [0; 5],
         }
     }
@@ -146,9 +139,9 @@ impl GateRecord {
         let money = |bytes| Money::from_units(i128::from_le_bytes(bytes));
         let (base, best) = (money(self.base), money(self.best));
         Some(GateState {
-            mode: *MODES.get(usize::from(self.mode))?,
-            reason: *REASONS.get(usize::from(self.reason))?,
-            day: Day { is_known: self.is_known != 0, number: self.day, base, best },
+            mode: *Mode::ALL.get(usize::from(self.mode))?,
+            reason: *ModeReason::ALL.get(usize::from(self.reason))?,
+            day: (self.has_day != 0).then_some(Day { number: self.day, base, best }),
         })
     }
 }

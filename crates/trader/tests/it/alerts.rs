@@ -184,7 +184,7 @@ fn what_set_the_mode_is_in_a_traders_state() {
     assert!(!state.has_journal_failed);
     // As far below the day's best as halts it.
     let best = Money::from_units(i128::MAX >> 1);
-    let day = Day { is_known: true, number: now.0 / 86_400_000_000_000, base: best, best };
+    let day = Some(Day { number: now.0 / 86_400_000_000_000, base: best, best });
     place.lines.core.oms_mut().gate_mut().restore(Mode::Active, day);
     place.lines.core.tick(now);
     state.fill(now.0, &place.lines);

@@ -192,7 +192,7 @@ fn how_the_gate_stood_is_found_again_and_again() {
     let (left, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
     assert_eq!(left.gate, GateState::default());
     let money = Money::from_units;
-    let day = Day { is_known: true, number: 20_000, base: money(-5), best: money(i128::MAX) };
+    let day = Some(Day { number: 20_000, base: money(-5), best: money(i128::MAX) });
     let first = GateState { mode: Mode::Reducing, reason: ModeReason::Loss, day };
     let last = GateState { mode: Mode::Halted, reason: ModeReason::Asked, day };
     journal.gate(&first).unwrap();

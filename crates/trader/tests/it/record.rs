@@ -12,8 +12,8 @@ use tiercel_execution::venue::VenueId;
 use tiercel_strategy::Idle;
 use tiercel_testkit::data;
 use tiercel_trader::core::Core;
-use tiercel_trader::feed::CaptureFeed;
 use tiercel_trader::feed::capture::{CaptureKind, Speed};
+use tiercel_trader::feed::{BinanceFeed, CaptureFeed};
 use tiercel_trader::record::{RecordFiles, RecordsTap, TextsTap};
 use tiercel_trader::{Market, MarketBook, MarketState};
 use tiercel_types::{Price, Qty, Symbol, Timestamp};
@@ -54,9 +54,9 @@ fn trade(id: u64) -> Vec<u8> {
     ))
 }
 
-#[test]
-fn each_file_of_texts_begins_with_the_book_and_has_each_message_once() {
-    let folder = made("record-texts");
+/// A core whose texts are recorded in a folder of that name, and two lines of the same.
+fn two_lines(name: &str) -> (PathBuf, Core, [BinanceFeed; 2]) {
+    let folder = made(name);
     let mut core = core_of(Box::new(Idle));
     let symbol = Symbol::new(b"BTCUSDT").unwrap();
     let tap = TextsTap::new(folder.clone(), "desk".to_owned(), [Some(symbol)], HOUR_NS);
@@ -66,6 +66,12 @@ fn each_file_of_texts_begins_with_the_book_and_has_each_message_once() {
     for line in &mut lines {
         line.connected(START, handover(), &mut core).unwrap();
     }
+    (folder, core, lines)
+}
+
+#[test]
+fn each_file_of_texts_begins_with_the_book_and_has_each_message_once() {
+    let (folder, mut core, mut lines) = two_lines("record-texts");
     let mut hear = |core: &mut Core, now: Timestamp, bytes: &[u8]| {
         for line in &mut lines {
             assert_eq!(line.received(now, bytes, core), Ok(bytes.len()));
@@ -109,16 +115,7 @@ fn each_file_of_texts_begins_with_the_book_and_has_each_message_once() {
 
 #[test]
 fn behind_a_gap_each_message_of_two_connections_is_recorded_once_still() {
-    let folder = made("record-gap");
-    let mut core = core_of(Box::new(Idle));
-    let symbol = Symbol::new(b"BTCUSDT").unwrap();
-    let tap = TextsTap::new(folder.clone(), "desk".to_owned(), [Some(symbol)], HOUR_NS);
-    core.set_tap(Box::new(tap.unwrap()));
-    core.tick(START);
-    let mut lines = [texts(), texts()];
-    for line in &mut lines {
-        line.connected(START, handover(), &mut core).unwrap();
-    }
+    let (folder, mut core, mut lines) = two_lines("record-gap");
     snapshot(100, START, &mut core);
     let mut hear = |core: &mut Core, line: usize, bytes: &[u8]| {
         assert_eq!(lines[line].received(START, bytes, core), Ok(bytes.len()));
