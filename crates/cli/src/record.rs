@@ -85,6 +85,8 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
         Some(LineEvent::Trouble(venue, what)) => {
             watch.progress.say(&format!("{}: {what}", config.venues[venue.index()].name));
         }
+        // No orders are there, and nobody is asked about them.
+        Some(LineEvent::Differs(_)) => {}
         None => watch.look(lines),
     })?;
     lines.core.end_tap(Timestamp(lines.core.timing.now_ns()));

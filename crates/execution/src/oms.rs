@@ -26,14 +26,15 @@ pub use name::{RunId, RunIdError};
 
 use thiserror::Error;
 use tiercel_types::{
-    ClientOrderId, InstrumentId, Money, OrderKind, Price, Qty, Side, TimeInForce, Timestamp,
+    ClientOrderId, InstrumentId, Money, OrderId, OrderKind, Price, Qty, Side, TimeInForce,
+    Timestamp,
 };
 
 use crate::breaker::{Breaker, BreakerOptions, BreakerState};
-use crate::order::{Illegal, OwnOrder};
+use crate::order::{Illegal, Input, OrderParts, OwnOrder, State};
 use crate::position::Position;
 use crate::risk::{Denial, Gate};
-use crate::venue::{VenueId, VenueRequest};
+use crate::venue::{OrderTerms, VenueId, VenueRequest};
 use slot::Slots;
 
 /// What is kept at most, and how long is waited.
@@ -111,6 +112,29 @@ pub struct Adopted {
     pub time_in_force: TimeInForce,
     /// The price and quantity (what has traded included) of a change that was not answered.
     pub change: Option<(Price, Qty)>,
+}
+
+impl Adopted {
+    /// One that a venue lists, with nothing traded of it yet: it is asked what has. `is_advanced`: it waits for a trade,
+    /// or belongs to a list.
+    pub fn listed(tag: u64, terms: &OrderTerms, is_advanced: bool, order_id: OrderId) -> Self {
+        let OrderTerms { client_order_id, instrument, side, kind, time_in_force, price, qty } =
+            *terms;
+        let order = OwnOrder::new(client_order_id, instrument, side, price, qty);
+        let mut order = if is_advanced { order.advanced() } else { order };
+        // It is pending, and may be accepted.
+        let _working = order.apply(&Input::Accepted(order_id));
+        Self { tag, order, kind, time_in_force, change: None }
+    }
+
+    /// The same, which had ended as far as is known, open again: what had traded counts already.
+    #[must_use]
+    pub const fn open_again(&self) -> Self {
+        let OwnOrder { client_order_id, instrument, side, .. } = self.order;
+        let parts = OrderParts { state: State::Working, ..self.order.parts() };
+        let order = OwnOrder::of_parts(client_order_id, instrument, side, &parts);
+        Self { order, change: None, ..*self }
+    }
 }
 
 /// What has happened, as a strategy is told.
@@ -416,6 +440,21 @@ impl Oms {
         if let Some(venue) = self.venues.get_mut(venue.index()) {
             venue.breaker.failed(now);
         }
+    }
+
+    /// How the names of this trader's orders begin.
+    pub const fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// An order that may still trade, or ended not long ago, by one's own name for it.
+    pub fn order(&self, name: &ClientOrderId) -> Option<&OwnOrder> {
+        self.slots.by_name(self.run, name).map(|at| &self.slots.get(at).order)
+    }
+
+    /// The same by its venue's number.
+    pub fn order_numbered(&self, venue: VenueId, order_id: OrderId) -> Option<&OwnOrder> {
+        self.slots.by_order_id(venue, order_id).map(|at| &self.slots.get(at).order)
     }
 
     /// Whether a venue takes requests.

@@ -8,18 +8,18 @@
 //!
 //! A request is recorded before it leaves, and a report before anything is done because of it. So every order that a
 //! venue may have is here, and every fill that counted; what was not heard is asked for. Of a record whose end is
-//! lost, orders may be missing: the venue's list of open orders names them ([`Recovery::listed`]).
+//! lost, orders may be missing: the venue's lists of open orders and trades name them ([`Adopted::listed`]).
 //!
 //! For a start, not for a hot path: it allocates.
 
 use std::collections::BTreeMap;
 
-use tiercel_types::{ClientOrderId, InstrumentId, OrderId, Qty, Timestamp};
+use tiercel_types::{ClientOrderId, InstrumentId, OrderId, Qty, Timestamp, TradeId};
 
 use crate::oms::{Adopted, VenueTerms};
 use crate::order::{Change, Found, Input, OwnOrder, Progress};
 use crate::position::{Fill, Position, TooLarge};
-use crate::venue::{AdvancedTerms, OrderTerms, VenueId, VenueReport, VenueRequest};
+use crate::venue::{OrderTerms, VenueId, VenueReport, VenueRequest};
 
 /// An order that was sent.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub struct Recovery {
     orders: BTreeMap<ClientOrderId, Sent>,
     by_order_id: BTreeMap<(VenueId, OrderId), ClientOrderId>,
     positions: BTreeMap<InstrumentId, Position>,
+    last_trades: BTreeMap<InstrumentId, TradeId>,
+    follows_trades: bool,
 }
 
 impl Recovery {
@@ -50,6 +52,8 @@ impl Recovery {
             orders: BTreeMap::new(),
             by_order_id: BTreeMap::new(),
             positions: BTreeMap::new(),
+            last_trades: BTreeMap::new(),
+            follows_trades: false,
         }
     }
 
@@ -181,29 +185,36 @@ impl Recovery {
             return Ok(());
         }
         let Some(order) = self.apply(venue, &name, &report.input) else { return Ok(()) };
-        if let Input::Filled { price, qty, .. } = report.input {
+        if let Input::Filled { trade_id, price, qty, .. } = report.input {
+            if self.follows_trades {
+                let last = self.last_trades.entry(order.instrument).or_default();
+                *last = (*last).max(trade_id);
+            }
             let fill = Fill { side: order.side, price, qty, fee: report.fee };
             self.positions.entry(order.instrument).or_default().fill(&fill)?;
         }
         Ok(())
     }
 
-    /// A venue lists an open order: one that is not recorded is taken over, with nothing traded of it yet. It is asked
-    /// what has.
-    pub fn listed(
-        &mut self,
-        now: Timestamp,
-        venue: VenueId,
-        tag: u64,
-        terms: &AdvancedTerms,
-        order_id: OrderId,
-    ) {
-        let name = terms.order.client_order_id;
-        if !self.orders.contains_key(&name) {
-            let is_advanced = terms.list.is_some() || !terms.trigger_price.is_zero();
-            self.enter(now, venue, tag, (&terms.order, is_advanced));
-            self.apply(venue, &name, &Input::Accepted(order_id));
-        }
+    /// The newest trade of an instrument up to which all of its trades are known, as it was written down.
+    pub fn set_last_trade(&mut self, instrument: InstrumentId, trade: TradeId) {
+        self.last_trades.insert(instrument, trade);
+    }
+
+    /// From here on what is heard is all there is: with it the newest trades are newer.
+    pub const fn follow_trades(&mut self) {
+        self.follows_trades = true;
+    }
+
+    /// Whether what was heard last was all there was.
+    pub const fn follows_trades(&self) -> bool {
+        self.follows_trades
+    }
+
+    /// By instrument, the newest trade up to which all are known: what the account traded later may be of a record's lost
+    /// end.
+    pub fn last_trades(&self) -> impl Iterator<Item = (InstrumentId, TradeId)> {
+        self.last_trades.iter().map(|(instrument, trade)| (*instrument, *trade))
     }
 
     /// What is owned of each instrument that was traded.

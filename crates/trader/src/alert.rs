@@ -69,13 +69,17 @@ pub enum Code {
     Anomaly,
     /// The journal cannot be written.
     JournalFailed,
+    /// The strategy has not begun.
+    NotActing,
+    /// A venue says something else at the start than was known.
+    Difference,
     /// The trader has ended.
     Ended,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Mode,
         Self::BreakerOpen,
         Self::MarketStale,
@@ -83,6 +87,8 @@ impl Code {
         Self::OrderUnknown,
         Self::Anomaly,
         Self::JournalFailed,
+        Self::NotActing,
+        Self::Difference,
         Self::Ended,
     ];
 
@@ -96,6 +102,8 @@ impl Code {
             Self::OrderUnknown => "order_unknown",
             Self::Anomaly => "anomaly",
             Self::JournalFailed => "journal_failed",
+            Self::NotActing => "not_acting",
+            Self::Difference => "difference",
             Self::Ended => "ended",
         }
     }

@@ -10,6 +10,7 @@
 //! everything else, and are not held up by what waits.
 
 mod findings;
+mod listing;
 mod waiting;
 
 use std::io;
@@ -17,12 +18,13 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tiercel_execution::oms::RunId;
 use tiercel_execution::order::Found;
 use tiercel_execution::position::Fee;
 use tiercel_execution::venue::{AdvancedTerms, Gathered, OrderName, OrderTerms, VenueReport};
 use tiercel_types::market::Level;
-use tiercel_types::{ClientOrderId, InstrumentId, Money, Price, Qty, Timestamp};
-use tiercel_wire::binance::answer::Refusal;
+use tiercel_types::{ClientOrderId, InstrumentId, Money, Price, Qty, Timestamp, TradeId};
+use tiercel_wire::binance::answer::{OrderState, Refusal};
 use tiercel_wire::binance::order::{
     CancelOrder, CancelReplace, CancelReplaceMode, MyTrades, Request, Requests, Verb,
 };
@@ -30,10 +32,14 @@ use tiercel_wire::binance::{Decoder, Message, TimeUnit};
 
 use crate::budget::{Budget, Purpose};
 use crate::connector::binance::outcome::{self, Entry, TooMuch};
-use crate::connector::binance::{new_order, new_orders, wire_name};
+use crate::connector::binance::{cancel_name, new_order, new_orders, wire_name};
 use crate::key::SecretKey;
 use crate::rest::{Answer, Rest, RestError};
-use findings::{entered, entries, entry, fills, found, refused, status, unsent, unsent_together};
+use findings::{
+    Traded, entered, entries, entry, fills, found, not_answered, refused, status, unsent,
+    unsent_together,
+};
+pub use listing::{Balance, ListedOrder, Listing};
 use waiting::{ERRANDS_MAX, Open, Waiting};
 
 /// Levels of each side that a snapshot has.
@@ -64,6 +70,23 @@ pub enum Errand {
         executed_qty: Qty,
         /// The question's number.
         question: u64,
+    },
+    /// What is open of an instrument, and what of it has traded behind a trade. It is answered once: by a
+    /// [listing](Finding::Listing), or by [`NotListed`](Finding::NotListed).
+    List {
+        /// Of what.
+        instrument: InstrumentId,
+        /// The newest trade that is known. Without one none is looked at.
+        after: Option<TradeId>,
+        /// Whose orders matter.
+        run: RunId,
+        /// Who asks what for.
+        round: u32,
+    },
+    /// What the account has: answered as by [`List`](Self::List).
+    Balances {
+        /// Who asks what for.
+        round: u32,
     },
     /// To end an order: before everything else, and as soon as it may be.
     Cancel(OrderName),
@@ -105,6 +128,12 @@ pub enum Finding {
     Report(VenueReport),
     /// Something about an order that was not asked of the venue after all.
     Unsent(VenueReport),
+    /// What is open of an instrument, and has traded.
+    Listing(u32, Box<Listing>),
+    /// What the account has.
+    Balances(u32, Vec<Balance>),
+    /// What is open, or what the account has, was asked for and does not come.
+    NotListed(u32),
     /// By how much the venue's clock is ahead of ours, in nanoseconds.
     ClockOffset(i64),
     /// The venue has refused something that was not wrong.
@@ -175,6 +204,7 @@ impl Clerk {
         let (told, findings) = channel();
         let work = Work {
             desk,
+            asked: Asked { cancels: asked_cancels, errands: asked_errands },
             told: told.clone(),
             decoder: Decoder::default(),
             waiting: Waiting::default(),
@@ -183,10 +213,9 @@ impl Clerk {
             offset_ns: None,
             query: Vec::new(),
         };
-        let asked = Asked { cancels: asked_cancels, errands: asked_errands };
         let thread = std::thread::Builder::new().name("clerk".to_owned());
         let thread = thread.spawn(move || {
-            let Gone = work.run(&asked);
+            let Gone = work.run();
         })?;
         Ok(Self { cancels, errands, told, findings, thread: Some(thread) })
     }
@@ -252,6 +281,7 @@ struct Asked {
 
 struct Work {
     desk: Desk,
+    asked: Asked,
     told: Sender<Finding>,
     decoder: Decoder,
     waiting: Waiting,
@@ -270,10 +300,10 @@ fn now() -> Timestamp {
 
 impl Work {
     /// Asks until nobody wants to hear any more.
-    fn run(mut self, asked: &Asked) -> Gone {
+    fn run(mut self) -> Gone {
         let mut clock_due = now();
         loop {
-            if let Err(gone) = self.take_over(asked) {
+            if let Err(gone) = self.take_over() {
                 return gone;
             }
             let time = now();
@@ -295,16 +325,28 @@ impl Work {
 
     /// Takes over what is to be asked. Cancels are looked for first and put last: what was asked for before them is
     /// there by then.
-    fn take_over(&mut self, asked: &Asked) -> Result<(), Gone> {
-        let cancels: Vec<OrderName> = asked.cancels.try_iter().take(ERRANDS_MAX).collect();
+    fn take_over(&mut self) -> Result<(), Gone> {
+        let cancels: Vec<OrderName> = self.asked.cancels.try_iter().take(ERRANDS_MAX).collect();
         for _ in 0..ERRANDS_MAX {
-            match asked.errands.try_recv() {
+            match self.asked.errands.try_recv() {
                 Ok(errand) => self.put(errand)?,
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Err(Gone),
             }
         }
         cancels.into_iter().try_for_each(|name| self.put(Errand::Cancel(name)))
+    }
+
+    /// Between the questions of a long errand: cancels and orders, which do not wait for it.
+    fn do_what_is_urgent(&mut self) {
+        // Who is gone is found out with the errand's end.
+        let _gone = self.take_over().and_then(|()| {
+            loop {
+                let open = Open { cancels: now() >= self.cancels_at, questions: false };
+                let Some(errand) = self.waiting.take(open) else { return Ok(()) };
+                self.go(errand)?;
+            }
+        });
     }
 
     fn put(&mut self, errand: Errand) -> Result<(), Gone> {
@@ -334,6 +376,12 @@ impl Work {
             Errand::Query { name, executed_qty, question } => {
                 self.order(&name, executed_qty, question)
             }
+            Errand::List { instrument, after, run, round } => {
+                self.list(instrument, after, run).map(|found| vec![Finding::Listing(round, found)])
+            }
+            Errand::Balances { round } => {
+                self.balances().map(|found| vec![Finding::Balances(round, found)])
+            }
             Errand::Cancel(name) => self.cancel(&name),
             Errand::Place { at, terms, replaced } => self.place(at, &terms, replaced.as_ref()),
             Errand::PlaceTogether { at, orders } => self.place_together(at, orders.orders()),
@@ -349,9 +397,7 @@ impl Work {
             // Who needs it asks again.
             Err(error) => {
                 let mut findings = vec![Finding::Trouble(error.to_string())];
-                if let Errand::Snapshot(instrument) = errand {
-                    findings.push(Finding::NoSnapshot(instrument));
-                }
+                findings.append(&mut not_answered(&errand));
                 self.tell(findings)
             }
         }
@@ -430,7 +476,7 @@ impl Work {
         let request = Request::Cancel(CancelOrder {
             symbol: &listed.symbol,
             order: wire_name(name.client_order_id, name.order_id),
-            client_order_id: ClientOrderId::EMPTY,
+            client_order_id: cancel_name(&name.client_order_id),
         });
         let answer = self.get(&request, Purpose::Cancel)?;
         entered(&Entry::Cancel(*name), &answer)
@@ -561,16 +607,8 @@ impl Work {
         };
         let mut findings = Vec::new();
         if order.executed_qty > executed_qty {
-            let request = Request::MyTrades(MyTrades {
-                symbol: &listed.symbol,
-                order_id: Some(order.order_id),
-                from_id: None,
-                limit: Some(TRADES_MAX),
-            });
-            let answer = self.get(&request, Purpose::Question)?.done()?;
-            let trades = answer.body()?.trades()?;
-            let trades = trades.collect::<Result<Vec<_>, _>>()?;
-            findings = fills(&listed, name.client_order_id, &order, trades)?;
+            let reports = self.fills(&listed, name.client_order_id, &order)?;
+            findings.extend(reports.into_iter().map(Finding::Report));
         }
         findings.push(Finding::Report(VenueReport::answer(
             name.client_order_id,
@@ -579,6 +617,27 @@ impl Work {
             found(&order),
         )));
         Ok(findings)
+    }
+
+    /// What of an order has traded.
+    fn fills(
+        &mut self,
+        listed: &Listed,
+        name: ClientOrderId,
+        order: &OrderState<'_>,
+    ) -> Result<Vec<VenueReport>, RestError> {
+        let request = Request::MyTrades(MyTrades {
+            symbol: &listed.symbol,
+            order_id: Some(order.order_id),
+            from_id: None,
+            limit: Some(TRADES_MAX),
+        });
+        let answer = self.get(&request, Purpose::Question)?.done()?;
+        let mut trades = Vec::new();
+        for trade in answer.body()?.trades()? {
+            trades.push(Traded::of(listed, &trade?)?);
+        }
+        Ok(fills(name, order, trades))
     }
 }
 

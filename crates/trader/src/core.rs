@@ -11,6 +11,7 @@
 
 mod numbers;
 mod run;
+mod start;
 
 use serde::{Deserialize, Serialize};
 use tiercel_execution::oms::{AdvancedOrder, Anomaly, NewOrder, Oms, Outputs, Update, UpdateKind};
@@ -23,6 +24,8 @@ use tiercel_strategy::{
 use tiercel_types::market::{BestBidOffer, MarketTrade};
 use tiercel_types::order::ListKind;
 use tiercel_types::{InstrumentId, Price, Qty, Timestamp};
+
+pub use start::{Difference, Differs, Held, Remainder, Start};
 
 use crate::journal::{GateState, Journal};
 use crate::market::{Market, MarketState};
@@ -80,6 +83,10 @@ pub struct Core {
     journal: Option<Journal>,
     /// Whether that failed: nothing but cancels leaves then.
     has_journal_failed: bool,
+    /// What venues are asked before the strategy begins.
+    start: Option<Box<Start>>,
+    /// What they said and was not known, until somebody takes it.
+    differences: Vec<Differs>,
     /// What is written of the gate, and since when.
     written: (GateState, Timestamp),
     /// Why the gate lets through what it does.
@@ -125,6 +132,8 @@ impl Core {
             ends: false,
             journal: None,
             has_journal_failed: false,
+            start: None,
+            differences: Vec::new(),
             written: (GateState::default(), Timestamp(0)),
             mode_reason: ModeReason::Free,
             paper: None,
@@ -489,7 +498,8 @@ impl Core {
     }
 
     fn round(&mut self, now: Timestamp) {
-        let Self { strategy, oms, routes, actions, out, timers, counts, anomalies, .. } = self;
+        let Self { strategy, oms, routes, actions, out, timers, counts, anomalies, start, .. } =
+            self;
         let mut wanted = actions.as_slice().iter();
         while let Some(action) = wanted.next() {
             match action.kind {
@@ -531,6 +541,11 @@ impl Core {
         }
         out.updates.clear();
         for anomaly in out.anomalies.drain(..) {
+            // What venues list tells of it.
+            if let (Anomaly::Stray { .. }, Some(start)) = (&anomaly, &mut *start) {
+                start.all_again(now);
+                continue;
+            }
             counts.anomalies += 1;
             if anomalies.len() < ANOMALIES_KEPT {
                 anomalies.push(anomaly);

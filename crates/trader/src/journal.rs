@@ -19,18 +19,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use tiercel_bus::{AppendError, Bus, BusError, One, Options, ReadError, Start, Writer};
-use tiercel_execution::oms::VenueTerms;
+use tiercel_bus::{AppendError, Bus, BusError, One, Options, ReadError, Record, Start, Writer};
+use tiercel_execution::oms::{Adopted, VenueTerms};
 use tiercel_execution::position::TooLarge;
 use tiercel_execution::recovery::Recovery;
 use tiercel_execution::risk::{Day, Mode};
 use tiercel_execution::venue::{VenueId, VenueReport, VenueRequest};
-use tiercel_types::Timestamp;
+use tiercel_types::{InstrumentId, Timestamp, TradeId};
 use zerocopy::IntoBytes as _;
 
+use crate::core::Remainder;
 use crate::reason::ModeReason;
 use records::{
-    AdoptedRecord, GateRecord, HeardRecord, Kind, NameRecord, PositionRecord, SentRecord,
+    AdoptedRecord, GateRecord, HeardRecord, Kind, NameRecord, PositionRecord, RemainderRecord,
+    SentRecord,
 };
 
 /// What every run's folder begins with.
@@ -142,6 +144,8 @@ pub struct Left {
     pub second: u64,
     /// How the gate stood.
     pub gate: GateState,
+    /// What accounts had beyond what this trader's trades made of it.
+    pub remainders: Vec<Remainder>,
 }
 
 impl Left {
@@ -152,6 +156,7 @@ impl Left {
             next_answers: vec![0; venues.len()],
             second: 0,
             gate: GateState::default(),
+            remainders: Vec::new(),
         }
     }
 }
@@ -247,59 +252,88 @@ fn read(
         if number % FORGOTTEN_EVERY == 0 {
             left.recovery.forget_ended(ENDED_KEPT);
         }
-        let damaged = || JournalError::Damaged { path: path.to_owned(), number };
-        match Kind::from_code(record.kind).ok_or_else(damaged)? {
-            Kind::Instrument => {
-                let record = record.get::<NameRecord>().ok_or_else(damaged)?;
-                let name = |(venue, symbol): &(String, String)| format!("{venue} {symbol}");
-                check(path, "instrument", record, instruments, name)?;
+        has_begun |= take(&mut left, (path, number), &record, venues, instruments)?;
+    }
+    Ok(has_begun.then_some(left))
+}
+
+/// Takes a record in. Whether it says that the run has begun.
+fn take(
+    left: &mut Left,
+    (path, number): (&Path, u64),
+    record: &Record<'_>,
+    venues: &[(String, VenueTerms)],
+    instruments: &[(String, String)],
+) -> Result<bool, JournalError> {
+    let damaged = || JournalError::Damaged { path: path.to_owned(), number };
+    match Kind::from_code(record.kind).ok_or_else(damaged)? {
+        Kind::Instrument => {
+            let record = record.get::<NameRecord>().ok_or_else(damaged)?;
+            let name = |(venue, symbol): &(String, String)| format!("{venue} {symbol}");
+            check(path, "instrument", record, instruments, name)?;
+        }
+        Kind::Venue => {
+            let record = record.get::<NameRecord>().ok_or_else(damaged)?;
+            check(path, "venue", record, venues, |(name, _)| name.clone())?;
+        }
+        Kind::Gate => {
+            let record = record.get::<GateRecord>().ok_or_else(damaged)?;
+            left.gate = record.read().ok_or_else(damaged)?;
+        }
+        Kind::Position => {
+            let record = record.get::<PositionRecord>().ok_or_else(damaged)?;
+            let (instrument, position) = record.read();
+            left.recovery.set_position(instrument, position);
+        }
+        Kind::Adopted => {
+            let record = record.get::<AdoptedRecord>().ok_or_else(damaged)?;
+            let (venue, at, adopted) = record.read().ok_or_else(damaged)?;
+            left.recovery.adopt(venue, at, &adopted);
+        }
+        Kind::Begun => {
+            left.second = record.get::<[u64; 1]>().ok_or_else(damaged)?[0];
+            return Ok(true);
+        }
+        Kind::Sent => {
+            let record = record.get::<SentRecord>().ok_or_else(damaged)?;
+            let (at, venue, tag, request) = record.read().ok_or_else(damaged)?;
+            left.recovery.sent(at, venue, tag, &request);
+        }
+        Kind::Heard => {
+            let record = record.get::<HeardRecord>().ok_or_else(damaged)?;
+            let (venue, answer, report) = record.read().ok_or_else(damaged)?;
+            let too_large = |error| JournalError::TooLarge { path: path.to_owned(), error };
+            left.recovery.heard(venue, &report).map_err(too_large)?;
+            if let Some(next) = left.next_answers.get_mut(venue.index()) {
+                *next = (*next).max(answer.saturating_add(u64::from(answer > 0)));
             }
-            Kind::Venue => {
-                let record = record.get::<NameRecord>().ok_or_else(damaged)?;
-                check(path, "venue", record, venues, |(name, _)| name.clone())?;
+        }
+        Kind::LastTrade => {
+            let [instrument, trade] = *record.get::<[u64; 2]>().ok_or_else(damaged)?;
+            let instrument = u32::try_from(instrument).map_err(|_| damaged())?;
+            left.recovery.set_last_trade(InstrumentId(instrument), TradeId(trade));
+            // Behind the beginning it is the venue that says so.
+            if left.second > 0 {
+                left.recovery.follow_trades();
             }
-            Kind::Gate => {
-                let record = record.get::<GateRecord>().ok_or_else(damaged)?;
-                left.gate = record.read().ok_or_else(damaged)?;
-            }
-            Kind::Position => {
-                let record = record.get::<PositionRecord>().ok_or_else(damaged)?;
-                let (instrument, position) = record.read();
-                left.recovery.set_position(instrument, position);
-            }
-            Kind::Adopted => {
-                let record = record.get::<AdoptedRecord>().ok_or_else(damaged)?;
-                let (venue, at, adopted) = record.read().ok_or_else(damaged)?;
-                left.recovery.adopt(venue, at, &adopted);
-            }
-            Kind::Begun => {
-                has_begun = true;
-                left.second = record.get::<[u64; 1]>().ok_or_else(damaged)?[0];
-            }
-            Kind::Sent => {
-                let record = record.get::<SentRecord>().ok_or_else(damaged)?;
-                let (at, venue, tag, request) = record.read().ok_or_else(damaged)?;
-                left.recovery.sent(at, venue, tag, &request);
-            }
-            Kind::Heard => {
-                let record = record.get::<HeardRecord>().ok_or_else(damaged)?;
-                let (venue, answer, report) = record.read().ok_or_else(damaged)?;
-                let too_large = |error| JournalError::TooLarge { path: path.to_owned(), error };
-                left.recovery.heard(venue, &report).map_err(too_large)?;
-                if let Some(next) = left.next_answers.get_mut(venue.index()) {
-                    *next = (*next).max(answer.saturating_add(u64::from(answer > 0)));
-                }
-            }
-            Kind::Answer => {
-                let record = record.get::<[u64; 2]>().ok_or_else(damaged)?;
-                // A lower one, where the venue has lost what it had.
-                if let Some(next) = left.next_answers.get_mut(record[0] as usize) {
-                    *next = record[1];
-                }
+        }
+        Kind::Remainder => {
+            let record = record.get::<RemainderRecord>().ok_or_else(damaged)?;
+            let remainder = record.read().ok_or_else(damaged)?;
+            let is_other =
+                |it: &Remainder| (it.venue, &it.asset) != (remainder.venue, &remainder.asset);
+            left.remainders.retain(is_other);
+            left.remainders.push(remainder);
+        }
+        Kind::Answer => {
+            let record = record.get::<[u64; 2]>().ok_or_else(damaged)?;
+            // A lower one, where the venue has lost what it had.
+            if let Some(next) = left.next_answers.get_mut(record[0] as usize) {
+                *next = record[1];
             }
         }
     }
-    Ok(has_begun.then_some(left))
+    Ok(false)
 }
 
 /// Whether a number means what it meant.
@@ -345,6 +379,17 @@ impl Journal {
         }
         for (venue, adopted) in left.recovery.orders() {
             journal.append(Kind::Adopted, &AdoptedRecord::new(venue, now, adopted))?;
+        }
+        if !left.recovery.follows_trades() {
+            for (venue, adopted) in left.recovery.ended().filter(has_traded) {
+                journal.append(Kind::Adopted, &AdoptedRecord::new(venue, now, adopted))?;
+            }
+        }
+        for (instrument, trade) in left.recovery.last_trades() {
+            journal.last_trade(instrument, trade)?;
+        }
+        for remainder in &left.remainders {
+            journal.remainder(remainder)?;
         }
         for (venue, next) in left.next_answers.iter().enumerate() {
             journal.append(Kind::Answer, &[venue as u64, *next])?;
@@ -405,6 +450,39 @@ impl Journal {
         self.append(Kind::Heard, &HeardRecord::new(venue, answer, report))
     }
 
+    /// An order of a run before was taken over, of which what is read here did not tell.
+    ///
+    /// # Errors
+    /// [`JournalError::Append`].
+    pub fn adopted(
+        &mut self,
+        now: Timestamp,
+        venue: VenueId,
+        adopted: &Adopted,
+    ) -> Result<(), JournalError> {
+        self.append(Kind::Adopted, &AdoptedRecord::new(venue, now, adopted))
+    }
+
+    /// The newest trade of an instrument that its venue tells of: all before are known.
+    ///
+    /// # Errors
+    /// [`JournalError::Append`].
+    pub fn last_trade(
+        &mut self,
+        instrument: InstrumentId,
+        trade: TradeId,
+    ) -> Result<(), JournalError> {
+        self.append(Kind::LastTrade, &[u64::from(instrument.0), trade.0])
+    }
+
+    /// What an account has beyond what this trader's trades made of it.
+    ///
+    /// # Errors
+    /// [`JournalError::Append`].
+    pub fn remainder(&mut self, remainder: &Remainder) -> Result<(), JournalError> {
+        self.append(Kind::Remainder, &RemainderRecord::new(remainder))
+    }
+
     /// The next answer of a venue has this number.
     ///
     /// # Errors
@@ -412,6 +490,11 @@ impl Journal {
     pub fn answers_from(&mut self, venue: VenueId, number: u64) -> Result<(), JournalError> {
         self.append(Kind::Answer, &[u64::from(venue.0), number])
     }
+}
+
+/// Whether something of an order has traded.
+pub(crate) fn has_traded((_, adopted): &(VenueId, &Adopted)) -> bool {
+    !adopted.order.executed_qty().is_zero()
 }
 
 /// The bytes that a journal has of a request, but for the tag.

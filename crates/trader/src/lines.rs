@@ -16,7 +16,7 @@ use tiercel_types::{InstrumentId, Timestamp};
 
 use crate::clerk::{Clerk, Errand, Finding};
 use crate::connector::{BinanceOrders, BinaryOrders, FixOrders};
-use crate::core::Core;
+use crate::core::{Core, Differs};
 use crate::feed::{BinanceFeed, BinaryFeed, snapshot_answered, take_snapshot};
 use crate::recording::Input;
 use crate::source::Source;
@@ -179,6 +179,8 @@ pub enum LineEvent {
     Down(LineId, String),
     /// What was asked of a venue over HTTP did not come: it is asked again.
     Trouble(VenueId, String),
+    /// A venue says something else at the start than was known.
+    Differs(Differs),
 }
 
 /// A connection that is wanted, and where it is, if it is.
@@ -337,6 +339,11 @@ impl Lines {
                 }
             }
         }
+        core.take_errands(|venue, errand| {
+            if let Some(clerk) = clerks.get(venue.index()).and_then(Option::as_ref) {
+                clerk.ask(errand);
+            }
+        });
         let mut first = wanted.len();
         for source in &mut self.sources {
             source.tick(now, core, |line, what| {
@@ -352,6 +359,8 @@ impl Lines {
                 self.found(now, VenueId(venue as u8), finding);
             }
         }
+        let Self { core, events, .. } = self;
+        core.take_differences(|differs| events.push(LineEvent::Differs(differs)));
     }
 
     /// A clerk has found something.
@@ -383,6 +392,9 @@ impl Lines {
                     orders.set_clock_offset(offset_ns);
                 }
             }
+            Finding::Listing(round, listing) => self.core.listed(now, venue, round, &listing),
+            Finding::Balances(round, balances) => self.core.balances(venue, round, balances),
+            Finding::NotListed(round) => self.core.not_listed(now, venue, round),
             Finding::Failed => self.core.venue_failed(now, venue),
             Finding::Trouble(what) => self.events.push(LineEvent::Trouble(venue, what)),
         }

@@ -194,11 +194,13 @@ async fn health(State(shared): State<Arc<Shared>>) -> Response {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let age = now.saturating_sub(Duration::from_nanos(told.time_ns));
     let is_current = age <= STATE_AGE_MAX;
-    let is_well = is_current && lost.is_empty() && stale.is_empty() && told.mode == "active";
+    let is_well =
+        is_current && told.acts && lost.is_empty() && stale.is_empty() && told.mode == "active";
     let code = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "status": if is_well { "ready" } else { "degraded" },
         "mode": told.mode,
+        "acts": told.acts,
         "age_ms": (told.time_ns > 0).then_some(age.as_millis() as u64),
         "lost": lost,
         "stale": stale,

@@ -23,7 +23,7 @@ use crate::config::{
     VenueTable, WaitName,
 };
 use crate::connector::fix;
-use crate::core::Core;
+use crate::core::{Core, Held, Start};
 use crate::dial::Dialer;
 use crate::feed::{BinanceFeed, BinaryFeed};
 use crate::hot::{Control, Hot, Wait};
@@ -147,6 +147,7 @@ pub fn trader(
         let mut core = core(config, strategy, terms, journal.second(), timing);
         recover(&left, now, &mut core)?;
         core.set_journal(journal);
+        core.set_start(start(config, &instruments, &left));
         saved = Some(restore(config, &name, &mut core)?);
         (core, left.next_answers)
     };
@@ -177,7 +178,7 @@ pub fn trader(
             }
             (VenueKind::Tiercel, _) => {
                 wiring.tiercel_feed(id, venue, wanted(config, venue));
-                wiring.records(id, venue, next)?;
+                wiring.records(id, venue, (&listed, &limits[at]), next)?;
             }
             (VenueKind::Binance, _) => wiring.binance(id, venue, &listed, &limits[at])?,
         }
@@ -322,6 +323,23 @@ fn recover(left: &Left, now: Timestamp, core: &mut Core) -> Result<(), SetupErro
         core.adopt(now, adopted).map_err(SetupError::Adopt)?;
     }
     Ok(())
+}
+
+/// What venues are asked before the strategy begins.
+fn start(config: &TraderConfig, instruments: &[(Symbol, Instrument)], left: &Left) -> Start {
+    let last_trade = |instrument: InstrumentId| {
+        let mut known = left.recovery.last_trades();
+        known.find(|(of, _)| *of == instrument).map(|(_, trade)| trade)
+    };
+    let held = |(_, of): (Symbol, InstrumentId)| {
+        let (_, instrument) = instruments.get(of.0 as usize)?;
+        let assets = (instrument.base_asset.as_str(), instrument.quote_asset.as_str());
+        Some(Held::new(of, assets, last_trade(of)))
+    };
+    let of_venue = |venue| wanted(config, venue).into_iter().filter_map(held).collect();
+    let venues = config.venues.iter().map(of_venue).collect();
+    let ended = left.recovery.ended().filter(journal::has_traded);
+    Start::new(venues, left.remainders.clone(), ended)
 }
 
 fn venue_terms(config: &TraderConfig) -> Vec<VenueTerms> {

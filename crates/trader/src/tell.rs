@@ -5,6 +5,7 @@ use tiercel_telemetry::Registry;
 use tiercel_types::market::Level;
 use tiercel_types::{InstrumentId, Money};
 
+use crate::core::Differs;
 use crate::paper::PaperView;
 use crate::state::{
     LatencyTold, LevelText, MarketTold, MarketView, OrderTold, OrderView, PaperTold, Told,
@@ -32,6 +33,19 @@ pub struct Names {
 impl Names {
     fn instrument(&self, instrument: InstrumentId) -> (String, String) {
         self.instruments.get(instrument.0 as usize).cloned().unwrap_or_default()
+    }
+
+    /// What a venue says and was not known, with its name in front.
+    pub fn differs(&self, differs: &Differs) -> String {
+        let Differs { venue, instrument, difference } = differs;
+        let name = match instrument {
+            Some(instrument) => {
+                let (venue, symbol) = self.instrument(*instrument);
+                format!("{venue} {symbol}")
+            }
+            None => self.venues.get(venue.index()).cloned().unwrap_or_default(),
+        };
+        format!("{name}: {difference}")
     }
 
     /// A state, with names and the times that `registry` has.

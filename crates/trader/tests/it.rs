@@ -22,6 +22,7 @@ mod it {
     mod routes;
     mod saved;
     mod serve;
+    mod start;
     mod state;
     mod syscalls;
 }

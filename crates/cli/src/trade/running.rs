@@ -187,6 +187,11 @@ impl Shown {
             LineEvent::Trouble(venue, what) => {
                 (self.say)(&format!("{}: {what}", self.names.venues[venue.index()]));
             }
+            LineEvent::Differs(differs) => {
+                let what = self.names.differs(&differs);
+                (self.say)(&what);
+                self.ear.hear(Heard::Differs(what));
+            }
         }
     }
 

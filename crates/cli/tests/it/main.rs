@@ -23,6 +23,7 @@ mod trade_itch;
 mod trade_lists;
 mod trade_paper;
 mod trade_route;
+mod trade_start;
 mod trade_tls;
 // The machines that the check-up is tested on.
 #[path = "../../../host/tests/it/trees.rs"]

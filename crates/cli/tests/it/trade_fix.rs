@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::trade::{Trader, config, far_quotes, free_port, hit, killed_thrice, settle};
+use crate::trade_start::is_told;
 use crate::venue_kill::market;
 use crate::venue_process::{Key, Venue};
 
@@ -65,4 +66,12 @@ fn a_trader_that_was_killed_goes_on_from_the_truth() {
     let venue = place.start();
     far_quotes(&venue, &place.keys[1]);
     killed_thrice(&venue, &place.keys, || place.trader());
+}
+
+#[test]
+fn at_its_start_it_takes_over_what_its_journal_does_not_have_and_tells_what_is_not_its_own() {
+    let place = Place::new("trade-fix-start");
+    let venue = place.start();
+    far_quotes(&venue, &place.keys[1]);
+    is_told(&venue, &place.keys, &place.trader_config, || place.trader());
 }

@@ -64,6 +64,19 @@ impl RunId {
         zerocopy::transmute!(text)
     }
 
+    /// The name of an order that is one of this trader's, of whichever run, as it was entered: behind a dash it may be
+    /// told of changes.
+    pub fn own(self, name: &ClientOrderId) -> Option<ClientOrderId> {
+        let (own, rest) = name.as_bytes().split_at_checked(RUN + DIGITS)?;
+        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'v');
+        // The last digit of a run is its trader.
+        let is_own = own[0] == MARK && own[RUN - 1] == self.0[RUN - 1];
+        let is_whole = rest.is_empty() || rest[0] == b'-';
+        let digits = own[1..].iter().enumerate();
+        let mut others = digits.filter(|(at, byte)| *at != RUN - 2 && !is_digit(byte));
+        (is_own && is_whole && others.next().is_none()).then(|| ClientOrderId::new(own).ok())?
+    }
+
     /// The number of an order, if its name begins as those of this run: it is one of them if it is the
     /// [name](Self::name) of the number.
     pub(super) fn number(self, name: &ClientOrderId) -> Option<u64> {
@@ -71,12 +84,6 @@ impl RunId {
         let text = rest.first_chunk()?;
         (*run == self.0).then(|| number(*text))
     }
-}
-
-/// Whether an order is one of a trader, of whichever run.
-pub(super) fn is_marked(name: &ClientOrderId) -> bool {
-    let padded = name.padded();
-    padded[0] == MARK && padded[RUN + DIGITS - 1] != 0 && padded[RUN + DIGITS] == 0
 }
 
 /// The lowest eight digits of a number: `0` to `9` and `a` to `v`, five bits each.
@@ -117,10 +124,18 @@ mod tests {
             let digit = |digit: &u8| b"0123456789abcdefghijklmnopqrstuv".contains(digit);
             assert!(name.as_bytes()[1..].iter().all(digit));
             assert_eq!(RunId::of(1_800_000_001, 3).number(&name), None);
-            assert!(is_marked(&name));
+            assert_eq!(run.own(&name), Some(name));
+            assert_eq!(RunId::of(7, 3).own(&name), Some(name), "of another run");
+            assert_eq!(RunId::of(1_800_000_000, 4).own(&name), None, "of another trader");
+            let changed = [name.as_bytes(), b"-17"].concat();
+            assert_eq!(run.own(&ClientOrderId::new(&changed).unwrap()), Some(name));
+            let longer = [name.as_bytes(), b"7"].concat();
+            assert_eq!(run.own(&ClientOrderId::new(&longer).unwrap()), None);
         }
         assert_eq!(RunId::new(b"abc-123"), Err(RunIdError));
-        assert!(!is_marked(&ClientOrderId::new(b"Tsomebody").unwrap()));
+        for others in ["Tsomebody", "Tlkjkg030001mUh9", "web_lkjkg0300001", ""] {
+            assert_eq!(run.own(&ClientOrderId::new(others.as_bytes()).unwrap()), None, "{others}");
+        }
         assert_eq!(run.number(&ClientOrderId::EMPTY), None);
     }
 }

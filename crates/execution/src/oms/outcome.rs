@@ -2,7 +2,6 @@
 
 use tiercel_types::{Price, Qty, Timestamp};
 
-use super::name::is_marked;
 use super::slot::{At, Before, NEVER};
 use super::{Anomaly, Oms, Outputs, Update, UpdateKind};
 use crate::order::{Change, Found, Illegal, Input, Progress, State};
@@ -31,8 +30,11 @@ impl Oms {
                 report.input,
                 Input::Rejected | Input::CancelRejected | Input::ReplaceRejected
             );
-            if !is_refusal && is_marked(name) && !self.slots.was_there(self.run, name) {
-                out.anomalies.push(Anomaly::Stray { order: *name });
+            if !is_refusal
+                && let Some(name) = self.run.own(name)
+                && !self.slots.was_there(self.run, &name)
+            {
+                out.anomalies.push(Anomaly::Stray { order: name });
             }
             return;
         };

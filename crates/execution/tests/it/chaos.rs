@@ -216,19 +216,6 @@ impl World {
                 Record::Heard(report) => recovery.heard(VENUE, report).unwrap(),
             }
         }
-        if self.is_lossy {
-            // The venue is asked for its open orders.
-            for kept in self.venue.live() {
-                let now = Timestamp(self.now);
-                recovery.listed(
-                    now,
-                    VENUE,
-                    900 + kept.order_id.0 % 1_000,
-                    &kept.terms,
-                    kept.order_id,
-                );
-            }
-        }
         self.runs += 1;
         let run = RunId::of(1_000 + self.runs, 0);
         let places = vec![Place { venue: VENUE }; INSTRUMENTS as usize + 1];
@@ -246,6 +233,8 @@ impl World {
         }
         assert!(self.out.is_empty());
         self.trader = Some(Trader { oms, driver });
+        // The venue is asked for its open orders.
+        self.list();
         self.check();
     }
 
@@ -272,16 +261,12 @@ impl World {
     fn list(&mut self) {
         let Some(trader) = self.trader.as_mut().filter(|_| self.is_lossy) else { return };
         let now = Timestamp(self.now);
-        let mut recovery = Recovery::new(&[self.kind.terms()]);
         for kept in self.venue.live() {
-            if trader.oms.tag(&kept.terms.order.client_order_id).is_none() {
-                let tag = 900 + kept.order_id.0 % 1_000;
-                recovery.listed(now, VENUE, tag, &kept.terms, kept.order_id);
+            if trader.oms.order(&kept.terms.order.client_order_id).is_none() {
+                let adopted = kept.listed();
+                trader.driver.adopt(adopted.tag, adopted.order.open_qty());
+                trader.oms.adopt(now, &adopted, &mut self.out).unwrap();
             }
-        }
-        for (_, adopted) in recovery.orders() {
-            trader.driver.adopt(adopted.tag, adopted.order.open_qty());
-            trader.oms.adopt(now, adopted, &mut self.out).unwrap();
         }
         self.act();
     }

@@ -289,7 +289,9 @@ fn an_order_of_this_trader_that_it_does_not_know_is_a_stray() {
     }
     desk.hear(0, Input::Rejected).says("");
     // Of the first order's number but for a character that is no digit.
-    desk.report(&report(b"T00000100000000 ")).report(&report(b"T000001000000000")).says("!Stray");
+    desk.report(&report(b"T00000100000000 ")).report(&report(b"T000001000000000")).says("");
+    // Another trader's.
+    desk.report(&report(b"T000001100000001")).says("");
 }
 
 #[test]

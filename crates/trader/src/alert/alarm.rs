@@ -32,6 +32,8 @@ pub enum Heard {
     Down(LineId, String),
     /// What should not have happened.
     Anomaly(Anomaly),
+    /// What a venue says and was not known.
+    Differs(String),
     /// The trader has ended so.
     Ended(Outcome),
     /// Nobody is to be told any more.
@@ -136,6 +138,7 @@ impl Work {
         match heard {
             Heard::Down(line, why) => self.watch.line_went(line, &why),
             Heard::Anomaly(anomaly) => self.watch.anomaly(&anomaly),
+            Heard::Differs(what) => self.watch.differs(what),
             Heard::Ended(outcome) => (self.is_over, self.outcome) = (true, Some(outcome)),
             Heard::Left => self.is_over = true,
         }

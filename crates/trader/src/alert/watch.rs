@@ -29,6 +29,8 @@ pub struct WatchOptions {
     pub line_down_ns: u64,
     /// An outcome that is not known.
     pub order_unknown_ns: u64,
+    /// A strategy that does not act.
+    pub not_acting_ns: u64,
     /// After how long without another one anomalies are over.
     pub anomaly_quiet_ns: u64,
 }
@@ -40,6 +42,7 @@ impl WatchOptions {
             market_stale_ns: table.market_stale_s.saturating_mul(SECOND_NS),
             line_down_ns: table.line_down_s.saturating_mul(SECOND_NS),
             order_unknown_ns: table.order_unknown_s.saturating_mul(SECOND_NS),
+            not_acting_ns: table.not_acting_s.saturating_mul(SECOND_NS),
             anomaly_quiet_ns: table.anomaly_quiet_s.saturating_mul(SECOND_NS),
         }
     }
@@ -135,8 +138,11 @@ pub struct Watch {
     markets: Vec<Trouble>,
     breakers: Vec<Trouble>,
     journal: Trouble,
+    not_acting: Trouble,
     unknown: Unknown,
     anomalies: Anomalies,
+    /// What venues say and was not known, until it is told.
+    differences: Vec<String>,
 }
 
 impl Watch {
@@ -153,8 +159,10 @@ impl Watch {
             markets: none(names.instruments.len()),
             breakers: none(names.venues.len()),
             journal: Trouble::default(),
+            not_acting: Trouble::default(),
             unknown: Unknown::default(),
             anomalies: Anomalies::default(),
+            differences: Vec::new(),
             names,
         }
     }
@@ -171,6 +179,11 @@ impl Watch {
         self.anomalies.text = anomaly.to_string();
     }
 
+    /// A venue says at the start what was not known.
+    pub fn differs(&mut self, what: String) {
+        self.differences.push(what);
+    }
+
     /// What is new in a state. Before a trader has shown its first one, nothing is.
     pub fn look(&mut self, now: Timestamp, state: &TraderState) -> Vec<Alert> {
         let mut alerts = Vec::new();
@@ -178,11 +191,16 @@ impl Watch {
             return alerts;
         }
         self.look_at_mode(now, state, &mut alerts);
+        for text in std::mem::take(&mut self.differences) {
+            let code = (Code::Difference, String::new());
+            alerts.push(self.alert(now, code, Severity::Warning, (text, false)));
+        }
         self.look_at_journal(now, state, &mut alerts);
         self.look_at_lines(now, state, &mut alerts);
         self.look_at_markets(now, state, &mut alerts);
         self.look_at_breakers(now, state, &mut alerts);
         self.look_at_orders(now, state, &mut alerts);
+        self.look_at_strategy(now, state, &mut alerts);
         self.look_at_anomalies(now, state, &mut alerts);
         alerts
     }
@@ -297,6 +315,19 @@ impl Watch {
         let told = told(turn, begun, "no outcome is unknown for long");
         let code = (Code::OrderUnknown, String::new());
         alerts.push(self.alert(now, code, Severity::Critical, told));
+    }
+
+    fn look_at_strategy(&mut self, now: Timestamp, state: &TraderState, alerts: &mut Vec<Alert>) {
+        let after_ns = self.options.not_acting_ns;
+        let Some(turn) = self.not_acting.look(now, !state.acts, after_ns) else { return };
+        let open = match state.open_orders {
+            0 => "a venue does not say what is open, or what is owned has no price".to_owned(),
+            orders => format!("{orders} orders are open still"),
+        };
+        let begun = format!("the strategy does not act{}: {open}", for_longer(after_ns));
+        let told = told(turn, begun, "the strategy acts");
+        let code = (Code::NotActing, String::new());
+        alerts.push(self.alert(now, code, Severity::Warning, told));
     }
 
     fn look_at_anomalies(&mut self, now: Timestamp, state: &TraderState, alerts: &mut Vec<Alert>) {

@@ -1,8 +1,9 @@
 //! What is told of answers, and of what was not asked.
 
 use tiercel_execution::order::{Found, Input, Progress};
+use tiercel_execution::position::Fee;
 use tiercel_execution::venue::{AdvancedTerms, OrderName, OrderTerms, VenueReport};
-use tiercel_types::{ClientOrderId, OrderId, Price, Qty};
+use tiercel_types::{ClientOrderId, OrderId, Price, Qty, TradeId};
 use tiercel_wire::binance::answer::{OrderState, OwnTrade, Refusal};
 use tiercel_wire::binance::{OrderStatus, TimeUnit};
 
@@ -40,11 +41,20 @@ pub(super) fn unsent(entry: &Entry) -> Vec<Finding> {
 /// them.
 pub(super) fn refused(errand: &Errand) -> Vec<Finding> {
     match errand {
-        Errand::Snapshot(instrument) => vec![Finding::NoSnapshot(*instrument)],
+        Errand::Snapshot(_) | Errand::List { .. } | Errand::Balances { .. } => not_answered(errand),
         Errand::Query { .. } => Vec::new(),
         Errand::Cancel(name) => unsent(&Entry::Cancel(*name)),
         Errand::Place { terms, replaced, .. } => unsent(&entry(terms, replaced.as_ref())),
         Errand::PlaceTogether { orders, .. } => unsent_together(orders.orders()),
+    }
+}
+
+/// What is told of a question that has no answer: nothing where who needs it asks again by himself.
+pub(super) fn not_answered(errand: &Errand) -> Vec<Finding> {
+    match errand {
+        Errand::Snapshot(instrument) => vec![Finding::NoSnapshot(*instrument)],
+        Errand::List { round, .. } | Errand::Balances { round } => vec![Finding::NotListed(*round)],
+        _ => Vec::new(),
     }
 }
 
@@ -86,31 +96,52 @@ pub(super) fn found(order: &OrderState<'_>) -> Input {
     status(found, order.executed_qty, order.price, order.orig_qty)
 }
 
+/// A trade of the account.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Traded {
+    pub(super) trade_id: TradeId,
+    pub(super) order_id: OrderId,
+    price: Price,
+    qty: Qty,
+    fee: Fee,
+}
+
+impl Traded {
+    pub(super) fn of(listed: &Listed, trade: &OwnTrade<'_>) -> Result<Self, RestError> {
+        Ok(Self {
+            trade_id: trade.trade_id.ok_or(RestError::NotThere)?,
+            order_id: trade.order_id,
+            price: trade.price,
+            qty: trade.qty,
+            fee: listed.fee(trade.commission_asset.as_str(), trade.commission),
+        })
+    }
+}
+
 /// An order's trades as fills, in their order, each with how far the order had come.
 pub(super) fn fills(
-    listed: &Listed,
     order: ClientOrderId,
     state: &OrderState<'_>,
-    mut trades: Vec<OwnTrade<'_>>,
-) -> Result<Vec<Finding>, RestError> {
+    mut trades: Vec<Traded>,
+) -> Vec<VenueReport> {
     trades.sort_by_key(|trade| trade.trade_id);
     let mut executed = 0_u64;
-    let mut findings = Vec::with_capacity(trades.len() + 1);
-    for trade in trades {
-        executed = executed.saturating_add(trade.qty.units());
+    let mut reports = Vec::with_capacity(trades.len() + 1);
+    for Traded { trade_id, order_id, price, qty, fee } in trades {
+        executed = executed.saturating_add(qty.units());
         // What came after the status was taken is told with the next one.
         if executed > state.executed_qty.units() {
             break;
         }
-        let input = Input::Filled {
-            trade_id: trade.trade_id.ok_or(RestError::NotThere)?,
-            price: trade.price,
-            qty: trade.qty,
-            after: Progress::Executed(Qty::from_units(executed)),
-        };
-        let fee = listed.fee(trade.commission_asset.as_str(), trade.commission);
-        let report = VenueReport::new(order, OrderId(trade.order_id.0), input);
-        findings.push(Finding::Report(VenueReport { fee, ..report }));
+        let after = Progress::Executed(Qty::from_units(executed));
+        let input = Input::Filled { trade_id, price, qty, after };
+        reports.push(VenueReport { fee, ..VenueReport::new(order, order_id, input) });
     }
-    Ok(findings)
+    reports
+}
+
+/// How much that is.
+pub(super) fn traded_qty(trades: &[Traded]) -> Qty {
+    let units = trades.iter().map(|trade| trade.qty.units());
+    Qty::from_units(units.fold(0, u64::saturating_add))
 }

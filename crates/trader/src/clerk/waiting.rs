@@ -37,6 +37,11 @@ impl Waiting {
                 known.map(|known| *known = errand).is_some()
             }
             Errand::Snapshot(_) => self.errands.contains(&errand),
+            // What was asked before is not waited for any more.
+            Errand::List { .. } | Errand::Balances { .. } => {
+                let known = self.errands.iter_mut().find(|it| asks_the_same(it, &errand));
+                known.map(|known| *known = errand).is_some()
+            }
             Errand::Place { .. } | Errand::PlaceTogether { .. } => false,
         };
         if is_known {
@@ -110,6 +115,17 @@ fn is_question(errand: &Errand, name: &OrderName) -> bool {
         if (there.client_order_id, there.instrument) == (name.client_order_id, name.instrument))
 }
 
+/// Whether both ask what is open of an instrument, or what the account has.
+fn asks_the_same(one: &Errand, other: &Errand) -> bool {
+    match (one, other) {
+        (Errand::List { instrument, .. }, Errand::List { instrument: other, .. }) => {
+            instrument == other
+        }
+        (Errand::Balances { .. }, Errand::Balances { .. }) => true,
+        _ => false,
+    }
+}
+
 const fn is_entry(errand: &Errand) -> bool {
     matches!(errand, Errand::Place { .. } | Errand::PlaceTogether { .. })
 }
@@ -121,7 +137,11 @@ fn enters(errand: &Errand, order: &ClientOrderId) -> bool {
         Errand::PlaceTogether { orders, .. } => {
             orders.orders().iter().any(|terms| terms.order.client_order_id == *order)
         }
-        Errand::Snapshot(_) | Errand::Query { .. } | Errand::Cancel(_) => false,
+        Errand::Snapshot(_)
+        | Errand::Query { .. }
+        | Errand::List { .. }
+        | Errand::Balances { .. }
+        | Errand::Cancel(_) => false,
     }
 }
 

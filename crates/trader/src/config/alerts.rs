@@ -25,6 +25,8 @@ pub struct AlertsTable {
     pub line_down_s: u64,
     /// How long the outcome of an order may be unknown.
     pub order_unknown_s: u64,
+    /// How long the strategy may not act.
+    pub not_acting_s: u64,
     /// After how long without another one anomalies are over.
     pub anomaly_quiet_s: u64,
     /// They are posted there, too.
@@ -40,6 +42,7 @@ impl Default for AlertsTable {
             market_stale_s: 10,
             line_down_s: 10,
             order_unknown_s: 10,
+            not_acting_s: 30,
             anomaly_quiet_s: 60,
             webhook: None,
         }

@@ -35,8 +35,8 @@ use crate::websocket::{Handover, Link, LinkFault, StreamOptions};
 use cancels::Cancels;
 use hearing::{Came, Hearing};
 use outcome::Entry;
+pub(crate) use wording::{cancel_name, new_order, new_orders, wire_name};
 pub use wording::{digits, digits_of};
-pub(crate) use wording::{new_order, new_orders, wire_name};
 
 /// Requests whose answers are awaited, at most: a power of two.
 const ASKED: usize = 4_096;
@@ -311,7 +311,7 @@ impl BinanceOrders {
         let cancel = CancelOrder {
             symbol: &symbol,
             order: wire_name(name.client_order_id, name.order_id),
-            client_order_id: ClientOrderId::EMPTY,
+            client_order_id: cancel_name(&name.client_order_id),
         };
         self.send(now, What::Entry(Entry::Cancel(*name)), &Request::Cancel(cancel));
         true

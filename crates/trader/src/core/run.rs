@@ -25,14 +25,15 @@ impl Core {
         self.wanted = true;
     }
 
-    /// Lets the strategy act if it is time for it: nothing of a run before is open, and what is owned has a value, so that
-    /// losses are known. It is told first what is owned.
+    /// Lets the strategy act if it is time for it: nothing of a run before is open, as venues say too, and what is owned has
+    /// a value, so that losses are known. It is told first what is owned.
     pub(super) fn begin_when_clear(&mut self, now: Timestamp) {
+        let is_listed = self.is_listed(now);
         if self.oms.live_orders() > 0 {
             self.oms.cancel_what_is_left(now, InstrumentId::ALL, &mut self.out);
             return;
         }
-        if self.oms.result().is_none() {
+        if !is_listed || self.oms.result().is_none() {
             return;
         }
         self.acts = true;

@@ -16,6 +16,7 @@ use tiercel_types::{
 use zerocopy::{FromBytes, FromZeros as _, Immutable, IntoBytes, KnownLayout};
 
 use super::GateState;
+use crate::core::Remainder;
 use crate::reason::ModeReason;
 
 /// What a record is.
@@ -26,7 +27,7 @@ pub(super) enum Kind {
     Instrument = 1,
     /// What was owned when the run began.
     Position = 2,
-    /// An order that was open then.
+    /// An order that was open then, or that a venue listed behind it.
     Adopted = 3,
     /// All that was left is written.
     Begun = 4,
@@ -40,6 +41,10 @@ pub(super) enum Kind {
     Venue = 8,
     /// What the gate lets through, and from which results losses count.
     Gate = 9,
+    /// The newest trade of an instrument up to which all are known: when the run began, and once its venue has told.
+    LastTrade = 10,
+    /// What an account had beyond what this trader's trades made of it.
+    Remainder = 11,
 }
 
 impl Kind {
@@ -54,6 +59,8 @@ impl Kind {
             7 => Self::Answer,
             8 => Self::Venue,
             9 => Self::Gate,
+            10 => Self::LastTrade,
+            11 => Self::Remainder,
             _ => return None,
         })
     }
@@ -103,6 +110,29 @@ impl NameRecord {
     pub(super) fn read(&self) -> (u32, String) {
         let name = self.name.get(..self.length as usize).unwrap_or_default();
         (self.number, String::from_utf8_lossy(name).into_owned())
+    }
+}
+
+/// What an account had of an asset beyond what this trader's trades made of it.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(super) struct RemainderRecord {
+    amount: [u8; 16],
+    /// The venue and the asset.
+    name: NameRecord,
+}
+
+impl RemainderRecord {
+    pub(super) fn new(remainder: &Remainder) -> Self {
+        let Remainder { venue, asset, amount } = remainder;
+        let name = NameRecord::new(u32::from(venue.0), asset);
+        Self { amount: amount.units().to_le_bytes(), name }
+    }
+
+    pub(super) fn read(&self) -> Option<Remainder> {
+        let (venue, asset) = self.name.read();
+        let amount = Money::from_units(i128::from_le_bytes(self.amount));
+        Some(Remainder { venue: VenueId(u8::try_from(venue).ok()?), asset: asset.into(), amount })
     }
 }
 
@@ -167,7 +197,7 @@ impl PositionRecord {
     }
 }
 
-/// An order that was open.
+/// An order that was open, or of which a start that came to no end may find that more has traded.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(super) struct AdoptedRecord {
@@ -193,7 +223,7 @@ pub(super) struct AdoptedRecord {
     reserved: u8,
 }
 
-const STATES: [State; 8] = [
+const STATES: [State; 13] = [
     State::PendingNew,
     State::Working,
     State::PendingCancel,
@@ -202,6 +232,11 @@ const STATES: [State; 8] = [
     State::Unknown(Request::Cancel),
     State::Unknown(Request::Replace),
     State::Unknown(Request::Nothing),
+    State::Filled,
+    State::Cancelled,
+    State::Expired,
+    State::Rejected,
+    State::NotTaken,
 ];
 
 impl AdoptedRecord {
@@ -223,7 +258,7 @@ impl AdoptedRecord {
             change_qty: change_qty.units(),
             instrument: order.instrument.0,
             venue: venue.0,
-            // One that has ended is not left.
+            // All of them are there.
             state: state.unwrap_or(STATES.len()) as u8,
             side: order.side as u8,
             kind: *kind as u8,

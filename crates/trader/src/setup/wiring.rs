@@ -78,7 +78,22 @@ impl Wiring {
             secret: text.trim().as_bytes().into(),
             heartbeat_s: venue.heartbeat_ms.div_ceil(1_000),
         };
-        let secret = SecretKey::of_file(&text);
+        let listed = self.clerk(venue, &text, instruments, limits)?;
+        let orders = FixOrders::new(id, &login, listed, numbers, next_answer);
+        let endpoint = Endpoint::of_bytes(&venue.orders, venue.tls_roots.as_deref())?;
+        self.line(Line::FixOrders(Box::new(orders)), format!("{} orders", venue.name), endpoint);
+        Ok(())
+    }
+
+    /// Who asks our venue over HTTP, with the key of its other ways; and what it lists.
+    fn clerk(
+        &mut self,
+        venue: &VenueTable,
+        secret: &str,
+        instruments: &[&(Symbol, Instrument)],
+        limits: &[RequestLimit],
+    ) -> Result<Vec<Listed>, SetupError> {
+        let secret = SecretKey::of_file(secret);
         let secret = secret.map_err(|error| SetupError::Key(venue.secret_file.clone(), error))?;
         let listed: Vec<Listed> =
             instruments.iter().map(|(symbol, instrument)| listed(*symbol, instrument)).collect();
@@ -89,28 +104,27 @@ impl Wiring {
             budget: Budget::new(limits.iter().copied()),
             valid_ns: u64::from(venue.recv_window_ms) * 1_000_000,
         })?));
-        let orders = FixOrders::new(id, &login, listed, numbers, next_answer);
-        let endpoint = Endpoint::of_bytes(&venue.orders, venue.tls_roots.as_deref())?;
-        self.line(Line::FixOrders(Box::new(orders)), format!("{} orders", venue.name), endpoint);
-        Ok(())
+        Ok(listed)
     }
 
     pub(super) fn records(
         &mut self,
         id: VenueId,
         venue: &VenueTable,
+        (instruments, limits): (&[&(Symbol, Instrument)], &[RequestLimit]),
         next_answer: Option<u64>,
     ) -> Result<(), SetupError> {
+        let text = secret::read(&venue.secret_file)?;
+        self.clerk(venue, &text, instruments, limits)?;
         let login = Login {
             key: venue.key.as_str().into(),
-            secret: secret::read(&venue.secret_file)?.trim().as_bytes().into(),
+            secret: text.trim().as_bytes().into(),
             heartbeat_ms: venue.heartbeat_ms,
             cancel_on_disconnect: venue.cancel_on_disconnect,
         };
         let orders = BinaryOrders::new(id, &login, Vec::new(), next_answer);
         let endpoint = Endpoint::Tcp(venue.orders.clone());
         self.line(Line::BinaryOrders(orders), format!("{} orders", venue.name), endpoint);
-        self.clerks.push(None);
         Ok(())
     }
 

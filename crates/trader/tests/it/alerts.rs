@@ -62,6 +62,7 @@ fn order(name: &str, is_unknown: bool) -> OrderView {
 fn well() -> TraderState {
     TraderState {
         time_ns: 1,
+        acts: true,
         lines: vec![true, true],
         breakers: vec![CLOSED],
         markets: vec![market(true)],
@@ -238,6 +239,27 @@ fn anomalies_are_one_trouble_until_there_was_none_for_a_minute() {
     let first = "what should not have happened: x: an order of this trader that it does not know";
     assert_eq!(alerts[0].1.text, first);
     assert_eq!(alerts[1].1.text, "no anomaly for 60 s; there were 3");
+}
+
+#[test]
+fn a_strategy_that_does_not_begin_is_told_and_so_is_each_thing_that_a_venue_says_and_was_not_known()
+{
+    let mut watch = watch();
+    let waits = TraderState { acts: false, ..well() };
+    let mut states = vec![waits.clone(); 32];
+    states.push(TraderState { open_orders: 3, ..waits });
+    states.push(well());
+    let alerts = told(&mut watch, 0, &states);
+    assert_eq!(short(&alerts), [(30, "not_acting", "", false), (33, "not_acting", "", true)]);
+    let text = "the strategy does not act for longer than 30 s: a venue does not say what is open, or \
+                what is owned has no price";
+    assert_eq!((alerts[0].1.text.as_str(), alerts[0].1.severity), (text, Severity::Warning));
+    for text in ["one", "other"] {
+        watch.differs(text.to_owned());
+    }
+    let alerts = told(&mut watch, 40, &[well(), well()]);
+    assert_eq!(short(&alerts), [(40, "difference", "", false); 2]);
+    assert_eq!([&*alerts[0].1.text, &*alerts[1].1.text], ["one", "other"]);
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tiercel_execution::oms::RunId;
 use tiercel_execution::order::{Found, Input, Progress};
 use tiercel_execution::position::Fee;
 use tiercel_execution::venue::{OrderName, OrderTerms, VenueReport};
 use tiercel_trader::budget::Budget;
-use tiercel_trader::clerk::{Clerk, Desk, Errand, Finding, Listed};
+use tiercel_trader::clerk::{Balance, Clerk, Desk, Errand, Finding, Listed, ListedOrder};
 use tiercel_trader::key::SecretKey;
 use tiercel_trader::rest::Rest;
 use tiercel_types::{
@@ -28,15 +29,70 @@ fn now_ms() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()
 }
 
-/// What the venue says to a request.
-fn says(verb: &str, path: &str) -> (u16, String) {
-    let trade = |id: u32, qty: &str, asset: &str| {
-        format!(
-            "{{\"symbol\":\"BTCUSDT\",\"id\":{id},\"orderId\":77,\"orderListId\":-1,\"price\":\"60000.00\",\
+/// An order, as the venue shows it.
+fn shown(id: u32, name: &str, [qty, executed]: [&str; 2], status: &str) -> String {
+    format!(
+        "{{\"symbol\":\"BTCUSDT\",\"orderId\":{id},\"orderListId\":-1,\"clientOrderId\":\"{name}\",\
+         \"price\":\"60000.00\",\"origQty\":\"{qty}\",\"executedQty\":\"{executed}\",\
+         \"cummulativeQuoteQty\":\"30000\",\"status\":\"{status}\",\"timeInForce\":\"GTC\",\
+         \"type\":\"LIMIT\",\"side\":\"BUY\",\"time\":1,\"updateTime\":1,\"isWorking\":true}}"
+    )
+}
+
+/// A trade of the account, as the venue shows it.
+fn trade_of(order: u32, id: u32, qty: &str, asset: &str) -> String {
+    format!(
+        "{{\"symbol\":\"BTCUSDT\",\"id\":{id},\"orderId\":{order},\"orderListId\":-1,\"price\":\"60000.00\",\
              \"qty\":\"{qty}\",\"quoteQty\":\"1\",\"commission\":\"0.1\",\"commissionAsset\":\"{asset}\",\
              \"time\":1,\"isBuyer\":true,\"isMaker\":true,\"isBestMatch\":true}}"
-        )
-    };
+    )
+}
+
+/// What the venue lists, if that is asked for.
+fn lists(path: &str) -> Option<String> {
+    let (route, asks) = path.split_once('?').unwrap_or((path, ""));
+    let is_asked = |what: &str| asks.contains(what);
+    match route {
+        "/api/v3/openOrders" => {
+            let own = shown(79, "T000000000000079", ["1.0", "0.1"], "PARTIALLY_FILLED");
+            let others = shown(80, "somebody", ["1.0", "0.2"], "PARTIALLY_FILLED");
+            Some(format!("[{own},{others}]"))
+        }
+        "/api/v3/account" => Some(
+            "{\"canTrade\":true,\"updateTime\":1,\"balances\":[\
+             {\"asset\":\"BTC\",\"free\":\"1.5\",\"locked\":\"0.25\"}]}"
+                .to_owned(),
+        ),
+        // As many as fit into an answer, all of one order, and what is behind them.
+        "/api/v3/myTrades" if is_asked("fromId=2&") => {
+            let of_order = |id| trade_of(78, id, "0.00002", "BTC");
+            Some(format!("[{}]", (2..1_002).map(of_order).collect::<Vec<_>>().join(",")))
+        }
+        "/api/v3/myTrades" if is_asked("fromId=1002&") => {
+            let [one, other] = [(77, 1_002, "0.5"), (76, 1_003, "1")]
+                .map(|(order, id, qty)| trade_of(order, id, qty, "USDT"));
+            Some(format!("[{one},{other}]"))
+        }
+        "/api/v3/myTrades" if is_asked("fromId=") => Some("[]".to_owned()),
+        "/api/v3/myTrades" if is_asked("orderId=79") => {
+            Some(format!("[{}]", trade_of(79, 1, "0.1", "USDT")))
+        }
+        "/api/v3/myTrades" if is_asked("limit=1&") => {
+            Some(format!("[{}]", trade_of(80, 1_003, "0.2", "USDT")))
+        }
+        "/api/v3/order" if is_asked("orderId=78") => {
+            Some(shown(78, "T000000000000078", ["0.02", "0.02"], "FILLED"))
+        }
+        _ => None,
+    }
+}
+
+/// What the venue says to a request.
+fn says(verb: &str, path: &str) -> (u16, String) {
+    if let Some(listed) = lists(path).filter(|_| verb == "GET") {
+        return (200, listed);
+    }
+    let trade = |id, qty: &str, asset: &str| trade_of(77, id, qty, asset);
     let route = path.split('?').next().unwrap();
     match route {
         "/api/v3/time" => (200, format!("{{\"serverTime\":{}}}", now_ms() + 3_600_000)),
@@ -45,7 +101,8 @@ fn says(verb: &str, path: &str) -> (u16, String) {
         }
         "/api/v3/depth" => (
             200,
-            "{\"lastUpdateId\":9,\"bids\":[[\"60000.00\",\"1\"]],\"asks\":[[\"60001.00\",\"2\"]]}".to_owned(),
+            "{\"lastUpdateId\":9,\"bids\":[[\"60000.00\",\"1\"]],\"asks\":[[\"60001.00\",\"2\"]]}"
+                .to_owned(),
         ),
         "/api/v3/order" if verb == "POST" && path.contains("newClientOrderId=much") => {
             (429, "{\"code\":-1015,\"msg\":\"Too many new orders.\"}".to_owned())
@@ -59,17 +116,12 @@ fn says(verb: &str, path: &str) -> (u16, String) {
         "/api/v3/order" if verb == "DELETE" => {
             (400, "{\"code\":-2011,\"msg\":\"Unknown order sent.\"}".to_owned())
         }
-        "/api/v3/order" if path.contains("origClientOrderId=gone") => {
+        "/api/v3/order"
+            if path.contains("origClientOrderId=gone") || path.contains("orderId=76") =>
+        {
             (400, "{\"code\":-2013,\"msg\":\"Order does not exist.\"}".to_owned())
         }
-        "/api/v3/order" => (
-            200,
-            "{\"symbol\":\"BTCUSDT\",\"orderId\":77,\"orderListId\":-1,\"clientOrderId\":\"there\",\
-             \"price\":\"60000.00\",\"origQty\":\"1.0\",\"executedQty\":\"0.5\",\
-             \"cummulativeQuoteQty\":\"30000\",\"status\":\"CANCELED\",\"timeInForce\":\"GTC\",\
-             \"type\":\"LIMIT\",\"side\":\"BUY\",\"time\":1,\"updateTime\":1,\"isWorking\":true}"
-                .to_owned(),
-        ),
+        "/api/v3/order" => (200, shown(77, "there", ["1.0", "0.5"], "CANCELED")),
         // The newest first, and one that the status does not have yet.
         "/api/v3/myTrades" => (
             200,
@@ -340,4 +392,53 @@ fn a_question_that_has_to_wait_does_not_hold_up_a_cancel() {
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     let seen: Vec<String> = seen.try_iter().filter(|what| !what.ends_with("/time")).collect();
     assert_eq!(seen, ["DELETE /api/v3/order"]);
+}
+
+#[test]
+fn what_is_open_and_has_traded_behind_a_trade_is_listed_with_the_fills_of_its_own_orders() {
+    let clerk = clerk();
+    assert!(matches!(next(&clerk), Finding::ClockOffset(_)));
+    let list = |after| {
+        let (instrument, run) = (BTCUSDT, RunId::of(7, 0));
+        clerk.ask(Errand::List { instrument, after, run, round: 3 });
+        let Finding::Listing(3, listing) = next(&clerk) else { panic!("no listing") };
+        assert_eq!((listing.instrument, listing.is_cut), (BTCUSDT, false));
+        listing
+    };
+    let listing = list(Some(TradeId(1)));
+    assert_eq!((listing.last_trade, listing.is_anew), (Some(TradeId(1_003)), false));
+    let orders = listing.orders.iter().map(|order| {
+        let ListedOrder { terms, order_id, is_open, reports, .. } = order;
+        (terms.client_order_id.as_str(), order_id.0, *is_open, reports.len())
+    });
+    let expected = [
+        ("T000000000000079", 79, true, 1),
+        ("somebody", 80, true, 0),
+        // The venue knows no more of it.
+        ("", 76, false, 0),
+        ("there", 77, false, 1),
+        ("T000000000000078", 78, false, 1_000),
+    ];
+    assert_eq!(orders.collect::<Vec<_>>(), expected);
+    let filled = listing.orders.last().unwrap();
+    let Input::Filled { trade_id, after, .. } = filled.reports[999].input else { panic!() };
+    assert_eq!((trade_id, after), (TradeId(1_001), Progress::Executed(qty("0.02"))));
+    // Without a trade that is known none is looked at, and the newest is told.
+    let listing = list(None);
+    assert_eq!((listing.last_trade, listing.orders.len()), (Some(TradeId(1_003)), 2));
+    // Numbers that begin anew.
+    let listing = list(Some(TradeId(1_003)));
+    assert_eq!((listing.last_trade, listing.is_anew), (Some(TradeId(1_003)), false));
+    let listing = list(Some(TradeId(5_000)));
+    assert_eq!((listing.last_trade, listing.is_anew), (Some(TradeId(1_003)), true));
+
+    clerk.ask(Errand::Balances { round: 4 });
+    let Finding::Balances(4, balances) = next(&clerk) else { panic!("no balances") };
+    let total = Money::from_qty(qty("1.75"));
+    assert_eq!(balances, [Balance { asset: "BTC".into(), total }]);
+    // Of one that is not listed.
+    let (instrument, run) = (InstrumentId(9), RunId::of(7, 0));
+    clerk.ask(Errand::List { instrument, after: None, run, round: 5 });
+    assert!(matches!(next(&clerk), Finding::Trouble(_)));
+    assert!(matches!(next(&clerk), Finding::NotListed(5)));
 }

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tiercel_bus::{Bus, Options};
-use tiercel_execution::oms::VenueTerms;
+use tiercel_execution::oms::{Adopted, VenueTerms};
 use tiercel_execution::order::{Found, Input, Progress, State};
 use tiercel_execution::position::Fee;
 use tiercel_execution::risk::{Day, Mode};
 use tiercel_execution::venue::{OrderName, OrderTerms, VenueId, VenueReport, VenueRequest};
+use tiercel_trader::core::Remainder;
 use tiercel_trader::journal::{self, GateState, Journal, JournalError, Left};
 use tiercel_trader::reason::ModeReason;
 use tiercel_types::{
@@ -292,4 +293,72 @@ fn every_request_and_report_is_read_as_it_was_written() {
     let orders: Vec<_> = left.recovery.orders().map(|(_, adopted)| adopted.order).collect();
     assert_eq!(orders.len(), 1, "{orders:?}");
     assert_eq!((orders[0].client_order_id, orders[0].order_id()), (id("two"), OrderId(8)));
+}
+
+#[test]
+fn what_the_venue_told_at_the_start_is_found_again_and_again() {
+    let folder = Folder::new("journal-start");
+    let (left, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
+    assert_eq!((left.remainders, left.recovery.last_trades().count()), (Vec::new(), 0));
+    let remainder = |asset: &str, units| Remainder {
+        venue: DESK,
+        asset: asset.into(),
+        amount: Money::from_units(units),
+    };
+    for units in [1, -7] {
+        journal.remainder(&remainder("BTC", units)).unwrap();
+        journal.remainder(&remainder("USDT", i128::MAX)).unwrap();
+    }
+    journal.last_trade(InstrumentId(0), TradeId(90)).unwrap();
+    // Taken over behind the start, and filled.
+    let VenueRequest::New(terms) = enter("three", 10) else { panic!("an order") };
+    let adopted = Adopted::listed(0, &terms, false, OrderId(71));
+    journal.adopted(NOW, DESK, &adopted).unwrap();
+    journal.heard(DESK, 0, &fill(71, 95, 4, 6)).unwrap();
+    journal.heard(DESK, 0, &fill(71, 94, 4, 6)).unwrap();
+    drop(journal);
+    for _ in 0..2 {
+        let (left, _) = open(&folder.0, "BTCUSDT").unwrap();
+        assert_eq!(left.remainders, [remainder("BTC", -7), remainder("USDT", i128::MAX)]);
+        let trades: Vec<_> = left.recovery.last_trades().collect();
+        assert_eq!(trades, [(InstrumentId(0), TradeId(95))]);
+        let orders: Vec<_> = left.recovery.orders().collect();
+        let (venue, order) = (orders[0].0, orders[0].1.order);
+        assert_eq!((orders.len(), venue, order.executed_qty()), (1, DESK, Qty::from_units(4)));
+        assert_eq!((order.client_order_id, order.order_id()), (id("three"), OrderId(71)));
+    }
+}
+
+#[test]
+fn until_a_start_has_come_to_its_end_nothing_is_left_out_of_what_its_venue_is_asked() {
+    let folder = Folder::new("journal-unconcluded");
+    let (_, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
+    journal.last_trade(InstrumentId(0), TradeId(90)).unwrap();
+    write(&mut journal);
+    drop(journal);
+    let trades = |left: &Left| left.recovery.last_trades().collect::<Vec<_>>();
+    let ended = |left: &Left| {
+        let traded = |(_, adopted): &(_, &Adopted)| !adopted.order.executed_qty().is_zero();
+        let ended = left.recovery.ended().filter(traded);
+        ended.map(|(_, it)| (it.order.client_order_id, it.order.executed_qty())).collect::<Vec<_>>()
+    };
+    // A run that hears of a newer trade, and of an order's end, and ends before its venue has said what it has.
+    let (left, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
+    assert_eq!((trades(&left), ended(&left)), (vec![(InstrumentId(0), TradeId(90))], vec![]));
+    journal.heard(DESK, 20, &fill(71, 120, 30, 40)).unwrap();
+    let gone = Input::Cancelled(Progress::Open(Qty::from_units(40)));
+    journal.heard(DESK, 21, &VenueReport::new(ClientOrderId::EMPTY, OrderId(71), gone)).unwrap();
+    drop(journal);
+    for _ in 0..3 {
+        let (left, _) = open(&folder.0, "BTCUSDT").unwrap();
+        assert_eq!(trades(&left), [(InstrumentId(0), TradeId(90))]);
+        assert_eq!(ended(&left), [(id("one"), Qty::from_units(60))]);
+    }
+    let (_, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
+    journal.last_trade(InstrumentId(0), TradeId(120)).unwrap();
+    drop(journal);
+    let (left, _) = open(&folder.0, "BTCUSDT").unwrap();
+    assert_eq!((trades(&left), ended(&left).len()), (vec![(InstrumentId(0), TradeId(120))], 1));
+    let (left, _) = open(&folder.0, "BTCUSDT").unwrap();
+    assert_eq!(ended(&left), []);
 }

@@ -41,6 +41,11 @@ fn a_trader_whose_state_is_old_is_not_well_and_tells_how_old_it_is() {
     // The next second belongs to it: a machine that is busy is no reason to fail.
     publisher.publish(|state| state.time_ns = now_ns() + 30_000_000_000);
     let (code, told) = health(&server);
+    assert_eq!((code, &told["acts"]), (503, &false.into()), "its strategy does not act: {told}");
+    publisher.publish(|state| {
+        (state.time_ns, state.acts) = (now_ns() + 30_000_000_000, true);
+    });
+    let (code, told) = health(&server);
     assert_eq!((code, &told["status"], &told["age_ms"]), (200, &"ready".into(), &0.into()));
     publisher.publish(|state| state.time_ns = now_ns() - 1_001_000_000);
     let (code, told) = health(&server);

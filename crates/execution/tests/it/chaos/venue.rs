@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use tiercel_execution::oms::Adopted;
 use tiercel_execution::order::{Found, Input, Progress};
 use tiercel_execution::position::Fee;
 use tiercel_execution::venue::{
@@ -46,6 +47,15 @@ pub(super) struct Kept {
     pub(super) executed: u64,
     pub(super) fills: Vec<VenueReport>,
     pub(super) stands: Found,
+}
+
+impl Kept {
+    /// As the venue lists it.
+    pub(super) fn listed(&self) -> Adopted {
+        let AdvancedTerms { order, trigger_price, list } = &self.terms;
+        let is_advanced = list.is_some() || !trigger_price.is_zero();
+        Adopted::listed(900 + self.order_id.0 % 1_000, order, is_advanced, self.order_id)
+    }
 }
 
 /// Of the trader, in one instrument.

@@ -16,6 +16,18 @@ pub(crate) const fn wire_name(order: ClientOrderId, order_id: OrderId) -> WireNa
     if order_id.is_none() { WireName::Client(order) } else { WireName::Id(order_id) }
 }
 
+/// What an order's cancel is called: there an order that has ended may have that name. It begins with its own.
+pub(crate) fn cancel_name(order: &ClientOrderId) -> ClientOrderId {
+    const BEHIND: &[u8] = b"-c";
+    let (mut text, length) = ([0; ClientOrderId::LIMIT], order.as_bytes().len());
+    let Some(behind) = text.get_mut(length..length + BEHIND.len()) else {
+        return ClientOrderId::EMPTY;
+    };
+    behind.copy_from_slice(BEHIND);
+    text[..length].copy_from_slice(order.as_bytes());
+    ClientOrderId::new(&text[..length + BEHIND.len()]).unwrap_or(ClientOrderId::EMPTY)
+}
+
 /// An order's terms, if the interface has such. With a stop price of zero it does not wait.
 fn wire_terms(terms: &OrderTerms, stop_price: Price) -> Option<Terms> {
     let price = terms.price;
