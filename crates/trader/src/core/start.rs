@@ -178,7 +178,7 @@ impl Asked {
     }
 }
 
-/// What venues are asked before the strategy begins. See the [module's page](self).
+/// What venues are asked before the strategy begins.
 #[derive(Debug, Default)]
 pub struct Start {
     venues: Vec<Asked>,
