@@ -124,8 +124,18 @@ fn integer(random: &mut Random) -> String {
 
 fn levels(random: &mut Random) -> String {
     let count = random.below(8);
+    let level = |random: &mut Random| format!("[{},{}]", price(random), quantity(random));
+    let is_market = random.one_in(2);
+    // As in a market: prices of as many digits and two places, quantities of five.
+    let least = 10_u64.pow(random.below(8) as u32);
+    let market_level = |random: &mut Random| {
+        let digits = random.below(24);
+        let [price, qty] = [random.below(9 * least), random.below(1 << digits)];
+        let [cents, places] = [random.below(100), random.below(100_000)];
+        format!("[\"{}.{cents:02}000000\",\"{qty}.{places:05}000\"]", least + price)
+    };
     let pairs: Vec<_> =
-        (0..count).map(|_| format!("[{},{}]", price(random), quantity(random))).collect();
+        (0..count).map(|_| if is_market { market_level(random) } else { level(random) }).collect();
     format!("[{}]", pairs.join(","))
 }
 

@@ -422,20 +422,15 @@ impl Core {
     /// Whether venues have said all that they are asked at a start, and nothing of this trader is open. Asks what is to be
     /// asked: of venues where nothing is open as far as is known.
     pub(super) fn is_listed(&mut self, now: Timestamp) -> bool {
-        let Self { start, oms, .. } = self;
-        if let Some(start) = start {
-            let open: Vec<InstrumentId> = oms.live().map(|(_, order)| order.instrument).collect();
-            if !start.look(now, oms.run(), &open) {
-                return false;
-            }
-        }
-        if self.oms.live_orders() > 0 {
-            return false;
-        }
-        if let Some(start) = self.start.take() {
+        let Some(mut start) = self.start.take() else { return true };
+        let open: Vec<InstrumentId> = self.oms.live().map(|(_, order)| order.instrument).collect();
+        let is_listed = start.look(now, self.oms.run(), &open);
+        if is_listed {
             self.conclude(&start);
+        } else {
+            self.start = Some(start);
         }
-        true
+        is_listed
     }
 
     /// Compares what accounts have with what this trader's trades made of what they had, and writes it down for the next

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tiercel_execution::breaker::BreakerState;
+use tiercel_execution::oms::RunId;
 use tiercel_execution::order::{Found, Input};
 use tiercel_execution::venue::VenueReport;
 use tiercel_strategy::{Action, OrderUpdateKind};
@@ -12,7 +13,7 @@ use tiercel_trader::connector::BinanceOrders;
 use tiercel_trader::connector::binance::OrdersFault;
 use tiercel_trader::core::Core;
 use tiercel_trader::key::SecretKey;
-use tiercel_types::{Money, OrderId, Qty, Side, Timestamp};
+use tiercel_types::{ClientOrderId, Money, OrderId, Qty, Side, Timestamp};
 use tiercel_wire::binance::answer::{Interval, LimitKind};
 use tiercel_wire::binance::order::Requests;
 use tiercel_wire::websocket::{self, Opcode};
@@ -194,6 +195,10 @@ fn an_unknown_outcome_is_no_refusal_and_a_refused_cancel_is_asked_about() {
     assert_eq!(desk.updates(), kinds);
     let cancel = desk.want(Action::cancel(1, BTCUSDT)).remove(0);
     assert!(cancel.contains("order.cancel") && cancel.contains("\"orderId\":77"), "{cancel}");
+    // At some venues it is what the order is called then: it begins with the order's name.
+    let name = cancel.split("\"newClientOrderId\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let own = RunId::of(1, 0).own(&ClientOrderId::new(name.as_bytes()).unwrap());
+    assert!(name.ends_with("-c") && own.is_some(), "{name}");
     desk.hear(&refusal(4, 400, -2011)).unwrap();
     assert_eq!(desk.requests(), [""; 0]);
     let [Errand::Query { name: asked, question, .. }] = desk.orders.errands()[..] else {

@@ -9,6 +9,8 @@ use tiercel_wire::binance::{DecodeErrorKind, Decoder, Message, TimeUnit};
 
 const TRADE: &str = r#"{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,"p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}"#;
 const DEPTH: &str = r#"{"e":"depthUpdate","E":1723161255308,"s":"BTCUSDT","U":157,"u":160,"b":[["0.00240000","10.00000000"],["0.00230000","0.00000000"]],"a":[["0.00260000","100.00000000"]]}"#;
+/// As a market's: prices of two places and quantities of five, of as many digits.
+const MARKET_DEPTH: &str = r#"{"e":"depthUpdate","E":1723161255308,"s":"BTCUSDT","U":157,"u":160,"b":[["61837.63000000","0.32332000"],["61837.62000000","12.00000000"],["61830.00000000","123.45678000"]],"a":[["61838.00000000","0.00000000"],["61838.99000000","10.20000000"],["61839.00000000","1.00001000"]]}"#;
 
 #[test]
 fn valid_messages_decode_to_what_serde_json_reads() {
@@ -40,7 +42,7 @@ fn damaged_messages_never_pass_as_something_else() {
 
 #[test]
 fn every_cut_and_every_flipped_byte_of_a_message_is_handled() {
-    for text in [TRADE, DEPTH] {
+    for text in [TRADE, DEPTH, MARKET_DEPTH] {
         let wrapped = format!(r#"{{"stream":"btcusdt@depth","data":{text}}}"#);
         for text in [text, &wrapped] {
             for end in 0..text.len() {
