@@ -347,23 +347,13 @@ fn levels<'m>(text: &'m [u8], side: &mut LevelBuffer) -> Option<&'m [u8]> {
     let mut rest = skip(text, br#"[[""#)?;
     // How many digits the last price had before the point: the next will have as many.
     let mut price_digits = 5;
-    // Whether all levels so far were of few places: the places are the instrument's.
-    let mut is_short = true;
     let mut writer = side.writer();
     loop {
-        let usual = rest.first_chunk().and_then(|window| {
-            if is_short {
-                short_level(window, price_digits)
-            } else {
-                usual_level(window, price_digits)
-            }
-        });
+        let usual = rest.first_chunk().and_then(|window| usual_level(window, price_digits));
         let (level, length) = if let Some(read) = usual {
             read
         } else {
             let (level, length, digits) = any_level(rest)?;
-            // If it is not the price's length, it is that there are more places.
-            is_short &= digits != price_digits;
             price_digits = digits;
             (level, length)
         };
@@ -378,76 +368,8 @@ fn levels<'m>(text: &'m [u8], side: &mut LevelBuffer) -> Option<&'m [u8]> {
     skip(rest, br#""]]"#)
 }
 
-/// The bytes that [`usual_level`] and [`short_level`] may look at.
+/// The bytes that [`usual_level`] may look at.
 const WINDOW: usize = 48;
-
-/// What `"` `,` `"` is, between a price and its quantity.
-const BETWEEN: u64 = u32::from_le_bytes(*b"\",\"\0") as u64;
-
-/// The words of a level whose price has so many digits before the point, as [`digits::values`] shows them.
-struct Words {
-    price: usize,
-    price_whole: u64,
-    price_fraction: u64,
-    /// How many digits the quantity has before the point.
-    qty: usize,
-    qty_whole: u64,
-    qty_fraction: u64,
-    /// Zero if both have a point, and what is between them is what should be.
-    wrong: u64,
-}
-
-impl Words {
-    #[inline(always)]
-    fn of(window: &[u8; WINDOW], price_digits: usize) -> Self {
-        let word = |at: usize| {
-            let bytes = window[at..].first_chunk::<8>();
-            bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
-        };
-        // Masked so that no load can be outside the window; what was above seven is refused later,
-        // since a length of zero has no least number.
-        let price = price_digits & 7;
-        let price_whole = digits::values(word(0));
-        let qty_whole = digits::values(word(price + 12));
-        let qty = digits::count(qty_whole) & 7;
-        let not_points =
-            (((price_whole >> (8 * price)) ^ POINT) | ((qty_whole >> (8 * qty)) ^ POINT)) & 0xff;
-        Self {
-            price,
-            price_whole,
-            price_fraction: digits::values(word(price + 1)),
-            qty,
-            qty_whole,
-            qty_fraction: digits::values(word(price + qty + 13)),
-            wrong: not_points | ((word(price + 9) & 0xff_ffff) ^ BETWEEN),
-        }
-    }
-}
-
-/// Reads a level as [`usual_level`] does, of few places: of the price's none but two are other than zero, of the
-/// quantity's none but five, and up to six and three digits are before the points. So each is one word of digits.
-#[inline(always)]
-fn short_level(window: &[u8; WINDOW], price_digits: usize) -> Option<(Level, usize)> {
-    let words = Words::of(window, price_digits);
-    let Words { price, price_fraction, qty, qty_fraction, .. } = words;
-    // The places behind those that count are zeros, or the digits would run into each other.
-    let beyond = (price_fraction >> 16) | (qty_fraction >> 40);
-    let price_word = (digits::leading(words.price_whole, price) >> 16) | (price_fraction << 48);
-    let qty_word = (digits::leading(words.qty_whole, qty) >> 40) | (qty_fraction << 24);
-    let not_digits = digits::not_digits(price_word) | digits::not_digits(qty_word);
-    let (price_units, qty_units) = (digits::eight(price_word), digits::eight(qty_word));
-    if not_digits | words.wrong | beyond != 0
-        || price_units < LEAST_HUNDREDTHS[price]
-        || qty_units < LEAST_HUNDRED_THOUSANDTHS[qty]
-    {
-        return None;
-    }
-    let level = Level {
-        price: Price::from_units((price_units * (ONE / 100)) as i64),
-        qty: Qty::from_units(qty_units * (ONE / 100_000)),
-    };
-    Some((level, price + qty + 21))
-}
 
 /// Reads `61837.63000000","0.32332000`, if the price has so many digits before the point and the
 /// quantity up to seven; gives its length too.
@@ -457,15 +379,33 @@ fn short_level(window: &[u8; WINDOW], price_digits: usize) -> Option<(Level, usi
 /// cannot be foreseen, so it is computed, without a branch.
 #[inline(always)]
 fn usual_level(window: &[u8; WINDOW], price_digits: usize) -> Option<(Level, usize)> {
-    let words = Words::of(window, price_digits);
-    let Words { price, price_fraction, qty, qty_fraction, .. } = words;
-    let price_start = digits::leading(words.price_whole, price);
+    const BETWEEN: u64 = u32::from_le_bytes(*b"\",\"\0") as u64;
+    let word = |at: usize| {
+        let bytes = window[at..].first_chunk::<8>();
+        bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    };
+    // Masked so that no load can be outside the window; what was above seven is refused below,
+    // since a length of zero has no least number.
+    let price = price_digits & 7;
+    let price_whole = digits::values(word(0));
+    let price_fraction = digits::values(word(price + 1));
+    let between = word(price + 9) & 0xff_ffff;
+    let qty_whole = digits::values(word(price + 12));
+    let qty = digits::count(qty_whole) & 7;
+    let qty_fraction = digits::values(word(price + qty + 13));
+
+    let price_start = digits::leading(price_whole, price);
     let not_digits = digits::not_digits(price_start)
         | digits::not_digits(price_fraction)
         | digits::not_digits(qty_fraction);
+    let not_points =
+        (((price_whole >> (8 * price)) ^ POINT) | ((qty_whole >> (8 * qty)) ^ POINT)) & 0xff;
     let price_units = digits::eight(price_start);
-    let qty_units = digits::eight(digits::leading(words.qty_whole, qty));
-    if not_digits | words.wrong != 0 || price_units < LEAST[price] || qty_units < LEAST[qty] {
+    let qty_units = digits::eight(digits::leading(qty_whole, qty));
+    if not_digits | not_points | (between ^ BETWEEN) != 0
+        || price_units < LEAST[price]
+        || qty_units < LEAST[qty]
+    {
         return None;
     }
     let level = Level {
@@ -477,12 +417,6 @@ fn usual_level(window: &[u8; WINDOW], price_digits: usize) -> Option<(Level, usi
 
 /// The least number of so many digits without a leading zero; of none, there is no number.
 const LEAST: [u64; 8] = [u64::MAX, 0, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
-
-/// The same of a word of [`short_level`]: of a price in hundredths, and of a quantity in hundred thousandths.
-const LEAST_HUNDREDTHS: [u64; 8] =
-    [u64::MAX, 0, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, u64::MAX];
-const LEAST_HUNDRED_THOUSANDTHS: [u64; 8] =
-    [u64::MAX, 0, 1_000_000, 10_000_000, u64::MAX, u64::MAX, u64::MAX, u64::MAX];
 
 /// Reads a level as [`usual_level`], of any lengths and in any room; gives its length, and how
 /// many digits the price has before the point.
