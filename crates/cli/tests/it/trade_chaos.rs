@@ -14,6 +14,14 @@ use crate::venue_process::{Key, Venue};
 /// How long a network is bad before the trader has to be right again.
 const BAD: Duration = Duration::from_secs(3);
 
+/// How the trader speaks to its venue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Records,
+    Fix,
+    Binance,
+}
+
 /// A trader behind proxies at a venue.
 struct Place {
     venue: Option<Venue>,
@@ -24,26 +32,43 @@ struct Place {
 }
 
 impl Place {
-    /// `fix`: orders go over FIX.
-    fn new(name: &str, fix: bool) -> Self {
+    fn new(name: &str, way: Way) -> Self {
         let [rest, data, orders, http] = [free_port(), free_port(), free_port(), free_port()];
-        let gateway =
-            if fix { "sessions = [{ comp_id = \"DESK\", api_key = \"key-1\" }]\n" } else { "" };
-        let table = if fix { "fix" } else { "binary" };
-        let more = format!(
-            "[market]\naddress = \"127.0.0.1:{data}\"\n[{table}]\naddress = \"127.0.0.1:{orders}\"\n{gateway}"
-        );
-        let (store, venue_config, keys) = market(name, &more);
         let address = format!("127.0.0.1:{rest}");
+        let [gateways, places] = match way {
+            Way::Records => {
+                let gateways = format!(
+                    "[market]\naddress = \"127.0.0.1:{data}\"\n[binary]\naddress = \"127.0.0.1:{orders}\"\n"
+                );
+                [
+                    gateways,
+                    "kind = \"tiercel\"\nmarket = \"MARKET\"\norders = \"ORDERS\"".to_owned(),
+                ]
+            }
+            Way::Fix => {
+                let gateways = format!(
+                    "[market]\naddress = \"127.0.0.1:{data}\"\n[fix]\naddress = \"127.0.0.1:{orders}\"\n\
+                     sessions = [{{ comp_id = \"DESK\", api_key = \"key-1\" }}]\n"
+                );
+                let places = "kind = \"tiercel\"\nmarket = \"MARKET\"\norders = \"ORDERS\"\n\
+                              orders_over = \"fix\"\ncomp_id = \"DESK\"";
+                [gateways, places.to_owned()]
+            }
+            Way::Binance => {
+                let places = "kind = \"binance\"\nmarket = \"ws://MARKET\"\n\
+                              orders = \"ws://ORDERS/ws-api/v3\"\nrecv_window_ms = 1000";
+                [String::new(), places.to_owned()]
+            }
+        };
+        let (store, venue_config, keys) = market(name, &gateways);
         let to = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
-        let proxies = [(data, 1), (orders, 2)]
+        let ends = if way == Way::Binance { [rest, rest] } else { [data, orders] };
+        let proxies = [(ends[0], 1), (ends[1], 2)]
             .map(|(port, seed)| Proxy::start(to(port), seed).expect("a proxy"));
-        let over = if fix { "\norders_over = \"fix\"\ncomp_id = \"DESK\"" } else { "" };
-        let table = format!(
-            "kind = \"tiercel\"\nrest = \"http://{address}\"\nmarket = \"{}\"\norders = \"{}\"{over}",
-            proxies[0].address(),
-            proxies[1].address()
-        );
+        let [market_end, orders_end] = proxies.each_ref().map(|proxy| proxy.address().to_string());
+        let places = places.replace("MARKET", &market_end).replace("ORDERS", &orders_end);
+        // Questions over HTTP have to be answered for anything to be known.
+        let table = format!("rest = \"http://{address}\"\n{places}");
         let trader_config = config(name, &table, http, &keys[0]);
         // What breaks here is the network, again and again: nobody is left alone for that.
         let text = std::fs::read_to_string(&trader_config).expect("it was written");
@@ -96,8 +121,8 @@ impl Place {
     }
 }
 
-fn run(name: &'static str, fix: bool) {
-    let mut place = Place::new(name, fix);
+fn run(name: &'static str, way: Way) {
+    let mut place = Place::new(name, way);
     hit(place.venue(), &place.trader, &place.keys[1], 2);
     for number in rounds(name, 2) {
         place.round(number);
@@ -113,10 +138,15 @@ fn run(name: &'static str, fix: bool) {
 
 #[test]
 fn over_a_bad_network_by_records_nothing_is_lost_or_done_twice() {
-    run("trade-chaos", false);
+    run("trade-chaos", Way::Records);
 }
 
 #[test]
 fn over_a_bad_network_by_fix_nothing_is_lost_or_done_twice() {
-    run("trade-chaos-fix", true);
+    run("trade-chaos-fix", Way::Fix);
+}
+
+#[test]
+fn over_a_bad_network_over_the_binance_interface_nothing_is_lost_or_done_twice() {
+    run("trade-chaos-binance", Way::Binance);
 }
