@@ -170,7 +170,7 @@ impl Work {
         answer.body()?.trades()?.map(|trade| Traded::of(listed, &trade?)).collect()
     }
 
-    /// An order, with what has traded of it if it is one of the trader's.
+    /// An order, with what has traded of it: asked for, if need be, only of the trader's own.
     fn listed_order(
         &mut self,
         (listed, run): (&Listed, RunId),
@@ -180,12 +180,13 @@ impl Work {
         let name = order.client_order_id;
         let of_order = |trade: &&Traded| trade.order_id == order.order_id;
         let known: Vec<Traded> = trades.iter().filter(of_order).copied().collect();
-        let mut reports = if run.own(&name).is_none() || order.executed_qty.is_zero() {
-            Vec::new()
-        } else if traded_qty(&known) == order.executed_qty {
+        // One of another name may be the trader's all the same: it is known by its number then.
+        let mut reports = if traded_qty(&known) == order.executed_qty {
             fills(name, order, known)
-        } else {
+        } else if run.own(&name).is_some() {
             self.fills(listed, name, order)?
+        } else {
+            Vec::new()
         };
         let executed = Progress::Executed(order.executed_qty);
         let end = match order.status {

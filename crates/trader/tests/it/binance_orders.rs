@@ -196,9 +196,9 @@ fn an_unknown_outcome_is_no_refusal_and_a_refused_cancel_is_asked_about() {
     let cancel = desk.want(Action::cancel(1, BTCUSDT)).remove(0);
     assert!(cancel.contains("order.cancel") && cancel.contains("\"orderId\":77"), "{cancel}");
     // At some venues it is what the order is called then: it begins with the order's name.
-    let name = cancel.split("\"newClientOrderId\":\"").nth(1).unwrap().split('"').next().unwrap();
-    let own = RunId::of(1, 0).own(&ClientOrderId::new(name.as_bytes()).unwrap());
-    assert!(name.ends_with("-c") && own.is_some(), "{name}");
+    let called = cancel.split("\"newClientOrderId\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let own = RunId::of(1, 0).own(&ClientOrderId::new(called.as_bytes()).unwrap());
+    assert!(called.ends_with("-c") && own.is_some(), "{called}");
     desk.hear(&refusal(4, 400, -2011)).unwrap();
     assert_eq!(desk.requests(), [""; 0]);
     let [Errand::Query { name: asked, question, .. }] = desk.orders.errands()[..] else {

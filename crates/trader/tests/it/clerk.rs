@@ -416,7 +416,7 @@ fn what_is_open_and_has_traded_behind_a_trade_is_listed_with_the_fills_of_its_ow
         ("somebody", 80, true, 0),
         // The venue knows no more of it.
         ("", 76, false, 0),
-        ("there", 77, false, 1),
+        ("there", 77, false, 2),
         ("T000000000000078", 78, false, 1_000),
     ];
     assert_eq!(orders.collect::<Vec<_>>(), expected);
