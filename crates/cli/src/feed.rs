@@ -254,7 +254,12 @@ fn converse<W: Write>(
         match stream.read(&mut chunk) {
             Ok(0) => break,
             Ok(count) => unread.extend_from_slice(&chunk[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) =>
+            {
                 record.finish()?;
             }
             Err(error) => return Err(error.into()),

@@ -107,7 +107,10 @@ impl Record<'_> {
                 Ok(0) => return Ok(()),
                 Ok(count) => unread.extend_from_slice(&chunk[..count]),
                 Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                    ) =>
                 {
                     out.flush()?;
                     continue;

@@ -338,15 +338,15 @@ impl Work {
     }
 
     /// Between the questions of a long errand: cancels and orders, which do not wait for it.
-    fn do_what_is_urgent(&mut self) {
-        // Who is gone is found out with the errand's end.
-        let _gone = self.take_over().and_then(|()| {
-            loop {
-                let open = Open { cancels: now() >= self.cancels_at, questions: false };
-                let Some(errand) = self.waiting.take(open) else { return Ok(()) };
-                self.go(errand)?;
-            }
-        });
+    fn do_what_is_urgent(&mut self) -> Result<(), RestError> {
+        // It is told to nobody: the errand is over.
+        let over = |Gone| RestError::NotThere;
+        self.take_over().map_err(over)?;
+        loop {
+            let open = Open { cancels: now() >= self.cancels_at, questions: false };
+            let Some(errand) = self.waiting.take(open) else { return Ok(()) };
+            self.go(errand).map_err(over)?;
+        }
     }
 
     fn put(&mut self, errand: Errand) -> Result<(), Gone> {

@@ -542,8 +542,8 @@ impl Core {
         out.updates.clear();
         for anomaly in out.anomalies.drain(..) {
             // What venues list tells of it.
-            if let (Anomaly::Stray { .. }, Some(start)) = (&anomaly, &mut *start) {
-                start.all_again(now);
+            if let (Anomaly::Stray { order }, Some(start)) = (&anomaly, &mut *start) {
+                start.is_heard_of(*order, now);
                 continue;
             }
             counts.anomalies += 1;

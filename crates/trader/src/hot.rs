@@ -191,7 +191,8 @@ impl Hot {
 
     fn ended(&mut self, now: Timestamp) -> Option<Ended> {
         let until = self.stops?;
-        let open = self.lines.core.oms().live_orders();
+        let core = &self.lines.core;
+        let open = core.oms().live_orders() + core.orders_not_taken_over();
         if open > 0 && now.0 < until {
             return None;
         }

@@ -380,8 +380,13 @@ impl Journal {
         for (venue, adopted) in left.recovery.orders() {
             journal.append(Kind::Adopted, &AdoptedRecord::new(venue, now, adopted))?;
         }
-        if !left.recovery.follows_trades() {
-            for (venue, adopted) in left.recovery.ended().filter(has_traded) {
+        // Those that a venue may list again: it is asked for what is behind the last trade.
+        for (venue, adopted) in left.recovery.ended().filter(has_traded) {
+            let instrument = adopted.order.instrument;
+            let mut last = left.recovery.last_trades();
+            let last = last.find(|(of, _)| *of == instrument).map(|(_, trade)| trade);
+            let is_behind = last.is_some_and(|last| adopted.order.parts().last_trade <= last);
+            if !left.recovery.follows_trades() || !is_behind {
                 journal.append(Kind::Adopted, &AdoptedRecord::new(venue, now, adopted))?;
             }
         }

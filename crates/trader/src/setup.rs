@@ -339,7 +339,7 @@ fn start(config: &TraderConfig, instruments: &[(Symbol, Instrument)], left: &Lef
     let of_venue = |venue| wanted(config, venue).into_iter().filter_map(held).collect();
     let venues = config.venues.iter().map(of_venue).collect();
     let ended = left.recovery.ended().filter(journal::has_traded);
-    Start::new(venues, left.remainders.clone(), ended)
+    Start::new(venues, left.remainders.clone(), ended.chain(left.recovery.orders()))
 }
 
 fn venue_terms(config: &TraderConfig) -> Vec<VenueTerms> {

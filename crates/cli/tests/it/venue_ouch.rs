@@ -183,7 +183,11 @@ impl Desk {
         match stream.read(&mut chunk) {
             Ok(0) => goes_on = false,
             Ok(count) => unread.extend_from_slice(&chunk[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) => {}
             Err(_) => goes_on = false,
         }
         let taken = client.received(now(), unread, &mut self.told);

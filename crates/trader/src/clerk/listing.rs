@@ -97,6 +97,7 @@ impl Work {
         let Scan { trades, last_trade, mut is_cut, is_anew } = self.traded(&listed, after)?;
         let mut orders = Vec::new();
         for order in &open {
+            self.do_what_is_urgent()?;
             orders.push(self.listed_order((&listed, run), order, &trades)?);
         }
         let mut ended: Vec<OrderId> = trades.iter().map(|trade| trade.order_id).collect();
@@ -105,7 +106,7 @@ impl Work {
         ended.retain(|id| open.iter().all(|order| order.order_id != *id));
         is_cut |= ended.len() > ENDED_MAX;
         for order_id in ended.into_iter().take(ENDED_MAX) {
-            self.do_what_is_urgent();
+            self.do_what_is_urgent()?;
             let order = OrderName::Id(order_id);
             let request = Request::OrderStatus { symbol: &listed.symbol, order };
             let answer = self.get(&request, Purpose::Question)?;
@@ -130,7 +131,7 @@ impl Work {
         };
         let mut last = after;
         for _ in 0..PAGES_MAX {
-            self.do_what_is_urgent();
+            self.do_what_is_urgent()?;
             let from_id = TradeId(last.0.saturating_add(1));
             let trades = self.trades(listed, Some(from_id), TRADES_MAX)?;
             last = trades.iter().map(|trade| trade.trade_id).fold(last, TradeId::max);
@@ -141,7 +142,8 @@ impl Work {
             }
         }
         if scan.trades.is_empty() {
-            let newest = self.newest_trade(listed)?.unwrap_or_default();
+            // A venue may remember none of them any more.
+            let newest = self.newest_trade(listed)?.unwrap_or(last);
             scan.is_anew = newest < last;
             last = newest;
         }

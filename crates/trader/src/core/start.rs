@@ -23,6 +23,10 @@ use crate::clerk::{Balance, Errand, ListedOrder, Listing};
 
 /// How long until something that did not come is asked for again.
 const AGAIN_NS: u64 = 1_000_000_000;
+/// So many answers behind each other have to say that trades are numbered anew.
+const ANEW_ROUNDS: u8 = 3;
+/// Less of an asset, in units of 10^-16, is how venues round.
+const ROUNDING: u128 = 200_000_000;
 /// Differences that wait to be told, at most.
 const DIFFERENCES_MAX: usize = 64;
 
@@ -131,6 +135,8 @@ pub struct Held {
     newest_trade: Option<TradeId>,
     /// What is there of others was told.
     has_told: bool,
+    /// Answers behind each other that say that trades are numbered anew.
+    anew: u8,
 }
 
 impl Held {
@@ -141,7 +147,7 @@ impl Held {
         last_trade: Option<TradeId>,
     ) -> Self {
         let (base, quote) = (base.into(), quote.into());
-        Self { instrument, base, quote, last_trade, newest_trade: None, has_told: false }
+        Self { instrument, base, quote, last_trade, newest_trade: None, has_told: false, anew: 0 }
     }
 }
 
@@ -184,27 +190,31 @@ pub struct Start {
     venues: Vec<Asked>,
     remainders: Vec<Remainder>,
     errands: Vec<(VenueId, Errand)>,
-    /// Orders of the run before that have ended and of which something has traded, and counts.
-    ended: BTreeMap<ClientOrderId, (VenueId, Adopted)>,
+    /// Orders of the run before and those that were taken over: what has traded of them counts.
+    known: BTreeMap<ClientOrderId, (VenueId, Adopted)>,
     /// Orders that were told of.
     told: BTreeSet<ClientOrderId>,
+    /// Orders that nothing was known of when something was heard of them.
+    strays: BTreeSet<ClientOrderId>,
+    /// Orders that are open and could not be taken over, and of what: they are cancelled over HTTP.
+    not_taken: BTreeMap<ClientOrderId, InstrumentId>,
 }
 
 impl Start {
-    /// Of venues, by their number, with what is traded there, and what accounts had beyond that at the last start. `ended`
-    /// are orders of the run before that have ended: what has traded of them counts.
+    /// Of venues, by their number, with what is traded there, and what accounts had beyond that at the last start. `known`
+    /// are orders of the run before: what has traded of them counts.
     pub fn new<'a>(
         venues: Vec<Vec<Held>>,
         remainders: Vec<Remainder>,
-        ended: impl Iterator<Item = (VenueId, &'a Adopted)>,
+        known: impl Iterator<Item = (VenueId, &'a Adopted)>,
     ) -> Self {
         let asked = |held: Vec<Held>| {
             let stage = if held.is_empty() { Stage::Clear } else { Stage::Wanted(Timestamp(0)) };
             Asked { held, stage, balances: Vec::new(), round: 0 }
         };
         let venues = venues.into_iter().map(asked).collect();
-        let ended = ended.map(|(venue, it)| (it.order.client_order_id, (venue, *it))).collect();
-        Self { venues, remainders, ended, ..Self::default() }
+        let known = known.map(|(venue, it)| (it.order.client_order_id, (venue, *it))).collect();
+        Self { venues, remainders, known, ..Self::default() }
     }
 
     /// Asks what is to be asked, but not where orders are open: what is asked there is of before they have ended. Whether
@@ -238,8 +248,12 @@ impl Start {
         }
     }
 
-    /// Something was heard of an order that is not known: all venues are to be asked again, a little later.
-    pub(super) fn all_again(&mut self, now: Timestamp) {
+    /// Something was heard of an order that is not known. The first time, all venues are to be asked again, a little
+    /// later: one of them lists it, unless it has ended without a trade.
+    pub(super) fn is_heard_of(&mut self, order: ClientOrderId, now: Timestamp) {
+        if !self.strays.insert(order) {
+            return;
+        }
         let not_before = Timestamp(now.0.saturating_add(AGAIN_NS));
         (0..).map(VenueId).take(self.venues.len()).for_each(|venue| self.again(venue, not_before));
     }
@@ -271,6 +285,11 @@ impl Core {
         errands.for_each(|(venue, errand)| take(venue, errand));
     }
 
+    /// Orders that a venue lists as open and that could not be taken over.
+    pub fn orders_not_taken_over(&self) -> usize {
+        self.start.as_ref().map_or(0, |start| start.not_taken.len())
+    }
+
     /// What venues say and was not known, since it was asked last.
     pub fn take_differences(&mut self, take: impl FnMut(Differs)) {
         self.differences.drain(..).for_each(take);
@@ -290,6 +309,13 @@ impl Core {
         let (mut others, mut others_traded) = (0, 0);
         let place = (venue, Some(listing.instrument));
         self.answer = 0;
+        // What has traded of them by now: their places may be needed for others.
+        for (name, (_, adopted)) in &mut start.known {
+            if let Some(order) = self.oms.order(name) {
+                adopted.order = *order;
+            }
+        }
+        start.not_taken.retain(|_, of| *of != listing.instrument);
         for order in &listing.orders {
             let Some(name) = self.name_of(venue, order, start) else {
                 *(if order.is_open { &mut others } else { &mut others_traded }) += 1;
@@ -299,14 +325,22 @@ impl Core {
         }
         let Some(held) = start.held(venue, listing.instrument) else { return };
         held.newest_trade = listing.last_trade;
+        held.anew = if listing.is_anew { held.anew.saturating_add(1) } else { 0 };
+        let anew = held.anew;
         if !std::mem::replace(&mut held.has_told, true) {
             let told = [
                 (others > 0).then_some(Difference::Others { orders: others }),
                 (others_traded > 0).then_some(Difference::OthersTraded { orders: others_traded }),
                 listing.is_cut.then_some(Difference::Cut),
-                listing.is_anew.then_some(Difference::Anew),
             ];
             told.into_iter().flatten().for_each(|told| self.differs(place, told));
+        }
+        match anew {
+            0 => {}
+            ANEW_ROUNDS => self.differs(place, Difference::Anew),
+            // Who answered may be behind.
+            1..ANEW_ROUNDS => start.again(venue, Timestamp(now.0.saturating_add(AGAIN_NS))),
+            _ => {}
         }
     }
 
@@ -317,10 +351,10 @@ impl Core {
             known.order_id() == order.order_id && known.instrument == order.terms.instrument
         };
         let live = || self.oms.order_numbered(venue, order.order_id).filter(|known| is_it(known));
-        let mut ended = start.ended.values().filter(|(of, _)| *of == venue);
-        let mut ended = || ended.find(|(_, adopted)| is_it(&adopted.order)).map(|it| &it.1.order);
+        let mut known = start.known.values().filter(|(of, _)| *of == venue);
+        let mut known = || known.find(|(_, adopted)| is_it(&adopted.order)).map(|it| &it.1.order);
         let own = self.oms.run().own(&order.terms.client_order_id);
-        own.or_else(|| live().or_else(&mut ended).map(|known| known.client_order_id))
+        own.or_else(|| live().or_else(&mut known).map(|known| known.client_order_id))
     }
 
     fn compare_order(
@@ -334,8 +368,8 @@ impl Core {
         let place = (venue, instrument);
         let is_live = self.oms.live().any(|(_, order)| order.client_order_id == name);
         let mut is_there = self.oms.order(&name).is_some();
-        let ended = start.ended.get(&name).map(|(_, adopted)| *adopted);
-        let mut difference = if is_there || ended.is_some() {
+        let before = start.known.get(&name).map(|(_, adopted)| *adopted);
+        let mut difference = if is_there || before.is_some() {
             let is_open_again = *is_open && !is_live;
             is_open_again.then_some(Difference::NotEnded { order: name })
         } else if *is_open {
@@ -343,19 +377,27 @@ impl Core {
         } else {
             Some(Difference::Traded { order: name })
         };
-        let known = ended.map_or(Qty::ZERO, |adopted| adopted.order.executed_qty());
+        let known = before.map_or(Qty::ZERO, |adopted| adopted.order.executed_qty());
         let has_more = reports.iter().any(|report| {
-            matches!(report.input, Input::Filled { after: Progress::Executed(qty), .. } if qty > known)
+            matches!(
+                report.input,
+                Input::Filled { after: Progress::Executed(qty), .. }
+                | Input::Cancelled(Progress::Executed(qty))
+                | Input::Expired(Progress::Executed(qty)) if qty > known
+            )
         });
-        if !is_there && (*is_open || has_more || ended.is_none()) {
+        if !is_there && (*is_open || has_more || before.is_none()) {
             start.again(venue, now);
             // What had traded of one that ended counts already.
             let entered = OrderTerms { client_order_id: name, ..*terms };
-            let adopted = ended.map_or_else(
+            let adopted = before.map_or_else(
                 || Adopted::listed(0, &entered, *is_advanced, *order_id),
-                |ended| ended.open_again(),
+                |before| before.open_again(),
             );
             is_there = self.take_over(now, venue, &adopted);
+            if is_there {
+                start.known.insert(name, (venue, adopted));
+            }
             difference = difference.or(Some(Difference::Traded { order: name }));
         }
         if let Some(difference) = difference.filter(|_| start.is_told_first(name)) {
@@ -365,11 +407,17 @@ impl Core {
             for report in reports {
                 self.report(now, venue, &VenueReport { client_order_id: name, ..*report });
             }
+            if let (Some(order), Some((_, known))) =
+                (self.oms.order(&name), start.known.get_mut(&name))
+            {
+                known.order = *order;
+            }
         }
         let is_live = self.oms.live().any(|(_, order)| order.client_order_id == name);
         if *is_open && !is_live {
             let (order_id, instrument, side) = (*order_id, terms.instrument, terms.side);
             let name = OrderName { client_order_id: name, order_id, instrument, side };
+            start.not_taken.insert(name.client_order_id, instrument);
             start.errands.push((venue, Errand::Cancel(name)));
             start.again(venue, Timestamp(now.0.saturating_add(AGAIN_NS)));
         }
@@ -473,7 +521,11 @@ impl Core {
         let made: i128 = asked.held.iter().map(made).sum();
         let Some(amount) = found.units().checked_sub(made).map(Money::from_units) else { return };
         let is_it = |it: &&Remainder| it.venue == venue && *it.asset == *asset;
-        if let Some(before) = before.iter().find(is_it).map(|before| before.amount)
+        let before = before.iter().find(is_it).map(|before| before.amount);
+        // Venues tell eight places.
+        let is_same = |before: &Money| before.units().abs_diff(amount.units()) < ROUNDING;
+        let amount = before.filter(is_same).unwrap_or(amount);
+        if let Some(before) = before
             && before != amount
         {
             let expected = Money::from_units(before.units().saturating_add(made));

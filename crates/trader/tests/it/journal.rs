@@ -357,8 +357,14 @@ fn until_a_start_has_come_to_its_end_nothing_is_left_out_of_what_its_venue_is_as
     let (_, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
     journal.last_trade(InstrumentId(0), TradeId(120)).unwrap();
     drop(journal);
-    let (left, _) = open(&folder.0, "BTCUSDT").unwrap();
+    let (left, mut journal) = open(&folder.0, "BTCUSDT").unwrap();
     assert_eq!((trades(&left), ended(&left).len()), (vec![(InstrumentId(0), TradeId(120))], 1));
-    let (left, _) = open(&folder.0, "BTCUSDT").unwrap();
-    assert_eq!(ended(&left), []);
+    // A venue that was behind: its trades are listed again.
+    journal.adopted(NOW, DESK, &left.recovery.ended().next().unwrap().1.clone()).unwrap();
+    journal.last_trade(InstrumentId(0), TradeId(119)).unwrap();
+    drop(journal);
+    for _ in 0..2 {
+        let (left, _) = open(&folder.0, "BTCUSDT").unwrap();
+        assert_eq!((trades(&left)[0].1, ended(&left).len()), (TradeId(119), 1));
+    }
 }

@@ -178,7 +178,12 @@ impl Dial {
         let sent = line.send(self.peer.take(), usize::MAX);
         let count = match line.receive(&mut self.chunk, &mut self.records) {
             Ok(count) => count,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) =>
+            {
                 self.peer.session.tick(now(), &mut self.peer.store);
                 return sent.is_ok();
             }

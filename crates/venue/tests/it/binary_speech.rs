@@ -9,7 +9,7 @@ use tiercel_types::Side;
 use tiercel_venue::stage::StageThread;
 use tiercel_wire::binary::LoginRefusal;
 use tiercel_wire::flat::{Framing, Translator};
-use tungstenite::{Message, WebSocket};
+use tungstenite::{HandshakeError, Message, WebSocket};
 
 use crate::it::binary_sockets::{Dial, OWN, PATIENCE, Venue};
 use crate::it::place::{Place, limit};
@@ -44,7 +44,20 @@ impl Line {
                 Self::FlatBuffers(stream, Translator::new(Framing::Length), Vec::new())
             }
             Speech::WebSocket => {
-                let (socket, _) = tungstenite::client(format!("ws://{address}/"), stream).unwrap();
+                let mut stream = stream;
+                let socket = loop {
+                    match tungstenite::client(format!("ws://{address}/"), stream) {
+                        Ok((socket, _)) => break socket,
+                        // A wait with an end is interrupted by what else the thread has under way.
+                        Err(HandshakeError::Failure(tungstenite::Error::Io(error)))
+                            if error.kind() == io::ErrorKind::Interrupted =>
+                        {
+                            stream = TcpStream::connect(address).unwrap();
+                            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                };
                 Self::WebSocket(Box::new(socket), Translator::new(Framing::Carrier))
             }
         };

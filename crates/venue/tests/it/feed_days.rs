@@ -272,7 +272,11 @@ fn rest(days: &mut Days, address: SocketAddr, stream: &mut TcpStream) -> usize {
         match stream.read(&mut chunk) {
             Ok(0) => return count,
             Ok(more) => count += more,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) => {}
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::ConnectionReset);
                 return count;

@@ -220,7 +220,11 @@ impl OuchClient {
         match self.stream.read(&mut chunk) {
             Ok(0) => self.is_closed = true,
             Ok(count) => self.unread.extend_from_slice(&chunk[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) => {}
             Err(_) => self.is_closed = true,
         }
         let taken = self.client.received(now(), &self.unread, &mut self.told);

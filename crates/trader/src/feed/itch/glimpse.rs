@@ -111,7 +111,11 @@ fn converse(address: SocketAddr, picture: &mut Picture) -> std::io::Result<()> {
         match stream.read(&mut chunk) {
             Ok(0) => break,
             Ok(count) => unread.extend_from_slice(&chunk[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) => {}
             Err(error) => return Err(error),
         }
         let taken = client.received(now(), &unread, picture);
