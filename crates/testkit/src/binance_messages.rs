@@ -123,7 +123,9 @@ fn integer(random: &mut Random) -> String {
 }
 
 fn levels(random: &mut Random) -> String {
-    let count = random.below(8);
+    // Now and then more than are read together.
+    let most = if random.one_in(8) { 70 } else { 8 };
+    let count = random.below(most);
     let level = |random: &mut Random| format!("[{},{}]", price(random), quantity(random));
     let is_market = random.one_in(2);
     // As in a market: prices of as many digits and two places, quantities of five.

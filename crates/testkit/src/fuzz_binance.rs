@@ -18,6 +18,14 @@ pub fn decode(bytes: &[u8]) {
     let expected = judge.decode_general(bytes);
     assert_eq!(decoded, expected, "the two paths disagree");
     check(&decoded, bytes);
+    let expected = expected.ok();
+    let mut other = decoder.clone();
+    for decoded in [decoder.decode_at_once(bytes), other.decode_one_by_one(bytes)] {
+        assert!(
+            decoded.is_none() || decoded == expected,
+            "{decoded:?} where {expected:?} is right"
+        );
+    }
 }
 
 /// An error stands inside the message; a result is what `serde_json` reads.

@@ -21,6 +21,7 @@
 //! it is made. Levels beyond its limit are an error, never cut.
 
 pub mod answer;
+mod blocks;
 mod buffer;
 pub mod capture;
 mod digits;
@@ -38,6 +39,7 @@ pub mod user_data;
 mod value;
 mod words;
 
+use blocks::Blocks;
 use buffer::{Buffers, LevelBuffer, TEXT_LIMIT};
 pub use elements::Elements;
 pub use error::{DecodeError, DecodeErrorKind};
@@ -83,6 +85,7 @@ impl Decoder {
         let buffers = Buffers {
             bids: LevelBuffer::new(levels_limit),
             asks: LevelBuffer::new(levels_limit),
+            blocks: Box::new(Blocks::new()),
             stream: [0; TEXT_LIMIT],
             symbol: [0; TEXT_LIMIT],
         };
@@ -96,7 +99,8 @@ impl Decoder {
     #[inline]
     pub fn decode<'a>(&'a mut self, message: &'a [u8]) -> Result<Decoded<'a>, DecodeError> {
         // Two steps, because a result that borrows the buffers would keep them from the other path.
-        match fast::decode(message, &mut self.buffers, self.ns_per_time_unit) {
+        let unit = self.ns_per_time_unit;
+        match fast::decode::<{ blocks::PAYS }, true>(message, &mut self.buffers, unit) {
             Some(decoded) => {
                 Ok(decoded.with_levels(self.buffers.bids.levels(), self.buffers.asks.levels()))
             }
@@ -107,7 +111,26 @@ impl Decoder {
     /// Decodes one message by the fast path alone; none where that leaves it to the general path.
     /// Tells whether a venue's messages are written as the fast path expects.
     pub fn decode_fast<'a>(&'a mut self, message: &'a [u8]) -> Option<Decoded<'a>> {
-        let decoded = fast::decode(message, &mut self.buffers, self.ns_per_time_unit)?;
+        self.decode_by::<{ blocks::PAYS }, true>(message)
+    }
+
+    /// The same by the way for processors with wide vectors alone, whatever this build is for: none where levels have to
+    /// be read one by one. Tests judge each way by the others.
+    pub fn decode_at_once<'a>(&'a mut self, message: &'a [u8]) -> Option<Decoded<'a>> {
+        self.decode_by::<true, false>(message)
+    }
+
+    /// The same by the way for all other processors alone.
+    pub fn decode_one_by_one<'a>(&'a mut self, message: &'a [u8]) -> Option<Decoded<'a>> {
+        self.decode_by::<false, true>(message)
+    }
+
+    fn decode_by<'a, const AT_ONCE: bool, const ONE_BY_ONE: bool>(
+        &'a mut self,
+        message: &'a [u8],
+    ) -> Option<Decoded<'a>> {
+        let unit = self.ns_per_time_unit;
+        let decoded = fast::decode::<AT_ONCE, ONE_BY_ONE>(message, &mut self.buffers, unit)?;
         Some(decoded.with_levels(self.buffers.bids.levels(), self.buffers.asks.levels()))
     }
 

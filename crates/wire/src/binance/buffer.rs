@@ -2,6 +2,8 @@
 
 use tiercel_types::market::Level;
 
+use super::blocks::Blocks;
+
 /// The most bytes of a stream's name or a symbol that came with escapes. Without escapes a text
 /// is borrowed from the message and has no bound.
 pub(super) const TEXT_LIMIT: usize = 64;
@@ -45,6 +47,18 @@ impl LevelBuffer {
         LevelWriter { slots: self.slots.iter_mut(), len: &mut self.len, limit }
     }
 
+    /// Room for some levels from that place on, if there is any; they count once [`Self::set_len`] says so.
+    #[inline(always)]
+    pub(super) fn room<const N: usize>(&mut self, place: usize) -> Option<&mut [Level; N]> {
+        self.slots.get_mut(place..)?.first_chunk_mut()
+    }
+
+    /// So many levels are there.
+    #[inline(always)]
+    pub(super) const fn set_len(&mut self, len: usize) {
+        self.len = len;
+    }
+
     #[inline]
     pub(super) fn levels(&self) -> &[Level] {
         &self.slots[..self.len]
@@ -77,6 +91,7 @@ impl LevelWriter<'_> {
 pub(super) struct Buffers {
     pub(super) bids: LevelBuffer,
     pub(super) asks: LevelBuffer,
+    pub(super) blocks: Box<Blocks>,
     pub(super) stream: [u8; TEXT_LIMIT],
     pub(super) symbol: [u8; TEXT_LIMIT],
 }

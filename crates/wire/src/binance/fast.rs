@@ -20,21 +20,22 @@ use super::buffer::{Buffers, LevelBuffer};
 use super::digits;
 use super::message::{AggregateTrade, BookTicker, Decoded, DepthUpdate, Message, Trade};
 
-/// Decodes one message, or gives up. Levels are left in `buffers`, and none are in the message.
+/// Decodes one message, or gives up. Levels are left in `buffers`, and none are in the message. They are read at once, or
+/// one by one, or one by one where they cannot be read at once.
 #[inline(always)]
-pub(super) fn decode<'m>(
+pub(super) fn decode<'m, const AT_ONCE: bool, const ONE_BY_ONE: bool>(
     message: &'m [u8],
     buffers: &mut Buffers,
     ns_per_time_unit: u64,
 ) -> Option<Decoded<'m>> {
     let mut scanner = Scanner { rest: message };
     if scanner.take(br#"{"stream":""#).is_none() {
-        let message = scanner.message(buffers, ns_per_time_unit)?;
+        let message = scanner.message::<AT_ONCE, ONE_BY_ONE>(buffers, ns_per_time_unit)?;
         return scanner.rest.is_empty().then_some(Decoded { stream: None, message });
     }
     let stream = scanner.text()?;
     scanner.take(br#","data":"#)?;
-    let message = scanner.message(buffers, ns_per_time_unit)?;
+    let message = scanner.message::<AT_ONCE, ONE_BY_ONE>(buffers, ns_per_time_unit)?;
     (scanner.rest == b"}").then_some(Decoded { stream: Some(stream), message })
 }
 
@@ -48,19 +49,27 @@ struct Scanner<'m> {
 
 impl<'m> Scanner<'m> {
     #[inline(always)]
-    fn message(&mut self, buffers: &mut Buffers, ns_per_time_unit: u64) -> Option<Message<'m>> {
+    fn message<const AT_ONCE: bool, const ONE_BY_ONE: bool>(
+        &mut self,
+        buffers: &mut Buffers,
+        ns_per_time_unit: u64,
+    ) -> Option<Message<'m>> {
         // The first eight bytes tell the messages apart.
         match self.rest.first_chunk::<8>()? {
-            br#"{"e":"de"# => self.depth(buffers, ns_per_time_unit),
+            br#"{"e":"de"# => self.depth::<AT_ONCE, ONE_BY_ONE>(buffers, ns_per_time_unit),
             br#"{"e":"tr"# => self.trade(ns_per_time_unit),
             br#"{"e":"ag"# => self.aggregate_trade(ns_per_time_unit),
-            br#"{"lastUp"# => self.snapshot(buffers),
+            br#"{"lastUp"# => self.snapshot::<AT_ONCE, ONE_BY_ONE>(buffers),
             _ => self.book_ticker(),
         }
     }
 
     #[inline(always)]
-    fn depth(&mut self, buffers: &mut Buffers, ns_per_time_unit: u64) -> Option<Message<'m>> {
+    fn depth<const AT_ONCE: bool, const ONE_BY_ONE: bool>(
+        &mut self,
+        buffers: &mut Buffers,
+        ns_per_time_unit: u64,
+    ) -> Option<Message<'m>> {
         self.take(br#"{"e":"depthUpdate","E":"#)?;
         let event_time = self.time(ns_per_time_unit)?;
         self.take(br#","s":""#)?;
@@ -70,24 +79,44 @@ impl<'m> Scanner<'m> {
         self.take(br#","u":"#)?;
         let last_update_id = self.unsigned()?;
         self.take(br#","b":"#)?;
-        self.rest = levels(self.rest, &mut buffers.bids)?;
-        self.take(br#","a":"#)?;
-        self.rest = levels(self.rest, &mut buffers.asks)?;
+        self.sides::<_, AT_ONCE, ONE_BY_ONE>(br#","a":"#, buffers)?;
         self.take(b"}")?;
         let diff = DepthDiff { first_update_id, last_update_id, bids: &[], asks: &[] };
         Some(Message::Depth(DepthUpdate { event_time, symbol, diff }))
     }
 
     #[inline(always)]
-    fn snapshot(&mut self, buffers: &mut Buffers) -> Option<Message<'m>> {
+    fn snapshot<const AT_ONCE: bool, const ONE_BY_ONE: bool>(
+        &mut self,
+        buffers: &mut Buffers,
+    ) -> Option<Message<'m>> {
         self.take(br#"{"lastUpdateId":"#)?;
         let last_update_id = self.unsigned()?;
         self.take(br#","bids":"#)?;
-        self.rest = levels(self.rest, &mut buffers.bids)?;
-        self.take(br#","asks":"#)?;
-        self.rest = levels(self.rest, &mut buffers.asks)?;
+        self.sides::<_, AT_ONCE, ONE_BY_ONE>(br#","asks":"#, buffers)?;
         self.take(b"}")?;
         Some(Message::Snapshot(DepthSnapshot { last_update_id, bids: &[], asks: &[] }))
+    }
+
+    /// Reads the levels of both sides.
+    #[inline(always)]
+    fn sides<const N: usize, const AT_ONCE: bool, const ONE_BY_ONE: bool>(
+        &mut self,
+        between: &[u8; N],
+        buffers: &mut Buffers,
+    ) -> Option<()> {
+        let Buffers { bids, asks, blocks, .. } = buffers;
+        if AT_ONCE && let Some(rest) = blocks.sides(self.rest, between, bids, asks) {
+            self.rest = rest;
+            return Some(());
+        }
+        if !ONE_BY_ONE {
+            return None;
+        }
+        self.rest = levels(self.rest, bids)?;
+        self.take(between)?;
+        self.rest = levels(self.rest, asks)?;
+        Some(())
     }
 
     #[inline(always)]

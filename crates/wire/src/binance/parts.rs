@@ -51,7 +51,7 @@ impl<'m> Parts<'m> {
     where
         'm: 'a,
     {
-        let Buffers { bids, asks, stream, symbol } = buffers;
+        let Buffers { bids, asks, stream, symbol, .. } = buffers;
         let (bids, asks) = (bids.levels(), asks.levels());
         let stream = match self.stream {
             Some(raw) => Some(text(raw, stream, "stream")?),

@@ -42,7 +42,8 @@ fn damaged_messages_never_pass_as_something_else() {
 
 #[test]
 fn every_cut_and_every_flipped_byte_of_a_message_is_handled() {
-    for text in [TRADE, DEPTH, MARKET_DEPTH] {
+    let long = depth(5, 3, 2);
+    for text in [TRADE, DEPTH, MARKET_DEPTH, &long] {
         let wrapped = format!(r#"{{"stream":"btcusdt@depth","data":{text}}}"#);
         for text in [text, &wrapped] {
             for end in 0..text.len() {
@@ -55,6 +56,47 @@ fn every_cut_and_every_flipped_byte_of_a_message_is_handled() {
                     bytes[at] = byte;
                     fuzz_binance::decode(&bytes);
                 }
+            }
+        }
+    }
+}
+
+/// A depth update of as many levels a side, its prices and quantities of some digits each.
+fn depth(levels: u64, price_digits: u32, qty_digits: u32) -> String {
+    let side = |sign: u64| {
+        let level = |at: u64| {
+            let mixed = (at * 2 + sign).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let least = |digits: u32| if digits > 1 { 10_u64.pow(digits - 1) } else { 0 };
+            let number = |digits: u32| least(digits) + mixed % (10_u64.pow(digits) - least(digits));
+            // Now and then a shorter one.
+            let qty = number(if mixed >> 61 == 0 { 1 } else { qty_digits });
+            format!(
+                "[\"{}.{:08}\",\"{qty}.{:08}\"]",
+                number(price_digits),
+                mixed >> 40,
+                mixed >> 38
+            )
+        };
+        (0..levels).map(level).collect::<Vec<_>>().join(",")
+    };
+    format!(
+        r#"{{"e":"depthUpdate","E":1723161255308,"s":"BTCUSDT","U":157,"u":160,"b":[{}],"a":[{}]}}"#,
+        side(0),
+        side(1)
+    )
+}
+
+#[test]
+fn levels_at_once_are_those_that_are_read_one_by_one() {
+    let mut decoder = Decoder::default();
+    for levels in 0..=66 {
+        for price_digits in 1..=8 {
+            for qty_digits in 1..=8 {
+                let text = depth(levels, price_digits, qty_digits);
+                fuzz_binance::decode(text.as_bytes());
+                let is_usual = (5..=64).contains(&levels) && price_digits < 8 && qty_digits < 8;
+                let is_read = decoder.decode_at_once(text.as_bytes()).is_some();
+                assert!(is_read || !is_usual, "{text}");
             }
         }
     }
