@@ -1,5 +1,7 @@
 //! Bytes of any number, in pieces of a fixed one: no call and no loop for a few bytes.
 
+use wide::u8x32;
+
 /// A one in each byte of a word: what it is multiplied with adds up its bytes in the highest one.
 pub(crate) const ONES: u64 = 0x0101_0101_0101_0101;
 /// The highest bit of each byte of a word.
@@ -97,36 +99,11 @@ pub(crate) fn sum(bytes: &[u8]) -> u8 {
 /// The places of a byte among 64, a bit for each.
 #[inline(always)]
 pub(crate) fn places(of: u8, bytes: &[u8; 64]) -> u64 {
-    // A bit for each of the eight words: what is found in one does not meet what is found in another.
-    const BITS: [u8; 64] = {
-        let mut bits = [0; 64];
-        let mut at = 0;
-        while at < 64 {
-            bits[at] = 1 << (at / 8);
-            at += 1;
-        }
-        bits
-    };
-    // Compared and joined byte by byte, which compilers make vectors of.
-    let mut found = [0_u8; 64];
-    for ((found, byte), bit) in found.iter_mut().zip(bytes).zip(&BITS) {
-        *found = if *byte == of { *bit } else { 0 };
-    }
-    let words: [u64; 8] = zerocopy::transmute!(found);
-    transposed(u64::from_le(words.iter().fold(0, |joined, word| joined | word)))
-}
-
-/// Eight rows of eight bits, the lowest first, as columns.
-#[inline(always)]
-const fn transposed(rows: u64) -> u64 {
-    // Squares of one, two and four bits change places across the diagonal (Warren, "Hacker's Delight",
-    // 7-3).
-    let one = (rows ^ (rows >> 7)) & 0x00AA_00AA_00AA_00AA;
-    let rows = rows ^ one ^ (one << 7);
-    let two = (rows ^ (rows >> 14)) & 0x0000_CCCC_0000_CCCC;
-    let rows = rows ^ two ^ (two << 14);
-    let four = (rows ^ (rows >> 28)) & 0x0000_0000_F0F0_F0F0;
-    rows ^ four ^ (four << 28)
+    let [low, high] = [0, 32].map(|start| {
+        let half = bytes[start..].first_chunk().copied().unwrap_or_default();
+        u64::from(u8x32::new(half).simd_eq(u8x32::splat(of)).to_bitmask())
+    });
+    low | high << 32
 }
 
 /// The eight digits of a number below 10^8, the first in the lowest byte, none of them a character yet.

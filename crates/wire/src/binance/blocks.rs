@@ -13,10 +13,10 @@
 use tiercel_types::decimal::ONE;
 use tiercel_types::market::Level;
 use tiercel_types::{Price, Qty};
-use wide::u8x32;
 
 use super::buffer::LevelBuffer;
 use super::digits;
+use crate::piece::places;
 
 /// Whether processors of this build have vectors that are wide enough.
 pub(super) const PAYS: bool = cfg!(target_feature = "avx2");
@@ -31,10 +31,10 @@ const LEVELS: usize = 64;
 const LANES: usize = 8;
 /// Bytes that are looked at together.
 const BLOCK: usize = 64;
-/// Brackets of a block, at most: a level has 27 bytes and more.
-const BLOCK_ENDS: usize = 8;
+/// Brackets of a block, at most: a level has 28 bytes and more, and one of the lists may end there.
+const BLOCK_ENDS: usize = 4;
 /// Brackets of both sides, with one for each of the lists, what is behind them, and the place before the first.
-const ENDS: usize = 2 * LEVELS + 2 * BLOCK_ENDS;
+const ENDS: usize = 2 * LEVELS + 2 + 2 * BLOCK_ENDS;
 /// From a level's first byte on, the bytes that may be looked at: its own, and as many as lengths that are none lead to.
 const WINDOW: usize = 96;
 
@@ -101,7 +101,7 @@ impl Blocks {
         if !(TEXT_MIN..TEXT_MAX).contains(&text.len()) {
             return None;
         }
-        let count = self.find_ends(text)?;
+        self.find_ends(text)?;
         let (mut place, mut next_end) = (0, 1);
         self.side(text, &mut place, &mut next_end, bids)?;
         if text.get(place..)?.first_chunk::<N>()? != between {
@@ -109,20 +109,31 @@ impl Blocks {
         }
         place += N;
         self.side(text, &mut place, &mut next_end, asks)?;
-        // What is behind the text is of messages before.
-        if next_end > count { None } else { text.get(place..) }
+        // Each byte before that place was looked at, wherever levels were said to end; what is behind the text is of
+        // messages before.
+        text.get(place..)
     }
 
-    /// Copies the text, and finds where it has brackets that close. How many places of `ends` are taken.
+    /// Copies the text, and finds where it has brackets that close. None if there are too many.
     #[inline(always)]
-    fn find_ends(&mut self, text: &[u8]) -> Option<usize> {
+    fn find_ends(&mut self, text: &[u8]) -> Option<()> {
         let Self { text: copy, ends, .. } = self;
         let mut count = 1;
+        let mut push_ends = |start: u32, mut bits: u64| {
+            let found = bits.count_ones() as usize;
+            // Without a branch that depends on how many there are: what is behind the last is written over.
+            for end in ends.get_mut(count..)?.first_chunk_mut::<BLOCK_ENDS>()? {
+                *end = start.wrapping_add(bits.trailing_zeros());
+                bits &= bits.wrapping_sub(1);
+            }
+            count += found;
+            Some(())
+        };
         let (blocks, rest) = text.as_chunks::<BLOCK>();
         let mut start = 0;
         for (block, copy) in blocks.iter().zip(copy.as_chunks_mut::<BLOCK>().0) {
             *copy = *block;
-            push_ends(ends, &mut count, start, brackets(block))?;
+            push_ends(start, places(b']', block))?;
             start += BLOCK as u32;
         }
         if !rest.is_empty() {
@@ -130,9 +141,9 @@ impl Blocks {
             let (block, start) = (text.last_chunk::<BLOCK>()?, text.len() - BLOCK);
             *copy.get_mut(start..)?.first_chunk_mut::<BLOCK>()? = *block;
             let before = BLOCK - rest.len();
-            push_ends(ends, &mut count, start as u32, brackets(block) >> before << before)?;
+            push_ends(start as u32, places(b']', block) >> before << before)?;
         }
-        Some(count)
+        Some(())
     }
 
     /// Reads the levels of a side at `place`, whose ends are at `next_end` and behind it.
@@ -168,36 +179,6 @@ impl Blocks {
         (*place, *next_end) = (last + b"]]".len(), *next_end + count + 1);
         Some(())
     }
-}
-
-/// Which bytes of a block are brackets that close, a bit each.
-#[inline(always)]
-fn brackets(block: &[u8; BLOCK]) -> u64 {
-    let [low, high] = [0, BLOCK / 2].map(|start| {
-        let half = block[start..].first_chunk().copied().unwrap_or_default();
-        u64::from(u8x32::new(half).simd_eq(u8x32::splat(b']')).to_bitmask())
-    });
-    low | high << (BLOCK / 2)
-}
-
-/// Appends the places of a block's bits. None if there are too many.
-#[inline(always)]
-fn push_ends(ends: &mut [u32; ENDS], count: &mut usize, start: u32, mut bits: u64) -> Option<()> {
-    const USUAL: usize = 3;
-    let found = bits.count_ones() as usize;
-    let ends = ends.get_mut(*count..)?.first_chunk_mut::<BLOCK_ENDS>()?;
-    let (usual, more) = ends.split_first_chunk_mut::<USUAL>()?;
-    // Without a branch that depends on how many there are; those behind the last are written over.
-    let mut push = |end: &mut u32| {
-        *end = start.wrapping_add(bits.trailing_zeros());
-        bits &= bits.wrapping_sub(1);
-    };
-    usual.iter_mut().for_each(&mut push);
-    if found > USUAL {
-        more.iter_mut().for_each(push);
-    }
-    *count += found;
-    (found <= BLOCK_ENDS).then_some(())
 }
 
 /// The eight characters from `at` on.

@@ -42,7 +42,7 @@ fn damaged_messages_never_pass_as_something_else() {
 
 #[test]
 fn every_cut_and_every_flipped_byte_of_a_message_is_handled() {
-    let long = depth(5, 3, 2);
+    let long = depth([5, 5], 3, 2);
     for text in [TRADE, DEPTH, MARKET_DEPTH, &long] {
         let wrapped = format!(r#"{{"stream":"btcusdt@depth","data":{text}}}"#);
         for text in [text, &wrapped] {
@@ -62,8 +62,8 @@ fn every_cut_and_every_flipped_byte_of_a_message_is_handled() {
 }
 
 /// A depth update of as many levels a side, its prices and quantities of some digits each.
-fn depth(levels: u64, price_digits: u32, qty_digits: u32) -> String {
-    let side = |sign: u64| {
+fn depth([bids, asks]: [u64; 2], price_digits: u32, qty_digits: u32) -> String {
+    let side = |sign: u64, levels: u64| {
         let level = |at: u64| {
             let mixed = (at * 2 + sign).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             let least = |digits: u32| if digits > 1 { 10_u64.pow(digits - 1) } else { 0 };
@@ -81,8 +81,8 @@ fn depth(levels: u64, price_digits: u32, qty_digits: u32) -> String {
     };
     format!(
         r#"{{"e":"depthUpdate","E":1723161255308,"s":"BTCUSDT","U":157,"u":160,"b":[{}],"a":[{}]}}"#,
-        side(0),
-        side(1)
+        side(0, bids),
+        side(1, asks)
     )
 }
 
@@ -92,12 +92,32 @@ fn levels_at_once_are_those_that_are_read_one_by_one() {
     for levels in 0..=66 {
         for price_digits in 1..=8 {
             for qty_digits in 1..=8 {
-                let text = depth(levels, price_digits, qty_digits);
-                fuzz_binance::decode(text.as_bytes());
-                let is_usual = (5..=64).contains(&levels) && price_digits < 8 && qty_digits < 8;
-                let is_read = decoder.decode_at_once(text.as_bytes()).is_some();
-                assert!(is_read || !is_usual, "{text}");
+                let is_usual = (10..=64).contains(&levels) && price_digits < 8 && qty_digits < 8;
+                for sides in [[levels, levels], [levels, 0], [0, levels]] {
+                    let text = depth(sides, price_digits, qty_digits);
+                    fuzz_binance::decode(text.as_bytes());
+                    let is_read = decoder.decode_at_once(text.as_bytes()).is_some();
+                    assert!(is_read || !is_usual, "{text}");
+                }
             }
+        }
+    }
+}
+
+#[test]
+fn what_was_read_before_is_no_part_of_a_message() {
+    for text in [depth([20, 20], 5, 1), depth([30, 9], 1, 2)] {
+        let mut decoder = Decoder::default();
+        for end in 0..text.len() {
+            decoder.decode_at_once(text.as_bytes()).expect("it is as usual");
+            assert!(decoder.decode_at_once(&text.as_bytes()[..end]).is_none(), "{end}");
+        }
+        // Nor does a side have what another one had.
+        for sides in [[0, 12], [12, 0], [9, 10]] {
+            let other = depth(sides, 2, 1);
+            let mut judge = Decoder::default();
+            let expected = judge.decode_general(other.as_bytes()).ok();
+            assert_eq!(decoder.decode_at_once(other.as_bytes()), expected);
         }
     }
 }
