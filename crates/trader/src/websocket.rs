@@ -217,11 +217,11 @@ impl Link {
         Ok(bytes.len())
     }
 
-    /// Sends the text that `write` appends.
+    /// Sends the text that `write` appends, with that mask on it.
     #[inline]
-    pub fn send(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn send(&mut self, write: impl FnOnce(&mut Vec<u8>, [u8; MASK_BYTES])) {
         let mask = self.masks.next();
-        websocket::put_text_with(&mut self.frames, Some(mask), write);
+        websocket::put_masked_text(&mut self.frames, mask, |out| write(out, mask));
     }
 
     /// Says goodbye.

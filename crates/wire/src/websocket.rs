@@ -4,7 +4,7 @@
 //!   bytes as they came --> Assembler::next --> text and binary, in place where they came in one frame;
 //!                            |  Frame::front     ping, pong, close, also between fragments
 //!                            +--> FrameError: section of the RFC, code to close with
-//!   put, put_text_with, put_close --> frames behind what is still to be sent
+//!   put, put_text_with, put_masked_text, put_close --> frames behind what is still to be sent
 //! ```
 //!
 //! Budget: finding the payload of a whole frame is a few comparisons; a client's payload is not
@@ -22,7 +22,7 @@ mod write;
 pub use assembler::{Assembler, CloseReason, Message, Step};
 pub use error::FrameError;
 pub use frame::{Frame, Limits, Opcode, Role, mask};
-pub use write::{put, put_close, put_text_with};
+pub use write::{put, put_close, put_masked_text, put_text_with};
 
 /// Bytes of the longest payload of a ping, a pong or a close (section 5.5).
 pub const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;

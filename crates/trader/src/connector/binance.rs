@@ -520,6 +520,6 @@ fn put(
     let id = *next_id;
     *next_id += 1;
     let dropped = asked[id as usize % ASKED].replace(Asked { id, what, orders });
-    link.send(|out| requests.put(out, id, theirs, request));
+    link.send(|out, mask| requests.put_masked(out, mask, id, theirs, request));
     dropped.map_or(0, |asked| asked.orders)
 }

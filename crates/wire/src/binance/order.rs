@@ -27,6 +27,8 @@ mod request;
 
 use tiercel_types::Timestamp;
 
+use crate::websocket;
+
 pub use endpoint::{Endpoint, Verb};
 use form::Forms;
 pub use list::{ListOrder, ListOrders, NewOrderList, Pair, Single};
@@ -109,6 +111,19 @@ impl<S: Signer> Requests<S> {
     /// Writes a request of the `WebSocket` interface behind `out`, as one text.
     #[inline]
     pub fn put(&mut self, out: &mut Vec<u8>, id: u64, time: Timestamp, request: &Request<'_>) {
+        self.put_masked(out, [0; 4], id, time, request);
+    }
+
+    /// The same as it is inside a frame with that mask: [`put_masked_text`](crate::websocket::put_masked_text).
+    #[inline]
+    pub fn put_masked(
+        &mut self,
+        out: &mut Vec<u8>,
+        mask: [u8; 4],
+        id: u64,
+        time: Timestamp,
+        request: &Request<'_>,
+    ) {
         let endpoint = request.endpoint();
         let is_signed = endpoint.is_always_signed || (endpoint.is_stamped && !self.is_logged_on);
         let stamp = Stamp {
@@ -116,17 +131,20 @@ impl<S: Signer> Requests<S> {
             time_ms: endpoint.is_stamped.then_some(time.0 / NS_PER_MS),
             recv_window_ms: self.recv_window_ms,
         };
-        self.text.clear();
-        let is_formed = !is_signed && self.forms.put(&mut self.text, id, &stamp, request);
-        if !is_formed {
-            if !is_signed {
-                self.forms.learn(&mut self.text, &stamp, request);
-            }
-            self.put_in_full(id, &endpoint, &stamp, is_signed, request);
+        if !is_signed && self.forms.put(out, mask, (id, &stamp, request), &mut self.text) {
+            return;
         }
+        if !is_signed {
+            self.forms.learn(&mut self.text, &stamp, request);
+        }
+        self.put_in_full(id, &endpoint, &stamp, is_signed, request);
+        let start = out.len();
         out.extend_from_slice(self.text.as_bytes());
+        websocket::mask(&mut out[start..], mask);
     }
+
     /// Writes a request piece by piece, the signature last if it has one.
+    #[inline(never)]
     fn put_in_full(
         &mut self,
         id: u64,

@@ -62,15 +62,40 @@ pub fn put_text_with<T>(
     mask: Option<[u8; 4]>,
     write: impl FnOnce(&mut Vec<u8>) -> T,
 ) -> T {
+    put_as_written(out, mask, |out| {
+        let start = out.len();
+        let result = write(out);
+        if let Some(key) = mask
+            && let Some(text) = out.get_mut(start..)
+        {
+            apply(text, key);
+        }
+        result
+    })
+}
+
+/// The same of a text that `write` masks itself, from its first byte on.
+#[inline]
+pub fn put_masked_text<T>(
+    out: &mut Vec<u8>,
+    mask: [u8; 4],
+    write: impl FnOnce(&mut Vec<u8>) -> T,
+) -> T {
+    put_as_written(out, Some(mask), write)
+}
+
+#[inline(always)]
+fn put_as_written<T>(
+    out: &mut Vec<u8>,
+    mask: Option<[u8; 4]>,
+    write: impl FnOnce(&mut Vec<u8>) -> T,
+) -> T {
     let start = out.len();
     // Room for the header of a length of two bytes, which most texts have.
     let (_, room) = header(Opcode::Text, 126, mask);
     out.extend_from_slice(&[0; HEADER_BYTES_MAX][..room]);
     let result = write(out);
     let begin = (start + room).min(out.len());
-    if let Some(key) = mask {
-        apply(&mut out[begin..], key);
-    }
     let (bytes, size) = header(Opcode::Text, out.len() - begin, mask);
     if size == room {
         out[start..begin].copy_from_slice(&bytes[..size]);

@@ -7,17 +7,23 @@
 //!
 //! The first order of a kind is written by [`Json`], which shows where its values stand. [`Kind`] says everything
 //! else that it says, but for the symbol and what is the same in all requests of one [`Requests`](super::Requests)
-//! without a signature. Every value is written anew in every request: none can be an earlier one's.
+//! without a signature. A form keeps the text of an order, of which a copy is made, masked, and all its values are written
+//! over: none can be an earlier one's. Where one has another length all is laid out anew.
+//!
+//! What is written here is not read here again: a wide load of what was just written in parts waits.
 
 use core::ops::Range;
 use core::slice;
 
+use tiercel_types::decimal::ONE;
 use tiercel_types::{SelfTradePrevention, Side};
 
 use super::super::words::{OrderType, ResponseType, TimeInForce};
 use super::params::{self, ID, Json, Name, Params, Scratch, Sink as _, Stamp};
-use super::params::{put_decimal, put_number, put_text};
+use super::params::{ZEROS, needs_escapes, places_shown, put_decimal, put_number, put_text};
 use super::request::{CancelReplaceMode, NewOrder, OrderName, Request, Said};
+use crate::piece::{eight_digits, tail, zeros_in_front};
+use crate::websocket;
 
 /// Forms that are kept: the first that are needed. Orders of others are written without.
 const FORMS_MAX: usize = 16;
@@ -26,6 +32,10 @@ const PART_BYTES_MAX: usize = 128;
 /// Of one more than an order has values: the request's id, what is cancelled, its name, two prices, the quantity, the
 /// time.
 const PARTS_MAX: usize = 8;
+/// Bytes of a request that has a form, at most.
+const TEXT_BYTES_MAX: usize = 512;
+/// Bytes that are copied together.
+const BLOCK: usize = 64;
 /// Bytes of a symbol, at most.
 const SYMBOL_BYTES_MAX: usize = 32;
 
@@ -83,6 +93,13 @@ struct Part {
     len: usize,
 }
 
+/// Where a value stands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    start: u32,
+    end: u32,
+}
+
 /// The text of one kind of order of one symbol.
 #[derive(Clone, Debug)]
 struct Form {
@@ -91,6 +108,10 @@ struct Form {
     symbol_len: usize,
     parts: [Part; PARTS_MAX],
     count: usize,
+    /// An order's, and where its values are. Nothing if there is none.
+    text: [u8; TEXT_BYTES_MAX],
+    places: [Place; PARTS_MAX],
+    len: usize,
 }
 
 impl Form {
@@ -103,6 +124,9 @@ impl Form {
             symbol_len: symbol.len(),
             parts: [Part { bytes: [0; PART_BYTES_MAX], len: 0 }; PARTS_MAX],
             count: 0,
+            text: [0; TEXT_BYTES_MAX],
+            places: [Place::default(); PARTS_MAX],
+            len: 0,
         };
         form.symbol.get_mut(..symbol.len())?.copy_from_slice(symbol);
         text.clear();
@@ -124,15 +148,75 @@ impl Form {
         self.kind == kind && self.symbol.get(..self.symbol_len) == Some(symbol)
     }
 
+    /// Writes an order of this form behind `out`, masked. False if it is longer than those of forms: then `out` is as it
+    /// was. `scratch` may be used for it.
     #[inline]
-    fn put(&self, text: &mut Scratch, id: u64, stamp: &Stamp<'_>, request: &Request<'_>) {
-        let parts = self.parts.get(..self.count).unwrap_or_default().iter();
-        let mut blanks = Blanks { text, parts };
-        blanks.part();
-        put_number(blanks.text, id);
+    fn put(
+        &mut self,
+        out: &mut Vec<u8>,
+        mask: [u8; 4],
+        (id, stamp, request): (u64, &Stamp<'_>, &Request<'_>),
+        scratch: &mut Scratch,
+    ) -> bool {
+        if self.put_over(out, mask, (id, stamp, request)) {
+            return true;
+        }
+        self.lay_out(id, stamp, request, scratch).is_some()
+            && self.put_over(out, mask, (id, stamp, request))
+    }
+
+    /// Copies the text, and writes all values over those it has. False if one of them has another length.
+    #[inline(never)]
+    fn put_over(
+        &self,
+        out: &mut Vec<u8>,
+        mask: [u8; 4],
+        (id, stamp, request): (u64, &Stamp<'_>, &Request<'_>),
+    ) -> bool {
+        let start = out.len();
+        for block in self.text.as_chunks::<BLOCK>().0.iter().take((self.len + WORD).div_ceil(BLOCK))
+        {
+            let mut masked = *block;
+            websocket::mask(&mut masked, mask);
+            out.extend_from_slice(&masked);
+        }
+        let copy = out.get_mut(start..).unwrap_or_default();
+        let mask = u64::from(u32::from_le_bytes(mask)) * 0x1_0000_0001;
+        let mut over =
+            Over { text: &self.text, copy, mask, places: self.places.iter(), fits: self.len > 0 };
+        over.number_there(id);
+        request.write(stamp, &mut over);
+        let fits = over.fits;
+        out.truncate(if fits { start + self.len } else { start });
+        fits
+    }
+
+    /// Writes all of an order, and takes note of where its values are.
+    #[inline(never)]
+    fn lay_out(
+        &mut self,
+        id: u64,
+        stamp: &Stamp<'_>,
+        request: &Request<'_>,
+        scratch: &mut Scratch,
+    ) -> Option<()> {
+        let Self { parts, count, places, kind, .. } = self;
+        let parts = parts.get(..*count).unwrap_or_default().iter();
+        scratch.clear();
+        let mut blanks = Blanks { text: scratch, parts, places: places.iter_mut() };
+        blanks.value(|text| put_number(text, id));
         request.write(stamp, &mut blanks);
         blanks.part();
-        debug_assert!(blanks.parts.as_slice().is_empty(), "a value less than in {:?}", self.kind);
+        debug_assert!(blanks.parts.as_slice().is_empty(), "a value less than in {kind:?}");
+        let text = scratch.as_bytes();
+        self.len = 0;
+        // Words are written, of which a part may be behind the end.
+        if text.len() + WORD > TEXT_BYTES_MAX {
+            return None;
+        }
+        self.text.get_mut(..text.len())?.copy_from_slice(text);
+        self.len = text.len();
+        Some(())
     }
 }
 
@@ -201,28 +285,109 @@ impl Params for Seen<'_> {
     }
 }
 
-/// Writes the values of a request into its form.
-struct Blanks<'o> {
-    text: &'o mut Scratch,
-    parts: slice::Iter<'o, Part>,
+/// Characters of a word.
+const WORD: usize = 8;
+
+/// Writes the values of a request over those of another one, in a masked copy of its text.
+struct Over<'o> {
+    text: &'o [u8; TEXT_BYTES_MAX],
+    copy: &'o mut [u8],
+    /// For the first bytes of the text.
+    mask: u64,
+    places: slice::Iter<'o, Place>,
+    /// Whether all values have had the lengths of those before.
+    fits: bool,
 }
 
-impl Blanks<'_> {
-    /// What stands before the next value.
-    #[inline]
-    fn part(&mut self) {
-        if let Some(part) = self.parts.next() {
-            self.text.piece(&part.bytes, part.len);
+impl Over<'_> {
+    #[inline(always)]
+    fn place(&mut self) -> (usize, usize) {
+        let Place { start, end } = self.places.next().copied().unwrap_or_default();
+        (start as usize, end as usize)
+    }
+
+    /// The first `count` (1 to 8) of eight characters; behind them is what stood there.
+    #[inline(always)]
+    fn put(&mut self, start: usize, characters: u64, count: usize) {
+        let old = self.text.get(start..).and_then(<[u8]>::first_chunk::<WORD>);
+        let new = self.copy.get_mut(start..).and_then(<[u8]>::first_chunk_mut::<WORD>);
+        let (Some(old), Some(new)) = (old, new) else {
+            self.fits = false;
+            return;
+        };
+        let written = u64::MAX >> (64 - 8 * count as u32);
+        let word = (characters & written) | (u64::from_le_bytes(*old) & !written);
+        let mask = self.mask.rotate_right(8 * (start % 4) as u32);
+        *new = (word ^ mask).to_le_bytes();
+    }
+
+    /// A number below 10^8, without zeros in front. Where it ends.
+    #[inline(always)]
+    fn put_low(&mut self, start: usize, number: u64) -> usize {
+        let digits = eight_digits(number);
+        let zeros = zeros_in_front(digits);
+        self.put(start, (digits | ZEROS) >> (8 * zeros), WORD - zeros);
+        start + WORD - zeros
+    }
+
+    #[inline(never)]
+    fn number_there(&mut self, number: u64) {
+        let (start, end) = self.place();
+        let (high, low) = (number / ONE, number % ONE);
+        if high == 0 {
+            self.fits &= self.put_low(start, low) == end;
+        } else if high < ONE {
+            let middle = self.put_low(start, high);
+            self.put(middle, eight_digits(low) | ZEROS, WORD);
+            self.fits &= middle + WORD == end;
+        } else {
+            self.fits = false;
+        }
+    }
+
+    #[inline(never)]
+    fn decimal_there(&mut self, units: u64, digits: u32) {
+        let (start, end) = self.place();
+        if units >= ONE * ONE {
+            self.fits = false;
+            return;
+        }
+        let point = self.put_low(start, units / ONE);
+        let places = eight_digits(units % ONE);
+        let mut behind = point;
+        let shown = places_shown(places, digits);
+        if shown > 0 {
+            self.put(point, u64::from(b'.'), 1);
+            self.put(point + 1, places | ZEROS, shown);
+            behind += 1 + shown;
+        }
+        self.fits &= behind == end;
+    }
+
+    #[inline(never)]
+    fn text_there(&mut self, text: &[u8]) {
+        let (start, end) = self.place();
+        if start + text.len() != end || needs_escapes(text) {
+            self.fits = false;
+            return;
+        }
+        let (words, rest) = text.as_chunks::<WORD>();
+        for (word, at) in words.iter().zip((start..).step_by(WORD)) {
+            self.put(at, u64::from_le_bytes(*word), WORD);
+        }
+        match text.last_chunk::<WORD>() {
+            _ if rest.is_empty() => {}
+            Some(word) => self.put(end - WORD, u64::from_le_bytes(*word), WORD),
+            None => self.put(start, u128::from_le_bytes(tail(text)) as u64, rest.len()),
         }
     }
 }
 
-impl Params for Blanks<'_> {
+impl Params for Over<'_> {
     #[inline]
     fn text(&mut self, name: Name, text: &[u8]) {
         if !is_fixed(&name) {
-            self.part();
-            put_text(self.text, text);
+            self.text_there(text);
         }
     }
 
@@ -232,18 +397,64 @@ impl Params for Blanks<'_> {
     #[inline]
     fn number(&mut self, name: Name, number: u64) {
         if !is_fixed(&name) {
-            self.part();
-            put_number(self.text, number);
+            self.number_there(number);
         }
     }
 
     #[inline]
     fn decimal(&mut self, _: Name, units: u64, digits: u32) {
-        self.part();
-        put_decimal(self.text, units, digits);
+        self.decimal_there(units, digits);
     }
 
     #[inline]
+    fn finish(&mut self) {}
+}
+
+/// Writes the values of a request into its form, and takes note of where they are.
+struct Blanks<'o> {
+    text: &'o mut Scratch,
+    parts: slice::Iter<'o, Part>,
+    places: slice::IterMut<'o, Place>,
+}
+
+impl Blanks<'_> {
+    /// What stands before the next value.
+    fn part(&mut self) {
+        if let Some(part) = self.parts.next() {
+            self.text.piece(&part.bytes, part.len);
+        }
+    }
+
+    fn value(&mut self, write: impl FnOnce(&mut Scratch)) {
+        self.part();
+        let start = self.text.as_bytes().len();
+        write(self.text);
+        if let Some(place) = self.places.next() {
+            let end = self.text.as_bytes().len();
+            *place = Place { start: start as u32, end: end as u32 };
+        }
+    }
+}
+
+impl Params for Blanks<'_> {
+    fn text(&mut self, name: Name, text: &[u8]) {
+        if !is_fixed(&name) {
+            self.value(|out| put_text(out, text));
+        }
+    }
+
+    fn word(&mut self, _: Name, _: &'static str) {}
+
+    fn number(&mut self, name: Name, number: u64) {
+        if !is_fixed(&name) {
+            self.value(|out| put_number(out, number));
+        }
+    }
+
+    fn decimal(&mut self, _: Name, units: u64, digits: u32) {
+        self.value(|out| put_decimal(out, units, digits));
+    }
+
     fn finish(&mut self) {}
 }
 
@@ -258,27 +469,28 @@ impl Forms {
         Self { kept: Vec::with_capacity(FORMS_MAX) }
     }
 
-    /// Writes a request without a signature. False if there is no form for it: then `text` is as it was.
+    /// Writes a request without a signature behind `out`, masked. False if there is no form for it: then `out` is as it
+    /// was. `scratch` may be used for it.
     #[inline]
     pub(super) fn put(
-        &self,
-        text: &mut Scratch,
-        id: u64,
-        stamp: &Stamp<'_>,
-        request: &Request<'_>,
+        &mut self,
+        out: &mut Vec<u8>,
+        mask: [u8; 4],
+        (id, stamp, request): (u64, &Stamp<'_>, &Request<'_>),
+        scratch: &mut Scratch,
     ) -> bool {
         let Some((kind, symbol)) = Kind::of(request) else { return false };
-        let form = self.kept.iter().find(|form| form.is_of(kind, symbol));
-        if let Some(form) = form {
-            form.put(text, id, stamp, request);
-        }
-        form.is_some()
+        let form = self.kept.iter_mut().find(|form| form.is_of(kind, symbol));
+        form.is_some_and(|form| form.put(out, mask, (id, stamp, request), scratch))
     }
 
     /// Makes the form of a request for which there is none, if it has one and there is room. `text` is used for it.
     #[cold]
     pub(super) fn learn(&mut self, text: &mut Scratch, stamp: &Stamp<'_>, request: &Request<'_>) {
+        let is_known =
+            |form: &Form| Kind::of(request).is_some_and(|(kind, symbol)| form.is_of(kind, symbol));
         if self.kept.len() < FORMS_MAX
+            && !self.kept.iter().any(is_known)
             && let Some(form) = Form::new(stamp, request, text)
         {
             self.kept.push(form);

@@ -5,7 +5,7 @@ use tiercel_types::decimal::ONE;
 use crate::piece::{HIGH, ONES, eight_digits, tail, zeros_in_front};
 
 /// Eight characters '0'.
-const ZEROS: u64 = b'0' as u64 * ONES;
+pub(super) const ZEROS: u64 = b'0' as u64 * ONES;
 
 /// More than any parameter's name, with its quotes and what stands behind it.
 const NAME: usize = 32;
@@ -346,7 +346,7 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// Whether JSON has a byte of a text only as an escape: eight at a time.
 #[inline]
-fn needs_escapes(text: &[u8]) -> bool {
+pub(super) fn needs_escapes(text: &[u8]) -> bool {
     const QUOTES: u64 = ONES * b'"' as u64;
     const BACKSLASHES: u64 = ONES * b'\\' as u64;
     let (words, rest) = text.as_chunks::<8>();
@@ -431,13 +431,20 @@ fn put_eight(out: &mut impl Sink, number: u64) {
 pub(super) fn put_decimal(out: &mut impl Sink, units: u64, digits: u32) {
     put_number(out, units / ONE);
     let places = eight_digits(units % ONE);
+    let count = places_shown(places, digits);
+    if count > 0 {
+        out.piece(b".", 1);
+        out.piece(&(places | ZEROS).to_le_bytes(), count);
+    }
+}
+
+/// How many of eight places are written where `digits` usually are: all where fewer would change the value.
+#[inline]
+pub(super) fn places_shown(places: u64, digits: u32) -> usize {
     // Zeros at the end are the high bytes.
     let needed = 8 - places.leading_zeros() / 8;
     let count = if needed > digits { 8 } else { digits.min(8) };
-    if count > 0 {
-        out.piece(b".", 1);
-        out.piece(&(places | ZEROS).to_le_bytes(), count as usize);
-    }
+    count as usize
 }
 
 #[cfg(test)]
