@@ -210,7 +210,13 @@ impl Clock {
     /// Nanoseconds since 1970-01-01 00:00 UTC, leap seconds not counted, as the system has them.
     #[inline]
     pub fn now_ns(&self) -> u64 {
-        self.line.at(self.ticks())
+        self.at_ns(self.ticks())
+    }
+
+    /// What [`now_ns`](Self::now_ns) was when the counter had that many [`ticks`](Self::ticks).
+    #[inline]
+    pub fn at_ns(&self, ticks: u64) -> u64 {
+        self.line.at(ticks)
     }
 
     /// Compares with the system's clock, and corrects rate and place without a step back. Takes

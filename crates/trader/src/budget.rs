@@ -177,8 +177,10 @@ impl Purpose {
 impl Window {
     #[inline]
     const fn follow(&mut self, now: Timestamp) {
-        let number = now.0 / self.length_ns;
-        if number != self.number {
+        // Mostly it is the same one, which is seen without a division.
+        let start_ns = self.number.saturating_mul(self.length_ns);
+        if now.0.wrapping_sub(start_ns) >= self.length_ns {
+            let number = now.0 / self.length_ns;
             let [new, _] = self.on_their_way;
             let is_next = number == self.number + 1;
             self.on_their_way = [0, if is_next { new } else { 0 }];

@@ -410,7 +410,8 @@ impl Lines {
     /// Writes what the core wants asked, and sends what there is.
     #[inline]
     pub fn flush<R: Reactor>(&mut self, reactor: &mut R) {
-        let now = self.now();
+        // The counter was just read if a tick set something off.
+        let now = self.core.time_of(Timestamp(self.core.timing.last_ns()));
         let Self { core, wanted, orders, .. } = self;
         if core.submit_on_paper() {
             core.timing.mark_if_trading(Stage::Encode);
@@ -506,7 +507,8 @@ impl Handler for Lines {
 
     #[inline]
     fn received(&mut self, id: ConnectionId, bytes: &[u8], _: &mut Vec<u8>) -> usize {
-        let now = self.now();
+        let now = self.core.timing.begin();
+        let now = self.core.time_of(Timestamp(now));
         let Some(at) = self.by_place.get(id.index()).copied().flatten() else { return bytes.len() };
         let Self { core, wanted, .. } = self;
         core.from_line(at);

@@ -92,11 +92,18 @@ impl Timing {
         self.clock.now_ns()
     }
 
-    /// A tick's bytes are here.
+    /// Bytes are here, maybe a tick's. The time, in nanoseconds since 1970.
     #[inline]
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self) -> u64 {
         self.began = self.clock.ticks();
         self.last = self.began;
+        self.clock.at_ns(self.began)
+    }
+
+    /// The time when the last stage was over, if something is to be sent, and else of now.
+    #[inline]
+    pub fn last_ns(&self) -> u64 {
+        if self.traded == 0 { self.now_ns() } else { self.clock.at_ns(self.last) }
     }
 
     /// A stage is over, and the next begins.

@@ -164,7 +164,6 @@ impl BinanceFeed {
         core: &mut Core,
     ) -> Result<usize, BinanceFault> {
         let Self { wanted, decoder, link, .. } = self;
-        core.timing.begin();
         link.received(now, bytes, |text| take(now, text, wanted, decoder, core))
     }
 

@@ -105,7 +105,6 @@ impl BinaryFeed {
     ) -> Result<usize, FeedFault> {
         self.heard_at = now;
         let (records, _) = bytes.as_chunks::<RECORD_SIZE>();
-        core.timing.begin();
         for record in records {
             core.arrives(now, &Input::Record(record));
             self.take(now, record, core)?;

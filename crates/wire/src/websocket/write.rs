@@ -6,6 +6,8 @@ use super::{CONTROL_PAYLOAD_BYTES_MAX, CloseCode, HEADER_BYTES_MAX, Opcode};
 /// The last bit of a message's last frame.
 const FINAL: u8 = 0x80;
 const MASKED: u8 = 0x80;
+/// Masked, and of a length that two bytes tell: 126.
+const MASKED_TWO_BYTES: u8 = MASKED | 0x7E;
 
 /// A frame's header, and how many bytes of it count.
 #[inline]
@@ -96,6 +98,17 @@ fn put_as_written<T>(
     out.extend_from_slice(&[0; HEADER_BYTES_MAX][..room]);
     let result = write(out);
     let begin = (start + room).min(out.len());
+    let length = out.len() - begin;
+    if let (126..=0xFFFF, Some(key)) = (length, mask)
+        && let Some(place) = out.get_mut(start..).and_then(<[u8]>::first_chunk_mut)
+    {
+        // The same in one word, because a copy of what was just written in parts waits.
+        let [high, low] = (length as u16).to_be_bytes();
+        let [first, second, third, fourth] = key;
+        let opcode = FINAL | Opcode::Text as u8;
+        *place = [opcode, MASKED_TWO_BYTES, high, low, first, second, third, fourth];
+        return result;
+    }
     let (bytes, size) = header(Opcode::Text, out.len() - begin, mask);
     if size == room {
         out[start..begin].copy_from_slice(&bytes[..size]);

@@ -7,8 +7,8 @@
 //!
 //! The first order of a kind is written by [`Json`], which shows where its values stand. [`Kind`] says everything
 //! else that it says, but for the symbol and what is the same in all requests of one [`Requests`](super::Requests)
-//! without a signature. A form keeps the text of an order, of which a copy is made, masked, and all its values are written
-//! over: none can be an earlier one's. Where one has another length all is laid out anew.
+//! without a signature. A form keeps the text of an order, of which a copy is made, masked, and all values that are others are
+//! written over those it has. Where one has another length all is laid out anew.
 //!
 //! What is written here is not read here again: a wide load of what was just written in parts waits.
 
@@ -93,11 +93,13 @@ struct Part {
     len: usize,
 }
 
-/// Where a value stands.
+/// Where a value stands, and which: one that is the same need not be written again.
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
-    start: u32,
-    end: u32,
+    start: usize,
+    end: usize,
+    /// Of a decimal with its places, of a number without.
+    value: (u64, u32),
 }
 
 /// The text of one kind of order of one symbol.
@@ -174,16 +176,17 @@ impl Form {
         (id, stamp, request): (u64, &Stamp<'_>, &Request<'_>),
     ) -> bool {
         let start = out.len();
-        for block in self.text.as_chunks::<BLOCK>().0.iter().take((self.len + WORD).div_ceil(BLOCK))
-        {
+        for block in self.text.as_chunks::<BLOCK>().0 {
             let mut masked = *block;
             websocket::mask(&mut masked, mask);
             out.extend_from_slice(&masked);
         }
-        let copy = out.get_mut(start..).unwrap_or_default();
+        let Some(copy) = out.get_mut(start..).and_then(<[u8]>::first_chunk_mut) else {
+            return false;
+        };
         let mask = u64::from(u32::from_le_bytes(mask)) * 0x1_0000_0001;
-        let mut over =
-            Over { text: &self.text, copy, mask, places: self.places.iter(), fits: self.len > 0 };
+        let places = self.places.iter();
+        let mut over = Over { text: &self.text, copy, mask, places, fits: self.len > 0 };
         over.number_there(id);
         request.write(stamp, &mut over);
         let fits = over.fits;
@@ -204,7 +207,7 @@ impl Form {
         let parts = parts.get(..*count).unwrap_or_default().iter();
         scratch.clear();
         let mut blanks = Blanks { text: scratch, parts, places: places.iter_mut() };
-        blanks.value(|text| put_number(text, id));
+        blanks.value((id, 0), |text| put_number(text, id));
         request.write(stamp, &mut blanks);
         blanks.part();
         debug_assert!(blanks.parts.as_slice().is_empty(), "a value less than in {kind:?}");
@@ -291,7 +294,7 @@ const WORD: usize = 8;
 /// Writes the values of a request over those of another one, in a masked copy of its text.
 struct Over<'o> {
     text: &'o [u8; TEXT_BYTES_MAX],
-    copy: &'o mut [u8],
+    copy: &'o mut [u8; TEXT_BYTES_MAX],
     /// For the first bytes of the text.
     mask: u64,
     places: slice::Iter<'o, Place>,
@@ -301,86 +304,105 @@ struct Over<'o> {
 
 impl Over<'_> {
     #[inline(always)]
-    fn place(&mut self) -> (usize, usize) {
-        let Place { start, end } = self.places.next().copied().unwrap_or_default();
-        (start as usize, end as usize)
+    fn place(&mut self) -> Place {
+        self.places.next().copied().unwrap_or_default()
     }
 
-    /// The first `count` (1 to 8) of eight characters; behind them is what stood there.
+    /// Eight characters, of which the first `count` (1 to 8) are written; behind them is what stood there.
     #[inline(always)]
     fn put(&mut self, start: usize, characters: u64, count: usize) {
         let old = self.text.get(start..).and_then(<[u8]>::first_chunk::<WORD>);
+        let old = old.map_or(0, |old| u64::from_le_bytes(*old));
+        let written = u64::MAX >> (64 - 8 * count as u32);
+        self.put_word(start, (characters & written) | (old & !written));
+    }
+
+    /// Eight characters.
+    #[inline(always)]
+    fn put_word(&mut self, start: usize, characters: u64) {
         let new = self.copy.get_mut(start..).and_then(<[u8]>::first_chunk_mut::<WORD>);
-        let (Some(old), Some(new)) = (old, new) else {
+        let Some(new) = new else {
             self.fits = false;
             return;
         };
-        let written = u64::MAX >> (64 - 8 * count as u32);
-        let word = (characters & written) | (u64::from_le_bytes(*old) & !written);
         let mask = self.mask.rotate_right(8 * (start % 4) as u32);
-        *new = (word ^ mask).to_le_bytes();
-    }
-
-    /// A number below 10^8, without zeros in front. Where it ends.
-    #[inline(always)]
-    fn put_low(&mut self, start: usize, number: u64) -> usize {
-        let digits = eight_digits(number);
-        let zeros = zeros_in_front(digits);
-        self.put(start, (digits | ZEROS) >> (8 * zeros), WORD - zeros);
-        start + WORD - zeros
+        *new = (characters ^ mask).to_le_bytes();
     }
 
     #[inline(never)]
     fn number_there(&mut self, number: u64) {
-        let (start, end) = self.place();
-        let (high, low) = (number / ONE, number % ONE);
-        if high == 0 {
-            self.fits &= self.put_low(start, low) == end;
-        } else if high < ONE {
-            let middle = self.put_low(start, high);
-            self.put(middle, eight_digits(low) | ZEROS, WORD);
-            self.fits &= middle + WORD == end;
-        } else {
-            self.fits = false;
+        let Place { start, end, value } = self.place();
+        if number < ONE {
+            let (characters, count) = low(number);
+            self.put(start, characters, count);
+            self.fits &= start + count == end;
+            return;
         }
+        if number >= ONE * ONE {
+            self.fits = false;
+            return;
+        }
+        if number / ONE == value.0 / ONE {
+            // As times begin, for a day: the same characters, and as many.
+            self.put_word(end - WORD, eight_digits(number % ONE) | ZEROS);
+            return;
+        }
+        let (characters, count) = low(number / ONE);
+        // What is behind its last character is written over.
+        self.put_word(start, characters);
+        self.put_word(start + count, eight_digits(number % ONE) | ZEROS);
+        self.fits &= start + count + WORD == end;
     }
 
     #[inline(never)]
     fn decimal_there(&mut self, units: u64, digits: u32) {
-        let (start, end) = self.place();
+        let Place { start, end, value } = self.place();
+        if (units, digits) == value {
+            // As quantities often are: it is there.
+            return;
+        }
         if units >= ONE * ONE {
             self.fits = false;
             return;
         }
-        let point = self.put_low(start, units / ONE);
+        let (characters, count) = low(units / ONE);
         let places = eight_digits(units % ONE);
-        let mut behind = point;
         let shown = places_shown(places, digits);
-        if shown > 0 {
-            self.put(point, u64::from(b'.'), 1);
-            self.put(point + 1, places | ZEROS, shown);
-            behind += 1 + shown;
+        if count == WORD || shown == 0 {
+            self.fits = false;
+            return;
         }
-        self.fits &= behind == end;
+        let behind = start + count + 1;
+        self.put_word(start, characters | (u64::from(b'.') << (8 * count)));
+        self.put(behind, places | ZEROS, shown);
+        self.fits &= behind + shown == end;
     }
 
     #[inline(never)]
     fn text_there(&mut self, text: &[u8]) {
-        let (start, end) = self.place();
+        let Place { start, end, .. } = self.place();
         if start + text.len() != end || needs_escapes(text) {
             self.fits = false;
             return;
         }
         let (words, rest) = text.as_chunks::<WORD>();
         for (word, at) in words.iter().zip((start..).step_by(WORD)) {
-            self.put(at, u64::from_le_bytes(*word), WORD);
+            self.put_word(at, u64::from_le_bytes(*word));
         }
         match text.last_chunk::<WORD>() {
             _ if rest.is_empty() => {}
-            Some(word) => self.put(end - WORD, u64::from_le_bytes(*word), WORD),
+            Some(word) => self.put_word(end - WORD, u64::from_le_bytes(*word)),
             None => self.put(start, u128::from_le_bytes(tail(text)) as u64, rest.len()),
         }
     }
+}
+
+/// The characters of a number below 10^8, without zeros in front, and how many they are.
+#[inline(always)]
+const fn low(number: u64) -> (u64, usize) {
+    let digits = eight_digits(number);
+    let zeros = zeros_in_front(digits);
+    ((digits | ZEROS) >> (8 * zeros), WORD - zeros)
 }
 
 impl Params for Over<'_> {
@@ -425,13 +447,13 @@ impl Blanks<'_> {
         }
     }
 
-    fn value(&mut self, write: impl FnOnce(&mut Scratch)) {
+    fn value(&mut self, value: (u64, u32), write: impl FnOnce(&mut Scratch)) {
         self.part();
         let start = self.text.as_bytes().len();
         write(self.text);
         if let Some(place) = self.places.next() {
             let end = self.text.as_bytes().len();
-            *place = Place { start: start as u32, end: end as u32 };
+            *place = Place { start, end, value };
         }
     }
 }
@@ -439,7 +461,7 @@ impl Blanks<'_> {
 impl Params for Blanks<'_> {
     fn text(&mut self, name: Name, text: &[u8]) {
         if !is_fixed(&name) {
-            self.value(|out| put_text(out, text));
+            self.value((0, 0), |out| put_text(out, text));
         }
     }
 
@@ -447,12 +469,12 @@ impl Params for Blanks<'_> {
 
     fn number(&mut self, name: Name, number: u64) {
         if !is_fixed(&name) {
-            self.value(|out| put_number(out, number));
+            self.value((number, 0), |out| put_number(out, number));
         }
     }
 
     fn decimal(&mut self, _: Name, units: u64, digits: u32) {
-        self.value(|out| put_decimal(out, units, digits));
+        self.value((units, digits), |out| put_decimal(out, units, digits));
     }
 
     fn finish(&mut self) {}
