@@ -168,23 +168,35 @@ impl<const BIDS: bool> Window<BIDS> {
         mut elsewhere: impl FnMut(Level) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut top_word = self.top_word;
+        // The word of the level before stays in a register: neighbours are in the same one, and a load of what was just
+        // written waits.
+        let mut at = Self::place_of_word(top_word);
+        let mut bits = self.words[at];
+        let mut result = Ok(());
         for level in levels {
-            let Some(rank) = self.rank(level.price) else {
-                self.top_word = top_word;
-                elsewhere(level)?;
-                continue;
+            result = if let Some(rank) = self.rank(level.price) {
+                let (word, bit) = (rank / WORD as u64, rank % WORD as u64);
+                let place = Self::place_of_word(word);
+                if place != at {
+                    self.words[at] = bits;
+                    (at, bits) = (place, self.words[place]);
+                }
+                let is_there = u64::from(!level.qty.is_zero());
+                self.qtys[rank as usize % STEPS] = level.qty.units();
+                let was_there = bits >> bit & 1;
+                bits = bits & !(1 << bit) | is_there << bit;
+                top_word = top_word.max(if is_there == 0 { 0 } else { word });
+                counted(is_there as isize - was_there as isize)
+            } else {
+                elsewhere(level)
             };
-            let (word, bit) = (rank / WORD as u64, rank % WORD as u64);
-            let is_there = u64::from(!level.qty.is_zero());
-            self.qtys[rank as usize % STEPS] = level.qty.units();
-            let bits = &mut self.words[Self::place_of_word(word)];
-            let was_there = *bits >> bit & 1;
-            *bits = *bits & !(1 << bit) | is_there << bit;
-            top_word = top_word.max(if is_there == 0 { 0 } else { word });
-            self.top_word = top_word;
-            counted(is_there as isize - was_there as isize)?;
+            if result.is_err() {
+                break;
+            }
         }
-        Ok(())
+        self.words[at] = bits;
+        self.top_word = top_word;
+        result
     }
 
     /// What lies at a price of the window; zero: nothing. None: it lies elsewhere.

@@ -55,6 +55,8 @@ impl Oms {
     }
 
     /// Puts an order in that was admitted; in the stead of others of which so much has traded, if there are any.
+    // Inlined, so that terms are written once: a copy of what was just written in parts waits.
+    #[inline(always)]
     fn put(
         &mut self,
         now: Timestamp,

@@ -15,6 +15,8 @@ mod hearing;
 pub(crate) mod outcome;
 mod wording;
 
+use core::hint::black_box;
+
 use thiserror::Error;
 use tiercel_execution::order::Input;
 use tiercel_execution::venue::{
@@ -40,6 +42,8 @@ pub use wording::{digits, digits_of};
 
 /// Requests whose answers are awaited, at most: a power of two.
 const ASKED: usize = 4_096;
+/// So many requests ahead the place of one is fetched.
+const AHEAD: usize = 2;
 /// Questions that wait for the clerk, at most; who asks more asks again.
 const ERRANDS: usize = 1_024;
 /// What a request weighs that enters an order or a list, cancels one, or does both.
@@ -521,5 +525,7 @@ fn put(
     *next_id += 1;
     let dropped = asked[id as usize % ASKED].replace(Asked { id, what, orders });
     link.send(|out, mask| requests.put_masked(out, mask, id, theirs, request));
+    // So that it is near when its turn comes: so many requests ago it was used.
+    black_box(asked[(id as usize + AHEAD) % ASKED].as_ref().map(|asked| asked.orders));
     dropped.map_or(0, |asked| asked.orders)
 }

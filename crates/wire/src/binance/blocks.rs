@@ -147,7 +147,8 @@ impl Blocks {
     }
 
     /// Reads the levels of a side at `place`, whose ends are at `next_end` and behind it.
-    #[inline(always)]
+    // Once for both sides: between two messages so much else is done that its code has to be fetched again.
+    #[inline(never)]
     fn side(
         &mut self,
         text: &[u8],
@@ -232,16 +233,16 @@ impl Columns {
         side: &mut LevelBuffer,
     ) -> Option<()> {
         let shape = Shape::new(price_digits);
-        let mut wrong = 0;
+        let mut wrong = [0; LANES];
         for first in (0..count).step_by(LANES) {
             let (not_numbers, levels) = self.row(first, ends, &shape)?;
-            for (lane, not_a_number) in (first..).zip(not_numbers) {
-                wrong |= if lane < count { not_a_number } else { 0 };
+            for (lane, (wrong, not_a_number)) in (first..).zip(wrong.iter_mut().zip(not_numbers)) {
+                *wrong |= if lane < count { not_a_number } else { 0 };
             }
             *side.room(first)? = levels;
         }
         side.set_len(count);
-        (wrong == 0).then_some(())
+        (wrong == [0; LANES]).then_some(())
     }
 
     /// Eight levels from the `first` on, and what is wrong with each: nothing if it is zero.
