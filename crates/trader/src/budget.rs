@@ -311,4 +311,15 @@ mod tests {
             assert!(budget.take(after(again_s), 1, Purpose::Orders(1)), "{until:?}");
         }
     }
+
+    #[test]
+    fn a_clock_that_is_set_back_is_followed() {
+        let mut budget = budget();
+        let later = Timestamp(90 * MINUTE_NS);
+        assert!(budget.take(later, 15, Purpose::Question));
+        assert!(!budget.take(later, 15, Purpose::Question));
+        let earlier = Timestamp(30 * MINUTE_NS);
+        assert!(budget.take(earlier, 15, Purpose::Question));
+        assert!(!budget.take(earlier, 15, Purpose::Question));
+    }
 }

@@ -148,3 +148,24 @@ impl Timing {
         self.clock.reanchor();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_the_last_stage_is_that_of_what_a_tick_sets_off_and_of_nothing_else() {
+        let mut timing = Timing::new(&Registry::new(), Clock::new()).unwrap();
+        let began_ns = timing.begin();
+        // Long ago, as far as a clock can tell.
+        while timing.now_ns() < began_ns + 1_000_000 {}
+        assert!(timing.last_ns() >= began_ns + 1_000_000);
+        timing.trades();
+        assert_eq!(timing.last_ns(), began_ns);
+        timing.mark(Stage::Risk);
+        let marked_ns = timing.last_ns();
+        assert!((began_ns + 1_000_000..=timing.now_ns()).contains(&marked_ns));
+        timing.sent();
+        assert!(timing.last_ns() > marked_ns);
+    }
+}

@@ -321,6 +321,60 @@ fn a_request_is_written_the_same_whatever_was_written_before_it() {
     }
 }
 
+/// Orders of one kind behind each other, as a trader's are: what one says has mostly as many characters as what the one
+/// before said, and is often the same.
+#[test]
+fn an_order_like_the_one_before_says_what_it_is_to_say() {
+    for seed in 0..300 {
+        let mut random = Random::new(seed);
+        let writer = || {
+            let mut writer = Writer::new("key", Some(5_000), sign);
+            writer.set_logged_on(true);
+            writer
+        };
+        let mut requests = writer();
+        let (start, is_replaced) = (random.next_u64() >> random.below(64), random.one_in(2));
+        let least = 10_u64.pow(6 + random.below(13) as u32);
+        let name = "a-name-of-an-order-that-is-long";
+        let name_len = 1 + random.below(name.len() as u64 - 8) as usize;
+        for at in 0..100 {
+            let number = start.wrapping_add(at);
+            let name: ClientOrderId = match random.below(30) {
+                0 => "a\"b".parse().unwrap(),
+                // As long as one that needs an escape, without it.
+                1 | 2 => "abc".parse().unwrap(),
+                _ => format!("{}{:08}", &name[..name_len], number % 100_000_000).parse().unwrap(),
+            };
+            let near = |random: &mut Random| least - least / 50 + random.below(least / 20);
+            let digits = Digits {
+                price: if random.one_in(10) { random.below(9) as u32 } else { 2 },
+                qty: if random.one_in(10) { random.below(9) as u32 } else { 5 },
+            };
+            let order = NewOrder {
+                digits,
+                terms: Terms::LimitMaker { price: Price::from_units(near(&mut random) as i64) },
+                qty: Qty::from_units(if random.one_in(4) { near(&mut random) } else { least }),
+                client_order_id: name,
+                ..order()
+            };
+            let request = if is_replaced {
+                let (cancel, mode) = (OrderName::Id(OrderId(number)), CancelReplaceMode::ALL[0]);
+                Request::CancelReplace(CancelReplace { cancel, mode, order })
+            } else {
+                Request::Place(order)
+            };
+            let time = Timestamp((1_799_999_999_950 + at) * 1_000_000);
+            let key = (random.next_u64() as u32).to_le_bytes();
+            let [mut out, mut expected] = [Vec::new(), Vec::new()];
+            requests.put_masked(&mut out, key, number, time, &request);
+            websocket::mask(&mut out, key);
+            writer().put(&mut expected, number, time, &request);
+            let [out, expected] = [&out, &expected].map(|text| String::from_utf8_lossy(text));
+            assert_eq!(out, expected, "seed {seed}: {request:?}");
+        }
+    }
+}
+
 /// Takes a query string apart, its values decoded.
 fn pairs(query: &str) -> Vec<(String, String)> {
     let decode = |text: &str| {

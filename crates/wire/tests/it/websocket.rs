@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use tiercel_testkit::fuzz_websocket::{self, Heard, read};
 use tiercel_testkit::random::Random;
 use tiercel_wire::websocket::{
-    Assembler, CloseCode, FrameError, Limits, Message, Opcode, Role, put, put_close, put_text_with,
+    Assembler, CloseCode, FrameError, Limits, Message, Opcode, Role, mask, put, put_close,
+    put_masked_text, put_text_with,
 };
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame as JudgeFrame};
@@ -180,6 +181,27 @@ fn tungstenite_hears_what_is_said() {
                 Err(Error::ConnectionClosed) => {}
                 other => panic!("{other:?} behind the last"),
             }
+        }
+    }
+}
+
+#[test]
+fn a_text_is_the_same_frame_whoever_masks_it_and_whether_its_length_is_known() {
+    for length in [0, 1, 125, 126, 127, 300, 65_535, 65_536, 100_000] {
+        let text: Vec<u8> = (0..length).map(|at| b'a' + (at % 23) as u8).collect();
+        for key in [None, Some([1, 2, 3, 250])] {
+            let [mut expected, mut out] = [b"before".to_vec(), b"before".to_vec()];
+            assert!(put(&mut expected, Opcode::Text, &text, key));
+            put_text_with(&mut out, key, |out| out.extend_from_slice(&text));
+            assert!(out == expected, "{length} bytes, {key:?}");
+            let Some(key) = key else { continue };
+            out.truncate(b"before".len());
+            put_masked_text(&mut out, key, |out| {
+                let start = out.len();
+                out.extend_from_slice(&text);
+                mask(&mut out[start..], key);
+            });
+            assert!(out == expected, "{length} bytes, masked by who writes it");
         }
     }
 }

@@ -213,10 +213,6 @@ impl Form {
         debug_assert!(blanks.parts.as_slice().is_empty(), "a value less than in {kind:?}");
         let text = scratch.as_bytes();
         self.len = 0;
-        // Words are written, of which a part may be behind the end.
-        if text.len() + WORD > TEXT_BYTES_MAX {
-            return None;
-        }
         self.text.get_mut(..text.len())?.copy_from_slice(text);
         self.len = text.len();
         Some(())
