@@ -320,6 +320,13 @@ impl Lines {
         self.core.time_of(Timestamp(self.core.timing.now_ns()))
     }
 
+    /// Something has come: the time, from which on what follows from it is measured.
+    #[inline]
+    fn begin(&mut self) -> Timestamp {
+        let now = self.core.timing.begin();
+        self.core.time_of(Timestamp(now))
+    }
+
     /// What lines have to say when the time passes, and what clerks found.
     pub fn tick(&mut self, now: Timestamp) {
         self.core.pass(now);
@@ -491,7 +498,7 @@ impl Lines {
 impl Handler for Lines {
     fn connected(&mut self, id: ConnectionId, _: SocketAddr) -> bool {
         let Some(at) = self.expected.take() else { return false };
-        let now = self.now();
+        let now = self.begin();
         let (Some(handover), Some(wanted), Some(place)) =
             (self.handover.take(), self.wanted.get_mut(at), self.by_place.get_mut(id.index()))
         else {
@@ -507,8 +514,7 @@ impl Handler for Lines {
 
     #[inline]
     fn received(&mut self, id: ConnectionId, bytes: &[u8], _: &mut Vec<u8>) -> usize {
-        let now = self.core.timing.begin();
-        let now = self.core.time_of(Timestamp(now));
+        let now = self.begin();
         let Some(at) = self.by_place.get(id.index()).copied().flatten() else { return bytes.len() };
         let Self { core, wanted, .. } = self;
         core.from_line(at);
@@ -547,7 +553,7 @@ impl Handler for Lines {
     }
 
     fn closed(&mut self, id: ConnectionId, reason: &CloseReason) {
-        let now = self.now();
+        let now = self.begin();
         let Some(at) = self.by_place.get_mut(id.index()).and_then(Option::take) else { return };
         let Self { core, wanted, events, .. } = self;
         let wanted = &mut wanted[at];

@@ -36,6 +36,7 @@ pub fn run(
             Recorded::Record(line, record) => {
                 lines.core.from_line(line);
                 if let Some((Line::BinaryFeed(feed), core)) = lines.line_mut(line) {
+                    core.timing.begin();
                     // The same.
                     let _fault = feed.received(time, &record, core);
                 }

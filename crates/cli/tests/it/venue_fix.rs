@@ -132,6 +132,13 @@ impl Desk {
         });
     }
 
+    /// Sends one that has a name of its own.
+    fn next_order(&mut self) {
+        let name = Self::name(self.sent);
+        self.sent += 1;
+        self.order(&name, false);
+    }
+
     fn name(number: usize) -> String {
         format!("n{number}")
     }
@@ -178,21 +185,22 @@ fn a_fix_client_of_a_killed_venue_comes_back_and_agrees_with_it() {
         while Instant::now() < until {
             while desk.sent - desk.book.taken.len() < UNDER_WAY && desk.sent < 900 * points as usize
             {
-                let name = Desk::name(desk.sent);
-                desk.sent += 1;
-                desk.order(&name, false);
+                desk.next_order();
             }
             desk.turn();
         }
+        // However fast the venue is, some are on their way.
+        for _ in 0..UNDER_WAY {
+            desk.next_order();
+        }
+        desk.turn();
         venue.kill();
         unknown += desk.sent - desk.book.taken.len();
         // What it sends to nobody goes out when it is back.
-        let name = Desk::name(desk.sent);
-        desk.sent += 1;
         desk.turns_until("the venue is gone", |desk| {
             desk.client.as_ref().is_some_and(|client| !client.is_logged_on())
         });
-        desk.order(&name, false);
+        desk.next_order();
     }
     let mut venue = Venue::start(&store, &config, &[], 0);
     desk.go_to(venue.fix());

@@ -525,7 +525,7 @@ fn put(
     *next_id += 1;
     let dropped = asked[id as usize % ASKED].replace(Asked { id, what, orders });
     link.send(|out, mask| requests.put_masked(out, mask, id, theirs, request));
-    // So that it is near when its turn comes: so many requests ago it was used.
+    // So that it is near when its turn comes: it was used long ago.
     black_box(asked[(id as usize + AHEAD) % ASKED].as_ref().map(|asked| asked.orders));
     dropped.map_or(0, |asked| asked.orders)
 }

@@ -31,7 +31,7 @@ const LEVELS: usize = 64;
 const LANES: usize = 8;
 /// Bytes that are looked at together.
 const BLOCK: usize = 64;
-/// Brackets of a block, at most: a level has 28 bytes and more, and one of the lists may end there.
+/// Brackets of a block, but for what is behind the last level: one has 27 bytes and more, and a list may end between two.
 const BLOCK_ENDS: usize = 4;
 /// Brackets of both sides, with one for each of the lists, what is behind them, and the place before the first.
 const ENDS: usize = 2 * LEVELS + 2 + 2 * BLOCK_ENDS;
@@ -44,6 +44,8 @@ const BETWEEN: u64 = u32::from_le_bytes(*b"\",\"\0") as u64;
 const NEXT: u64 = u64::from_le_bytes(*b"\0\0\0\"],[\"");
 /// Behind the last one: `"]]`, in the high bytes.
 const LAST: u64 = u64::from_le_bytes(*b"\0\0\0\0\0\"]]");
+/// So many messages behind one that is not as usual are read one by one: an instrument's are often alike.
+const WAITS: u32 = 31;
 /// From the end of a level to the next one's price: `],["`.
 const TO_NEXT: usize = 4;
 
@@ -55,6 +57,8 @@ pub(super) struct Blocks {
     /// one.
     ends: [u32; ENDS],
     columns: Columns,
+    /// How many messages are read one by one before it is tried again.
+    waits: u32,
 }
 
 /// Words of levels: eight characters each.
@@ -85,7 +89,16 @@ impl Blocks {
                 qty: column,
                 qty_places: column,
             },
+            waits: 0,
         }
+    }
+
+    /// Whether it is to be tried with the next message.
+    #[inline(always)]
+    pub(super) const fn is_to_be_tried(&mut self) -> bool {
+        let is_it = self.waits == 0;
+        self.waits = self.waits.saturating_sub(1);
+        is_it
     }
 
     /// Reads `[["price","quantity"],...]` for both sides, `between` them; gives what follows. None if anything is not as
@@ -101,6 +114,8 @@ impl Blocks {
         if !(TEXT_MIN..TEXT_MAX).contains(&text.len()) {
             return None;
         }
+        // Unless all of it is as usual.
+        self.waits = WAITS;
         self.find_ends(text)?;
         let (mut place, mut next_end) = (0, 1);
         self.side(text, &mut place, &mut next_end, bids)?;
@@ -109,6 +124,7 @@ impl Blocks {
         }
         place += N;
         self.side(text, &mut place, &mut next_end, asks)?;
+        self.waits = 0;
         // Each byte before that place was looked at, wherever levels were said to end; what is behind the text is of
         // messages before.
         text.get(place..)

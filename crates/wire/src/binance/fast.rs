@@ -106,7 +106,10 @@ impl<'m> Scanner<'m> {
         buffers: &mut Buffers,
     ) -> Option<()> {
         let Buffers { bids, asks, blocks, .. } = buffers;
-        if AT_ONCE && let Some(rest) = blocks.sides(self.rest, between, bids, asks) {
+        if AT_ONCE
+            && (!ONE_BY_ONE || blocks.is_to_be_tried())
+            && let Some(rest) = blocks.sides(self.rest, between, bids, asks)
+        {
             self.rest = rest;
             return Some(());
         }

@@ -335,6 +335,7 @@ fn an_order_like_the_one_before_says_what_it_is_to_say() {
         let mut requests = writer();
         let (start, is_replaced) = (random.next_u64() >> random.below(64), random.one_in(2));
         let least = 10_u64.pow(6 + random.below(13) as u32);
+        let usual = [*random.pick(&[2, 0, 8]), *random.pick(&[5, 0, 8])];
         let name = "a-name-of-an-order-that-is-long";
         let name_len = 1 + random.below(name.len() as u64 - 8) as usize;
         for at in 0..100 {
@@ -347,8 +348,8 @@ fn an_order_like_the_one_before_says_what_it_is_to_say() {
             };
             let near = |random: &mut Random| least - least / 50 + random.below(least / 20);
             let digits = Digits {
-                price: if random.one_in(10) { random.below(9) as u32 } else { 2 },
-                qty: if random.one_in(10) { random.below(9) as u32 } else { 5 },
+                price: if random.one_in(10) { random.below(9) as u32 } else { usual[0] },
+                qty: if random.one_in(10) { random.below(9) as u32 } else { usual[1] },
             };
             let order = NewOrder {
                 digits,

@@ -163,8 +163,11 @@ impl Form {
         if self.put_over(out, mask, (id, stamp, request)) {
             return true;
         }
-        self.lay_out(id, stamp, request, scratch).is_some()
-            && self.put_over(out, mask, (id, stamp, request))
+        let Some(text) = self.lay_out(id, stamp, request, scratch) else { return false };
+        let start = out.len();
+        out.extend_from_slice(text);
+        websocket::mask(&mut out[start..], mask);
+        true
     }
 
     /// Copies the text, and writes all values over those it has. False if one of them has another length.
@@ -194,7 +197,7 @@ impl Form {
         fits
     }
 
-    /// Writes all of an order, and takes note of where its values are.
+    /// Writes all of an order, and takes note of where its values are. Its text; none if it is longer than those of forms.
     #[inline(never)]
     fn lay_out(
         &mut self,
@@ -202,7 +205,7 @@ impl Form {
         stamp: &Stamp<'_>,
         request: &Request<'_>,
         scratch: &mut Scratch,
-    ) -> Option<()> {
+    ) -> Option<&[u8]> {
         let Self { parts, count, places, kind, .. } = self;
         let parts = parts.get(..*count).unwrap_or_default().iter();
         scratch.clear();
@@ -215,7 +218,7 @@ impl Form {
         self.len = 0;
         self.text.get_mut(..text.len())?.copy_from_slice(text);
         self.len = text.len();
-        Some(())
+        self.text.get(..self.len)
     }
 }
 
@@ -364,14 +367,17 @@ impl Over<'_> {
         let (characters, count) = low(units / ONE);
         let places = eight_digits(units % ONE);
         let shown = places_shown(places, digits);
-        if count == WORD || shown == 0 {
-            self.fits = false;
+        let point = start + count;
+        if shown == 0 {
+            self.put(start, characters, count);
+            self.fits &= point == end;
             return;
         }
-        let behind = start + count + 1;
-        self.put_word(start, characters | (u64::from(b'.') << (8 * count)));
-        self.put(behind, places | ZEROS, shown);
-        self.fits &= behind + shown == end;
+        // What is behind the last character of each is written over.
+        self.put_word(start, characters);
+        self.put_word(point, u64::from(b'.'));
+        self.put(point + 1, places | ZEROS, shown);
+        self.fits &= point + 1 + shown == end;
     }
 
     #[inline(never)]
